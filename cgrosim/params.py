@@ -1,0 +1,371 @@
+"""What an experiment is: one frozen, validated description used by Python, TOML and the command line alike."""
+
+from __future__ import annotations
+
+import math
+import tomllib
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from cgrosim.errors import FileError, ParameterError
+
+ACTIVATIONS = ("power", "relu", "relu_power", "smoothed_relu", "linear")
+SIGNAL_THREATS = ("none", "signal_span", "fixed_direction")
+THREATS = (*SIGNAL_THREATS, "fgsm", "l2_pgd", "linf_pgd")
+RECORDABLE = ("noise_correlation", "coefficients", "weights")
+MAX_STEPS = 10**18
+
+Activation = Literal["power", "relu", "relu_power", "smoothed_relu", "linear"]
+SecondLayer = Literal["auto", "positive", "signed"]
+ThreatName = Literal["none", "signal_span", "fixed_direction", "fgsm", "l2_pgd", "linf_pgd"]
+EngineName = Literal["auto", "direct", "reduced", "flow"]
+SamplingName = Literal["auto", "explicit", "gram"]
+Recordable = Literal["noise_correlation", "coefficients", "weights"]
+
+
+class Params(BaseModel):
+    """A complete experiment: data, network, training, threat, engine and what to record.
+
+    The training loss is ``(1 - adversarial_weight) * clean + adversarial_weight * adversarial`` (the paper's lambda
+    multiplies the adversarial term here: 0 is standard training, 1 is plain adversarial training).
+    The threat is specified by ``perturbation_radius`` or by ``gap = 1 - perturbation_radius / signal_strength``;
+    the other one is filled in. ``gap`` is what the dynamics uses, because at a gap of 1e-9 the difference
+    ``signal_strength - perturbation_radius`` has lost its digits.
+
+    Raises
+    ------
+    ParameterError
+        If a value, or a combination of values, is impossible: one sentence naming it and what to do.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    dimension: int = Field(description="dimension of one patch (d)")
+    patches: int = Field(3, description="patches per sample (P): one true feature, the others spurious noise")
+    samples: int = Field(50, description="training samples (N)")
+    neurons: int = Field(10, description="filters of the two-layer network (m)")
+    activation: Activation = Field("power", description="power is sign(z)|z|^power; others take a signed second layer")
+    power: float = Field(3.0, description="exponent q of the activation, real, at least 2")
+    second_layer: SecondLayer = Field("auto", description="fixed output weights: all +1, or half +1 and half -1")
+    signal_strength: float = Field(description="norm of the true feature (alpha)")
+    noise_std: float = Field(description="standard deviation of one coordinate of a noise patch (sigma_p)")
+    init_std: float = Field(description="standard deviation of one initial weight (sigma_0)")
+    perturbation_radius: float = Field(0.0, description="radius of the attack (delta); give this or gap")
+    gap: float = Field(1.0, description="1 - radius / signal_strength: the share of the signal the attack leaves")
+    adversarial_weight: float = Field(0.5, description="weight of the adversarial loss (lambda): 0 standard training")
+    learning_rate: float = Field(description="step size of gradient descent (eta); time = learning_rate * step")
+    steps: int | None = Field(None, description="gradient steps; none: until the story is over, then three times more")
+    threat: ThreatName = Field("signal_span", description="threat model of training and of the robust errors")
+    attack_steps: int = Field(10, description="steps of l2_pgd and linf_pgd")
+    attack_step_size: float | None = Field(None, description="step size of the attack; none: 2.5 radius / attack_steps")
+    attack_restarts: int = Field(1, description="restarts of the attack; the worst one counts")
+    attack_random_start: bool = Field(True, description="start the attack at a random point of the ball")
+    engine: EngineName = Field("auto", description="how to advance: weights, Gram-reduced, or gradient flow")
+    sampling: SamplingName = Field("auto", description="explicit vectors, or the closed system drawn exactly in law")
+    flow_tolerance: float = Field(1e-8, description="relative tolerance of the flow engine")
+    seed: int = Field(0, description="seed of every random draw")
+    record: tuple[Recordable, ...] = Field((), description="extra records: noise_correlation, coefficients, weights")
+    record_grid: Literal["log", "linear"] = Field("log", description="spacing of the recorded steps")
+    records: int = Field(40, description="records per decade (log grid) or in all (linear grid)")
+    test_samples: int = Field(2000, description="fresh samples behind each test error (0: no test errors)")
+
+    def __init__(self, **values: Any) -> None:
+        try:
+            super().__init__(**values)
+        except ValidationError as error:
+            raise ParameterError(_first_sentence(error)) from None
+
+    @field_validator("dimension", "patches", "samples", "neurons", "steps", "seed", "records", "test_samples",
+                     "attack_steps", "attack_restarts", mode="before")  # fmt: skip
+    @classmethod
+    def _whole_number(cls, value: Any) -> Any:
+        """Accept 1e12 and "1e12" for whole numbers: that is how large dimensions are written."""
+        if isinstance(value, str):
+            if value.strip().lower() == "none":
+                return None
+            try:
+                return int(value)
+            except ValueError:
+                pass
+            try:
+                value = float(value)
+            except ValueError:
+                return value  # the type check that follows words the error
+        if isinstance(value, float) and math.isfinite(value) and value == int(value):
+            return int(value)
+        return value
+
+    @field_validator("attack_step_size", mode="before")
+    @classmethod
+    def _optional_number(cls, value: Any) -> Any:
+        return None if isinstance(value, str) and value.strip().lower() == "none" else value
+
+    @field_validator("record", mode="before")
+    @classmethod
+    def _names(cls, value: Any) -> Any:
+        return tuple(part for part in value.replace(",", " ").split()) if isinstance(value, str) else value
+
+    @model_validator(mode="before")
+    @classmethod
+    def _radius_and_gap(cls, values: Any) -> Any:
+        """Fill in the one of radius and gap that was not given; refuse a pair that disagrees."""
+        if not isinstance(values, dict):
+            return values
+        values = dict(values)
+        try:
+            alpha = float(values["signal_strength"])
+            radius, gap = (None if values.get(k) is None else float(values[k]) for k in ("perturbation_radius", "gap"))
+        except (KeyError, TypeError, ValueError):
+            return values
+        if radius is None and gap is None:
+            values["perturbation_radius"], values["gap"] = 0.0, 1.0
+        elif radius is None:
+            assert gap is not None
+            values["perturbation_radius"] = alpha * (1.0 - gap)
+        elif gap is None:
+            values["gap"] = 1.0 - radius / alpha if alpha > 0 else 1.0
+        elif abs(alpha * (1.0 - gap) - radius) > 1e-9 * max(abs(radius), alpha):
+            raise ValueError(
+                f"perturbation_radius {radius:g} and gap {gap:g} disagree (gap = 1 - radius / signal_strength would be "
+                f"{1 - radius / alpha if alpha else 1:g}); give only one of them."
+            )
+        return values
+
+    @model_validator(mode="after")
+    def _possible(self) -> Params:
+        for broken, sentence in self._impossibilities():
+            if broken:
+                raise ValueError(sentence)
+        return self
+
+    def _impossibilities(self) -> list[tuple[bool, str]]:
+        """Every condition no experiment may meet, with the sentence to say."""
+        at_least = {"dimension": 2, "patches": 2, "samples": 1, "neurons": 1, "attack_steps": 1, "attack_restarts": 1,
+                    "seed": 0, "records": 1, "test_samples": 0}  # fmt: skip
+        checks = [
+            (getattr(self, name) < least, f"{name} is {getattr(self, name)}, but must be at least {least}.")
+            for name, least in at_least.items()
+        ]
+        positive = ("init_std", "learning_rate", "flow_tolerance")
+        checks += [(getattr(self, n) <= 0, f"{n} is {getattr(self, n):g}, but must be positive.") for n in positive]
+        not_negative = ("signal_strength", "noise_std", "perturbation_radius")
+        checks += [
+            (getattr(self, n) < 0, f"{n} is {getattr(self, n):g}, but must not be negative.") for n in not_negative
+        ]
+        signed = self.second_layer_sign == "signed"
+        return [
+            *checks,
+            (
+                self.power < 2 and self.activation in ("power", "relu_power", "smoothed_relu"),
+                f"power is {self.power:g}, but the {self.activation} activation needs a power of at least 2; "
+                "for power 1 take activation relu or linear.",
+            ),
+            (
+                not 0 <= self.adversarial_weight <= 1,
+                f"adversarial_weight is {self.adversarial_weight:g}, but must lie between 0 (standard training) and 1.",
+            ),
+            (
+                self.threat == "signal_span" and not 0 <= self.gap <= 1,
+                f"perturbation_radius is {self.perturbation_radius:g}, but the signal_span threat allows at most the "
+                f"signal_strength {self.signal_strength:g}; lower it, or take threat fixed_direction or l2_pgd.",
+            ),
+            (
+                self.steps is not None and not 1 <= self.steps <= MAX_STEPS,
+                f"steps is {self.steps}, but must lie between 1 and 1e18 (or be left out).",
+            ),
+            (
+                self.attack_step_size is not None and self.attack_step_size <= 0,
+                f"attack_step_size is {self.attack_step_size}, but must be positive.",
+            ),
+            (signed and self.neurons < 2, "neurons is 1, but a signed second layer needs at least 2."),
+            (
+                not self.signal_only and self.engine in ("reduced", "flow"),
+                f"engine {self.engine} needs a threat that moves only the true feature ({', '.join(SIGNAL_THREATS)}); "
+                f"for threat {self.threat} take engine direct.",
+            ),
+            (
+                not self.signal_only and self.sampling == "gram",
+                f"sampling gram has no vectors for threat {self.threat} to perturb; take sampling explicit.",
+            ),
+            (
+                self.sampling == "gram" and self.engine == "direct",
+                "engine direct needs vectors, which sampling gram does not make; take engine reduced or flow.",
+            ),
+            (
+                not self.signal_only and "coefficients" in self.record,
+                f"record coefficients needs a threat that keeps the weights in the span of the data, not {self.threat}; "
+                f"take one of {', '.join(SIGNAL_THREATS)}.",
+            ),
+            (
+                "weights" in self.record and self.sampling == "gram",
+                "record weights needs vectors, which sampling gram does not make; take sampling explicit.",
+            ),
+        ]
+
+    @property
+    def signal_only(self) -> bool:
+        """Whether the threat moves only the true feature, so that the dynamics closes on the Gram matrix."""
+        return self.threat in SIGNAL_THREATS
+
+    @property
+    def second_layer_sign(self) -> Literal["positive", "signed"]:
+        """The second layer in use: all +1 for the odd power, half +1 and half -1 for the other activations."""
+        if self.second_layer == "auto":
+            return "positive" if self.activation == "power" else "signed"
+        return self.second_layer
+
+    @property
+    def noise_patches(self) -> int:
+        """Number M = N (P - 1) of noise patches in the training set: the side of the Gram matrix."""
+        return self.samples * (self.patches - 1)
+
+    @property
+    def attack_description(self) -> str:
+        """The exact attack, to stand beside every robust number."""
+        text = f"{self.threat}, radius {self.perturbation_radius:.6g}"
+        if self.threat == "none":
+            return "no attack"
+        if self.signal_only:
+            return f"{text} (gap {self.gap:.3g})"
+        if self.threat == "fgsm":
+            return text
+        size = self.attack_step_size or 2.5 * self.perturbation_radius / self.attack_steps
+        start = "random start" if self.attack_random_start else "start at the sample"
+        return f"{text}, {self.attack_steps} steps of {size:.3g}, {self.attack_restarts} restart(s), {start}"
+
+    def replace(self, **changes: Any) -> Params:
+        """Return a validated copy with some fields changed; changing the signal strength keeps the gap."""
+        values = self.model_dump()
+        if "perturbation_radius" in changes and "gap" not in changes:
+            del values["gap"]
+        else:
+            del values["perturbation_radius"]
+        return Params(**{**values, **changes})
+
+    @classmethod
+    def from_paper(
+        cls,
+        dimension: int | float,
+        *,
+        signal_exponent: float = 0.249,
+        noise_exponent: float = -0.509,
+        init_exponent: float = -0.5,
+        gap_exponent: float = -0.5,
+        signal_polylog: float = 1.0,
+        noise_polylog: float = 1.0,
+        init_polylog: float | None = None,
+        gap_polylog: float | None = None,
+        **values: Any,
+    ) -> Params:
+        """Parameters at the paper's exponents, every polylog factor explicit.
+
+        ``signal_strength = signal_polylog d^0.249``, ``noise_std = noise_polylog d^-0.509``,
+        ``init_std = init_polylog d^-0.5`` and ``gap = d^-0.5 / gap_polylog`` (arXiv 2306.01271v4, Definition 5.1 and
+        the choice of the radius after it). The paper leaves the polylog factors open; the defaults here are 1,
+        ``sqrt(log d)`` for the initialisation (a variance of log(d)/d) and ``log d`` in the gap.
+        The default learning rate is ``0.1 / signal_strength^2``, a tenth of the order at which the signal's own
+        gradient step stops being a contraction.
+
+        Parameters
+        ----------
+        dimension
+            Dimension of one patch; any whole number, 1e12 included.
+        signal_exponent, noise_exponent, init_exponent, gap_exponent
+            Exponents of d.
+        signal_polylog, noise_polylog, init_polylog, gap_polylog
+            Factors beside the powers of d.
+        **values
+            Any field of `Params`; overrides the value derived here.
+        """
+        d = _as_dimension(dimension)
+        log = math.log(d)
+        init_factor = math.sqrt(log) if init_polylog is None else init_polylog
+        gap_factor = log if gap_polylog is None else gap_polylog
+        if gap_factor <= 0:
+            raise ParameterError(f"gap_polylog is {gap_factor:g}, but must be positive.")
+        derived: dict[str, Any] = {
+            "signal_strength": signal_polylog * d**signal_exponent,
+            "noise_std": noise_polylog * d**noise_exponent,
+            "init_std": init_factor * d**init_exponent,
+        }
+        if values.get("gap") is None and values.get("perturbation_radius") is None:
+            derived["gap"] = min(d**gap_exponent / gap_factor, 1.0)
+        merged = {**derived, **{key: value for key, value in values.items() if value is not None}}
+        if "learning_rate" not in merged:
+            try:
+                merged["learning_rate"] = 0.1 / float(merged["signal_strength"]) ** 2
+            except (TypeError, ValueError, ZeroDivisionError):
+                merged["learning_rate"] = 0.1  # no signal, or a bad value that the validation below reports
+        return cls(dimension=d, **merged)
+
+    @classmethod
+    def from_toml(cls, path: str | Path) -> Params:
+        """Read parameters from a TOML file; fields that are left out take the paper's values at its dimension."""
+        return cls.from_paper(**read_toml(path))
+
+    def to_toml(self) -> str:
+        """The parameters as TOML text that `from_toml` reads back."""
+        values = self.model_dump(exclude_none=True)
+        del values["perturbation_radius"]
+        lines = []
+        for key, value in values.items():
+            if isinstance(value, bool):
+                text = str(value).lower()
+            elif isinstance(value, str):
+                text = f'"{value}"'
+            elif isinstance(value, tuple):
+                text = "[" + ", ".join(f'"{part}"' for part in value) + "]"
+            else:
+                text = repr(value)
+            lines.append(f"{key} = {text}")
+        return "\n".join(lines) + "\n"
+
+
+def read_toml(path: str | Path) -> dict[str, Any]:
+    """Return the parameters written in a TOML file as keyword arguments of `Params.from_paper`.
+
+    Raises
+    ------
+    FileError
+        If the file cannot be read, is not TOML, or does not give the dimension.
+    """
+    try:
+        values = tomllib.loads(Path(path).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise FileError(f"{path} cannot be read ({error.strerror}); give the path of a TOML file.") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise FileError(f"{path} is not TOML ({error}); write one 'name = value' a line.") from None
+    return values
+
+
+def _as_dimension(value: Any) -> int:
+    try:
+        number = float(value)
+        whole = int(value) if isinstance(value, int) else int(number)
+    except (TypeError, ValueError, OverflowError):
+        raise ParameterError(f"dimension is {value!r}, which is not a whole number; give one, such as 1000.") from None
+    if number != whole or whole < 2:
+        raise ParameterError(f"dimension is {value!r}, but must be a whole number of at least 2.")
+    return whole
+
+
+def _first_sentence(error: ValidationError) -> str:
+    """One sentence out of a pydantic error: which field, which value, what to give."""
+    first = error.errors()[0]
+    name = ".".join(str(part) for part in first["loc"]) or "parameters"
+    kind, value = first["type"], first.get("input")
+    if kind == "value_error":
+        return str(first["ctx"]["error"])
+    if kind == "missing":
+        return f"{name} is missing; give it, or start from Params.from_paper(dimension)."
+    if kind == "extra_forbidden":
+        return f"{name} is not a parameter; the parameters are {', '.join(Params.model_fields)}."
+    if kind == "frozen_instance":
+        return f"{name} cannot be changed in place; use params.replace({name}=...)."
+    if kind == "literal_error":
+        return f"{name} is {value!r}, but must be one of {first['ctx']['expected']}."
+    expected = {"int": "a whole number", "float": "a number", "bool": "true or false", "finite": "a finite number"}
+    wanted = next((text for key, text in expected.items() if kind.startswith(key)), first["msg"].lower())
+    return f"{name} is {value!r}, but must be {wanted}."
