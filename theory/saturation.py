@@ -1,0 +1,189 @@
+"""Logistic saturation (L5): a margin that solves its own sample grows only like the logarithm of time.
+
+Time enters as ``rate * time``: with rate = eta * (growth per unit margin) the time is in steps, with rate = 1 it is
+the dimensionless ``kap t`` of the formulas. Margins up to 1e3 and more, and times whose logarithm is as large, are
+handled in logarithms: nothing here computes e^margin on its own.
+"""
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.optimize import brentq
+from scipy.special import expit, wrightomega
+
+from theory._quadrature import integrate
+
+# Beyond this margin e^margin overflows, and margin + e^margin equals e^margin to the last bit.
+_LARGE = 700.0
+
+
+def _conserved(time: ArrayLike, rate: float, start: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """``A = kap t + M_0 + e^{M_0}``, which equals M + e^M along the flow, and log A (nan where A <= 0)."""
+    t, m = np.broadcast_arrays(np.asarray(time, dtype=np.float64), np.asarray(start, dtype=np.float64))
+    if not rate > 0:
+        raise ValueError(f"the rate must be positive, got {rate}")
+    if bool(np.any(t < 0)):
+        raise ValueError("the time must not be negative")
+    total = rate * t + m + np.exp(np.minimum(m, _LARGE))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        logarithm = np.where(m > _LARGE, np.logaddexp(m, np.log(rate) + np.log(t)), np.log(total))
+    return total, logarithm
+
+
+def logistic_saturation(time: ArrayLike, rate: float = 1.0, start: ArrayLike = 0.0) -> NDArray[np.float64]:
+    """L5: solution of ``M' = rate / (1 + e^M)`` from M_0 = `start`.
+
+    ``M(t) = log W(e^A)`` with ``A = rate t + M_0 + e^{M_0}`` and W Lambert's function, because M + e^M is A: evaluated
+    with Wright's omega, omega(A) = W(e^A), as ``log omega(A)`` for A > 1 and ``A - omega(A)`` below, and as
+    ``logaddexp(M_0, log(rate t))`` when e^{M_0} overflows (error M e^{-M} < 1e-300).
+
+    Kind: exact for the flow. Gradient descent exceeds it by at most :func:`logistic_step_excess`. Source: derived here;
+    the saturation of the solved samples in arXiv 2306.01271, stages II and III. Units: rate times time is
+    dimensionless, margins are in logits. Arrays broadcast.
+    """
+    total, logarithm = _conserved(time, rate, start)
+    omega = wrightomega(np.minimum(total, np.finfo(np.float64).max))
+    large_start = np.asarray(start, dtype=np.float64) > _LARGE
+    with np.errstate(divide="ignore"):
+        return np.where(large_start, logarithm, np.where(total > 1, np.log(omega), total - omega))
+
+
+def logistic_saturation_log_time(margin: ArrayLike, start: ArrayLike = 0.0) -> NDArray[np.float64]:
+    """L5, inverse: ``log(rate t) = log(M - M_0 + e^M - e^{M_0})`` for the time t at which the margin reaches M.
+
+    The logarithm is returned because the time itself overflows for margins above 709. Minus infinity at M = M_0.
+    Kind: exact for the flow (derived here).
+
+    Raises
+    ------
+    ValueError
+        If a margin is below its start: the flow never decreases it.
+    """
+    m, m0 = np.asarray(margin, dtype=np.float64), np.asarray(start, dtype=np.float64)
+    gain = m - m0
+    if bool(np.any(gain < 0)):
+        raise ValueError("the margin must not be below the start")
+    with np.errstate(divide="ignore"):
+        # log(e^M - e^{M_0}) = M + log(1 - e^{-gain})
+        return np.logaddexp(np.log(gain), m + np.log(-np.expm1(-gain)))
+
+
+def logistic_saturation_bounds(
+    time: ArrayLike, rate: float = 1.0, start: ArrayLike = 0.0
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """L5, elementary bounds: ``log(A - log A) <= M <= log A`` for A >= 1, ``A - 1 <= M <= A`` below.
+
+    ``A = rate t + M_0 + e^{M_0}``. From e^M = A - M: M >= 0 when A >= 1, hence M <= log A, hence e^M >= A - log A.
+    The two differ by about log A / A. Kind: bound for the flow (derived here).
+    """
+    total, logarithm = _conserved(time, rate, start)
+    large = (total >= 1) | (np.asarray(start, dtype=np.float64) > _LARGE)
+    safe = np.where(large, logarithm, 1.0)
+    lower = safe + np.log1p(-safe * np.exp(-safe))
+    return np.where(large, lower, total - 1), np.where(large, safe, total)
+
+
+def logistic_saturation_late(time: ArrayLike, rate: float = 1.0) -> NDArray[np.float64]:
+    """L5, late times: ``M = log(rate t) + (M_0 + e^{M_0} - log(rate t)) / (rate t) + ...``: the first term.
+
+    Kind: asymptotic, rate t -> infinity; error of order log(rate t) / (rate t), from any fixed start. Derived here.
+    """
+    return np.asarray(np.log(rate) + np.log(np.asarray(time, dtype=np.float64)))
+
+
+def logistic_step_excess(start: ArrayLike, step_rate: float) -> NDArray[np.float64]:
+    """L5, gradient descent: ``0 <= M_n - M(n) <= step_rate / (1 + e^{M_0})`` for ``M_{n+1} = M_n + h / (1 + e^{M_n})``.
+
+    h = `step_rate` is the rate of one step and M(n) = logistic_saturation(n, h, M_0). The value returned is the upper
+    bound; it holds for all n and does not grow. Kind: bound, for any h > 0. Argument (derived here): s(M) = 1/(1+e^M)
+    decreases, so each Euler step gains at least what the flow gains from the same point, and the flow is increasing in
+    its start; conversely the broken line Y through the steps has Y - h s(M_0) <= M_n on the n-th step, so
+    Y - h s(M_0) grows no faster than the flow and starts below it.
+    """
+    return np.asarray(step_rate * expit(-np.asarray(start, dtype=np.float64)))
+
+
+def _saturation_exponent(power: float) -> float:
+    if not power >= 2:
+        raise ValueError(f"the power must be at least 2, got {power}")
+    return 2 - 2 / power
+
+
+def power_saturation_log_time(start: float, margin: float, power: float) -> float:
+    """L5 with the power 2 - 2/q: log(rate t) for ``a' = rate a^{2-2/q} / (1 + e^a)`` to go from `start` to `margin`.
+
+    ``rate t`` is the integral of (1 + e^x) x^{-(2-2/q)} over [start, margin]. For one filter with margin
+    ``a = alpha^q u^q`` this is stage II of arXiv 2306.01271 with the residual gap term dropped, rate = eta q^2 alpha^2
+    (1-lam) (derived here). Gauss-Legendre in log x below 1 and in x above, with e^margin taken out.
+
+    Kind: exact for the flow; quadrature error below 1e-13 relative. q = 3 has the closed form
+    ``[-3 x^{-1/3} (1 + e^x) + (9/2) x^{2/3} 1F1(2/3; 5/3; x)]``, which overflows where this does not.
+
+    Raises
+    ------
+    ValueError
+        If the start is not positive or the margin is below it.
+    """
+    exponent = _saturation_exponent(power)
+    if not 0 < start <= margin:
+        raise ValueError(f"need 0 < start <= margin, got start {start}, margin {margin}")
+
+    def below_one(logarithm: NDArray[np.float64]) -> NDArray[np.float64]:
+        return (1 + np.exp(np.exp(logarithm))) * np.exp((1 - exponent) * logarithm)
+
+    def above_one(x: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.exp(x - margin) * (1 + np.exp(-x)) * x**-exponent
+
+    # From 800 below the margin on, e^{x - margin} underflows: nothing is lost.
+    early = integrate(below_one, np.log(start), min(np.log(margin), 0.0), 1.0)
+    late = integrate(above_one, max(start, 1.0, margin - 800), margin, 1.0)
+    with np.errstate(divide="ignore"):
+        return float(np.logaddexp(np.log(early), margin + np.log(late)))
+
+
+def power_saturation(time: float, rate: float, start: float, power: float) -> float:
+    """L5 with the power 2 - 2/q: the margin a(t) of ``a' = rate a^{2-2/q} / (1 + e^a)`` from `start` > 0.
+
+    Inverse of :func:`power_saturation_log_time`, by bracketed root finding on log a. Kind: exact for the flow.
+    Units: time in steps when `rate` includes the step size. Any time up to the largest float.
+    """
+    _saturation_exponent(power)
+    if not (rate > 0 and time >= 0):
+        raise ValueError(f"need rate > 0 and time >= 0, got rate {rate}, time {time}")
+    if time == 0:
+        return start
+    goal = np.log(rate) + np.log(time)
+
+    def shortfall(log_margin: float) -> float:
+        margin = max(start, float(np.exp(log_margin)))
+        return max(power_saturation_log_time(start, margin, power), -1e6) - goal
+
+    low, width = float(np.log(start)), 1.0
+    while shortfall(low + width) < 0:
+        width *= 2
+    return max(start, float(np.exp(brentq(shortfall, low, low + width, xtol=1e-15, rtol=1e-15))))
+
+
+def power_saturation_late(time: ArrayLike, rate: float, power: float, order: int = 2) -> NDArray[np.float64]:
+    """L5 with the power p = 2 - 2/q, late times, with L = log(rate t).
+
+    Order 0: ``L``. Order 1: ``L + p log L``. Order 2: ``L + p log L + p (p log L - 1) / L``, from
+    ``e^a a^{-p} (1 + p/a + O(a^{-2})) = rate t``. Kind: asymptotic, L -> infinity, from any fixed start; errors of
+    order log L, log L / L and (log L / L)^2: slow, so prefer :func:`power_saturation`. Derived here.
+
+    Raises
+    ------
+    ValueError
+        If rate * time <= e (log L is then meaningless) or the order is not 0, 1 or 2.
+    """
+    exponent = _saturation_exponent(power)
+    logarithm = np.log(rate) + np.log(np.asarray(time, dtype=np.float64))
+    if order not in (0, 1, 2):
+        raise ValueError(f"the order must be 0, 1 or 2, got {order}")
+    if bool(np.any(logarithm <= 1)):
+        raise ValueError("the late expansion needs rate * time > e")
+    terms = [
+        logarithm,
+        exponent * np.log(logarithm),
+        exponent * (exponent * np.log(logarithm) - 1) / logarithm,
+    ]
+    return np.sum(terms[: order + 1], axis=0)
