@@ -1,0 +1,77 @@
+"""Compiled kernels: arrays in, arrays out; no randomness, no input or output."""
+
+from cgrosim.kernels.activation import LINEAR, POWER, RELU, RELU_POWER, SMOOTHED_RELU
+from cgrosim.kernels.commit import DIVERGED, RUNNING
+from cgrosim.kernels.dense import (
+    accumulate,
+    backproject,
+    coefficients_from_projections,
+    margins_from_projections,
+    project,
+)
+from cgrosim.kernels.direct import (
+    DirectData,
+    advance_direct,
+    make_direct_workspace,
+    noise_rows,
+    pack_direct_data,
+    pack_weights,
+    unpack_weights,
+)
+from cgrosim.kernels.flow import multiply, reduced_forces
+from cgrosim.kernels.problem import (
+    FIXED_DIRECTION,
+    NONE,
+    SIGNAL_SPAN,
+    Problem,
+    Record,
+    Workspace,
+    make_problem,
+    make_record,
+)
+from cgrosim.kernels.reduced import (
+    ReducedState,
+    advance_reduced,
+    make_reduced_workspace,
+    pack_gram,
+    pack_reduced_state,
+    unpack_reduced_state,
+)
+
+__all__ = [
+    "DIVERGED",
+    "FIXED_DIRECTION",
+    "LINEAR",
+    "NONE",
+    "POWER",
+    "RELU",
+    "RELU_POWER",
+    "RUNNING",
+    "SIGNAL_SPAN",
+    "SMOOTHED_RELU",
+    "DirectData",
+    "Problem",
+    "Record",
+    "ReducedState",
+    "Workspace",
+    "accumulate",
+    "advance_direct",
+    "advance_reduced",
+    "backproject",
+    "coefficients_from_projections",
+    "make_direct_workspace",
+    "make_problem",
+    "make_record",
+    "make_reduced_workspace",
+    "margins_from_projections",
+    "multiply",
+    "noise_rows",
+    "pack_direct_data",
+    "pack_gram",
+    "pack_reduced_state",
+    "pack_weights",
+    "project",
+    "reduced_forces",
+    "unpack_reduced_state",
+    "unpack_weights",
+]

@@ -1,0 +1,71 @@
+"""Blocked arrays: the layouts the micro-kernels read, and the way in and out of them.
+
+blocked : (ceil(rows/8), neurons, 8), element (row k, neuron r) at [k // 8, r, k % 8]; the tail is zero.
+panels : (ceil(columns/8), 8 ceil(rows/8), 8), element (row k, column j) at [j // 8, k, j % 8]; the tail is zero.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cgrosim import microkernels
+from cgrosim.microkernels import BLOCK
+
+Array = NDArray[np.float64]
+_ALIGNMENT = 64  # bytes of a cache line, so that no vector straddles two
+
+
+def zeros(*shape: int) -> Array:
+    """Zeros whose first element starts a cache line."""
+    count = int(np.prod(shape))
+    raw = np.zeros(count + _ALIGNMENT // 8)
+    start = (-raw.ctypes.data % _ALIGNMENT) // 8
+    return raw[start : start + count].reshape(shape)
+
+
+def block_count(rows: int) -> int:
+    """Number of blocks of 8 that hold `rows` rows."""
+    return -(-rows // BLOCK)
+
+
+def tile_height(neurons: int) -> int:
+    """Neurons in a tile, so that equal tiles cover them with the least padding; near ties go to the taller tile."""
+    widest = microkernels.tile_rows()
+    overhead = 1.5  # a tile costs about as much as this many more neurons, in loads and in filling the pipeline
+    return min(range(1, widest + 1), key=lambda height: (-(-neurons // height) * (height + overhead), -height))
+
+
+def padded_neurons(neurons: int) -> int:
+    """Smallest multiple of the tile height that holds all neurons."""
+    height = tile_height(neurons)
+    return -(-neurons // height) * height
+
+
+def pack_blocks(rows: Array, neurons: int | None = None) -> Array:
+    """Copy an array (rows, m) into blocked form (blocks, neurons, 8); default: the padded number of neurons."""
+    count, width = rows.shape
+    blocks = zeros(block_count(count), padded_neurons(width) if neurons is None else neurons, BLOCK)
+    whole = count // BLOCK
+    blocks[:whole, :width] = rows[: whole * BLOCK].reshape(whole, BLOCK, width).transpose(0, 2, 1)
+    if count % BLOCK:
+        blocks[whole, :width, : count % BLOCK] = rows[whole * BLOCK :].T
+    return blocks
+
+
+def unpack_blocks(blocks: Array, rows: int, neurons: int) -> Array:
+    """Inverse of `pack_blocks`: a new (rows, neurons) array."""
+    flat = blocks[:, :neurons].transpose(0, 2, 1).reshape(-1, neurons)
+    return np.ascontiguousarray(flat[:rows])
+
+
+def pack_panels(matrix: Array) -> Array:
+    """Copy a matrix (rows, columns) into panels of 8 columns."""
+    rows, columns = matrix.shape
+    panels = zeros(block_count(columns), block_count(rows) * BLOCK, BLOCK)
+    whole = columns // BLOCK
+    for column in range(whole):  # one panel at a time: the source is read once, nothing large is allocated
+        panels[column, :rows] = matrix[:, column * BLOCK : (column + 1) * BLOCK]
+    if columns % BLOCK:
+        panels[whole, :rows, : columns % BLOCK] = matrix[:, whole * BLOCK :]
+    return panels

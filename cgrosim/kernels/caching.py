@@ -1,0 +1,26 @@
+"""When compiled kernels may be reused from disk.
+
+Numba's cache looks only at the file of the function that is compiled: it does not notice changes in the modules it calls, nor
+the lane count. Entry points are therefore closures over `fingerprint(...)`, and Numba makes closed-over values part of the key.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+from pathlib import Path
+
+from cgrosim import microkernels
+
+ENTRY = {"cache": True, "nogil": True, "error_model": "numpy"}  # options of every entry point
+INNER = {"nogil": True, "error_model": "numpy"}  # of what they call: compiled into them, so not cached on its own
+
+
+@functools.cache
+def fingerprint(variant: str = "serial") -> str:
+    """Hash of the kernel sources, the lane count and the name of the variant."""
+    digest = hashlib.sha256(f"{variant} {microkernels.lanes()} {microkernels.fuses()}".encode())
+    sources = [Path(microkernels.__file__), *sorted(Path(__file__).parent.glob("*.py"))]
+    for source in sources:
+        digest.update(source.read_bytes())
+    return digest.hexdigest()

@@ -1,0 +1,38 @@
+"""Checking a step before it is taken, and taking it."""
+
+from __future__ import annotations
+
+from numba import njit
+
+from cgrosim.kernels.caching import INNER
+
+LIMIT = 1e100  # beyond it the next activation overflows or soon will: the run has diverged
+RUNNING, DIVERGED = 0, 1
+
+
+@njit(**INNER)
+def count_bad(state, change, scale, first, last):  # type: ignore[no-untyped-def]
+    """Number of entries of the blocks first..last for which |state + scale change| is not at most LIMIT (NaN counts)."""
+    old, new = state[first:last].reshape(-1), change[first:last].reshape(-1)
+    bad = 0
+    for index in range(old.size):
+        bad += 0 if abs(old[index] + scale * new[index]) <= LIMIT else 1
+    return bad
+
+
+@njit(**INNER)
+def add_scaled(state, change, scale, first, last):  # type: ignore[no-untyped-def]
+    """State += scale change on the blocks first..last."""
+    old, new = state[first:last].reshape(-1), change[first:last].reshape(-1)
+    for index in range(old.size):
+        old[index] += scale * new[index]
+
+
+@njit(**INNER)
+def locate_bad(state, change, scale, rows, neurons):  # type: ignore[no-untyped-def]
+    """(neuron, row) of the first bad entry in row order, or (-1, -1)."""
+    for k in range(rows):
+        for r in range(neurons):
+            if not abs(state[k // 8, r, k % 8] + scale * change[k // 8, r, k % 8]) <= LIMIT:
+                return r, k
+    return -1, -1

@@ -1,0 +1,93 @@
+"""Right-hand side of the closed system for an integrator: forces of a state, and the product with the Gram matrix."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from numba import njit, prange
+
+from cgrosim.kernels.blocks import Array
+from cgrosim.kernels.caching import ENTRY, INNER, fingerprint
+from cgrosim.kernels.margins import force_on_signal, forces_of_blocks, margins_and_weights, sums_of_blocks
+from cgrosim.kernels.problem import Problem, Workspace
+from cgrosim.kernels.product import WIDTH, multiply_columns
+from cgrosim.kernels.reduced import PARALLEL_FROM
+
+
+@njit(**INNER)
+def fill_blocks(rows, blocks):  # type: ignore[no-untyped-def]
+    """Copy (M, m) into blocked form; the padding is left alone."""
+    for k in range(rows.shape[0]):
+        for r in range(rows.shape[1]):
+            blocks[k // 8, r, k % 8] = rows[k, r]
+
+
+@njit(**INNER)
+def empty_blocks(blocks, rows):  # type: ignore[no-untyped-def]
+    """Copy blocked form into (M, m)."""
+    for k in range(rows.shape[0]):
+        for r in range(rows.shape[1]):
+            rows[k, r] = blocks[k // 8, r, k % 8]
+
+
+def _make_forces() -> Callable[..., Any]:
+    token = fingerprint("forces")
+
+    @njit(**ENTRY)
+    def forces(problem, signal, noise, work, out_signal, out_force):  # type: ignore[no-untyped-def]
+        if token == "":
+            return
+        blocks = work.force.shape[0]
+        fill_blocks(noise, work.projections)
+        sums_of_blocks(problem, work.projections, work, 0, blocks)
+        margins_and_weights(problem, signal, work)
+        force_on_signal(problem, signal, work)
+        forces_of_blocks(problem, work.projections, work, 0, blocks)
+        for r in range(problem.neurons):
+            out_signal[r] = work.signal_force[r]
+        empty_blocks(work.force, out_force)
+
+    return forces  # type: ignore[no-any-return]
+
+
+def _make_multiply(parallel: bool) -> Callable[..., Any]:
+    token = fingerprint("multiply, parallel" if parallel else "multiply, serial")
+
+    @njit(parallel=parallel, **ENTRY)
+    def multiply(problem, gram, force, work, out):  # type: ignore[no-untyped-def]
+        if token == "":
+            return
+        fill_blocks(force, work.force)
+        blocks = gram.shape[0]
+        for task in prange((blocks + WIDTH - 1) // WIDTH):
+            first, last = task * WIDTH, min(blocks, (task + 1) * WIDTH)
+            multiply_columns(work.force, gram, work.change, first, last, problem.height)
+        empty_blocks(work.change, out)
+
+    return multiply  # type: ignore[no-any-return]
+
+
+_forces = _make_forces()
+_multiply_serial = _make_multiply(parallel=False)
+_multiply_parallel = _make_multiply(parallel=True)
+
+
+def reduced_forces(
+    problem: Problem, signal: Array, noise: Array, work: Workspace, out_signal: Array, out_force: Array
+) -> None:
+    """Force on u, into `out_signal` (m,), and force matrix A, into `out_force` (M, m), of the state u (m,), c (M, m).
+
+    The clean margins, attacked margins and V_i of the state, each (N,), are in ``work.clean_margin``,
+    ``work.attacked_margin`` and ``work.memorization`` afterwards.
+    """
+    _forces(problem, signal, noise, work, out_signal, out_force)
+
+
+def multiply(
+    problem: Problem, gram: Array, force: Array, work: Workspace, out: Array, parallel: bool | None = None
+) -> None:
+    """``out = K @ force`` for (M, m) arrays and the packed Gram matrix K; same bits with and without threads."""
+    if parallel is None:
+        parallel = force.shape[0] ** 2 * force.shape[1] >= PARALLEL_FROM
+    (_multiply_parallel if parallel else _multiply_serial)(problem, gram, force, work, out)

@@ -1,0 +1,111 @@
+"""Margins, loss weights and forces of one state, from the signal projections u and the blocked noise projections."""
+
+from __future__ import annotations
+
+import math
+
+from numba import njit
+
+from cgrosim.kernels.activation import dphi
+from cgrosim.kernels.caching import INNER
+from cgrosim.kernels.threat import signal_terms
+from cgrosim.microkernels import activation_sums, derivative_products
+
+
+@njit(**INNER)
+def sigmoid_slope(margin):  # type: ignore[no-untyped-def]
+    """s(z) = 1 / (1 + exp(z)), minus the derivative of log(1 + exp(-z)); exp(z) = inf gives the right 0."""
+    return 1.0 / (1.0 + math.exp(margin))
+
+
+@njit(**INNER)
+def sums_of_blocks(problem, noise, work, first, last):  # type: ignore[no-untyped-def]
+    """sum_r a_r phi(c[k, r]) for the rows of the blocks first <= k // 8 < last."""
+    width = noise.shape[1] * 8
+    for block in range(first, last):
+        activation_sums(
+            problem.case,
+            problem.shape,
+            noise,
+            block * width,
+            problem.second_layer,
+            problem.neurons,
+            work.sums,
+            block * 8,
+        )
+
+
+@njit(**INNER)
+def forces_of_blocks(problem, noise, work, first, last):  # type: ignore[no-untyped-def]
+    """A[k, r] = coefficient[k] a_r phi'(c[k, r]) for the rows of the blocks first <= k // 8 < last."""
+    width = noise.shape[1] * 8
+    for block in range(first, last):
+        derivative_products(
+            problem.case,
+            problem.shape,
+            noise,
+            block * width,
+            problem.second_layer,
+            problem.neurons,
+            work.coefficients,
+            block * 8,
+            work.force,
+        )
+
+
+@njit(**INNER)
+def margins_and_weights(problem, u, work):  # type: ignore[no-untyped-def]
+    """From ``work.sums``: margins, V_i, the coefficients of A and the sums of loss weights by label."""
+    signal_terms(problem, u, work)
+    samples, patches = problem.labels.size, problem.noise_patches
+    lam = problem.adversarial_weight
+    work.weights[:, :] = 0.0
+    for i in range(samples):
+        label = problem.labels[i]
+        column = 0 if label > 0 else 1
+        total = 0.0
+        for j in range(patches):
+            total += work.sums[i * patches + j]
+        memorised = label * total
+        clean = work.signal[1, column] + memorised
+        attacked = work.signal[2, column] + memorised
+        clean_weight = (1.0 - lam) * sigmoid_slope(clean)
+        attacked_weight = lam * sigmoid_slope(attacked)
+        work.memorization[i] = memorised
+        work.clean_margin[i] = clean
+        work.attacked_margin[i] = attacked
+        work.weights[0, column] += clean_weight
+        work.weights[1, column] += attacked_weight
+        coefficient = label * (clean_weight + attacked_weight) / samples
+        for j in range(patches):
+            work.coefficients[i * patches + j] = coefficient
+
+
+@njit(**INNER)
+def force_on_signal(problem, u, work):  # type: ignore[no-untyped-def]
+    """(1/N) sum_i a_r [alpha c_i phi'(alpha y_i u_r) + kappa_i a_i phi'(kappa_i y_i u_r)], grouped by label."""
+    samples = problem.labels.size
+    for r in range(problem.neurons):
+        total = 0.0
+        for column in range(2):
+            label = 1.0 - 2.0 * column
+            alpha, kappa = problem.alpha, work.signal[0, column]
+            total += alpha * work.weights[0, column] * dphi(alpha * label * u[r], problem.shape)
+            total += kappa * work.weights[1, column] * dphi(kappa * label * u[r], problem.shape)
+        work.signal_force[r] = problem.second_layer[r] * total / samples
+
+
+@njit(**INNER)
+def note_hitting_times(problem, work, record, step):  # type: ignore[no-untyped-def]
+    """Write `step` into every entry of the record whose threshold this state is the first to reach."""
+    grown, escaped = math.inf, math.inf
+    for column in range(2):
+        grown = min(grown, work.signal[1, column])
+        escaped = min(escaped, work.signal[3, column])
+    if record.grown[0] < 0 and grown >= record.grown_at:
+        record.grown[0] = step
+    if record.escaped[0] < 0 and escaped >= record.escaped_at:
+        record.escaped[0] = step
+    for i in range(problem.labels.size):
+        if record.memorised[i] < 0 and work.memorization[i] >= record.memorised_at:
+            record.memorised[i] = step

@@ -1,0 +1,166 @@
+"""What the kernels are told about a training problem: labels, second layer, activation, threat and loss weights."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cgrosim.kernels.activation import activation_shape, power_case
+from cgrosim.kernels.blocks import Array, padded_neurons, tile_height, zeros
+
+NONE, SIGNAL_SPAN, FIXED_DIRECTION = range(3)
+
+
+class Problem(NamedTuple):
+    """Constants of one training problem, as the compiled kernels take them; make it with `make_problem`."""
+
+    labels: Array  # (N,) -1 or +1
+    second_layer: Array  # (padded m,) a_r, zero in the padding
+    neurons: int  # m
+    noise_patches: int  # P - 1
+    height: int  # neurons in a product tile
+    shape: Array  # of the activation
+    case: int  # its integer exponent, or 0
+    threat: int
+    alpha: float
+    attacked_low: float  # alpha - delta
+    attacked_high: float  # alpha + delta
+    adversarial_weight: float  # lam
+
+
+def make_problem(
+    labels: Array,
+    second_layer: Array,
+    noise_patches: int,
+    *,
+    activation: int,
+    power: float,
+    threat: int,
+    alpha: float,
+    attacked_low: float,
+    attacked_high: float,
+    adversarial_weight: float,
+) -> Problem:
+    """Check and collect the constants of a training problem.
+
+    Parameters
+    ----------
+    labels : (N,) array of -1 and +1
+    second_layer : (m,) array
+    noise_patches : int
+        P - 1, at least 1.
+    activation, power
+        Code and exponent of the activation, see `cgrosim.kernels.activation`.
+    threat : int
+        NONE, SIGNAL_SPAN or FIXED_DIRECTION.
+    alpha, attacked_low, attacked_high : float
+        Signal strength alpha, alpha - delta and alpha + delta; 0 <= low <= alpha <= high. The low end is passed on its own because
+        alpha - delta would cancel when the attack nearly erases the signal.
+    adversarial_weight : float
+        lam, the weight of the adversarial loss, in [0, 1].
+
+    Raises
+    ------
+    ValueError
+        If a value is outside its range.
+    """
+    labels = np.ascontiguousarray(labels, dtype=np.float64)
+    second_layer = np.asarray(second_layer, dtype=np.float64)
+    if labels.ndim != 1 or labels.size == 0 or not np.all(np.abs(labels) == 1):
+        raise ValueError("labels must be a non-empty vector of -1 and +1")
+    if second_layer.ndim != 1 or second_layer.size == 0 or not np.all(np.isfinite(second_layer)):
+        raise ValueError("second_layer must be a non-empty vector of finite numbers")
+    if noise_patches < 1:
+        raise ValueError(f"a sample has {noise_patches} noise patches; it needs at least 1")
+    if threat not in (NONE, SIGNAL_SPAN, FIXED_DIRECTION):
+        raise ValueError(f"threat code is {threat!r}; it must be 0, 1 or 2")
+    if not (0 <= attacked_low <= alpha <= attacked_high < math.inf):
+        raise ValueError(
+            f"the attacked signal needs 0 <= low <= alpha <= high, but they are {attacked_low}, {alpha}, {attacked_high}"
+        )
+    if not 0 <= adversarial_weight <= 1:
+        raise ValueError(f"the adversarial weight is {adversarial_weight}; it must be in [0, 1]")
+    neurons = second_layer.size
+    padded = zeros(padded_neurons(neurons))
+    padded[:neurons] = second_layer
+    shape = activation_shape(activation, power)
+    return Problem(
+        labels,
+        padded,
+        neurons,
+        int(noise_patches),
+        tile_height(neurons),
+        shape,
+        power_case(shape),
+        int(threat),
+        float(alpha),
+        float(attacked_low),
+        float(attacked_high),
+        float(adversarial_weight),
+    )
+
+
+class Record(NamedTuple):
+    """First-hitting steps, kept up to date by the kernels; -1 until it happens."""
+
+    grown: NDArray[np.int64]  # (1,) clean signal margin >= grown_at
+    escaped: NDArray[np.int64]  # (1,) signal margin at alpha - delta >= escaped_at
+    memorised: NDArray[np.int64]  # (N,) V_i >= memorised_at
+    grown_at: float
+    escaped_at: float
+    memorised_at: float
+
+
+def make_record(samples: int, grown_at: float = 1.0, escaped_at: float = 0.7, memorised_at: float = 0.7) -> Record:
+    """Return an empty record with the given thresholds."""
+    return Record(
+        np.full(1, -1, np.int64),
+        np.full(1, -1, np.int64),
+        np.full(samples, -1, np.int64),
+        float(grown_at),
+        float(escaped_at),
+        float(memorised_at),
+    )
+
+
+class Workspace(NamedTuple):
+    """Scratch of a step; make it with `make_workspace`. Nothing is allocated while stepping."""
+
+    projections: Array  # (blocks, padded m, 8) c[k, r]: of the weights (direct), or a packed copy (flow)
+    force: Array  # (blocks, padded m, 8) A[k, r], blocked
+    change: Array  # product of the step, blocked like the state it updates
+    sums: Array  # (8 blocks,) sum_r a_r phi(c[k, r])
+    coefficients: Array  # (8 blocks,) y_i (c_i + a_i) / N, zero in the padding
+    signal: Array  # (4, 2) by label: attacked coefficient; clean, attacked and low signal margin
+    weights: Array  # (2, 2) sums of c_i and a_i over the samples of a label
+    direct_signal: Array  # (padded m,) u_r = <w_r, w_star> of the weights
+    signal_force: Array  # (padded m,) force on u_r
+    clean_margin: Array  # (N,)
+    attacked_margin: Array  # (N,)
+    memorization: Array  # (N,) V_i
+    order: NDArray[np.int64]  # (m,) neurons by |u_r|
+    tails: Array  # (m + 1,) partial sums of the piecewise maximiser
+
+
+def make_workspace(problem: Problem, blocks: int, changed_blocks: int) -> Workspace:
+    """Return the scratch for `blocks` blocks of projections and a state of `changed_blocks` blocks."""
+    padded, samples = problem.second_layer.size, problem.labels.size
+    return Workspace(
+        zeros(blocks, padded, 8),
+        zeros(blocks, padded, 8),
+        zeros(changed_blocks, padded, 8),
+        zeros(blocks * 8),
+        zeros(blocks * 8),
+        zeros(4, 2),
+        zeros(2, 2),
+        zeros(padded),
+        zeros(padded),
+        zeros(samples),
+        zeros(samples),
+        zeros(samples),
+        np.arange(problem.neurons),
+        zeros(problem.neurons + 1),
+    )

@@ -1,0 +1,145 @@
+"""Gradient descent on the closed system (u, c, B) given the Gram matrix K of the noise patches."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+from numba import njit, prange
+
+from cgrosim.kernels.blocks import Array, block_count, pack_blocks, pack_panels, unpack_blocks, zeros
+from cgrosim.kernels.caching import ENTRY, fingerprint
+from cgrosim.kernels.commit import DIVERGED, LIMIT, RUNNING, add_scaled, count_bad, locate_bad
+from cgrosim.kernels.margins import (
+    force_on_signal,
+    forces_of_blocks,
+    margins_and_weights,
+    note_hitting_times,
+    sums_of_blocks,
+)
+from cgrosim.kernels.problem import Problem, Record, Workspace, make_workspace
+from cgrosim.kernels.product import WIDTH, multiply_columns
+
+PARALLEL_FROM = 4_000_000  # multiplications in K A from which a second thread pays for its two or three wake-ups a step
+
+
+class ReducedState(NamedTuple):
+    """State of the closed system in the layout of the kernels; see `pack_reduced_state` and `unpack_reduced_state`."""
+
+    signal: Array  # (padded m,) u_r
+    noise: Array  # (blocks, padded m, 8) raw projections c[k, r]
+    coefficients: Array  # (blocks, padded m, 8) B[k, r]
+
+
+def pack_reduced_state(problem: Problem, signal: Array, noise: Array, coefficients: Array) -> ReducedState:
+    """Copy u (m,), c (M, m) and B (M, m) into a state."""
+    packed = zeros(problem.second_layer.size)
+    packed[: problem.neurons] = signal
+    return ReducedState(packed, pack_blocks(noise), pack_blocks(coefficients))
+
+
+def unpack_reduced_state(problem: Problem, state: ReducedState) -> tuple[Array, Array, Array]:
+    """Return copies of u (m,), c (M, m) and B (M, m)."""
+    rows = problem.labels.size * problem.noise_patches
+    noise, coefficients = (unpack_blocks(blocks, rows, problem.neurons) for blocks in state[1:])
+    return state.signal[: problem.neurons].copy(), noise, coefficients
+
+
+def _make_advance(parallel: bool) -> Callable[..., Any]:
+    """Compile the same loop with or without threads; both give the same bits, because every sum is within one task."""
+    token = fingerprint("reduced, parallel" if parallel else "reduced, serial")
+
+    @njit(parallel=parallel, **ENTRY)
+    def advance(problem, gram, state, work, record, step_size, steps, first_step):  # type: ignore[no-untyped-def]
+        if token == "":
+            return 0, RUNNING, -1, -1
+        blocks = gram.shape[0]
+        tasks = (blocks + WIDTH - 1) // WIDTH
+        u = state.signal
+        for done in range(steps):
+            for task in prange(tasks):
+                sums_of_blocks(problem, state.noise, work, task * WIDTH, min(blocks, (task + 1) * WIDTH))
+            margins_and_weights(problem, u, work)
+            note_hitting_times(problem, work, record, first_step + done)
+            force_on_signal(problem, u, work)
+            for task in prange(tasks):
+                forces_of_blocks(problem, state.noise, work, task * WIDTH, min(blocks, (task + 1) * WIDTH))
+            bad = 0
+            for task in prange(tasks):
+                first, last = task * WIDTH, min(blocks, (task + 1) * WIDTH)
+                multiply_columns(work.force, gram, work.change, first, last, problem.height)
+                bad += count_bad(state.noise, work.change, step_size, first, last)
+                bad += count_bad(state.coefficients, work.force, step_size, first, last)
+            for r in range(problem.neurons):
+                if not abs(u[r] + step_size * work.signal_force[r]) <= LIMIT:
+                    return done, DIVERGED, r, -1
+            if bad > 0:
+                rows = problem.labels.size * problem.noise_patches
+                neuron, row = locate_bad(state.noise, work.change, step_size, rows, problem.neurons)
+                if neuron < 0:
+                    neuron, row = locate_bad(state.coefficients, work.force, step_size, rows, problem.neurons)
+                return done, DIVERGED, neuron, row
+            for task in prange(tasks):
+                first, last = task * WIDTH, min(blocks, (task + 1) * WIDTH)
+                add_scaled(state.noise, work.change, step_size, first, last)
+                add_scaled(state.coefficients, work.force, step_size, first, last)
+            for r in range(problem.neurons):
+                u[r] += step_size * work.signal_force[r]
+        return steps, RUNNING, -1, -1
+
+    return advance  # type: ignore[no-any-return]
+
+
+_advance_serial = _make_advance(parallel=False)
+_advance_parallel = _make_advance(parallel=True)
+
+
+def make_reduced_workspace(problem: Problem) -> Workspace:
+    """Return the scratch of `advance_reduced` and `reduced_forces`."""
+    blocks = block_count(problem.labels.size * problem.noise_patches)
+    return make_workspace(problem, blocks, blocks)
+
+
+def pack_gram(gram: Array) -> Array:
+    """Copy the Gram matrix (M, M) of the noise patches into the layout of the kernels."""
+    return pack_panels(np.asarray(gram, dtype=np.float64))
+
+
+def advance_reduced(
+    problem: Problem,
+    gram: Array,
+    state: ReducedState,
+    work: Workspace,
+    record: Record,
+    step_size: float,
+    steps: int,
+    first_step: int,
+    parallel: bool | None = None,
+) -> tuple[int, int, int, int]:
+    """Take up to `steps` gradient-descent steps in place.
+
+    Parameters
+    ----------
+    gram : packed Gram matrix, from `pack_gram`
+    state, record
+        Changed in place. The record gets the absolute step t at which the state at t first reaches a threshold; the
+        state that this call ends in is looked at by the next call.
+    step_size : float
+        eta.
+    first_step : int
+        Absolute number of the first step.
+    parallel : bool, optional
+        Use threads. Default: by the size of the problem alone. The result has the same bits either way.
+
+    Returns
+    -------
+    (steps_done, status, neuron, row)
+        status RUNNING or DIVERGED. A step that would make any number exceed 1e100 or not finite is not taken: the state
+        stays the last good one, and (neuron, row) is the first place where it would happen; row -1 is the signal.
+    """
+    if parallel is None:
+        rows = problem.labels.size * problem.noise_patches
+        parallel = rows * rows * problem.neurons >= PARALLEL_FROM
+    advance = _advance_parallel if parallel else _advance_serial
+    return advance(problem, gram, state, work, record, float(step_size), int(steps), int(first_step))  # type: ignore[no-any-return]

@@ -1,0 +1,110 @@
+"""The inner maximum of the signal-only threats, and the signal part of the margins."""
+
+from __future__ import annotations
+
+from numba import njit
+
+from cgrosim.kernels.activation import phi
+from cgrosim.kernels.caching import INNER
+
+
+@njit(**INNER)
+def signal_margin(u, second_layer, neurons, coefficient, label, shape):  # type: ignore[no-untyped-def]
+    """h_y(c) = y sum_r a_r phi(c y u_r): what the signal patch c y w_star adds to the margin."""
+    total = 0.0
+    for r in range(neurons):
+        total += second_layer[r] * phi(coefficient * label * u[r], shape)
+    return label * total
+
+
+@njit(**INNER)
+def _sort_by_magnitude(u, order):  # type: ignore[no-untyped-def]
+    """Insertion sort of `order` by |u|; linear when the order of the last step still holds, as it nearly always does."""
+    for position in range(1, order.size):
+        neuron = order[position]
+        place = position
+        while place > 0 and abs(u[order[place - 1]]) > abs(u[neuron]):
+            order[place] = order[place - 1]
+            place -= 1
+        order[place] = neuron
+
+
+@njit(**INNER)
+def piecewise_minimiser(u, second_layer, low, high, label, shape, order, tails):  # type: ignore[no-untyped-def]
+    """Exact minimiser over [low, high] of h_y for the smoothed ReLU.
+
+    h_y is A c^q + B c + constant between the breakpoints c = 1/|u_r| of the active neurons (y u_r > 0), with
+    A = sum y a_r |u_r|^q / q over those still below theirs and B = sum y a_r |u_r| over the others. A minimum is at an end, at a
+    breakpoint, or at the one critical point c^(q-1) = -B / (q A) of a piece. Ties go to the larger c, as for U_y = 0.
+    """
+    neurons = order.size
+    power = shape[2]
+    _sort_by_magnitude(u, order)
+    # Suffix sums of B from the largest |u| down and prefix sums of A from the smallest up: sums only, so nothing cancels.
+    tails[neurons] = 0.0
+    for place in range(neurons - 1, -1, -1):
+        r = order[place]
+        active = label * u[r] > 0
+        tails[place] = tails[place + 1] + (label * second_layer[r] * abs(u[r]) if active else 0.0)
+    best, smallest = high, signal_margin(u, second_layer, neurons, high, label, shape)
+    value = signal_margin(u, second_layer, neurons, low, label, shape)
+    if value < smallest:
+        best, smallest = low, value
+    curvature = 0.0  # q A of the piece on which the neurons order[:place] are below their breakpoint
+    for place in range(neurons + 1):
+        # The piece runs from the breakpoint of order[place] (0 if none) to that of order[place - 1] (infinity if none).
+        left = low
+        if place < neurons:
+            size = abs(u[order[place]])
+            left = max(low, 1.0 / size) if size > 0 else high
+        right = high
+        if place > 0:
+            size = abs(u[order[place - 1]])
+            right = min(high, 1.0 / size) if size > 0 else high
+            if label * u[order[place - 1]] > 0:
+                curvature += label * second_layer[order[place - 1]] * size**power
+        if left > right:
+            continue
+        for candidate in range(2):
+            point = left
+            if candidate == 1:
+                slope = tails[place]
+                if not (curvature > 0 and slope < 0):
+                    continue
+                point = (-slope / curvature) ** (1.0 / (power - 1.0))
+                if not left < point < right:
+                    continue
+            value = signal_margin(u, second_layer, neurons, point, label, shape)
+            if value < smallest or (value == smallest and point > best):
+                best, smallest = point, value
+    return best
+
+
+@njit(**INNER)
+def attacked_coefficient(problem, u, label, work):  # type: ignore[no-untyped-def]
+    """kappa_y: the coefficient of y w_star in the attacked signal patch of a sample with this label."""
+    if problem.threat == 0:
+        return problem.alpha
+    if problem.threat == 2:
+        return problem.attacked_low
+    if problem.shape[1] == 1.0:
+        low, high = problem.attacked_low, problem.attacked_high
+        return piecewise_minimiser(u, problem.second_layer, low, high, label, problem.shape, work.order, work.tails)
+    # Positively homogeneous: h_y(c) = c^q U_y for c >= 0, monotone in c.
+    strength = signal_margin(u, problem.second_layer, problem.neurons, 1.0, label, problem.shape)
+    return problem.attacked_low if strength > 0 else problem.attacked_high
+
+
+@njit(**INNER)
+def signal_terms(problem, u, work):  # type: ignore[no-untyped-def]
+    """Fill ``work.signal`` by label (column 0: y = +1, column 1: y = -1)."""
+    for column in range(2):
+        label = 1.0 - 2.0 * column
+        kappa = attacked_coefficient(problem, u, label, work)
+        work.signal[0, column] = kappa
+        work.signal[1, column] = signal_margin(
+            u, problem.second_layer, problem.neurons, problem.alpha, label, problem.shape
+        )
+        work.signal[2, column] = signal_margin(u, problem.second_layer, problem.neurons, kappa, label, problem.shape)
+        low = problem.attacked_low
+        work.signal[3, column] = signal_margin(u, problem.second_layer, problem.neurons, low, label, problem.shape)

@@ -1,0 +1,370 @@
+"""Register-blocked float64 micro-kernels, written as LLVM vector instructions.
+
+Numba compiles scalar loops; whether they end up in vector registers is the optimiser's choice, and for a matrix product it
+never keeps a whole tile of accumulators there. The kernels below therefore emit the vector instructions themselves, through
+`numba.extending.intrinsic`. There are three: a tile of a matrix product, the activation summed over neurons, and the derivative of the activation
+times a coefficient. All work on *blocked* arrays of shape (blocks, neurons, 8): element (row k, neuron r) is stored at
+``[k // 8, r, k % 8]``, so that eight rows of one neuron are one vector and every offset inside a tile is a constant.
+
+Three instruction sets: 8 lanes (AVX-512), 4 lanes (AVX2 with FMA), 2 lanes for every other processor (plain multiply and
+add, except on AArch64, whose vector unit always fuses them). The environment variable ``CGROSIM_LANES`` (8, 4 or 2), read at
+first use, overrides the choice; 8 and 4 lanes give the same bits, 2 lanes differ from them by rounding.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import platform
+from collections.abc import Callable
+from typing import Any
+
+import llvmlite.binding as llvm
+from llvmlite import ir
+from numba import types
+from numba.extending import intrinsic
+
+BLOCK = 8
+LANES_VARIABLE = "CGROSIM_LANES"
+
+_double = ir.DoubleType()
+_index = ir.IntType(64)
+# Accumulators that fit the registers: rows of the widest tile and blocks of columns, by lanes.
+_TILE_ROWS = {8: 12, 4: 6, 2: 3}
+_TILE_COLUMNS = {8: 2, 4: 1, 2: 1}
+
+
+@functools.cache
+def lanes() -> int:
+    """Doubles in a vector register: 8, 4 or 2.
+
+    Raises
+    ------
+    ValueError
+        If ``CGROSIM_LANES`` is set to something this processor cannot run.
+    """
+    features = llvm.get_host_cpu_features()
+    widest = 8 if features.get("avx512f") else 4 if features.get("avx2") and features.get("fma") else 2
+    wanted = os.environ.get(LANES_VARIABLE, "")
+    if not wanted:
+        return widest
+    allowed = [str(count) for count in (8, 4, 2) if count <= widest]
+    if wanted not in allowed:
+        raise ValueError(f"{LANES_VARIABLE} is {wanted!r}; on this processor it can be {' or '.join(allowed)}")
+    return int(wanted)
+
+
+def fuses() -> bool:
+    """Whether the product tiles use fused multiply-add (one rounding) rather than multiply, then add (two)."""
+    return lanes() > 2 or platform.machine().lower() in ("aarch64", "arm64")
+
+
+def tile_rows() -> int:
+    """Largest number of neurons in a product tile."""
+    return _TILE_ROWS[lanes()]
+
+
+def tile_columns() -> int:
+    """Largest number of 8-column blocks in a product tile."""
+    return _TILE_COLUMNS[lanes()]
+
+
+def _integer(value: int) -> ir.Constant:
+    return ir.Constant(_index, value)
+
+
+class _Vectors:
+    """Vector instructions of one width, at the current position of a builder."""
+
+    def __init__(self, builder: Any) -> None:
+        self.builder = builder
+        self.lanes = lanes()
+        self.parts = BLOCK // self.lanes  # vectors in a block
+        self.type = ir.VectorType(_double, self.lanes)
+        self.fused = fuses()
+
+    def constant(self, value: float) -> ir.Constant:
+        return ir.Constant(self.type, [value] * self.lanes)
+
+    def broadcast(self, scalar: Any) -> Any:
+        single = self.builder.insert_element(
+            ir.Constant(self.type, ir.Undefined), scalar, ir.Constant(ir.IntType(32), 0)
+        )
+        mask = ir.Constant(ir.VectorType(ir.IntType(32), self.lanes), [0] * self.lanes)
+        return self.builder.shuffle_vector(single, ir.Constant(self.type, ir.Undefined), mask)
+
+    def _address(self, pointer: Any, offset: int) -> Any:
+        return self.builder.bitcast(self.builder.gep(pointer, [_integer(offset)]), self.type.as_pointer())
+
+    def load(self, pointer: Any, offset: int = 0) -> Any:
+        return self.builder.load(self._address(pointer, offset), align=8)
+
+    def store(self, value: Any, pointer: Any, offset: int = 0) -> None:
+        self.builder.store(value, self._address(pointer, offset), align=8)
+
+    def call(self, name: str, *arguments: Any) -> Any:
+        full_name = f"llvm.{name}.v{self.lanes}f64"
+        function = self.builder.module.globals.get(full_name)
+        if function is None:
+            function = ir.Function(
+                self.builder.module, ir.FunctionType(self.type, [self.type] * len(arguments)), full_name
+            )
+        return self.builder.call(function, arguments)
+
+    def multiply_add(self, first: Any, second: Any, total: Any) -> Any:
+        if self.fused:
+            return self.call("fma", first, second, total)
+        return self.builder.fadd(self.builder.fmul(first, second), total)
+
+    def maximum(self, value: Any, bound: Any) -> Any:
+        """max(value, bound) that keeps a NaN value, so that a diverged state stays visible."""
+        return self.builder.select(self.builder.fcmp_ordered("<=", value, bound), bound, value)
+
+    def minimum(self, value: Any, bound: Any) -> Any:
+        return self.builder.select(self.builder.fcmp_ordered(">=", value, bound), bound, value)
+
+
+def _counted_loop(
+    builder: Any, count: Any, carried: list[Any], body: Callable[[Any, list[Any]], list[Any]]
+) -> list[Any]:
+    """Emit ``for i in range(count): carried = body(i, carried)`` and return the final values; count may be 0."""
+    before = builder.block
+    head, inside, after = (builder.append_basic_block(name) for name in ("loop.head", "loop.body", "loop.end"))
+    builder.branch(head)
+    builder.position_at_end(head)
+    counter = builder.phi(_index)
+    counter.add_incoming(_integer(0), before)
+    values = [builder.phi(value.type) for value in carried]
+    for phi, value in zip(values, carried, strict=True):
+        phi.add_incoming(value, before)
+    builder.cbranch(builder.icmp_signed("<", counter, count), inside, after)
+    builder.position_at_end(inside)
+    updated = body(counter, values)
+    counter.add_incoming(builder.add(counter, _integer(1)), builder.block)
+    for phi, value in zip(values, updated, strict=True):
+        phi.add_incoming(value, builder.block)
+    builder.branch(head)
+    builder.position_at_end(after)
+    return values
+
+
+def _data_pointers(context: Any, builder: Any, signature: Any, arguments: Any) -> list[Any]:
+    """Arguments with every array replaced by the pointer to its first element."""
+    return [
+        context.make_array(kind)(context, builder, value).data if isinstance(kind, types.Array) else value
+        for kind, value in zip(signature.args, arguments, strict=True)
+    ]
+
+
+def _switch(builder: Any, selector: Any, cases: dict[int, Callable[[], None]]) -> None:
+    """Emit one case per key; a selector that is no key does nothing."""
+    done = builder.append_basic_block("switch.done")
+    blocks = {key: builder.append_basic_block(f"case.{key}") for key in cases}
+    switch = builder.switch(selector, done)
+    for key, block in blocks.items():
+        switch.add_case(_integer(key), block)
+        builder.position_at_end(block)
+        cases[key]()
+        builder.branch(done)
+    builder.position_at_end(done)
+
+
+def _emit_tile(builder: Any, rows: int, columns: int, arguments: list[Any]) -> None:
+    """One tile: rows x columns*8 accumulators over all steps, kept in registers."""
+    left, left_stride, steps, panels, panel_stride, out, out_stride, accumulate = arguments
+    vectors = _Vectors(builder)
+    parts = vectors.parts
+    panel_columns = [builder.gep(panels, [builder.mul(panel_stride, _integer(column))]) for column in range(columns)]
+    out_columns = [builder.gep(out, [builder.mul(out_stride, _integer(column))]) for column in range(columns)]
+    places = [(row, column, part) for row in range(rows) for column in range(columns) for part in range(parts)]
+    entry = builder.block
+    with builder.if_then(builder.icmp_signed("!=", accumulate, _integer(0))):
+        old = [vectors.load(out_columns[c], r * BLOCK + p * vectors.lanes) for r, c, p in places]
+        loaded = builder.block
+    start = []
+    for value in old:
+        phi = builder.phi(vectors.type)
+        phi.add_incoming(vectors.constant(0.0), entry)
+        phi.add_incoming(value, loaded)
+        start.append(phi)
+
+    def step(block: Any, totals: list[Any]) -> list[Any]:
+        totals = list(totals)
+        here = builder.gep(left, [builder.mul(block, left_stride)])
+        first = builder.mul(block, _integer(BLOCK * BLOCK))
+        sources = [builder.gep(pointer, [first]) for pointer in panel_columns]
+        for k in range(BLOCK):
+            right = {
+                (c, p): vectors.load(sources[c], k * BLOCK + p * vectors.lanes)
+                for c in range(columns)
+                for p in range(parts)
+            }
+            for row in range(rows):
+                scalar = vectors.broadcast(builder.load(builder.gep(here, [_integer(row * BLOCK + k)])))
+                for place, (r, c, p) in enumerate(places):
+                    if r == row:
+                        totals[place] = vectors.multiply_add(scalar, right[c, p], totals[place])
+        return totals
+
+    totals = _counted_loop(builder, steps, start, step)
+    for (r, c, p), total in zip(places, totals, strict=True):
+        vectors.store(total, out_columns[c], r * BLOCK + p * vectors.lanes)
+
+
+@intrinsic
+def product_tile(
+    typing_context,
+    rows,
+    columns,
+    left,
+    left_offset,
+    left_stride,
+    steps,
+    panels,
+    panel_offset,
+    panel_stride,
+    out,
+    out_offset,
+    out_stride,
+    accumulate,
+):  # type: ignore[no-untyped-def]
+    """``out[r, j] (+)= sum_k left[r, k] * panels[k, j]`` for `rows` neurons and `columns` blocks of 8 columns.
+
+    left : blocked; element (r, k) at ``left_offset + (k // 8) * left_stride + 8 r + k % 8``.
+    steps : number of blocks of 8 values of k.
+    panels : element (k, j) at ``panel_offset + (j // 8) * panel_stride + 8 k + j % 8``.
+    out : blocked; element (r, j) at ``out_offset + (j // 8) * out_stride + 8 r + j % 8``; read only if `accumulate` is nonzero.
+
+    The sum over k runs in order in every tile shape, so the bits do not depend on how the work is tiled or shared out.
+    """
+    integer = types.int64
+    signature = types.void(
+        *[integer] * 2,
+        *[left, integer, integer, integer],
+        *[panels, integer, integer],
+        *[out, integer, integer, integer],
+    )
+
+    def generate(context, builder, signature, arguments):  # type: ignore[no-untyped-def]
+        rows, columns, left, left_offset, left_stride, steps, panels, panel_offset, panel_stride, *rest = (
+            _data_pointers(context, builder, signature, arguments)
+        )
+        out, out_offset, out_stride, accumulate = rest
+        shared = [
+            builder.gep(left, [left_offset]),
+            left_stride,
+            steps,
+            builder.gep(panels, [panel_offset]),
+            panel_stride,
+            builder.gep(out, [out_offset]),
+            out_stride,
+            accumulate,
+        ]
+        selector = builder.add(builder.mul(rows, _integer(2)), columns)
+        shapes = [(r, c) for r in range(1, tile_rows() + 1) for c in range(1, tile_columns() + 1)]
+        cases = {2 * r + c: functools.partial(_emit_tile, builder, r, c, shared) for r, c in shapes}
+        _switch(builder, selector, cases)
+        return context.get_dummy_value()
+
+    return signature, generate
+
+
+def _emit_power(vectors: _Vectors, base: Any, exponent: int, real_exponent: Any) -> Any:
+    """base**exponent for base >= 0 by multiplication; exponent 0 stands for the real exponent, by pow."""
+    if exponent == 0:
+        return vectors.call("pow", base, real_exponent)
+    result = base
+    for _ in range(exponent - 1):
+        result = vectors.builder.fmul(result, base)
+    return result
+
+
+@intrinsic
+def activation_sums(typing_context, case, shape, projections, offset, second_layer, neurons, out, out_offset):  # type: ignore[no-untyped-def]
+    """``out[k] = sum_r a_r phi(c[k, r])`` for the 8 rows of one block; the sum over r runs in order.
+
+    case : the exponent if it is 1, 2, 3, 4 or 5; 0 for any other.
+    shape : array (lower, upper, exponent, scale, slope) of `cgrosim.kernels.activation.Activation`.
+    """
+    integer = types.int64
+    signature = types.void(integer, shape, projections, integer, second_layer, integer, out, integer)
+
+    def generate(context, builder, signature, arguments):  # type: ignore[no-untyped-def]
+        case, shape, values, offset, weights, neurons, out, out_offset = _data_pointers(
+            context, builder, signature, arguments
+        )
+        vectors = _Vectors(builder)
+        lower, upper, real_exponent, scale = (
+            vectors.broadcast(builder.load(builder.gep(shape, [_integer(i)]))) for i in range(4)
+        )
+        values, out = builder.gep(values, [offset]), builder.gep(out, [out_offset])
+
+        def emit(exponent: int) -> None:
+            def body(neuron: Any, totals: list[Any]) -> list[Any]:
+                weight = vectors.broadcast(builder.load(builder.gep(weights, [neuron])))
+                row = builder.gep(values, [builder.mul(neuron, _integer(BLOCK))])
+                updated = []
+                for part, total in enumerate(totals):
+                    above = vectors.maximum(vectors.load(row, part * vectors.lanes), lower)
+                    inside = vectors.minimum(above, upper)
+                    powered = _emit_power(vectors, vectors.call("fabs", inside), exponent, real_exponent)
+                    powered = builder.fmul(scale, vectors.call("copysign", powered, inside))
+                    value = builder.fadd(powered, builder.fsub(above, inside))
+                    updated.append(builder.fadd(total, builder.fmul(weight, value)))
+                return updated
+
+            totals = _counted_loop(builder, neurons, [vectors.constant(0.0)] * vectors.parts, body)
+            for part, total in enumerate(totals):
+                vectors.store(total, out, part * vectors.lanes)
+
+        _switch(builder, case, {exponent: functools.partial(emit, exponent) for exponent in range(6)})
+        return context.get_dummy_value()
+
+    return signature, generate
+
+
+@intrinsic
+def derivative_products(
+    typing_context, case, shape, projections, offset, second_layer, neurons, coefficients, coefficient_offset, out
+):  # type: ignore[no-untyped-def]
+    """``out[k, r] = coefficient[k] a_r phi'(c[k, r])`` for the 8 rows of one block (arguments as in `activation_sums`)."""
+    integer = types.int64
+    signature = types.void(integer, shape, projections, integer, second_layer, integer, coefficients, integer, out)
+
+    def generate(context, builder, signature, arguments):  # type: ignore[no-untyped-def]
+        case, shape, values, offset, weights, neurons, factors, factor_offset, out = _data_pointers(
+            context, builder, signature, arguments
+        )
+        vectors = _Vectors(builder)
+        lower, upper, real_exponent, _, slope = (
+            vectors.broadcast(builder.load(builder.gep(shape, [_integer(i)]))) for i in range(5)
+        )
+        lowered = builder.fsub(real_exponent, vectors.constant(1.0))
+        values, out = builder.gep(values, [offset]), builder.gep(out, [offset])
+        factors = builder.gep(factors, [factor_offset])
+
+        def emit(exponent: int) -> None:
+            loaded = [builder.fmul(slope, vectors.load(factors, part * vectors.lanes)) for part in range(vectors.parts)]
+
+            def body(neuron: Any, _: list[Any]) -> list[Any]:
+                weight = vectors.broadcast(builder.load(builder.gep(weights, [neuron])))
+                place = builder.mul(neuron, _integer(BLOCK))
+                source, target = builder.gep(values, [place]), builder.gep(out, [place])
+                for part, factor in enumerate(loaded):
+                    value = vectors.load(source, part * vectors.lanes)
+                    inside = vectors.minimum(vectors.maximum(value, lower), upper)
+                    magnitude = vectors.call("fabs", inside)
+                    if exponent == 1:  # the step of ReLU; nothing to mask for the linear activation (lower = -inf)
+                        one, zero = vectors.constant(1.0), vectors.constant(0.0)
+                        powered = builder.select(builder.fcmp_unordered(">", value, lower), one, zero)
+                    else:
+                        powered = _emit_power(vectors, magnitude, max(exponent - 1, 0), lowered)
+                    vectors.store(builder.fmul(builder.fmul(factor, weight), powered), target, part * vectors.lanes)
+                return []
+
+            _counted_loop(builder, neurons, [], body)
+
+        _switch(builder, case, {exponent: functools.partial(emit, exponent) for exponent in range(6)})
+        return context.get_dummy_value()
+
+    return signature, generate
