@@ -97,7 +97,8 @@ def expected_maximum(count: float, moment: int = 1) -> float:
 def patch_energy_law(dimension: float, noise_std: float) -> stats.rv_continuous:
     """Law of ``|X_i[j]|^2``: ``sigma_p^2 chi^2_{d-1}`` as a frozen scipy distribution.
 
-    The noise lives in the d - 1 directions off the signal. Kind: exact (arXiv 2306.01271, Def. 5.1). Mean sigma_p^2 (d-1), relative standard deviation sqrt(2/(d-1)).
+    The noise lives in the d - 1 directions off the signal. Kind: exact (arXiv 2306.01271, Def. 5.1).
+    Mean sigma_p^2 (d-1), relative standard deviation sqrt(2/(d-1)).
     """
     if not (dimension > 1 and noise_std > 0):
         raise ValueError(f"need dimension > 1 and noise_std > 0, got {dimension}, {noise_std}")

@@ -157,10 +157,10 @@ def power_saturation(time: float, rate: float, start: float, power: float) -> fl
         margin = max(start, float(np.exp(log_margin)))
         return max(power_saturation_log_time(start, margin, power), -1e6) - goal
 
-    low, width = float(np.log(start)), 1.0
-    while shortfall(low + width) < 0:
-        width *= 2
-    return max(start, float(np.exp(brentq(shortfall, low, low + width, xtol=1e-15, rtol=1e-15))))
+    # Beyond `far` the last unit of the margin alone takes e^{a-1} a^{-2} >= e^{goal}.
+    far = max(2 * start, 2 * max(goal, 0.0) + 10)
+    log_margin = brentq(shortfall, np.log(start), np.log(far), xtol=1e-15, rtol=1e-15)
+    return max(start, float(np.exp(log_margin)))
 
 
 def power_saturation_late(time: ArrayLike, rate: float, power: float, order: int = 2) -> NDArray[np.float64]:

@@ -29,7 +29,7 @@ from theory.saturation import (
 __all__ = [
     "Window",
     "comparison_bound",
-    "comparison_margin",
+    "comparison_log_margin",
     "cumulative_rate_window",
     "cumulative_sandwich_time_bound",
     "discretisation_factor",
@@ -336,12 +336,12 @@ def cumulative_sandwich_time_bound(
     return float(21 / (rate * start) + 8 * doublings)
 
 
-def comparison_margin(
+def comparison_log_margin(
     fast_start: float, slow_start: float, rate_ratio: float, relative_growth: float, power: float, *, sharp: bool = True
 ) -> float:
-    """L4: the margin ``1 + eps = x_0 / (S^{1/(q-2)} D^{1/(q-2)} y_0)`` by which the fast sequence wins (q > 2).
+    """L4: log of the margin ``1 + eps = x_0 / (S^{1/(q-2)} D^{1/(q-2)} y_0)`` by which the fast sequence wins (q > 2).
 
-    ``D = R_q(kappa)`` when `sharp`, else ``(1+kappa)^{q-1}``. Above 1, the slow sequence stays below
+    ``D = R_q(kappa)`` when `sharp`, else ``(1+kappa)^{q-1}``. Above 0, the slow sequence stays below
     :func:`comparison_bound` for as long as the relative growth of the fast one stays below kappa.
     Kind: exact rearrangement of L4. Derived here.
     """
@@ -349,7 +349,7 @@ def comparison_margin(
     _require(power > 2, "for power 2 no margin of the starts suffices: both sequences grow exponentially")
     _require(rate_ratio > 0, f"the rate ratio must be positive, got {rate_ratio}")
     log_factor = _log_discretisation(relative_growth, power, sharp)
-    return float(np.exp(np.log(fast_start) - np.log(slow_start) - (np.log(rate_ratio) + log_factor) / (power - 2)))
+    return float(np.log(fast_start) - np.log(slow_start) - (np.log(rate_ratio) + log_factor) / (power - 2))
 
 
 def _log_discretisation(relative_growth: float, power: float, sharp: bool) -> float:
@@ -372,7 +372,7 @@ def comparison_bound(
 
     ``x_{t+1} >= x_t + c_t x_t^{q-1}`` and ``y_{t+1} <= y_t + S c_t y_t^{q-1}`` imply
     ``y_t^{2-q} >= y_0^{2-q} - S D (x_0^{2-q} - x_t^{2-q})`` with ``D = R_q(kappa)`` (sharp) or ``(1+kappa)^{q-1}``.
-    With the margin 1 + eps of :func:`comparison_margin` this gives, whatever x_t,
+    With the margin 1 + eps of :func:`comparison_log_margin` this gives, whatever x_t,
     ``y_t <= y_0 [1 - (1+eps)^{-(q-2)}]^{-1/(q-2)}``, for q = 3 ``y_0 (1+eps)/eps``. For q = 2 it is
     ``y_t <= y_0 (x_t/x_0)^{S D}``. Infinite when there is no bound.
 
