@@ -1,6 +1,6 @@
 """Activations phi and their derivatives, by name, in plain NumPy.
 
-``power``          phi(z) = sign(z) |z|^q, real q >= 2: the paper's ReLU(z)^q - ReLU(-z)^q (arXiv 2306.01271v4, Section 5)
+``power``          phi(z) = sign(z) |z|^q, real q >= 2: the paper's ReLU(z)^q - ReLU(-z)^q (arXiv 2306.01271v4)
 ``relu``           phi(z) = max(z, 0)
 ``relu_power``     phi(z) = max(z, 0)^q
 ``smoothed_relu``  phi(z) = 0 for z <= 0, z^q / q on [0, 1], z - 1 + 1/q above (Allen-Zhu and Li, arXiv 2012.09816)

@@ -195,7 +195,7 @@ class Params(BaseModel):
             ),
             (
                 not self.signal_only and "coefficients" in self.record,
-                f"record coefficients needs a threat that keeps the weights in the span of the data, not {self.threat}; "
+                f"record coefficients needs a threat that moves only the true feature, not {self.threat}; "
                 f"take one of {', '.join(SIGNAL_THREATS)}.",
             ),
             (

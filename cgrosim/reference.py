@@ -7,6 +7,8 @@ minimises ``(1 - lam) l(y f(X)) + lam max_X' l(y f(X'))`` with the logistic loss
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -68,7 +70,7 @@ def _interior_candidates(params: Params, second_layer: Array, signed: Array, low
     kinks = [low, *sorted(k for k in 1.0 / signed[positive] if low < k < high), high]
     found = list(kinks[1:-1])
     q = params.power
-    for left, right in zip(kinks[:-1], kinks[1:], strict=True):
+    for left, right in pairwise(kinks):
         middle = 0.5 * (left + right)
         curved = positive & (middle * signed < 1.0)
         straight = positive & ~curved

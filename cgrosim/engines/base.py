@@ -1,0 +1,98 @@
+"""What every engine offers: advance to a step, take a snapshot, save and restore its state."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+
+SIGNAL_GROWN = 1.0  # alpha^q U at which the clean loss starts to see the signal
+MEMORISED = 0.7  # V_i at which a sample counts as memorised: its loss falls below that of an untrained network, log 2
+ESCAPED = 0.7  # (gap alpha)^q U at which the attacked signal alone lowers the loss as much
+
+
+@dataclass(frozen=True)
+class Divergence:
+    """Where and when a run left the finite numbers."""
+
+    step: float
+    neuron: int
+    row: int  # noise row k = i (P - 1) + j, or -1 for the true correlation itself
+
+    def sentence(self, learning_rate: float, suggested: float, patches: int) -> str:
+        """What happened and what to change."""
+        place = "its true correlation" if self.row < 0 else f"training sample {self.row // (patches - 1)}"
+        return (
+            f"The run diverged at step {self.step:g} (neuron {self.neuron}, {place}): learning_rate {learning_rate:g} "
+            f"is too large here; try {suggested:.2g} or less. Everything before that step is kept."
+        )
+
+
+@dataclass
+class Crossings:
+    """First steps at which a threshold was met; nan where it has not been."""
+
+    grown: float
+    escaped: float
+    memorised: Array  # (N,)
+
+    @classmethod
+    def none(cls, samples: int) -> Crossings:
+        """Nothing has happened yet."""
+        return cls(np.nan, np.nan, np.full(samples, np.nan))
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """The state of training at one step, in the quantities the theory speaks of.
+
+    Attributes
+    ----------
+    step : gradient steps taken (a real number for the flow engine: time / learning_rate)
+    signal : (m,) true correlations u_r
+    noise : (M, m) projections <w_r, X_k> on the training noise patches
+    clean_margin, attacked_margin, memorization : (N,)
+    weight_gram : (m, m) Gram matrix of the weights projected off w_star
+    coefficients : (M, m) noise coefficients B, or None where the weights leave the span of the data
+    weights : (m, d), or None where there are no vectors
+    """
+
+    step: float
+    signal: Array
+    noise: Array
+    clean_margin: Array
+    attacked_margin: Array
+    memorization: Array
+    weight_gram: Array
+    coefficients: Array | None = None
+    weights: Array | None = field(default=None, repr=False)
+
+
+class Engine(Protocol):
+    """One way to advance the same state.
+
+    ``order`` is the declared order of convergence of the engine's trajectory to the gradient flow, in the learning
+    rate (None: the engine is the flow); the tests measure it.
+    """
+
+    name: str
+    order: int | None
+    chunk: int  # steps that take a moment: how far to advance between two looks at the keyboard
+    crossings: Crossings
+    step: float
+
+    def advance(self, until: int) -> Divergence | None:
+        """Advance to step `until`; return where it diverged, if it did; the state is then the last good one."""
+
+    def snapshot(self) -> Snapshot:
+        """The present state."""
+
+    def state(self) -> dict[str, Array]:
+        """Arrays from which `restore` continues bit-identically."""
+
+    def restore(self, state: dict[str, Array]) -> None:
+        """Continue from a saved state."""

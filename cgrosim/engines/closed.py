@@ -1,0 +1,124 @@
+"""The closed dynamics' forces and margins, from the compiled kernels, for the engines that share them."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cgrosim import kernels
+from cgrosim.activations import CODES
+from cgrosim.engines.base import ESCAPED, MEMORISED, SIGNAL_GROWN, Crossings
+from cgrosim.params import SIGNAL_THREATS, Params
+from cgrosim.sampling import ClosedSystem
+
+Array = NDArray[np.float64]
+
+
+class Margins(NamedTuple):
+    """Margins and memorised noise of every training sample, each (N,)."""
+
+    clean: Array
+    attacked: Array
+    memorization: Array
+
+
+def make_kernel_problem(params: Params, system: ClosedSystem) -> kernels.Problem:
+    """The constants of a training problem in the kernels' form."""
+    return kernels.make_problem(
+        system.labels,
+        system.second_layer,
+        params.patches - 1,
+        activation=CODES[params.activation],
+        power=params.power,
+        threat=SIGNAL_THREATS.index(params.threat),
+        alpha=params.signal_strength,
+        attacked_low=params.gap * params.signal_strength,
+        attacked_high=params.signal_strength + params.perturbation_radius,
+        adversarial_weight=params.adversarial_weight,
+    )
+
+
+def make_kernel_record(params: Params) -> kernels.Record:
+    """An empty record of the kernels with the thresholds of this package."""
+    return kernels.make_record(params.samples, SIGNAL_GROWN, ESCAPED, MEMORISED)
+
+
+def crossings_of(record: kernels.Record) -> Crossings:
+    """The kernels' hitting steps, with nan for what has not happened."""
+    grown, escaped, memorised = (
+        np.where(steps < 0, np.nan, steps.astype(np.float64))
+        for steps in (record.grown, record.escaped, record.memorised)
+    )
+    return Crossings(float(grown[0]), float(escaped[0]), memorised)
+
+
+def record_state(record: kernels.Record) -> dict[str, NDArray[np.int64]]:
+    """The hitting steps, to be saved."""
+    return {
+        "grown": record.grown.copy(),
+        "escaped": record.escaped.copy(),
+        "memorised": record.memorised.copy(),
+    }
+
+
+def restore_record(record: kernels.Record, state: dict[str, NDArray[np.int64]]) -> None:
+    """Put saved hitting steps back."""
+    record.grown[:], record.escaped[:], record.memorised[:] = state["grown"], state["escaped"], state["memorised"]
+
+
+class ClosedForces:
+    """Right-hand side and order parameters of the closed dynamics in the vector (u, B), B row by row."""
+
+    def __init__(self, params: Params, system: ClosedSystem) -> None:
+        self.system = system
+        self._problem = make_kernel_problem(params, system)
+        self._work = kernels.make_reduced_workspace(self._problem)
+        self._gram = None if system.gram is None else kernels.pack_gram(system.gram)
+        self._shape = system.noise.shape
+        self._product, self._on_signal = np.empty(self._shape), np.empty(len(system.signal))
+        self._on_noise = np.empty(self._shape)
+        self._noise_patches = params.patches - 1
+
+    def split(self, vector: Array) -> tuple[Array, Array]:
+        """The true correlations u (m,) and the noise coefficients B (M, m) of a vector."""
+        neurons = self._shape[1]
+        return vector[:neurons], vector[neurons:].reshape(self._shape)
+
+    def projections(self, coefficients: Array) -> Array:
+        """C = C(0) + K B, a new (M, m) array."""
+        assert self._gram is not None
+        kernels.multiply(self._problem, self._gram, np.ascontiguousarray(coefficients), self._work, self._product)
+        return self.system.noise + self._product
+
+    def rates(self, vector: Array) -> Array:
+        """Time derivative of (u, B) under the gradient flow."""
+        signal, coefficients = self.split(vector)
+        noise = self.projections(coefficients)
+        kernels.reduced_forces(self._problem, signal, noise, self._work, self._on_signal, self._on_noise)
+        return np.concatenate([self._on_signal, self._on_noise.ravel()])
+
+    def margins(self, signal: Array, noise: Array) -> Margins:
+        """Margins of a state u (m,), C (M, m)."""
+        work = self._work
+        kernels.reduced_forces(
+            self._problem,
+            np.ascontiguousarray(signal),
+            np.ascontiguousarray(noise),
+            work,
+            self._on_signal,
+            self._on_noise,
+        )
+        return Margins(work.clean_margin.copy(), work.attacked_margin.copy(), work.memorization.copy())
+
+    def levels(self, vector: Array) -> tuple[float, float, Array]:
+        """alpha^q U, its value left by the attack at the lower end of its range, and every V_i."""
+        signal, coefficients = self.split(vector)
+        margins = self.margins(signal, self.projections(coefficients))
+        # row 1: clean signal margin, row 3: margin at alpha - delta; the columns are the two labels
+        return (
+            float(self._work.signal[1].min()),
+            float(self._work.signal[3].min()),
+            margins.memorization,
+        )

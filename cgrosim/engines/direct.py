@@ -1,0 +1,130 @@
+"""Gradient descent on the weights themselves, under any threat."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cgrosim import kernels
+from cgrosim.engines.base import Crossings, Divergence, Snapshot
+from cgrosim.engines.closed import (
+    ClosedForces,
+    crossings_of,
+    make_kernel_problem,
+    make_kernel_record,
+    record_state,
+    restore_record,
+)
+from cgrosim.params import Params
+from cgrosim.planning import step_seconds
+from cgrosim.sampling import ClosedSystem
+
+Array = NDArray[np.float64]
+
+
+class DirectEngine:
+    """Advances the (m, d) weights under a threat that moves only the true feature: 4 m N P d flops a step."""
+
+    name = "direct"
+    order = 1  # gradient descent is Euler's method for the gradient flow
+
+    def __init__(self, params: Params, system: ClosedSystem) -> None:
+        assert system.data is not None
+        assert system.weights is not None
+        self._params, self._system = params, system
+        data = system.data
+        self._rows = data.noise.reshape(-1, params.dimension)
+        self._problem = make_kernel_problem(params, system)
+        self._data = kernels.pack_direct_data(self._rows, data.direction)
+        self._weights = kernels.pack_weights(system.weights)
+        self._work = kernels.make_direct_workspace(self._problem, self._data)
+        self._record = make_kernel_record(params)
+        self._forces = ClosedForces(params, system)
+        self._step = 0
+        self.chunk = max(1, int(0.2 / step_seconds(params, self.name)))
+
+    @property
+    def step(self) -> float:
+        """Gradient steps taken."""
+        return float(self._step)
+
+    @property
+    def crossings(self) -> Crossings:
+        """First steps at which the thresholds were met."""
+        return crossings_of(self._record)
+
+    def advance(self, until: int) -> Divergence | None:
+        """Advance to step `until`."""
+        done, status, neuron, row = kernels.advance_direct(
+            self._problem,
+            self._data,
+            self._weights,
+            self._work,
+            self._record,
+            self._params.learning_rate,
+            until - self._step,
+            self._step,
+        )
+        self._step += done
+        return Divergence(float(self._step), neuron, row) if status == kernels.DIVERGED else None
+
+    def snapshot(self) -> Snapshot:
+        """The present state; the noise coefficients solve K B = C - C(0), where they are asked for."""
+        assert self._system.data is not None
+        weights = kernels.unpack_weights(self._weights, self._problem, self._data)
+        signal, noise, off = projections_of(weights, self._rows, self._system.data.direction)
+        margins = self._forces.margins(signal, noise)
+        return Snapshot(
+            step=float(self._step),
+            signal=signal,
+            noise=noise,
+            clean_margin=margins.clean,
+            attacked_margin=margins.attacked,
+            memorization=margins.memorization,
+            weight_gram=gram_of(off),
+            coefficients=solve_coefficients(self._params, self._system, noise),
+            weights=weights,
+        )
+
+    def state(self) -> dict[str, NDArray[np.float64]]:
+        """Arrays from which `restore` continues bit-identically."""
+        return {
+            "step": np.array(self._step),
+            "weights": kernels.unpack_weights(self._weights, self._problem, self._data),
+            **record_state(self._record),
+        }
+
+    def restore(self, state: dict[str, NDArray[np.float64]]) -> None:
+        """Continue from a saved state."""
+        self._step = int(state["step"])
+        self._weights = kernels.pack_weights(state["weights"])
+        restore_record(self._record, state)
+
+
+def projections_of(weights: Array, rows: Array, direction: Array) -> tuple[Array, Array, Array]:
+    """True correlations (m,), noise projections (M, m) and the weights projected off the direction (m, d)."""
+    noise = np.empty((len(rows), len(weights)))
+    kernels.project(rows, weights, noise)
+    signal = np.empty((1, len(weights)))
+    kernels.project(direction[None, :], weights, signal)
+    return signal[0], noise, weights - signal[0][:, None] * direction
+
+
+def gram_of(rows: Array) -> Array:
+    """Gram matrix of rows (m, d), the same bits for any number of threads."""
+    out = np.empty((len(rows), len(rows)))
+    kernels.project(rows, rows, out)
+    return out
+
+
+def solve_coefficients(params: Params, system: ClosedSystem, noise: Array) -> Array | None:
+    """The noise coefficients B of the weights from their projections, if they were asked for: K B = C - C(0).
+
+    Raises
+    ------
+    numpy.linalg.LinAlgError
+        If the noise patches are linearly dependent (more of them than dimensions), so that B is not unique.
+    """
+    if "coefficients" not in params.record:
+        return None
+    return np.asarray(np.linalg.solve(system.gram, noise - system.noise))

@@ -1,0 +1,181 @@
+"""Gradient flow: the same closed dynamics in continuous time, integrated adaptively over many decades of time."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cgrosim.engines.base import ESCAPED, MEMORISED, SIGNAL_GROWN, Crossings, Divergence, Snapshot
+from cgrosim.engines.closed import ClosedForces
+from cgrosim.params import MAX_STEPS, Params
+from cgrosim.sampling import ClosedSystem, weight_gram
+
+Array = NDArray[np.float64]
+
+SEGMENTS_PER_DECADE = 1
+CROSSING_DIGITS = 1e-10  # relative precision of a crossing time, well below the tolerance of the trajectory
+
+
+class FlowEngine:
+    """Integrates ``u' = force``, ``B' = A`` with ``C = C(0) + K B`` in time = learning_rate * step.
+
+    Method: Dormand-Prince of order 8 (scipy's DOP853), explicit. The growth after memorisation is logarithmic in
+    time, so the eigenvalues decay like 1/time, the step can grow with time, and no Jacobian is needed at any size
+    (derived here; the number of evaluations is a few dozen a decade). The integrator is restarted from its state
+    once a decade of time, so that a run resumed from the last restart repeats the same bits.
+    """
+
+    name = "flow"
+    order = None
+    chunk = MAX_STEPS
+
+    def __init__(self, params: Params, system: ClosedSystem) -> None:
+        assert system.gram is not None
+        self._params, self._system = params, system
+        self._forces = ClosedForces(params, system)
+        self._neurons, self._rows = len(system.signal), len(system.noise)
+        self._noise_at, self._coefficients_at = 0.0, np.zeros_like(system.noise)
+        self.crossings = Crossings.none(len(system.labels))
+        self._time = 0.0  # time of the last restart
+        self._vector = np.concatenate([system.signal, np.zeros(self._rows * self._neurons)])
+        self._present = (0.0, self._vector)
+        self._solver: Any = None
+        self._interpolant: Any = None
+        self.step = 0.0
+        signal, attacked, memorization = self._forces.levels(self._vector)
+        if signal >= SIGNAL_GROWN:
+            self.crossings.grown = 0.0
+        if attacked >= ESCAPED:
+            self.crossings.escaped = 0.0
+        self.crossings.memorised[memorization >= MEMORISED] = 0.0
+        self._restart_crossings = _copy(self.crossings)
+
+    def _absolute_tolerance(self) -> Array:
+        """The tolerance in the scale of the start: u against init_std, B against what moves C by its own start."""
+        energy = np.diag(self._system.gram).mean() if self._rows else 1.0
+        scale = np.sqrt(np.mean(self._system.noise**2)) / energy if energy > 0 else 1.0
+        scale = scale if scale > 0 else 1.0
+        sizes = np.full(self._vector.size, scale)
+        sizes[: self._neurons] = self._params.init_std
+        return self._params.flow_tolerance * sizes
+
+    def _rates(self, _time: float, vector: Array) -> Array:
+        return self._forces.rates(vector)
+
+    def _segment_end(self) -> float:
+        """The next restart: a decade later, counted in whole powers of ten of the number of steps."""
+        eta = self._params.learning_rate
+        step = self._time / eta
+        power = np.floor(SEGMENTS_PER_DECADE * np.log10(max(step, 1.0)) + 1e-9) + 1.0
+        return float(eta * 10.0 ** (power / SEGMENTS_PER_DECADE))
+
+    def _start_segment(self) -> None:
+        from scipy.integrate import DOP853
+
+        self._solver = DOP853(
+            self._rates,
+            self._time,
+            self._vector,
+            self._segment_end(),
+            rtol=self._params.flow_tolerance,
+            atol=self._absolute_tolerance(),
+        )
+
+    def advance(self, until: int) -> Divergence | None:
+        """Integrate up to time ``learning_rate * until``."""
+        target = self._params.learning_rate * until
+        while True:
+            if self._solver is None:
+                self._start_segment()
+            if self._solver.t >= target:
+                self._present = (target, self._at(target))
+                self.step = float(until)
+                return None
+            if self._solver.t >= self._solver.t_bound:
+                self._time, self._vector = float(self._solver.t), self._solver.y.copy()
+                self._restart_crossings = _copy(self.crossings)
+                self._solver = self._interpolant = None
+                continue
+            with np.errstate(over="ignore", invalid="ignore"):
+                message = self._solver.step()
+            if message is not None or not np.all(np.isfinite(self._solver.y)):
+                return self._located()
+            self._interpolant = None
+            self._find_crossings()
+
+    def _at(self, time: float) -> Array:
+        """The trajectory at a time inside the last step; the interpolant costs evaluations, so it is made on demand."""
+        if self._solver.t_old is None:
+            return np.asarray(self._solver.y)
+        if self._interpolant is None:
+            self._interpolant = self._solver.dense_output()
+        return np.asarray(self._interpolant(time))
+
+    def _located(self) -> Divergence:
+        worst = int(np.argmax(np.abs(np.nan_to_num(self._solver.y, nan=np.inf))))
+        row, neuron = divmod(worst - self._neurons, self._neurons) if worst >= self._neurons else (-1, worst)
+        return Divergence(self._solver.t / self._params.learning_rate, neuron, row)
+
+    def _find_crossings(self) -> None:
+        """Locate every threshold met during the last step, on the interpolant."""
+        signal, attacked, memorization = self._forces.levels(self._solver.y)
+        if np.isnan(self.crossings.grown) and signal >= SIGNAL_GROWN:
+            self.crossings.grown = self._crossing(lambda y: self._forces.levels(y)[0] - SIGNAL_GROWN)
+        if np.isnan(self.crossings.escaped) and attacked >= ESCAPED:
+            self.crossings.escaped = self._crossing(lambda y: self._forces.levels(y)[1] - ESCAPED)
+        fresh = np.isnan(self.crossings.memorised) & (memorization >= MEMORISED)
+        for i in np.flatnonzero(fresh):
+            self.crossings.memorised[i] = self._crossing(lambda y, i=i: self._forces.levels(y)[2][i] - MEMORISED)
+
+    def _crossing(self, level: Any) -> float:
+        from scipy.optimize import brentq
+
+        left, right = self._solver.t_old, self._solver.t
+        if level(self._at(left)) >= 0.0:
+            root = left
+        elif level(self._at(right)) < 0.0:
+            root = right  # the interpolant meets the end of the step only to round-off
+        else:
+            root = brentq(lambda t: level(self._at(t)), left, right, rtol=CROSSING_DIGITS, xtol=1e-300)
+        return float(root / self._params.learning_rate)
+
+    def snapshot(self) -> Snapshot:
+        """The present state."""
+        vector = self._present[1]
+        signal, coefficients = self._forces.split(vector)
+        noise = self._forces.projections(coefficients)
+        margins = self._forces.margins(signal, noise)
+        return Snapshot(
+            step=self.step,
+            signal=signal.copy(),
+            noise=noise,
+            clean_margin=margins.clean,
+            attacked_margin=margins.attacked,
+            memorization=margins.memorization,
+            weight_gram=weight_gram(self._system, coefficients),
+            coefficients=coefficients.copy(),
+        )
+
+    def state(self) -> dict[str, Array]:
+        """The state at the last restart; `advance` then repeats what followed it."""
+        c = self._restart_crossings
+        return {
+            "time": np.array(self._time),
+            "vector": self._vector.copy(),
+            "grown": np.array(c.grown),
+            "escaped": np.array(c.escaped),
+            "memorised": c.memorised.copy(),
+        }
+
+    def restore(self, state: dict[str, Array]) -> None:
+        """Continue from a saved state."""
+        self._time, self._vector = float(state["time"]), state["vector"].copy()
+        self.crossings = Crossings(float(state["grown"]), float(state["escaped"]), state["memorised"].copy())
+        self._restart_crossings = _copy(self.crossings)
+        self._solver = self._interpolant = None
+
+
+def _copy(crossings: Crossings) -> Crossings:
+    return Crossings(crossings.grown, crossings.escaped, crossings.memorised.copy())

@@ -1,0 +1,168 @@
+"""Gradient descent on the weights under an attack that searches over all patches (fgsm, l_2 and l_infinity PGD)."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cgrosim import kernels
+from cgrosim.activations import CODES
+from cgrosim.engines.base import MEMORISED, SIGNAL_GROWN, Crossings, Divergence, Snapshot
+from cgrosim.engines.direct import gram_of, projections_of
+from cgrosim.params import Params
+from cgrosim.patches import ATTACK, TEST, PatchData, draw_patch_data, stream
+from cgrosim.planning import step_seconds
+from cgrosim.reference import logistic_weight
+from cgrosim.sampling import ClosedSystem
+from cgrosim.threats import Model, attack
+
+Array = NDArray[np.float64]
+
+LIMIT = 1e100  # a number beyond it has diverged
+
+
+def _project(rows: Array, weights: Array) -> Array:
+    out = np.empty((len(rows), len(weights)))
+    kernels.project(rows, weights, out)
+    return out
+
+
+def _backproject(slopes: Array, weights: Array) -> Array:
+    out = np.empty((len(slopes), weights.shape[1]))
+    kernels.backproject(slopes, weights, out)
+    return out
+
+
+def make_model(params: Params, weights: Array, second_layer: Array) -> Model:
+    """A network as the attacks see it, with products that do not depend on the number of threads."""
+    return Model(params, weights, second_layer, _project, _backproject)
+
+
+class SearchingEngine:
+    """The direct engine for threats without a closed form: every step attacks the training set anew.
+
+    The random starts of step t come from their own stream of the seed, so that a resumed run draws the same ones.
+    """
+
+    name = "direct"
+    order = 1
+
+    def __init__(self, params: Params, system: ClosedSystem) -> None:
+        assert system.data is not None
+        assert system.weights is not None
+        self._params, self._system = params, system
+        self._inputs = system.data.inputs()
+        self._rows = system.data.noise.reshape(-1, params.dimension)
+        self._weights = system.weights.copy()
+        self._step = 0
+        self.crossings = Crossings.none(params.samples)
+        self.chunk = max(1, int(0.2 / step_seconds(params, self.name)))
+
+    @property
+    def step(self) -> float:
+        """Gradient steps taken."""
+        return float(self._step)
+
+    def _attacked(self) -> Array:
+        model = make_model(self._params, self._weights, self._system.second_layer)
+        generator = stream(self._params.seed, ATTACK, self._step)
+        return attack(model, self._inputs, self._system.labels, generator)
+
+    def advance(self, until: int) -> Divergence | None:
+        """Advance to step `until`."""
+        while self._step < until:
+            with np.errstate(over="ignore", invalid="ignore"):
+                gradient = self._gradient()
+                changed = self._weights - self._params.learning_rate * gradient
+            bad = ~(np.abs(changed) <= LIMIT)
+            if np.any(bad):
+                return Divergence(float(self._step), int(np.argwhere(bad)[0, 0]), -1)
+            self._note_crossings()
+            self._weights = changed
+            self._step += 1
+        return None
+
+    def _gradient(self) -> Array:
+        p, labels, layer = self._params, self._system.labels, self._system.second_layer
+        lam, total = p.adversarial_weight, np.zeros_like(self._weights)
+        worlds = [(1.0 - lam, self._inputs)] if lam < 1.0 else []
+        if lam > 0.0:
+            worlds.append((lam, self._attacked()))
+        for share, inputs in worlds:
+            rows = inputs.reshape(-1, p.dimension)
+            projections, margin = _project(rows, self._weights), np.empty(len(labels))
+            kernels.margins_from_projections(projections, labels, layer, CODES[p.activation], p.power, margin)
+            factors = -share * labels * logistic_weight(margin) / len(labels)
+            slopes = np.empty_like(projections)
+            kernels.coefficients_from_projections(projections, factors, layer, CODES[p.activation], p.power, slopes)
+            kernels.accumulate(slopes, rows, total, 1.0)
+        return total
+
+    def _note_crossings(self) -> None:
+        signal, memorization = self._order_parameters()
+        if np.isnan(self.crossings.grown) and signal >= SIGNAL_GROWN:
+            self.crossings.grown = float(self._step)
+        fresh = np.isnan(self.crossings.memorised) & (memorization >= MEMORISED)
+        self.crossings.memorised[fresh] = float(self._step)
+
+    def _order_parameters(self) -> tuple[float, Array]:
+        """The least clean signal margin over the two labels, and every V_i."""
+        p, layer, labels = self._params, self._system.second_layer, self._system.labels
+        assert self._system.data is not None
+        signal, noise, _ = projections_of(self._weights, self._rows, self._system.data.direction)
+        memorization = np.empty(len(labels))
+        code = CODES[p.activation]
+        kernels.margins_from_projections(noise, labels, layer, code, p.power, memorization)
+        both, signs = np.empty(2), np.array([1.0, -1.0])
+        kernels.margins_from_projections(p.signal_strength * signs[:, None] * signal, signs, layer, code, p.power, both)
+        return float(both.min()), memorization
+
+    def snapshot(self) -> Snapshot:
+        """The present state; the attacked margins are those of a fresh attack on the training set."""
+        assert self._system.data is not None
+        signal, noise, off = projections_of(self._weights, self._rows, self._system.data.direction)
+        model = make_model(self._params, self._weights, self._system.second_layer)
+        labels = self._system.labels
+        return Snapshot(
+            step=float(self._step),
+            signal=signal,
+            noise=noise,
+            clean_margin=model.margins(self._inputs, labels),
+            attacked_margin=model.margins(self._attacked(), labels),
+            memorization=self._order_parameters()[1],
+            weight_gram=gram_of(off),
+            weights=self._weights.copy(),
+        )
+
+    def state(self) -> dict[str, Array]:
+        """Arrays from which `restore` continues bit-identically."""
+        c = self.crossings
+        return {
+            "step": np.array(self._step),
+            "weights": self._weights.copy(),
+            "grown": np.array(c.grown),
+            "memorised": c.memorised.copy(),
+        }
+
+    def restore(self, state: dict[str, Array]) -> None:
+        """Continue from a saved state."""
+        self._step, self._weights = int(state["step"]), state["weights"].copy()
+        self.crossings = Crossings(float(state["grown"]), np.nan, state["memorised"].copy())
+
+
+class AttackedTest:
+    """Fresh samples, attacked explicitly: called with weights, returns clean and attacked margins and the noise."""
+
+    def __init__(self, params: Params, system: ClosedSystem) -> None:
+        assert system.data is not None
+        self._params, self._second_layer = params, system.second_layer
+        generator = stream(params.seed, TEST)
+        self._data: PatchData = draw_patch_data(params, generator, system.data.direction, params.test_samples)
+
+    def __call__(self, weights: Array) -> tuple[Array, Array, Array]:
+        """Margins of the clean and attacked samples and the noise S in the clean margin, each (test_samples,)."""
+        data, model = self._data, make_model(self._params, weights, self._second_layer)
+        inputs = data.inputs()
+        attacked = attack(model, inputs, data.labels, stream(self._params.seed, ATTACK))
+        noise = data.labels * model.margins(data.noise, data.labels)
+        return model.margins(inputs, data.labels), model.margins(attacked, data.labels), noise
