@@ -36,7 +36,8 @@ class MonotoneClock:
     log_rate : callable
         Vectorised log of dx/dt (any shape to the same shape), smooth inside each panel.
     edges : array_like, shape (K + 1,)
-        Strictly increasing panel edges; the caller chooses them so that the rate changes by O(1) factors within a panel.
+        Strictly increasing panel edges; the caller chooses them so that the rate changes by O(1) factors within a
+        panel.
     """
 
     def __init__(self, log_rate: Callable[[Array], Array], edges: ArrayLike) -> None:

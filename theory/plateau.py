@@ -1,8 +1,8 @@
 """Signal growth, plateau and escape as one scalar flow, exact for any neurons while the noise is still small.
 
-Every neuron's signal correlation obeys u_r' = F |u_r|^(q-1) with a common F (Lemma L6), so m neurons reduce to one clock and
-the time to any margin is a one-dimensional integral. Source: stages I and II of arXiv 2306.01271 (v1 Sec. 5, v4
-Sec. 5); reduction, quadrature and closed forms derived here. Times are gradient-descent steps.
+Every neuron's signal correlation obeys u_r' = F |u_r|^(q-1) with a common F (Lemma L6), so m neurons reduce to one
+clock and the time to any margin is a one-dimensional integral. Source: stages I and II of arXiv 2306.01271 (v1 Sec.
+5, v4 Sec. 5); reduction, quadrature and closed forms derived here. Times are gradient-descent steps.
 """
 
 from __future__ import annotations
@@ -35,9 +35,9 @@ def _log(value: float) -> float:
 def attacked_ratio_log(margin: ArrayLike, gap: float, threat: Threat = "signal_span") -> Array:
     """Log of (attacked signal coefficient) / alpha.
 
-    The exact inner maximiser moves the signal against the sign of U: alpha - delta = gap alpha while U > 0 but alpha + delta =
-    (2 - gap) alpha while U < 0, which happens in half of all initialisations and speeds the signal up until U turns
-    positive. The transfer attack always takes alpha - delta. Kind: exact (derived here).
+    The exact inner maximiser moves the signal against the sign of U: alpha - delta = gap alpha while U > 0 but alpha
+    + delta = (2 - gap) alpha while U < 0, which happens in half of all initialisations and speeds the signal up until
+    U turns positive. The transfer attack always takes alpha - delta. Kind: exact (derived here).
     """
     margin = np.asarray(margin, dtype=float)
     if threat == "fixed_direction":
@@ -48,9 +48,9 @@ def attacked_ratio_log(margin: ArrayLike, gap: float, threat: Threat = "signal_s
 class SignalFlow:
     """Gradient flow of the signal correlations with negligible noise margins: growth, plateau, drift and escape.
 
-    Kind: exact for gradient flow with V_i = 0; gradient descent differs at first order in the step. Hypotheses: odd activation
-    sign(z)|z|^q, second layer +1, at least one positive start, |V_i| << 1 (before memorisation; afterwards the attacked
-    term is switched off and the plateau only gets flatter).
+    Kind: exact for gradient flow with V_i = 0; gradient descent differs at first order in the step. Hypotheses: odd
+    activation sign(z)|z|^q, second layer +1, at least one positive start, |V_i| << 1 (before memorisation; afterwards
+    the attacked term is switched off and the plateau only gets flatter).
 
     Parameters
     ----------
@@ -82,7 +82,9 @@ class SignalFlow:
         if not 0.0 <= gap <= 1.0:
             raise ValueError(f"gap must lie in [0, 1], got {gap!r}.")
         if adversarial_weight == 1.0 and gap == 0.0:
-            raise ValueError("adversarial_weight 1 with gap 0 leaves no force on the signal; lower the weight or raise the gap.")
+            raise ValueError(
+                "adversarial_weight 1 with gap 0 leaves no force on the signal; lower the weight or raise the gap."
+            )
         if not (signal_strength > 0 and learning_rate > 0):
             raise ValueError("signal_strength and learning_rate must be positive.")
         self.power, self.gap, self.threat = float(power), float(gap), threat
@@ -136,7 +138,9 @@ class SignalFlow:
         return clean, attacked
 
     def log_rate(self, growth: Array) -> Array:
-        """Log of d log(u_max)/dt = eta q u_max^(q-2) [alpha^q c + kappa^q a], growth = log(u_max/u_max(0)) being the state."""
+        """Log of d log(u_max)/dt = eta q u_max^(q-2) [alpha^q c + kappa^q a], growth = log(u_max/u_max(0)) being the
+        state.
+        """
         clean, attacked = self._push_logs(growth)
         ratio = attacked_ratio_log(self._margin(growth), self.gap, self.threat)
         force = np.logaddexp(clean, attacked + self.power * ratio) + self.power * np.log(self.signal_strength)
@@ -214,7 +218,9 @@ class SignalFlow:
         return self._signs * np.exp(self.log_correlations(self.log_growth_at(time)))
 
     def exposure_at(self, time: ArrayLike) -> Array:
-        """Weight accumulated by an unmemorised sample, in steps: integral of (1-lam) s(alpha^q U) + lam s((gap alpha)^q U)."""
+        """Weight accumulated by an unmemorised sample, in steps: integral of (1-lam) s(alpha^q U) + lam s((gap
+        alpha)^q U).
+        """
         with np.errstate(over="ignore"):
             return np.exp(self._exposure_clock.log_time(self.log_growth_at(time)))
 
@@ -229,7 +235,9 @@ class SignalFlow:
         return np.where(finite, time, np.inf)
 
     def time_of_escape(self, threshold: float = 0.7) -> float:
-        """Steps until the attacked margin (gap alpha)^q U reaches `threshold`: the network has become robust by signal."""
+        """Steps until the attacked margin (gap alpha)^q U reaches `threshold`: the network has become robust by
+        signal.
+        """
         log_margin = _log(threshold) - self.power * _log(self.gap)
         if not np.isfinite(log_margin) or log_margin > 690.0 or (np.isneginf(self.log_attacked) and log_margin > 6.6):
             return np.inf

@@ -1,7 +1,8 @@
 """Closed forms of the plateau: its time as a Kummer function, its height, its logarithmic law, and the escape from it.
 
-The single dominating neuron (or k equal ones) makes a = alpha^q U obey a' = kap a^(2-2/q) s(a) while the attacked push is
-negligible. Source: stage II of arXiv 2306.01271; all closed forms derived here. Times are gradient-descent steps.
+The single dominating neuron (or k equal ones) makes a = alpha^q U obey a' = kap a^(2-2/q) s(a) while the attacked
+push is negligible. Source: stage II of arXiv 2306.01271; all closed forms derived here. Times are gradient-descent
+steps.
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ Array = NDArray[np.float64]
 def plateau_rate(
     *, power: float, signal_strength: float, learning_rate: float, adversarial_weight: float, neurons: float = 1.0
 ) -> float:
-    """Constant kap of a' = kap a^(2-2/q) s(a): eta q^2 alpha^2 (1-lam) k^(-(q-2)/q) for `neurons` k equal neurons, per step.
+    """Constant kap of a' = kap a^(2-2/q) s(a): eta q^2 alpha^2 (1-lam) k^(-(q-2)/q) for `neurons` k equal neurons,
+    per step.
 
     Kind: exact for k equal neurons with the attacked term dropped (derived here).
     """
@@ -65,7 +67,8 @@ def plateau_time(start_margin: ArrayLike, end_margin: ArrayLike, *, power: float
 
 
 def late_margin(time: ArrayLike, *, power: float, rate: float) -> Array:
-    """Plateau law for late times: the larger root of e^a a^(-(2-2/q)) = kap t, i.e. a = -b W_{-1}(-(kap t)^(-1/b) / b), b = 2 - 2/q.
+    """Plateau law for late times: the larger root of e^a a^(-(2-2/q)) = kap t, i.e. a = -b W_{-1}(-(kap t)^(-1/b) /
+    b), b = 2 - 2/q.
 
     Expands to log(kap t) + b log log(kap t) + o(1). Kind: asymptotic with error O(1/a) (the next factor of t(a) is
     1 + b/a). Needs kap t > (e/b)^b; nan below, where there is no plateau yet.

@@ -1,4 +1,4 @@
-"""Growth by a power, x' = x^(q-1): its integral, its solution and its inverse, smooth through q = 2.
+"""Growth by a power, x' = x^(q-1), from starts of any sign, and several coordinates on one clock; smooth through q = 2.
 
 Every stage of training is this equation run with its own clock. All functions are exact for the differential equation
 and derived here by separation of variables; `exposure` is the integral of the rate over time, so it has no unit beyond
@@ -10,13 +10,17 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from theory.tensor_power import growth_integral
+
 Array = NDArray[np.float64]
 
 
 def check_power(power: float) -> float:
     """Return ``power - 2`` after refusing activation powers below 2 (the growth laws need q >= 2)."""
     if not (np.isfinite(power) and power >= 2.0):
-        raise ValueError(f"power must be a finite number of at least 2, got {power!r}; the growth laws hold for q >= 2.")
+        raise ValueError(
+            f"power must be a finite number of at least 2, got {power!r}; the growth laws hold for q >= 2."
+        )
     return float(power) - 2.0
 
 
@@ -32,15 +36,10 @@ def growth_exposure(start: ArrayLike, end: ArrayLike, power: float) -> Array:
     power : float
         Activation power q >= 2.
     """
-    excess = check_power(power)
-    start, end = np.broadcast_arrays(np.asarray(start, dtype=float), np.asarray(end, dtype=float))
-    if np.any(end <= 0):
-        raise ValueError(f"end must be positive, got {float(np.min(end))!r}.")
-    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        log_ratio = np.log(end) - np.log(np.maximum(start, 0.0))
-        shrink = log_ratio if excess == 0.0 else -np.expm1(-excess * log_ratio) / excess
-        integral = np.maximum(start, 0.0) ** -excess * shrink
-    return np.where(start > 0, integral, np.inf)
+    check_power(power)
+    start = np.asarray(start, dtype=float)
+    positive = start > 0
+    return np.where(positive, growth_integral(np.where(positive, start, 1.0), end, power), np.inf)
 
 
 def grow(start: ArrayLike, exposure: ArrayLike, power: float) -> Array:
@@ -59,24 +58,13 @@ def grow(start: ArrayLike, exposure: ArrayLike, power: float) -> Array:
         return np.where(start == 0.0, 0.0, start * factor)
 
 
-def start_reaching(end: ArrayLike, exposure: ArrayLike, power: float) -> Array:
-    """Positive start that reaches `end` after exactly `exposure`; the inverse of `growth_exposure` in its first argument.
-
-    Kind: exact; x = v (1 + (q-2) v^(q-2) exposure)^(-1/(q-2)).
-    """
-    excess = check_power(power)
-    end, exposure = np.broadcast_arrays(np.asarray(end, dtype=float), np.asarray(exposure, dtype=float))
-    with np.errstate(over="ignore"):
-        run = end**excess * exposure
-        return end * (np.exp(-run) if excess == 0.0 else np.exp(-np.log1p(excess * run) / excess))
-
-
 def companion_log_growth(reference_log_growth: ArrayLike, rate_ratio: ArrayLike, power: float) -> Array:
     """Log of the growth of another coordinate while the reference coordinate grows by the given log.
 
-    Both obey x' = k |x|^(q-1) under one clock, so ``k |x|^(q-2)`` decides: with rho = (k_2 |x_2|^(q-2)) / (k_1 x_1^(q-2)) at the
-    start (negative for a negative x_2), log(x_2(t)/x_2(0)) = -log(1 - rho (1 - e^(-(q-2) L))) / (q-2), and rho L at q = 2.
-    Kind: exact (elimination of the clock, Lemma L6). Needs rho <= 1: the reference is the coordinate that blows up first.
+    Both obey x' = k |x|^(q-1) under one clock, so ``k |x|^(q-2)`` decides: with rho = (k_2 |x_2|^(q-2)) / (k_1
+    x_1^(q-2)) at the start (negative for a negative x_2), log(x_2(t)/x_2(0)) = -log(1 - rho (1 - e^(-(q-2) L))) /
+    (q-2), and rho L at q = 2. Kind: exact (elimination of the clock, Lemma L6). Needs rho <= 1: the reference is the
+    coordinate that blows up first.
     """
     excess = check_power(power)
     length, ratio = np.broadcast_arrays(

@@ -1,18 +1,20 @@
-"""Stage I, signal growth: rates, closed forms, the time T_I, its a-priori law and a rigorous window for gradient descent.
+"""Stage I, signal growth: rates, closed forms, the time T_I, its a-priori law and a rigorous window for gradient
+descent.
 
-Source: stage I of arXiv 2306.01271 (tensor power method); closed forms and laws derived here. Times are gradient-descent
-steps; the rates contain the learning rate. The plateau and the escape are in `plateau`, memorisation in `memorisation`.
+Source: stage I of arXiv 2306.01271 (tensor power method); closed forms and laws derived here. Times are
+gradient-descent steps; the rates contain the learning rate. The plateau and the escape are in `plateau`, memorisation
+in `memorisation`.
 """
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import log_ndtr, ndtri_exp
 
 from theory.clock import MonotoneClock
+from theory.initial_laws import GrowthTimeLaw, MaximumLaw
 from theory.plateau import SignalFlow, Threat, attacked_ratio_log
-from theory.power_growth import check_power, grow, growth_exposure, start_reaching
+from theory.power_growth import check_power, grow, growth_exposure
 
 Array = NDArray[np.float64]
 
@@ -27,10 +29,12 @@ def signal_growth_rate(
     signal_positive: bool = True,
     threat: Threat = "signal_span",
 ) -> float:
-    """Rate c1 of u_r' = c1 |u_r|^(q-1) while all margins are small: (eta q/2) [(1-lam) alpha^q + lam kappa^q], per step.
+    """Rate c1 of u_r' = c1 |u_r|^(q-1) while all margins are small: (eta q/2) [(1-lam) alpha^q + lam kappa^q], per
+    step.
 
-    The attacked coefficient kappa is gap alpha, except under `signal_span` while U < 0 (``signal_positive=False``), where the
-    maximiser strengthens the signal: kappa = (2 - gap) alpha. Kind: asymptotic (s = 1/2, exact as margins -> 0).
+    The attacked coefficient kappa is gap alpha, except under `signal_span` while U < 0 (``signal_positive=False``),
+    where the maximiser strengthens the signal: kappa = (2 - gap) alpha. Kind: asymptotic (s = 1/2, exact as margins
+    -> 0).
     """
     check_power(power)
     ratio = float(np.exp(attacked_ratio_log(1.0 if signal_positive else -1.0, gap, threat)))
@@ -39,9 +43,9 @@ def signal_growth_rate(
 
 
 def signal_correlation(start: ArrayLike, time: ArrayLike, *, rate: float, power: float) -> Array:
-    """u_r(t) = u_r(0) [1 - (q-2) c1 u_r(0)^(q-2) t]^(-1/(q-2)), exponential at q = 2, infinite after the blow-up.
+    """Solution u_r(t) = u_r(0) [1 - (q-2) c1 u_r(0)^(q-2) t]^(-1/(q-2)), exponential at q = 2.
 
-    Kind: exact for the flow with constant rate. A negative start decays towards zero and never crosses it.
+    Infinite after the blow-up. Kind: exact for the flow with constant rate. A negative start decays towards zero and never crosses it.
     """
     return grow(start, rate * np.asarray(time, dtype=float), power)
 
@@ -57,36 +61,17 @@ def signal_growth_time(largest_start: ArrayLike, *, rate: float, power: float, s
     return growth_exposure(np.minimum(start, goal), goal, power) / rate
 
 
-def largest_start_cdf(value: ArrayLike, *, std: ArrayLike, count: float) -> Array:
-    """P(max of `count` independent N(0, std^2) <= value) = Phi(value/std)^count, accurate in both tails. Kind: exact."""
-    with np.errstate(over="ignore"):
-        return np.exp(count * log_ndtr(np.asarray(value, dtype=float) / std))
+def signal_time_law(
+    *, rate: float, power: float, signal_strength: float, init_std: float, neurons: float
+) -> GrowthTimeLaw:
+    """A-priori law of T_I: P(T_I <= t) = 1 - Phi(u_t/init_std)^m, u_t the start that reaches 1/alpha at t.
 
-
-def growth_time_cdf(time: ArrayLike, *, rate: float, power: float, end: float, std: float, count: float) -> Array:
-    """P(T <= t) = 1 - Phi(x_t / std)^count, where x_t is the start that reaches `end` in exactly t steps.
-
-    The law of the first of `count` independent Gaussian starts to arrive; its total mass is 1 - 2^-count (dead starts).
-    Kind: exact for x' = c x^(q-1) with constant rate and independent starts (derived here). Under `signal_span`, starts with
-    U(0) < 0 run faster until U turns positive (`signal_growth_rate`): this law is then an upper bound in time.
+    Mass 1 - 2^-m (dead filters). Kind: exact for constant rate and independent starts (derived here). Under
+    `signal_span` starts with U(0) < 0 run at the larger rate of ``signal_growth_rate(signal_positive=False)`` until U
+    turns positive, which happens in half of all runs: the laws at the two rates then bracket the true one, and
+    `SignalFlow` gives the time of each start.
     """
-    time = np.asarray(time, dtype=float)
-    start = start_reaching(end, rate * np.maximum(time, 0.0), power)
-    with np.errstate(over="ignore", invalid="ignore"):
-        probability = -np.expm1(count * log_ndtr(start / std))
-    return np.where(time >= 0, probability, 0.0)
-
-
-def growth_time_quantile(
-    probability: ArrayLike, *, rate: float, power: float, end: float, std: float, count: float
-) -> Array:
-    """Steps t with P(T <= t) = probability; infinite beyond the mass 1 - 2^-count of starts that ever arrive. Kind: exact."""
-    probability = np.asarray(probability, dtype=float)
-    if np.any(~((probability >= 0) & (probability <= 1))):
-        raise ValueError("probability must lie in [0, 1].")
-    with np.errstate(divide="ignore"):
-        start = std * ndtri_exp(np.log1p(-probability) / count)
-    return growth_exposure(np.minimum(start, end), end, power) / rate
+    return GrowthTimeLaw(MaximumLaw(neurons, init_std), rate, power, 1.0 / signal_strength)
 
 
 def signal_time_window(
@@ -103,10 +88,10 @@ def signal_time_window(
 
     With f(u) = 1/(force on u per step), g(u) = c1 u^(q-2) and a(u) = alpha^q u^q,
         integral of f e^(-a ((1+g)^q - 1))  <=  T  <=  1 + integral of f (1+g)^(q-1),      both over [start, end].
-    Proof: a step from u_t to u_{t+1} = u_t (1 + g_t), g_t <= g(u_t), has length 1/f(u_t). For u inside it, f(u) <= f(u_t)
-    s(a_t)/s(a_{t+1}) <= f(u_t) e^(a_{t+1}-a_t) and a_{t+1} - a_t <= a(u) ((1+g(u))^q - 1), so every step adds at most 1 on the
-    left; f(u) >= f(u_t) (1+g_t)^-(q-1), because s falls, so every full step below `end` adds at least 1 on the right.
-    Kind: bound (derived here; the argument of Lemma L1 with a rate that depends on the state).
+    Proof: a step from u_t to u_{t+1} = u_t (1 + g_t), g_t <= g(u_t), has length 1/f(u_t). For u inside it, f(u) <=
+    f(u_t) s(a_t)/s(a_{t+1}) <= f(u_t) e^(a_{t+1}-a_t) and a_{t+1} - a_t <= a(u) ((1+g(u))^q - 1), so every step adds
+    at most 1 on the left; f(u) >= f(u_t) (1+g_t)^-(q-1), because s falls, so every full step below `end` adds at
+    least 1 on the right. Kind: bound (derived here; the argument of Lemma L1 with a rate that depends on the state).
     Hypotheses: one neuron, V_i = 0, 0 < start < end.
     """
     excess = check_power(power)

@@ -1,0 +1,206 @@
+"""Stage III, memorisation: rates and times per sample, with the help the clean loss gives before the signal has grown.
+
+Source: stage III of arXiv 2306.01271; the reduction to one exposure per sample, the pre-phase and the finite-threshold
+series are derived here. Everything assumes decoupled noise, off-diagonal Gram entries negligible: chi << 1
+(`coupling`). Times and exposures are gradient-descent steps; exposure is time weighted by the loss weight an
+unmemorised sample carries, w(t) = (1-lam) s(alpha^q U) + lam s((gap alpha)^q U): 1/2 before the signal has grown,
+about lam/2 on the plateau.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.special import logsumexp
+
+from theory.clock import LOG_WEIGHTS, NODES
+from theory.plateau import SignalFlow
+from theory.power_growth import check_power, companion_log_growth, growth_exposure
+
+Array = NDArray[np.float64]
+
+
+def coupling(*, init_std: ArrayLike, noise_std: ArrayLike, dimension: ArrayLike) -> Array:
+    """Coupling chi = 1/(init_std noise_std dimension): the relative kick a memorised feature gives the others.
+
+    A feature grown to O(1) moves another of its neuron by K_ab/K_aa ~ N(0,1)/sqrt(d); the other started at
+    init_std noise_std sqrt(d). Decoupled predictions need chi << 1; at chi ~ 1 they hold within a factor. Kind: order.
+    """
+    return 1.0 / (
+        np.asarray(init_std, dtype=float) * np.asarray(noise_std, dtype=float) * np.asarray(dimension, dtype=float)
+    )
+
+
+def noise_growth_rate(
+    *, power: float, samples: float, learning_rate: float, adversarial_weight: float, patch_energy: ArrayLike
+) -> Array:
+    """Rate of v' = c |v|^(q-1) on the plateau: c = eta q lam kappa / (2N), per step; kappa = |X_i[j]|^2 ~ noise_std^2
+    (d-1).
+
+    Kind: asymptotic (clean weight 0, attacked weight 1/2). Before the signal has grown take ``adversarial_weight=1``:
+    both losses then drive the noise.
+    """
+    check_power(power)
+    energy = np.asarray(patch_energy, dtype=float)
+    return 0.5 * learning_rate * power * adversarial_weight * energy / samples
+
+
+def memorisation_time(
+    largest_start: ArrayLike, *, rate: ArrayLike, power: float, threshold: float | None = 0.7
+) -> Array:
+    """T_i = (v_max^(2-q) - v_thr^(2-q)) / ((q-2) c), v_thr = threshold^(1/q); ``threshold=None`` takes v_thr = inf.
+
+    With c from `noise_growth_rate` and no threshold this is 2N / ((q-2) eta q lam kappa v_max^(q-2)). Infinite for
+    starts that are not positive. Kind: asymptotic: one dominating feature, s(V) = 1/2 throughout, no pre-phase.
+    """
+    start = np.asarray(largest_start, dtype=float)
+    end = np.inf if threshold is None else threshold ** (1.0 / power)
+    return growth_exposure(np.minimum(start, end), end, power) / np.asarray(rate, dtype=float)
+
+
+def required_exposure(
+    projections: ArrayLike,
+    patch_energy: ArrayLike,
+    *,
+    power: float,
+    samples: float,
+    learning_rate: float,
+    threshold: float = 0.7,
+    saturation: float = 1.0,
+) -> Array:
+    """Exposure at which V_i reaches `threshold`, from all starts of a sample, one quadrature each.
+
+    All v of a sample run on one clock B with v' = kappa_j |v|^(q-1), so B needs only the feature that blows up first
+    and the others follow from it (Lemma L6); exposure = (N/(eta q)) * integral of s(0)/s(V(B)) dB. Kind: exact for
+    decoupled noise while the attacked loss carries the weight. For the residual clean weight the true factor lies
+    between s(0)/s(V) and e^V: ``saturation=1`` gives the former (a lower bound of the exposure), ``saturation=2`` the
+    latter (an upper bound), for V >= 0.
+
+    Parameters
+    ----------
+    projections : array_like, shape (..., F)
+        v_{r,i,j}(0), all neurons and noise patches of a sample on the last axis.
+    patch_energy : array_like, broadcastable to `projections`
+        kappa = |X_i[j]|^2 of the patch of each entry.
+
+    Returns
+    -------
+    ndarray, shape (...)
+        Steps; 0 where V_i starts above the threshold, infinite where no start is positive.
+    """
+    excess = check_power(power)
+    if saturation not in (1.0, 2.0):
+        raise ValueError(f"saturation must be 1 (attacked loss) or 2 (clean tail), got {saturation!r}.")
+    starts, energy = np.broadcast_arrays(np.asarray(projections, dtype=float), np.asarray(patch_energy, dtype=float))
+    shape = starts.shape[:-1]
+    starts, energy = starts.reshape(-1, starts.shape[-1]), energy.reshape(-1, starts.shape[-1])
+    initial = np.sum(np.sign(starts) * np.abs(starts) ** power, axis=-1)
+    exposure = np.full(starts.shape[0], np.inf)
+    exposure[initial >= threshold] = 0.0
+    todo = np.flatnonzero((initial < threshold) & np.any(starts > 0, axis=-1))
+    if todo.size:
+        path = _SamplePath(starts[todo], energy[todo], power, excess)
+        exposure[todo] = samples / (learning_rate * power) * path.clock_to(threshold, saturation)
+    return exposure.reshape(shape)
+
+
+class _SamplePath:
+    """All features of each sample against the log-growth of the one that blows up first."""
+
+    def __init__(self, starts: Array, energy: Array, power: float, excess: float) -> None:
+        self.power, self.excess = power, excess
+        with np.errstate(divide="ignore"):
+            self.log_starts = np.log(np.abs(starts))
+        self.signs = np.sign(starts)
+        with np.errstate(divide="ignore"):
+            speed = np.where(starts > 0, np.log(energy) + excess * self.log_starts, -np.inf)
+        row, fastest = np.arange(starts.shape[0]), np.argmax(speed, axis=-1)
+        self.log_reference = self.log_starts[row, fastest]
+        self.reference_energy = energy[row, fastest]
+        top = speed[row, fastest]
+        self.ratios = self.signs * np.exp(np.log(energy) + excess * self.log_starts - top[:, None])
+
+    def margins(self, growth: Array) -> Array:
+        """V_i at reference log-growth of shape (n, L)."""
+        companions = companion_log_growth(growth[..., None], self.ratios[:, None, :], self.power)
+        return np.sum(self.signs[:, None, :] * np.exp(self.power * (self.log_starts[:, None, :] + companions)), axis=-1)
+
+    def clock_to(self, threshold: float, saturation: float) -> Array:
+        negative = np.sum(np.where(self.signs < 0, np.exp(self.power * self.log_starts), 0.0), axis=-1)
+        end = np.log(threshold + negative) / self.power - self.log_reference
+        low, high = np.zeros_like(end), np.maximum(end, 0.0)
+        for _ in range(60):  # growth below 1e3: 60 halvings reach its last bit
+            middle = 0.5 * (low + high)
+            below = self.margins(middle[:, None])[:, 0] < threshold
+            low, high = np.where(below, middle, low), np.where(below, high, middle)
+        # Panels of at most half a unit of log V, so that e^V is smooth on each (sixteen nodes: rounding).
+        panels = max(1, int(np.ceil(2.0 * self.power * float(np.max(high)))))
+        half = 0.5 * high / panels
+        points = (half[:, None, None] * (2.0 * np.arange(panels)[:, None] + NODES + 1.0)).reshape(high.size, -1)
+        margin = self.margins(points)
+        slowdown = np.logaddexp(0.0, margin) - np.log(2.0) if saturation == 1.0 else margin
+        log_integrand = slowdown - self.excess * (self.log_reference[:, None] + points)
+        weights = np.broadcast_to(LOG_WEIGHTS, (panels, LOG_WEIGHTS.size)).reshape(-1)
+        with np.errstate(over="ignore", divide="ignore"):
+            return np.exp(logsumexp(log_integrand + weights, axis=-1) + np.log(half)) / self.reference_energy
+
+
+def memorisation_times(exposure: ArrayLike, signal: SignalFlow) -> Array:
+    """Steps at which each sample is memorised, from its `required_exposure` and the flow of the signal.
+
+    Refines 2 exposure / lam: until T_I the clean loss drives the noise as well, and afterwards its residual weight
+    (1-lam) s(alpha^q U) does. Because eta q alpha^q times the clean exposure is the clock of the signal, the head
+    start is ((1-lam)/lam) T_I plus the plateau tail (`clean_head_start`). Kind: exact for decoupled noise up to the
+    factor between s(0)/s(V) and e^V in the residual clean weight; evaluate with both values of `saturation` for a
+    two-sided bracket.
+    """
+    return signal.time_of_exposure(exposure)
+
+
+def clean_head_start(
+    largest_correlation: ArrayLike,
+    plateau_correlation: ArrayLike,
+    *,
+    power: float,
+    signal_strength: float,
+    adversarial_weight: float,
+    learning_rate: float,
+) -> Array:
+    """Steps by which the clean loss brings memorisation forward: 2 I(u_max(0), u_p) / (eta q lam alpha^q).
+
+    The clean exposure (1-lam) * integral of s(alpha^q U) dt equals A/(eta q alpha^q), A = I(u_max(0), u(t)) being the
+    signal's own clock when its attacked push is negligible; the plateau spends exposure at lam/2 per step. Hence T_i
+    = 2 exposure / lam minus this; with u_p = 1/alpha it is ((1-lam)/lam) T_I. Kind: asymptotic, gap -> 0 (derived
+    here). Infinite at lam = 0.
+    """
+    growth = growth_exposure(largest_correlation, plateau_correlation, power)
+    with np.errstate(divide="ignore"):
+        return 2.0 * growth / (np.float64(learning_rate) * power * adversarial_weight * signal_strength**power)
+
+
+def margin_after_memorisation(
+    time: ArrayLike,
+    start: float,
+    *,
+    power: float,
+    samples: float,
+    learning_rate: float,
+    attacked_weight: float,
+    energy: float,
+) -> Array:
+    """V_i after `time` steps for one dominating feature: V' = (eta q^2 w kappa / N) V^(2-2/q) s(V), w =
+    `attacked_weight`.
+
+    The plateau equation again (alpha^2 -> kappa/N), so V grows like log t + (2 - 2/q) log log t. `start` is V at time
+    0, positive; `attacked_weight` is lam once the signal is on its plateau, 1 before. Kind: exact for decoupled
+    noise, one feature.
+    """
+    flow = SignalFlow(
+        [start ** (1.0 / power)],
+        power=power,
+        signal_strength=1.0,
+        gap=0.0,
+        adversarial_weight=0.0,
+        learning_rate=learning_rate * attacked_weight * energy / samples,
+    )
+    return flow.margin_at(time)
