@@ -221,8 +221,9 @@ class SignalFlow:
         """Weight accumulated by an unmemorised sample, in steps: integral of (1-lam) s(alpha^q U) + lam s((gap
         alpha)^q U).
         """
+        growth = self.log_growth_at(time)  # first: it may extend the range and replace both clocks
         with np.errstate(over="ignore"):
-            return np.exp(self._exposure_clock.log_time(self.log_growth_at(time)))
+            return np.exp(self._exposure_clock.log_time(growth))
 
     def time_of_exposure(self, exposure: ArrayLike) -> Array:
         """Steps after which the accumulated weight reaches `exposure` (infinite exposure: never)."""
