@@ -57,7 +57,12 @@ class PatchData:
 def draw_direction(params: Params, generator: np.random.Generator) -> Array:
     """Draw the direction of the true feature, uniform on the sphere."""
     direction = generator.standard_normal(params.dimension)
-    return np.asarray(direction / np.linalg.norm(direction))
+    return np.asarray(direction / np.sqrt(np.sum(direction**2)))
+
+
+def draw_labels(samples: int, generator: np.random.Generator) -> Array:
+    """Draw uniform labels -1.0 and +1.0."""
+    return np.asarray(2.0 * generator.integers(0, 2, samples) - 1.0, dtype=np.float64)
 
 
 def draw_patch_data(
@@ -65,11 +70,11 @@ def draw_patch_data(
 ) -> PatchData:
     """Draw samples: a uniform label, a uniform position of the signal, noise patches orthogonal to the direction."""
     count = params.samples if samples is None else samples
-    labels = 2.0 * generator.integers(0, 2, count) - 1.0
+    labels = draw_labels(count, generator)
     position = generator.integers(0, params.patches, count)
     noise = params.noise_std * generator.standard_normal((count, params.patches - 1, params.dimension))
     for _ in range(2):  # the second projection removes the round-off of the first
-        noise -= (noise @ direction)[..., None] * direction
+        noise -= np.einsum("ijk,k->ij", noise, direction)[..., None] * direction
     return PatchData(labels, position, noise, direction, params.signal_strength)
 
 

@@ -79,7 +79,12 @@ def _engine(params: Params, sampling: str, steps: int | None) -> tuple[str, str]
     cost = step_seconds(params, discrete)
     if not params.signal_only:
         return "direct", f"engine direct, because threat {params.threat} needs the weights"
-    if steps is not None and steps * cost > PATIENCE_SECONDS:
+    if steps is None:
+        return (
+            discrete,
+            f"engine {discrete} (about {1e6 * cost:.3g} microseconds a step), or flow if the horizon is too far",
+        )
+    if steps * cost > PATIENCE_SECONDS:
         return (
             "flow",
             f"engine flow, because {steps:.3g} steps of about {1e6 * cost:.3g} microseconds would take too long",

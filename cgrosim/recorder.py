@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cgrosim.activations import ODD, activate
+from cgrosim.dense import product, semidefinite_root
 from cgrosim.engines.base import Snapshot
 from cgrosim.params import Params
 from cgrosim.patches import TEST, stream
@@ -135,9 +136,9 @@ class Recorder:
     def _gaussian_margins(self, s: Snapshot) -> tuple[Array, Array, Array]:
         """Margins of fresh samples: (<w_r, xi>)_r ~ N(0, noise_std^2 G) for every noise patch, exactly in law."""
         p, layer = self.params, self.second_layer
-        root = p.noise_std * symmetric_root(s.weight_gram)
-        projections = (self._draws.reshape(-1, p.neurons) @ root).reshape(self._draws.shape)
-        noise = (activate(p.activation, projections, p.power) @ layer).sum(axis=1)
+        root = p.noise_std * semidefinite_root(s.weight_gram)
+        projections = product(self._draws.reshape(-1, p.neurons), root).reshape(self._draws.shape)
+        noise = np.einsum("ijr,r->i", activate(p.activation, projections, p.power), layer)
         labels = np.where(np.arange(p.test_samples) % 2 == 0, 1.0, -1.0)
         clean, attacked = labels * noise, labels * noise
         for y in (1.0, -1.0):
@@ -159,9 +160,3 @@ class Recorder:
             assert s.weights is not None
             extras["weights"] = s.weights
         return extras
-
-
-def symmetric_root(gram: Array) -> Array:
-    """Return the symmetric root of a positive semidefinite matrix, which is continuous in it even where singular."""
-    values, vectors = np.linalg.eigh(gram)
-    return np.asarray((vectors * np.sqrt(np.maximum(values, 0.0))) @ vectors.T)

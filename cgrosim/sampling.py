@@ -16,9 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cgrosim.activations import output_weights
+from cgrosim.dense import combination, gram, product
 from cgrosim.errors import ParameterError
 from cgrosim.params import Params
-from cgrosim.patches import DATA, INIT, PatchData, draw_direction, draw_patch_data, draw_weights, stream
+from cgrosim.patches import DATA, INIT, PatchData, draw_direction, draw_labels, draw_patch_data, draw_weights, stream
 
 Array = NDArray[np.float64]
 
@@ -51,14 +52,14 @@ class ClosedSystem:
 def close_system(data: PatchData, weights: Array, second_layer: Array, with_gram: bool = True) -> ClosedSystem:
     """Compute the closed system of explicit data and weights."""
     rows = data.noise.reshape(-1, data.noise.shape[-1])
-    signal = weights @ data.direction
+    signal = product(weights, data.direction[None, :])[:, 0]
     off = weights - signal[:, None] * data.direction
     return ClosedSystem(
         labels=data.labels,
         signal=signal,
-        noise=rows @ weights.T,
-        gram=rows @ rows.T if with_gram else None,
-        weight_gram=off @ off.T,
+        noise=product(rows, weights),
+        gram=gram(rows) if with_gram else None,
+        weight_gram=gram(off),
         second_layer=second_layer,
         data=data,
         weights=weights,
@@ -88,7 +89,7 @@ def draw_gram(params: Params) -> ClosedSystem:
             f"is {params.dimension}; take sampling explicit."
         )
     generator, initial = stream(params.seed, DATA), stream(params.seed, INIT)
-    labels = 2.0 * generator.integers(0, 2, params.samples) - 1.0
+    labels = draw_labels(params.samples, generator)
     factor = params.noise_std * bartlett_factor(rows, params.dimension - 1, generator)
     signal = params.init_std * initial.standard_normal(neurons)
     normal = initial.standard_normal((rows, neurons))
@@ -96,9 +97,9 @@ def draw_gram(params: Params) -> ClosedSystem:
     return ClosedSystem(
         labels=labels,
         signal=signal,
-        noise=params.init_std * (factor @ normal),
-        gram=factor @ factor.T,
-        weight_gram=params.init_std**2 * (normal.T @ normal + rest @ rest.T),
+        noise=params.init_std * combination(factor, normal),
+        gram=gram(factor),
+        weight_gram=params.init_std**2 * (gram(normal.T) + gram(rest)),
         second_layer=output_weights(neurons, params.second_layer_sign),
     )
 
@@ -119,5 +120,6 @@ def weight_gram(system: ClosedSystem, coefficients: Array) -> Array:
     Derived here: w_r = w_r(0) + (..) w_star + sum_k B_kr X_k gives G = G(0) + C(0)^T B + B^T C(0) + B^T K B.
     """
     assert system.gram is not None
-    cross = system.noise.T @ coefficients
-    return np.asarray(system.weight_gram + cross + cross.T + coefficients.T @ (system.gram @ coefficients))
+    cross = product(system.noise.T, coefficients.T)
+    learnt = product(combination(system.gram, coefficients).T, coefficients.T)
+    return np.asarray(system.weight_gram + cross + cross.T + learnt)

@@ -6,32 +6,25 @@ the whole input (P d numbers) within the radius, and keep for every sample the w
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cgrosim.activations import activate, derivative
+from cgrosim.dense import combination, product
 from cgrosim.params import Params
 
 Array = NDArray[np.float64]
-Project = Callable[[Array, Array], Array]  # (rows, d) @ (d, m), or its transpose partner; the kernels' product
 
 
 @dataclass(frozen=True)
 class Model:
-    """A network with fixed weights, seen by an attack.
-
-    ``project(inputs_rows, weights)`` returns rows @ weights.T and ``backproject(slopes, weights)`` returns
-    slopes @ weights; engines pass their kernels, so that attacks do not depend on the number of BLAS threads.
-    """
+    """A network with fixed weights, seen by an attack."""
 
     params: Params
     weights: Array
     second_layer: Array
-    project: Project
-    backproject: Project
 
     def margins(self, inputs: Array, labels: Array) -> Array:
         """Margins y f(X) of inputs (N, P, d): (N,)."""
@@ -42,13 +35,15 @@ class Model:
         projections = self._projections(inputs)
         slopes = derivative(self.params.activation, projections, self.params.power) * self.second_layer
         slopes *= np.repeat(labels, inputs.shape[1])[:, None]
-        return self._margins(projections, labels), self.backproject(slopes, self.weights).reshape(inputs.shape)
+        return self._margins(projections, labels), combination(slopes, self.weights).reshape(inputs.shape)
 
     def _projections(self, inputs: Array) -> Array:
-        return self.project(inputs.reshape(-1, inputs.shape[-1]), self.weights)
+        return product(inputs.reshape(-1, inputs.shape[-1]), self.weights)
 
     def _margins(self, projections: Array, labels: Array) -> Array:
-        outputs = activate(self.params.activation, projections, self.params.power) @ self.second_layer
+        outputs = np.einsum(
+            "kr,r->k", activate(self.params.activation, projections, self.params.power), self.second_layer
+        )
         return np.asarray(labels * outputs.reshape(len(labels), -1).sum(axis=1))
 
 

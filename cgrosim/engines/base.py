@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -79,11 +79,25 @@ class Engine(Protocol):
     rate (None: the engine is the flow); the tests measure it.
     """
 
-    name: str
-    order: int | None
-    chunk: int  # steps that take a moment: how far to advance between two looks at the keyboard
-    crossings: Crossings
-    step: float
+    @property
+    def name(self) -> str:
+        """``direct``, ``reduced`` or ``flow``."""
+
+    @property
+    def order(self) -> int | None:
+        """Declared order of convergence to the gradient flow; None for the flow itself."""
+
+    @property
+    def chunk(self) -> int:
+        """Steps that take a moment: how far to advance between two looks at the keyboard."""
+
+    @property
+    def crossings(self) -> Crossings:
+        """First steps at which the thresholds were met."""
+
+    @property
+    def step(self) -> float:
+        """Gradient steps taken."""
 
     def advance(self, until: int) -> Divergence | None:
         """Advance to step `until`; return where it diverged, if it did; the state is then the last good one."""
@@ -91,8 +105,8 @@ class Engine(Protocol):
     def snapshot(self) -> Snapshot:
         """The present state."""
 
-    def state(self) -> dict[str, Array]:
+    def state(self) -> dict[str, Any]:
         """Arrays from which `restore` continues bit-identically."""
 
-    def restore(self, state: dict[str, Array]) -> None:
+    def restore(self, state: dict[str, Any]) -> None:
         """Continue from a saved state."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -63,7 +63,7 @@ def record_state(record: kernels.Record) -> dict[str, NDArray[np.int64]]:
     }
 
 
-def restore_record(record: kernels.Record, state: dict[str, NDArray[np.int64]]) -> None:
+def restore_record(record: kernels.Record, state: dict[str, Any]) -> None:
     """Put saved hitting steps back."""
     record.grown[:], record.escaped[:], record.memorised[:] = state["grown"], state["escaped"], state["memorised"]
 

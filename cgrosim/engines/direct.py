@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
 from cgrosim import kernels
+from cgrosim.dense import gram, product
 from cgrosim.engines.base import Crossings, Divergence, Snapshot
 from cgrosim.engines.closed import (
     ClosedForces,
@@ -81,12 +84,12 @@ class DirectEngine:
             clean_margin=margins.clean,
             attacked_margin=margins.attacked,
             memorization=margins.memorization,
-            weight_gram=gram_of(off),
+            weight_gram=gram(off),
             coefficients=solve_coefficients(self._params, self._system, noise),
             weights=weights,
         )
 
-    def state(self) -> dict[str, NDArray[np.float64]]:
+    def state(self) -> dict[str, Any]:
         """Arrays from which `restore` continues bit-identically."""
         return {
             "step": np.array(self._step),
@@ -94,7 +97,7 @@ class DirectEngine:
             **record_state(self._record),
         }
 
-    def restore(self, state: dict[str, NDArray[np.float64]]) -> None:
+    def restore(self, state: dict[str, Any]) -> None:
         """Continue from a saved state."""
         self._step = int(state["step"])
         self._weights = kernels.pack_weights(state["weights"])
@@ -103,18 +106,8 @@ class DirectEngine:
 
 def projections_of(weights: Array, rows: Array, direction: Array) -> tuple[Array, Array, Array]:
     """True correlations (m,), noise projections (M, m) and the weights projected off the direction (m, d)."""
-    noise = np.empty((len(rows), len(weights)))
-    kernels.project(rows, weights, noise)
-    signal = np.empty((1, len(weights)))
-    kernels.project(direction[None, :], weights, signal)
-    return signal[0], noise, weights - signal[0][:, None] * direction
-
-
-def gram_of(rows: Array) -> Array:
-    """Gram matrix of rows (m, d), the same bits for any number of threads."""
-    out = np.empty((len(rows), len(rows)))
-    kernels.project(rows, rows, out)
-    return out
+    signal = product(weights, direction[None, :])[:, 0]
+    return signal, product(rows, weights), weights - signal[:, None] * direction
 
 
 def solve_coefficients(params: Params, system: ClosedSystem, noise: Array) -> Array | None:
@@ -127,4 +120,5 @@ def solve_coefficients(params: Params, system: ClosedSystem, noise: Array) -> Ar
     """
     if "coefficients" not in params.record:
         return None
+    assert system.gram is not None
     return np.asarray(np.linalg.solve(system.gram, noise - system.noise))

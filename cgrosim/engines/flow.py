@@ -54,6 +54,7 @@ class FlowEngine:
 
     def _absolute_tolerance(self) -> Array:
         """The tolerance in the scale of the start: u against init_std, B against what moves C by its own start."""
+        assert self._system.gram is not None
         energy = np.diag(self._system.gram).mean() if self._rows else 1.0
         scale = np.sqrt(np.mean(self._system.noise**2)) / energy if energy > 0 else 1.0
         scale = scale if scale > 0 else 1.0
@@ -158,7 +159,7 @@ class FlowEngine:
             coefficients=coefficients.copy(),
         )
 
-    def state(self) -> dict[str, Array]:
+    def state(self) -> dict[str, Any]:
         """The state at the last restart; `advance` then repeats what followed it."""
         c = self._restart_crossings
         return {
@@ -169,7 +170,7 @@ class FlowEngine:
             "memorised": c.memorised.copy(),
         }
 
-    def restore(self, state: dict[str, Array]) -> None:
+    def restore(self, state: dict[str, Any]) -> None:
         """Continue from a saved state."""
         self._time, self._vector = float(state["time"]), state["vector"].copy()
         self.crossings = Crossings(float(state["grown"]), float(state["escaped"]), state["memorised"].copy())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -82,7 +84,7 @@ class ReducedEngine:
             coefficients=coefficients,
         )
 
-    def state(self) -> dict[str, Array]:
+    def state(self) -> dict[str, Any]:
         """Arrays from which `restore` continues bit-identically."""
         signal, noise, coefficients = kernels.unpack_reduced_state(self._problem, self._state)
         return {
@@ -93,7 +95,7 @@ class ReducedEngine:
             **record_state(self._record),
         }
 
-    def restore(self, state: dict[str, Array]) -> None:
+    def restore(self, state: dict[str, Any]) -> None:
         """Continue from a saved state."""
         self._step = int(state["step"])
         self._state = kernels.pack_reduced_state(self._problem, state["signal"], state["noise"], state["coefficients"])

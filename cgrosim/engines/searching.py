@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
 from cgrosim import kernels
 from cgrosim.activations import CODES
+from cgrosim.dense import gram, product
 from cgrosim.engines.base import MEMORISED, SIGNAL_GROWN, Crossings, Divergence, Snapshot
-from cgrosim.engines.direct import gram_of, projections_of
+from cgrosim.engines.direct import projections_of
 from cgrosim.params import Params
 from cgrosim.patches import ATTACK, TEST, PatchData, draw_patch_data, stream
 from cgrosim.planning import step_seconds
@@ -19,23 +22,6 @@ from cgrosim.threats import Model, attack
 Array = NDArray[np.float64]
 
 LIMIT = 1e100  # a number beyond it has diverged
-
-
-def _project(rows: Array, weights: Array) -> Array:
-    out = np.empty((len(rows), len(weights)))
-    kernels.project(rows, weights, out)
-    return out
-
-
-def _backproject(slopes: Array, weights: Array) -> Array:
-    out = np.empty((len(slopes), weights.shape[1]))
-    kernels.backproject(slopes, weights, out)
-    return out
-
-
-def make_model(params: Params, weights: Array, second_layer: Array) -> Model:
-    """A network as the attacks see it, with products that do not depend on the number of threads."""
-    return Model(params, weights, second_layer, _project, _backproject)
 
 
 class SearchingEngine:
@@ -64,7 +50,7 @@ class SearchingEngine:
         return float(self._step)
 
     def _attacked(self) -> Array:
-        model = make_model(self._params, self._weights, self._system.second_layer)
+        model = Model(self._params, self._weights, self._system.second_layer)
         generator = stream(self._params.seed, ATTACK, self._step)
         return attack(model, self._inputs, self._system.labels, generator)
 
@@ -90,7 +76,7 @@ class SearchingEngine:
             worlds.append((lam, self._attacked()))
         for share, inputs in worlds:
             rows = inputs.reshape(-1, p.dimension)
-            projections, margin = _project(rows, self._weights), np.empty(len(labels))
+            projections, margin = product(rows, self._weights), np.empty(len(labels))
             kernels.margins_from_projections(projections, labels, layer, CODES[p.activation], p.power, margin)
             factors = -share * labels * logistic_weight(margin) / len(labels)
             slopes = np.empty_like(projections)
@@ -121,7 +107,7 @@ class SearchingEngine:
         """The present state; the attacked margins are those of a fresh attack on the training set."""
         assert self._system.data is not None
         signal, noise, off = projections_of(self._weights, self._rows, self._system.data.direction)
-        model = make_model(self._params, self._weights, self._system.second_layer)
+        model = Model(self._params, self._weights, self._system.second_layer)
         labels = self._system.labels
         return Snapshot(
             step=float(self._step),
@@ -130,11 +116,11 @@ class SearchingEngine:
             clean_margin=model.margins(self._inputs, labels),
             attacked_margin=model.margins(self._attacked(), labels),
             memorization=self._order_parameters()[1],
-            weight_gram=gram_of(off),
+            weight_gram=gram(off),
             weights=self._weights.copy(),
         )
 
-    def state(self) -> dict[str, Array]:
+    def state(self) -> dict[str, Any]:
         """Arrays from which `restore` continues bit-identically."""
         c = self.crossings
         return {
@@ -144,7 +130,7 @@ class SearchingEngine:
             "memorised": c.memorised.copy(),
         }
 
-    def restore(self, state: dict[str, Array]) -> None:
+    def restore(self, state: dict[str, Any]) -> None:
         """Continue from a saved state."""
         self._step, self._weights = int(state["step"]), state["weights"].copy()
         self.crossings = Crossings(float(state["grown"]), np.nan, state["memorised"].copy())
@@ -161,7 +147,7 @@ class AttackedTest:
 
     def __call__(self, weights: Array) -> tuple[Array, Array, Array]:
         """Margins of the clean and attacked samples and the noise S in the clean margin, each (test_samples,)."""
-        data, model = self._data, make_model(self._params, weights, self._second_layer)
+        data, model = self._data, Model(self._params, weights, self._second_layer)
         inputs = data.inputs()
         attacked = attack(model, inputs, data.labels, stream(self._params.seed, ATTACK))
         noise = data.labels * model.margins(data.noise, data.labels)

@@ -1,0 +1,69 @@
+"""``cgrosim info``: what this installation is, and which hypotheses hold for given parameters."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+from cgrosim.commands.options import ExperimentOptions, params_from
+from cgrosim.commands.terminal import console
+from cgrosim.params import Params
+
+
+@dataclass(frozen=True)
+class Info:
+    """Show versions, threads, BLAS and cache; then the plan and the regime report of the given parameters."""
+
+    experiment: Annotated[ExperimentOptions, tyro.conf.arg(name="")] = field(default_factory=ExperimentOptions)
+    config: Annotated[Path | None, tyro.conf.arg(metavar="TOML", help="file with parameters; options override it")] = (
+        None
+    )
+
+    def run(self) -> int:
+        """Print the installation, the parameters, the plan and the slack of every hypothesis."""
+        from cgrosim.planning import plan
+
+        params = params_from(self.config, self.experiment)
+        for name, value in installation().items():
+            console.print(f"{name:<14}{value}", highlight=False)
+        console.print("\n[bold]parameters[/bold]")
+        console.print(params.to_toml(), highlight=False, end="")
+        console.print(f"\n[bold]plan[/bold]    {plan(params, params.steps).reason}", highlight=False)
+        console.print(f"[bold]attack[/bold]  {params.attack_description}\n", highlight=False)
+        _print_regime(params)
+        return 0
+
+
+def installation() -> dict[str, str]:
+    """Versions, threads, vector lanes, BLAS and the place of the compiled kernels."""
+    import os
+
+    import numba
+    import numpy as np
+
+    from cgrosim import kernels, microkernels
+    from cgrosim.results import versions
+
+    blas = np.show_config(mode="dicts")["Build Dependencies"]["blas"]
+    cache = os.environ.get("NUMBA_CACHE_DIR") or str(Path(kernels.__file__).parent / "__pycache__")
+    return {
+        **versions(),
+        "threads": str(numba.config.NUMBA_NUM_THREADS),
+        "vector lanes": f"{microkernels.lanes()} doubles",
+        "BLAS": f"{blas.get('name', 'unknown')} {blas.get('version', '')}".strip(),
+        "kernel cache": cache,
+    }
+
+
+def _print_regime(params: Params) -> None:
+    from rich.table import Table
+
+    from cgrosim.verify.predictions import regime_report
+
+    table = Table("hypothesis", "statement", "slack", "holds", title="regime report")
+    for slack in regime_report(params):
+        table.add_row(slack.name, slack.statement, f"{slack.slack:+.3g}", "yes" if slack.slack > 0 else "NO")
+    console.print(table)

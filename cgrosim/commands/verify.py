@@ -1,0 +1,83 @@
+"""``cgrosim verify``: simulate, compare, and say which claims hold."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+from cgrosim.commands.terminal import announce_compilation, console
+
+
+@dataclass(frozen=True)
+class Verify:
+    """Check the claims of the theory against simulations: a table, OUT/index.html and OUT/verdicts.json."""
+
+    claims: Annotated[tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="[CLAIM ...]")] = ()
+    """names of claims; all of them if none is given"""
+    quick: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    """decide what two minutes allow (the default)"""
+    full: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    """decide everything, in at most half an hour"""
+    out: Path = Path("report")
+    """directory of the report"""
+    seed: str = "0"
+    """seed of everything random"""
+    workers: str | None = None
+    """worker processes (default: one a processor)"""
+    list: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    """list the claims and stop"""
+
+    def run(self) -> int:
+        """Verify and report; status 1 if a claim is violated."""
+        from cgrosim.errors import UserError
+        from cgrosim.verify.registry import all_claims, select
+
+        if self.list:
+            for claim in all_claims().values():
+                console.print(f"[bold]{claim.name}[/bold]  {claim.title}", highlight=False)
+            return 0
+        if self.quick and self.full:
+            raise UserError("quick and full exclude each other; give one of them.")
+        select([*self.claims])
+        seed, workers = _whole("seed", self.seed, 0), _whole("workers", self.workers or "0", 0)
+        return _verify([*self.claims], self.full, seed, workers or None, self.out)
+
+
+def _whole(name: str, text: str, least: int) -> int:
+    from cgrosim.errors import UserError
+
+    if not text.isdigit() or int(text) < least:
+        raise UserError(f"{name} is {text!r}, but must be a whole number of at least {least}.")
+    return int(text)
+
+
+def _verify(names: list[str], full: bool, seed: int, workers: int | None, out: Path) -> int:
+    import time
+
+    from cgrosim.commands.simulate import _check_directory
+    from cgrosim.commands.warmup import compile_kernels
+    from cgrosim.verify.claim import Context, Verdict
+    from cgrosim.verify.report import print_table, write_report
+    from cgrosim.verify.runner import verify
+
+    _check_directory(out)
+    began = time.perf_counter()
+    announce_compilation()
+    compile_kernels()
+
+    def show(verdict: Verdict, done: int, total: int) -> None:
+        seconds = time.perf_counter() - began
+        console.print(
+            f"[dim]{done:3d}/{total}  {seconds:5.0f} s[/dim]  {verdict.verdict:<14}  {verdict.claim.title}",
+            highlight=False,
+        )
+
+    context = Context("full" if full else "quick", seed)
+    verdicts = verify(names, context, workers=workers, progress=show)
+    print_table(verdicts, console)
+    paths = write_report(verdicts, out, seconds=time.perf_counter() - began)
+    console.print("written " + ", ".join(str(path) for path in paths), highlight=False)
+    return 1 if any(verdict.verdict == "violated" for verdict in verdicts) else 0
