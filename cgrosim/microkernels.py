@@ -1,14 +1,15 @@
 """Register-blocked float64 micro-kernels, written as LLVM vector instructions.
 
-Numba compiles scalar loops; whether they end up in vector registers is the optimiser's choice, and for a matrix product it
-never keeps a whole tile of accumulators there. The kernels below therefore emit the vector instructions themselves, through
-`numba.extending.intrinsic`. There are three: a tile of a matrix product, the activation summed over neurons, and the derivative of the activation
-times a coefficient. All work on *blocked* arrays of shape (blocks, neurons, 8): element (row k, neuron r) is stored at
-``[k // 8, r, k % 8]``, so that eight rows of one neuron are one vector and every offset inside a tile is a constant.
+Numba compiles scalar loops; whether they end up in vector registers is the optimiser's choice, and for a matrix
+product it never keeps a whole tile of accumulators there. The kernels below therefore emit the vector instructions
+themselves, through `numba.extending.intrinsic`. There are three: a tile of a matrix product, the activation summed
+over neurons, and the derivative of the activation times a coefficient. All work on *blocked* arrays of shape
+(blocks, neurons, 8): element (row k, neuron r) is stored at ``[k // 8, r, k % 8]``, so that eight rows of one neuron
+are one vector and every offset inside a tile is a constant.
 
-Three instruction sets: 8 lanes (AVX-512), 4 lanes (AVX2 with FMA), 2 lanes for every other processor (plain multiply and
-add, except on AArch64, whose vector unit always fuses them). The environment variable ``CGROSIM_LANES`` (8, 4 or 2), read at
-first use, overrides the choice; 8 and 4 lanes give the same bits, 2 lanes differ from them by rounding.
+Three instruction sets: 8 lanes (AVX-512), 4 lanes (AVX2 with FMA), 2 lanes for every other processor (plain multiply
+and add, except on AArch64, whose vector unit always fuses them). The environment variable ``CGROSIM_LANES`` (8, 4 or
+2), read at first use, overrides the choice; 8 and 4 lanes give the same bits, 2 lanes differ from them by rounding.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from __future__ import annotations
 import functools
 import os
 import platform
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import llvmlite.binding as llvm
@@ -29,8 +30,10 @@ LANES_VARIABLE = "CGROSIM_LANES"
 
 _double = ir.DoubleType()
 _index = ir.IntType(64)
-# Accumulators that fit the registers: rows of the widest tile and blocks of columns, by lanes.
-_TILE_ROWS = {8: 12, 4: 6, 2: 3}
+# Accumulators that fit the registers (32 of 8 lanes, else 16): neurons and blocks of columns in a tile, by lanes. Every
+# height costs compile time, so there are few: 9 neurons run as a tile of 10, at most a fifth more work.
+_HEIGHTS = (1, 2, 3, 4, 5, 6, 8, 10, 12)
+_TALLEST = {8: 12, 4: 6, 2: 3}
 _TILE_COLUMNS = {8: 2, 4: 1, 2: 1}
 
 
@@ -59,13 +62,13 @@ def fuses() -> bool:
     return lanes() > 2 or platform.machine().lower() in ("aarch64", "arm64")
 
 
-def tile_rows() -> int:
-    """Largest number of neurons in a product tile."""
-    return _TILE_ROWS[lanes()]
+def tile_heights() -> tuple[int, ...]:
+    """Numbers of neurons a product tile can have."""
+    return tuple(height for height in _HEIGHTS if height <= _TALLEST[lanes()])
 
 
 def tile_columns() -> int:
-    """Largest number of 8-column blocks in a product tile."""
+    """Number of 8-column blocks in a product tile."""
     return _TILE_COLUMNS[lanes()]
 
 
@@ -156,7 +159,7 @@ def _data_pointers(context: Any, builder: Any, signature: Any, arguments: Any) -
     ]
 
 
-def _switch(builder: Any, selector: Any, cases: dict[int, Callable[[], None]]) -> None:
+def _switch(builder: Any, selector: Any, cases: Mapping[int, Callable[[], None]]) -> None:
     """Emit one case per key; a selector that is no key does nothing."""
     done = builder.append_basic_block("switch.done")
     blocks = {key: builder.append_basic_block(f"case.{key}") for key in cases}
@@ -212,10 +215,9 @@ def _emit_tile(builder: Any, rows: int, columns: int, arguments: list[Any]) -> N
 
 
 @intrinsic
-def product_tile(
+def product_tile(  # type: ignore[no-untyped-def]
     typing_context,
-    rows,
-    columns,
+    height,
     left,
     left_offset,
     left_stride,
@@ -227,43 +229,34 @@ def product_tile(
     out_offset,
     out_stride,
     accumulate,
-):  # type: ignore[no-untyped-def]
-    """``out[r, j] (+)= sum_k left[r, k] * panels[k, j]`` for `rows` neurons and `columns` blocks of 8 columns.
+):
+    """``out[r, j] (+)= sum_k left[r, k] * panels[k, j]`` for `height` neurons and `tile_columns()` blocks of columns.
 
     left : blocked; element (r, k) at ``left_offset + (k // 8) * left_stride + 8 r + k % 8``.
     steps : number of blocks of 8 values of k.
     panels : element (k, j) at ``panel_offset + (j // 8) * panel_stride + 8 k + j % 8``.
-    out : blocked; element (r, j) at ``out_offset + (j // 8) * out_stride + 8 r + j % 8``; read only if `accumulate` is nonzero.
+    out : blocked; element (r, j) at ``out_offset + (j // 8) * out_stride + 8 r + j % 8``; added to if `accumulate` is
+        nonzero, else overwritten.
 
     The sum over k runs in order in every tile shape, so the bits do not depend on how the work is tiled or shared out.
     """
     integer = types.int64
     signature = types.void(
-        *[integer] * 2,
-        *[left, integer, integer, integer],
-        *[panels, integer, integer],
-        *[out, integer, integer, integer],
+        integer, left, integer, integer, integer, panels, integer, integer, out, integer, integer, integer
     )
 
-    def generate(context, builder, signature, arguments):  # type: ignore[no-untyped-def]
-        rows, columns, left, left_offset, left_stride, steps, panels, panel_offset, panel_stride, *rest = (
-            _data_pointers(context, builder, signature, arguments)
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        height, left, left_offset, left_stride, steps, panels, panel_offset, panel_stride, *rest = _data_pointers(
+            context, builder, signature, arguments
         )
         out, out_offset, out_stride, accumulate = rest
-        shared = [
-            builder.gep(left, [left_offset]),
-            left_stride,
-            steps,
-            builder.gep(panels, [panel_offset]),
-            panel_stride,
-            builder.gep(out, [out_offset]),
-            out_stride,
-            accumulate,
-        ]
-        selector = builder.add(builder.mul(rows, _integer(2)), columns)
-        shapes = [(r, c) for r in range(1, tile_rows() + 1) for c in range(1, tile_columns() + 1)]
-        cases = {2 * r + c: functools.partial(_emit_tile, builder, r, c, shared) for r, c in shapes}
-        _switch(builder, selector, cases)
+        left, panels, out = (
+            builder.gep(array, [offset])
+            for array, offset in ((left, left_offset), (panels, panel_offset), (out, out_offset))
+        )
+        shared = [left, left_stride, steps, panels, panel_stride, out, out_stride, accumulate]
+        cases = {rows: functools.partial(_emit_tile, builder, rows, tile_columns(), shared) for rows in tile_heights()}
+        _switch(builder, height, cases)
         return context.get_dummy_value()
 
     return signature, generate
@@ -280,16 +273,18 @@ def _emit_power(vectors: _Vectors, base: Any, exponent: int, real_exponent: Any)
 
 
 @intrinsic
-def activation_sums(typing_context, case, shape, projections, offset, second_layer, neurons, out, out_offset):  # type: ignore[no-untyped-def]
+def activation_sums(  # type: ignore[no-untyped-def]
+    typing_context, case, shape, projections, offset, second_layer, neurons, out, out_offset
+):
     """``out[k] = sum_r a_r phi(c[k, r])`` for the 8 rows of one block; the sum over r runs in order.
 
     case : the exponent if it is 1, 2, 3, 4 or 5; 0 for any other.
-    shape : array (lower, upper, exponent, scale, slope) of `cgrosim.kernels.activation.Activation`.
+    shape : array (lower, upper, exponent, scale, slope) of `cgrosim.kernels.activation.activation_shape`.
     """
     integer = types.int64
     signature = types.void(integer, shape, projections, integer, second_layer, integer, out, integer)
 
-    def generate(context, builder, signature, arguments):  # type: ignore[no-untyped-def]
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         case, shape, values, offset, weights, neurons, out, out_offset = _data_pointers(
             context, builder, signature, arguments
         )
@@ -324,14 +319,14 @@ def activation_sums(typing_context, case, shape, projections, offset, second_lay
 
 
 @intrinsic
-def derivative_products(
+def derivative_products(  # type: ignore[no-untyped-def]
     typing_context, case, shape, projections, offset, second_layer, neurons, coefficients, coefficient_offset, out
-):  # type: ignore[no-untyped-def]
-    """``out[k, r] = coefficient[k] a_r phi'(c[k, r])`` for the 8 rows of one block (arguments as in `activation_sums`)."""
+):
+    """``out[k, r] = coefficient[k] a_r phi'(c[k, r])`` for the 8 rows of one block; arguments as `activation_sums`."""
     integer = types.int64
     signature = types.void(integer, shape, projections, integer, second_layer, integer, coefficients, integer, out)
 
-    def generate(context, builder, signature, arguments):  # type: ignore[no-untyped-def]
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         case, shape, values, offset, weights, neurons, factors, factor_offset, out = _data_pointers(
             context, builder, signature, arguments
         )

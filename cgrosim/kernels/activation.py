@@ -1,7 +1,8 @@
 """The activation functions, as five numbers that one formula turns into phi and phi'.
 
 With x = max(z, lower) and p = min(x, upper):
-    phi(z)  = scale sign(p) |p|^q + (x - p)         phi'(z) = slope |p|^(q-1)       (for q = 1: slope where z > lower, else 0)
+    phi(z)  = scale sign(p) |p|^q + (x - p)
+    phi'(z) = slope |p|^(q-1)       (for q = 1: slope where z > lower, else 0)
 so one loop serves all of them, without a branch per element.
 """
 

@@ -1,7 +1,8 @@
 """Blocked arrays: the layouts the micro-kernels read, and the way in and out of them.
 
-blocked : (ceil(rows/8), neurons, 8), element (row k, neuron r) at [k // 8, r, k % 8]; the tail is zero.
-panels : (ceil(columns/8), 8 ceil(rows/8), 8), element (row k, column j) at [j // 8, k, j % 8]; the tail is zero.
+blocked : (blocks of rows, neurons, 8), element (row k, neuron r) at [k // 8, r, k % 8]
+panels : (blocks of columns, 8 ceil(rows / 8), 8), element (row k, column j) at [j // 8, k, j % 8]
+The tails are zero. The number of blocks is a multiple of the blocks in a tile's columns.
 """
 
 from __future__ import annotations
@@ -25,15 +26,20 @@ def zeros(*shape: int) -> Array:
 
 
 def block_count(rows: int) -> int:
-    """Number of blocks of 8 that hold `rows` rows."""
+    """Number of blocks of 8 that hold `rows` rows, a multiple of the blocks in a tile's columns."""
+    columns = microkernels.tile_columns()
+    return -(-rows // (BLOCK * columns)) * columns
+
+
+def depth_count(rows: int) -> int:
+    """Number of blocks of 8 a sum over `rows` terms runs over."""
     return -(-rows // BLOCK)
 
 
 def tile_height(neurons: int) -> int:
     """Neurons in a tile, so that equal tiles cover them with the least padding; near ties go to the taller tile."""
-    widest = microkernels.tile_rows()
     overhead = 1.5  # a tile costs about as much as this many more neurons, in loads and in filling the pipeline
-    return min(range(1, widest + 1), key=lambda height: (-(-neurons // height) * (height + overhead), -height))
+    return min(microkernels.tile_heights(), key=lambda height: (-(-neurons // height) * (height + overhead), -height))
 
 
 def padded_neurons(neurons: int) -> int:
@@ -62,7 +68,7 @@ def unpack_blocks(blocks: Array, rows: int, neurons: int) -> Array:
 def pack_panels(matrix: Array) -> Array:
     """Copy a matrix (rows, columns) into panels of 8 columns."""
     rows, columns = matrix.shape
-    panels = zeros(block_count(columns), block_count(rows) * BLOCK, BLOCK)
+    panels = zeros(block_count(columns), depth_count(rows) * BLOCK, BLOCK)
     whole = columns // BLOCK
     for column in range(whole):  # one panel at a time: the source is read once, nothing large is allocated
         panels[column, :rows] = matrix[:, column * BLOCK : (column + 1) * BLOCK]

@@ -1,7 +1,8 @@
 """When compiled kernels may be reused from disk.
 
-Numba's cache looks only at the file of the function that is compiled: it does not notice changes in the modules it calls, nor
-the lane count. Entry points are therefore closures over `fingerprint(...)`, and Numba makes closed-over values part of the key.
+Numba's cache looks only at the file of the function that is compiled: it does not notice changes in the modules it
+calls, nor the lane count. Entry points are therefore closures over `fingerprint(...)`: the values a function
+closes over are part of the key.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ RUNNING, DIVERGED = 0, 1
 
 @njit(**INNER)
 def count_bad(state, change, scale, first, last):  # type: ignore[no-untyped-def]
-    """Number of entries of the blocks first..last for which |state + scale change| is not at most LIMIT (NaN counts)."""
+    """Entries of the blocks first..last for which |state + scale change| is not at most LIMIT (NaN counts)."""
     old, new = state[first:last].reshape(-1), change[first:last].reshape(-1)
     bad = 0
     for index in range(old.size):

@@ -1,7 +1,7 @@
 """Gradient descent on the weights themselves, for threats that move only the signal patch along w_star.
 
-Every signal patch is alpha y_i w_star, so one extra row, w_star, stands for all of them: <w_r, w_star> = u_r gives the clean and the
-attacked signal terms of every sample, and one pass over the patches serves both losses.
+Every signal patch is alpha y_i w_star, so one extra row, w_star, stands for all of them: <w_r, w_star> = u_r gives the
+clean and the attacked signal terms of every sample, and one pass over the patches serves both losses.
 """
 
 from __future__ import annotations
@@ -41,28 +41,6 @@ def pack_direct_data(noise_patches: Array, direction: Array) -> DirectData:
     """Pack the noise patches (M, d) and the signal direction w_star (d,); takes twice their memory."""
     rows = np.concatenate([noise_patches, direction[None, :]])
     return DirectData(pack_panels(rows.T), pack_panels(rows), rows.shape[0], rows.shape[1])
-
-
-def noise_rows(patches: Array, signal_index: Any, labels: Array, alpha: float, direction: Array) -> Array:
-    """Return the noise patches (M, d) of patches (N, P, d), after checking that the others are alpha y w_star.
-
-    Raises
-    ------
-    ValueError
-        If the signal patch of a sample differs from alpha y_i w_star by more than rounding: the fast path would be wrong.
-    """
-    samples, count, dimension = patches.shape
-    index = np.asarray(signal_index)
-    signal = patches[np.arange(samples), index]
-    # One rounding of alpha * y and one of the product with w_star, in either order.
-    allowed = 2 * np.finfo(np.float64).eps * abs(alpha) * np.abs(direction)
-    wrong = np.flatnonzero(np.any(np.abs(signal - alpha * labels[:, None] * direction) > allowed, axis=1))
-    if wrong.size:
-        raise ValueError(
-            f"the signal patch of sample {wrong[0]} is not alpha y w_star; use the general kernels for such data"
-        )
-    keep = np.arange(count)[None, :] != index[:, None]
-    return patches[keep].reshape(samples * (count - 1), dimension)
 
 
 def pack_weights(weights: Array) -> Array:
@@ -106,6 +84,7 @@ def _make_advance(parallel: bool) -> Callable[..., Any]:
         if token == "":
             return 0, RUNNING, -1, -1
         row_blocks, coordinate_blocks = data.by_row.shape[0], data.by_coordinate.shape[0]
+        coordinate_depth, row_depth = data.by_row.shape[1] // 8, data.by_coordinate.shape[1] // 8
         row_tasks = (row_blocks + WIDTH - 1) // WIDTH
         coordinate_tasks = (coordinate_blocks + WIDTH - 1) // WIDTH
         last_block, last_lane = (data.rows - 1) // 8, (data.rows - 1) % 8
@@ -113,7 +92,9 @@ def _make_advance(parallel: bool) -> Callable[..., Any]:
         for done in range(steps):
             for task in prange(row_tasks):
                 first, last = task * WIDTH, min(row_blocks, (task + 1) * WIDTH)
-                multiply_columns(weights, data.by_row, work.projections, first, last, problem.height)
+                multiply_columns(
+                    weights, coordinate_depth, data.by_row, work.projections, first, last, problem.height, 0
+                )
                 sums_of_blocks(problem, work.projections, work, first, last)
             for r in range(problem.neurons):
                 u[r] = work.projections[last_block, r, last_lane]
@@ -127,7 +108,7 @@ def _make_advance(parallel: bool) -> Callable[..., Any]:
             bad = 0
             for task in prange(coordinate_tasks):
                 first, last = task * WIDTH, min(coordinate_blocks, (task + 1) * WIDTH)
-                multiply_columns(work.force, data.by_coordinate, work.change, first, last, problem.height)
+                multiply_columns(work.force, row_depth, data.by_coordinate, work.change, first, last, problem.height, 0)
                 bad += count_bad(weights, work.change, step_size, first, last)
             if bad > 0:
                 neuron, row = _locate(problem, weights, work, step_size, data)
@@ -137,7 +118,7 @@ def _make_advance(parallel: bool) -> Callable[..., Any]:
                 add_scaled(weights, work.change, step_size, first, last)
         return steps, RUNNING, -1, -1
 
-    return advance  # type: ignore[no-any-return]
+    return advance
 
 
 _advance_serial = _make_advance(parallel=False)
@@ -157,10 +138,10 @@ def advance_direct(
 ) -> tuple[int, int, int, int]:
     """Take up to `steps` gradient-descent steps on packed weights, in place.
 
-    Arguments and result as for `cgrosim.kernels.advance_reduced`; on divergence the row is the patch that pushes hardest on
-    the neuron (-1: the signal). ``work`` holds the margins of the last state a step was taken from.
+    Arguments and result as for `cgrosim.kernels.advance_reduced`; on divergence the row is the patch that pushes
+    hardest on the neuron (-1: the signal). ``work`` holds the margins of the last state a step was taken from.
     """
     if parallel is None:
         parallel = data.rows * data.dimension * problem.neurons >= PARALLEL_FROM
     advance = _advance_parallel if parallel else _advance_serial
-    return advance(problem, data, weights, work, record, float(step_size), int(steps), int(first_step))  # type: ignore[no-any-return]
+    return advance(problem, data, weights, work, record, float(step_size), int(steps), int(first_step))

@@ -48,7 +48,7 @@ def _make_forces() -> Callable[..., Any]:
             out_signal[r] = work.signal_force[r]
         empty_blocks(work.force, out_force)
 
-    return forces  # type: ignore[no-any-return]
+    return forces
 
 
 def _make_multiply(parallel: bool) -> Callable[..., Any]:
@@ -62,10 +62,10 @@ def _make_multiply(parallel: bool) -> Callable[..., Any]:
         blocks = gram.shape[0]
         for task in prange((blocks + WIDTH - 1) // WIDTH):
             first, last = task * WIDTH, min(blocks, (task + 1) * WIDTH)
-            multiply_columns(work.force, gram, work.change, first, last, problem.height)
+            multiply_columns(work.force, gram.shape[1] // 8, gram, work.change, first, last, problem.height, 0)
         empty_blocks(work.change, out)
 
-    return multiply  # type: ignore[no-any-return]
+    return multiply
 
 
 _forces = _make_forces()

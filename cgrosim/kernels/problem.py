@@ -57,8 +57,8 @@ def make_problem(
     threat : int
         NONE, SIGNAL_SPAN or FIXED_DIRECTION.
     alpha, attacked_low, attacked_high : float
-        Signal strength alpha, alpha - delta and alpha + delta; 0 <= low <= alpha <= high. The low end is passed on its own because
-        alpha - delta would cancel when the attack nearly erases the signal.
+        Signal strength alpha, alpha - delta and alpha + delta, in order; the low one at least 0 for SIGNAL_SPAN. It is
+        passed on its own because alpha - delta would cancel when the attack nearly erases the signal.
     adversarial_weight : float
         lam, the weight of the adversarial loss, in [0, 1].
 
@@ -77,10 +77,11 @@ def make_problem(
         raise ValueError(f"a sample has {noise_patches} noise patches; it needs at least 1")
     if threat not in (NONE, SIGNAL_SPAN, FIXED_DIRECTION):
         raise ValueError(f"threat code is {threat!r}; it must be 0, 1 or 2")
-    if not (0 <= attacked_low <= alpha <= attacked_high < math.inf):
-        raise ValueError(
-            f"the attacked signal needs 0 <= low <= alpha <= high, but they are {attacked_low}, {alpha}, {attacked_high}"
-        )
+    ends = f"alpha - delta = {attacked_low}, alpha = {alpha}, alpha + delta = {attacked_high}"
+    if not -math.inf < attacked_low <= alpha <= attacked_high < math.inf or alpha < 0:
+        raise ValueError(f"the attacked signal needs alpha >= 0 and low <= alpha <= high, but {ends}")
+    if threat == SIGNAL_SPAN and attacked_low < 0:
+        raise ValueError(f"signal_span allows a radius of at most alpha, but {ends}")
     if not 0 <= adversarial_weight <= 1:
         raise ValueError(f"the adversarial weight is {adversarial_weight}; it must be in [0, 1]")
     neurons = second_layer.size
@@ -104,11 +105,14 @@ def make_problem(
 
 
 class Record(NamedTuple):
-    """First-hitting steps, kept up to date by the kernels; -1 until it happens."""
+    """First-hitting steps, kept up to date by the kernels; -1 until it happens.
 
-    grown: NDArray[np.int64]  # (1,) clean signal margin >= grown_at
-    escaped: NDArray[np.int64]  # (1,) signal margin at alpha - delta >= escaped_at
-    memorised: NDArray[np.int64]  # (N,) V_i >= memorised_at
+    The signal margin is y sum_r a_r phi(c y u_r), the smaller one of the two labels; alpha^q U for an odd power.
+    """
+
+    grown: NDArray[np.int64]  # (1,) signal margin at c = alpha reaches grown_at
+    escaped: NDArray[np.int64]  # (1,) signal margin at c = alpha - delta reaches escaped_at
+    memorised: NDArray[np.int64]  # (N,) V_i reaches memorised_at
     grown_at: float
     escaped_at: float
     memorised_at: float

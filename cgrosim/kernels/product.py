@@ -15,22 +15,22 @@ COLUMNS = tile_columns()
 
 
 @njit(**INNER)
-def multiply_columns(left, panels, out, first, last, height):  # type: ignore[no-untyped-def]
+def multiply_columns(left, steps, panels, out, first, last, height, accumulate):  # type: ignore[no-untyped-def]
     """Compute the blocks first <= j // 8 < last of the product, in tiles of `height` neurons.
 
-    left : (blocks of k, neurons, 8); panels : (blocks of j, 8 blocks of k, 8); out : (blocks of j, neurons, 8).
+    left : (blocks of k, neurons, 8), of which the first `steps` blocks count; neurons a multiple of `height`
+    panels : (blocks of j, k, 8); first and last are multiples of the columns of a tile
+    out : (blocks of j, neurons, 8); overwritten, or added to if `accumulate` is not 0
     """
-    steps, neurons = left.shape[0], left.shape[1]
+    neurons = left.shape[1]
     left_stride = neurons * 8
     panel_stride = panels.shape[1] * 8
     for step in range(0, steps, DEPTH):
         depth = min(DEPTH, steps - step)
         for column in range(first, last, COLUMNS):
-            width = min(COLUMNS, last - column)
             for neuron in range(0, neurons, height):
                 product_tile(
                     height,
-                    width,
                     left,
                     (step * neurons + neuron) * 8,
                     left_stride,
@@ -41,5 +41,5 @@ def multiply_columns(left, panels, out, first, last, height):  # type: ignore[no
                     out,
                     (column * neurons + neuron) * 8,
                     left_stride,
-                    step,
+                    step + accumulate,
                 )

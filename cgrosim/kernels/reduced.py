@@ -68,9 +68,9 @@ def _make_advance(parallel: bool) -> Callable[..., Any]:
             bad = 0
             for task in prange(tasks):
                 first, last = task * WIDTH, min(blocks, (task + 1) * WIDTH)
-                multiply_columns(work.force, gram, work.change, first, last, problem.height)
-                bad += count_bad(state.noise, work.change, step_size, first, last)
-                bad += count_bad(state.coefficients, work.force, step_size, first, last)
+                multiply_columns(work.force, gram.shape[1] // 8, gram, work.change, first, last, problem.height, 0)
+                found = count_bad(state.noise, work.change, step_size, first, last)
+                bad += found + count_bad(state.coefficients, work.force, step_size, first, last)
             for r in range(problem.neurons):
                 if not abs(u[r] + step_size * work.signal_force[r]) <= LIMIT:
                     return done, DIVERGED, r, -1
@@ -88,7 +88,7 @@ def _make_advance(parallel: bool) -> Callable[..., Any]:
                 u[r] += step_size * work.signal_force[r]
         return steps, RUNNING, -1, -1
 
-    return advance  # type: ignore[no-any-return]
+    return advance
 
 
 _advance_serial = _make_advance(parallel=False)
@@ -142,4 +142,4 @@ def advance_reduced(
         rows = problem.labels.size * problem.noise_patches
         parallel = rows * rows * problem.neurons >= PARALLEL_FROM
     advance = _advance_parallel if parallel else _advance_serial
-    return advance(problem, gram, state, work, record, float(step_size), int(steps), int(first_step))  # type: ignore[no-any-return]
+    return advance(problem, gram, state, work, record, float(step_size), int(steps), int(first_step))

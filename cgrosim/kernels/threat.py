@@ -19,7 +19,7 @@ def signal_margin(u, second_layer, neurons, coefficient, label, shape):  # type:
 
 @njit(**INNER)
 def _sort_by_magnitude(u, order):  # type: ignore[no-untyped-def]
-    """Insertion sort of `order` by |u|; linear when the order of the last step still holds, as it nearly always does."""
+    """Insertion sort of `order` by |u|; linear when the order of the last step still holds, as it mostly does."""
     for position in range(1, order.size):
         neuron = order[position]
         place = position
@@ -34,13 +34,14 @@ def piecewise_minimiser(u, second_layer, low, high, label, shape, order, tails):
     """Exact minimiser over [low, high] of h_y for the smoothed ReLU.
 
     h_y is A c^q + B c + constant between the breakpoints c = 1/|u_r| of the active neurons (y u_r > 0), with
-    A = sum y a_r |u_r|^q / q over those still below theirs and B = sum y a_r |u_r| over the others. A minimum is at an end, at a
-    breakpoint, or at the one critical point c^(q-1) = -B / (q A) of a piece. Ties go to the larger c, as for U_y = 0.
+    A = sum y a_r |u_r|^q / q over those still below theirs and B = sum y a_r |u_r| over the others. A minimum is at an
+    end, at a breakpoint, or at the one critical point c^(q-1) = -B / (q A) of a piece. Ties go to the larger c, as for
+    U_y = 0.
     """
     neurons = order.size
     power = shape[2]
     _sort_by_magnitude(u, order)
-    # Suffix sums of B from the largest |u| down and prefix sums of A from the smallest up: sums only, so nothing cancels.
+    # B is summed from the largest |u| down and A from the smallest up, so that nothing is ever subtracted again.
     tails[neurons] = 0.0
     for place in range(neurons - 1, -1, -1):
         r = order[place]
