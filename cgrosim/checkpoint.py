@@ -61,7 +61,7 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
     if not Path(path).is_file():
         raise FileError(f"{path} does not exist; give the file that --checkpoint wrote.")
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with open(path, "rb") as file, np.load(file, allow_pickle=False) as archive:
             header = json.loads(str(archive["header"]))
             arrays = {name: archive[name] for name in archive.files}
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, TypeError) as error:

@@ -77,7 +77,8 @@ class Recorder:
 
     def take(self, snapshot: Snapshot) -> None:
         """Record one snapshot."""
-        values = self._training(snapshot) | self._testing(snapshot) | self._extras(snapshot)
+        with np.errstate(over="ignore"):  # the last records before a divergence may square to infinity
+            values = self._training(snapshot) | self._testing(snapshot) | self._extras(snapshot)
         self.records["step"].append(round(snapshot.step))
         for name, value in values.items():
             self.records.setdefault(name, []).append(np.asarray(value, dtype=np.float64))

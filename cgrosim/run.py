@@ -20,7 +20,7 @@ from cgrosim.params import Params
 from cgrosim.planning import Plan, plan
 from cgrosim.recorder import Recorder, record_steps
 from cgrosim.results import Run, assemble
-from cgrosim.sampling import ClosedSystem, draw_explicit, draw_gram
+from cgrosim.sampling import Array, ClosedSystem, draw_explicit, draw_gram
 
 Progress = Callable[[str, float], None]
 """Called with what is going on and the share of the run that is done, between 0 and 1."""
@@ -125,12 +125,30 @@ def _prepare(params: Params, chosen: Plan, steps: int, notes: list[str]) -> _Sta
     engine, evaluate_attacked = make_engine(params, chosen, system)
     recorder = Recorder(params, system, evaluate_attacked)
     if params.activation == "power" and np.all(system.signal <= 0.0):
+        notes = [*notes, _dead_note(params, system.signal)]
+    if chosen.engine != "flow" and params.learning_rate > 2.0 * _stable_rate(params):
         notes = [
             *notes,
-            f"All {params.neurons} neurons start with a non-positive true correlation, so the true feature cannot be "
-            f"learnt from this seed (probability 2^-{params.neurons}); take another seed or more neurons.",
+            f"learning_rate {params.learning_rate:g} is above the stability limit {2.0 * _stable_rate(params):.2g}, so "
+            "this run is not in the small-step regime that the theory speaks of.",
         ]
     return _Started(params, chosen, steps, system, engine, recorder, notes)
+
+
+def _dead_note(params: Params, signal: Array) -> str:
+    """What to say of a run whose neurons all start on the wrong side of the true feature.
+
+    Derived here: u < 0 grows by at most ``eta q ((1 - lam) alpha^q + lam (alpha + delta)^q) |u|^(q-1)`` a step, so it
+    creeps up to 0 and never crosses unless one step overshoots.
+    """
+    q, lam, alpha = params.power, params.adversarial_weight, params.signal_strength
+    rate = q * ((1.0 - lam) * alpha**q + lam * (alpha + params.perturbation_radius) ** q)
+    overshoot = params.learning_rate * rate * float(np.max(np.abs(signal))) ** (q - 2.0)
+    chance = f"(probability 2^-{params.neurons}); take another seed or more neurons."
+    start = f"All {params.neurons} neurons start with a non-positive true correlation"
+    if overshoot < 1.0:
+        return f"{start}, so the true feature cannot be learnt from this seed {chance}"
+    return f"{start}, so the true feature can be learnt only by a step that overshoots {chance}"
 
 
 def _drive(run: _Started, progress: Progress | None, checkpoint: str | Path | None, checkpoint_seconds: float) -> Run:
@@ -146,7 +164,13 @@ def _drive(run: _Started, progress: Progress | None, checkpoint: str | Path | No
             trouble = run.engine.advance(until)
             if trouble is not None:
                 status = "diverged"
-                messages.append(trouble.sentence(run.params.learning_rate, _smaller(run), run.params.patches))
+                messages.append(
+                    trouble.sentence(
+                        run.params.learning_rate,
+                        min(0.5 * run.params.learning_rate, _stable_rate(run.params)),
+                        run.params.patches,
+                    )
+                )
                 break
             if until == target:
                 run.recorder.take(run.engine.snapshot())
@@ -213,15 +237,14 @@ def _save(run: _Started, path: str | Path, began: float) -> None:
     save_checkpoint(path, Checkpoint(run.params, chosen, run.recorder.records, run.engine.state(), seconds))
 
 
-def _smaller(run: _Started) -> float:
-    """A step size below the stability limit of the logistic loss along the steepest feature.
+def _stable_rate(params: Params) -> float:
+    """Half the step size at which gradient descent is no longer stable along the steepest feature.
 
     Derived here for q >= 2: along one neuron and one feature of squared norm k (alpha^2, or a noise patch's divided by
     N) the curvature of the loss is at most max_z z^(2-2/q) s(z)(1 - s(z)) q^2 k <= 0.45 q^2 k, and gradient descent
-    on it is stable below 2 / curvature; the suggestion halves that, and never exceeds half of what failed.
+    on it is stable below 2 / curvature.
     """
-    p = run.params
-    degree = p.power if p.activation in ("power", "relu_power") else 2.0
-    noise = p.noise_std**2 * p.dimension / p.samples
-    steepest = 0.45 * degree**2 * max(p.signal_strength**2, noise)
-    return min(0.5 * p.learning_rate, 1.0 / steepest if steepest > 0 else np.inf)
+    degree = params.power if params.activation in ("power", "relu_power") else 2.0
+    noise = params.noise_std**2 * params.dimension / params.samples
+    steepest = 0.45 * degree**2 * max(params.signal_strength**2, noise)
+    return 1.0 / steepest if steepest > 0 else np.inf

@@ -116,9 +116,20 @@ class ClosedForces:
         """alpha^q U, its value left by the attack at the lower end of its range, and every V_i."""
         signal, coefficients = self.split(vector)
         margins = self.margins(signal, self.projections(coefficients))
+        return (*self._signal_levels(), margins.memorization)
+
+    def _signal_levels(self) -> tuple[float, float]:
         # row 1: clean signal margin, row 3: margin at alpha - delta; the columns are the two labels
-        return (
-            float(self._work.signal[1].min()),
-            float(self._work.signal[3].min()),
-            margins.memorization,
-        )
+        return float(self._work.signal[1].min()), float(self._work.signal[3].min())
+
+    def note(self, record: kernels.Record, margins: Margins, step: int) -> None:
+        """Note the thresholds met by the state `margins` was just computed from.
+
+        A kernel notes a state when it steps on from it, so the last state of a run is noted here.
+        """
+        grown, escaped = self._signal_levels()
+        if record.grown[0] < 0 and grown >= SIGNAL_GROWN:
+            record.grown[0] = step
+        if record.escaped[0] < 0 and escaped >= ESCAPED:
+            record.escaped[0] = step
+        record.memorised[(record.memorised < 0) & (margins.memorization >= MEMORISED)] = step
