@@ -150,6 +150,7 @@ class Params(BaseModel):
         ]
         positive = ("init_std", "learning_rate", "flow_tolerance")
         checks += [(getattr(self, n) <= 0, f"{n} is {getattr(self, n):g}, but must be positive.") for n in positive]
+        checks.append((self.gap > 1, f"gap is {self.gap:g}, but must be at most 1 (1 is no attack at all)."))
         not_negative = ("signal_strength", "noise_std", "perturbation_radius")
         checks += [
             (getattr(self, n) < 0, f"{n} is {getattr(self, n):g}, but must not be negative.") for n in not_negative

@@ -106,7 +106,7 @@ def test_a_step_above_the_stability_limit_is_said_to_be():
 
 def test_a_gram_matrix_that_does_not_fit_says_how_much_it_needs():
     with pytest.raises(ParameterError, match=r"Gram matrix .* needs .*iB.*take engine direct"):
-        simulate(Params.from_paper(100, samples=10**6, engine="reduced"))
+        simulate(Params.from_paper(100, samples=60_000, engine="reduced"))
     with pytest.raises(ParameterError, match="take sampling gram"):
         simulate(Params.from_paper(1e12, sampling="explicit"))
 
