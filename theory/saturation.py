@@ -147,8 +147,8 @@ def power_saturation(time: float, rate: float, start: float, power: float) -> fl
     Units: time in steps when `rate` includes the step size. Any time up to the largest float.
     """
     _saturation_exponent(power)
-    if not (rate > 0 and time >= 0):
-        raise ValueError(f"need rate > 0 and time >= 0, got rate {rate}, time {time}")
+    if not (rate > 0 and time >= 0 and start > 0):
+        raise ValueError(f"need rate > 0, time >= 0 and start > 0, got {rate}, {time} and {start}")
     if time == 0:
         return start
     goal = np.log(rate) + np.log(time)
