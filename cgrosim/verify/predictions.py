@@ -15,7 +15,12 @@ from cgrosim.run import draw_system
 from cgrosim.sampling import ClosedSystem
 from cgrosim.verify.claim import Slack
 from theory.memorisation import required_exposure
-from theory.memorisation_laws import memorisation_cdf_random_energy, memorisation_quantile, probability_for_last
+from theory.memorisation_laws import (
+    memorisation_cdf,
+    memorisation_cdf_random_energy,
+    memorisation_quantile,
+    probability_for_last,
+)
 from theory.plateau import SignalFlow, Threat
 from theory.scaling import Setting, hypotheses
 
@@ -138,18 +143,21 @@ class Clock:
     def __init__(self, params: Params, signal: ArrayLike) -> None:
         signal = np.asarray(signal, dtype=np.float64)
         self.flow = signal_flow(params, signal) if np.any(signal > 0.0) else None
-        weight = effective_weight(params)
-        self.escape_time = np.inf if self.flow is None or weight == 0.0 else self.flow.time_of_escape()
-        self._limit = np.inf
-        if self.flow is not None and np.isfinite(self.escape_time):
-            self._limit = float(self.flow.exposure_at(LATE * self.escape_time))
+        self._weight = effective_weight(params)
+        never = self.flow is None or self._weight == 0.0
+        self.escape_time = np.inf if self.flow is None or never else self.flow.time_of_escape()
 
     def times(self, exposure: ArrayLike) -> Array:
         """Steps at which the exposure reaches the given values; infinite beyond `LATE` escape times."""
         exposure = np.asarray(exposure, dtype=np.float64)
         if self.flow is None:
             return 2.0 * exposure
-        return self.flow.time_of_exposure(np.where(exposure <= self._limit, exposure, np.inf))
+        # until the escape the attacked loss weighs at least lam s(0.7) > lam / 4, so these exposures come before it
+        early = exposure <= 0.25 * self._weight * self.escape_time
+        if not np.all(early | np.isinf(exposure)):
+            limit = float(self.flow.exposure_at(LATE * self.escape_time))
+            exposure = np.where(exposure <= limit, exposure, np.inf)
+        return self.flow.time_of_exposure(exposure)
 
     def exposures(self, steps: ArrayLike) -> Array:
         """Exposure after the given steps."""
@@ -185,17 +193,28 @@ def predict_starts(params: Params, starts: Starts, clock: Clock | None = None) -
 
 
 def memorisation_law(params: Params, clock: Clock, steps: ArrayLike) -> Array:
-    """A-priori P(V_i reaches 0.7 within `steps`), given the signal's clock."""
+    """A-priori P(V_i reaches 0.7 within `steps`), given the signal's clock.
+
+    The spread sqrt(2/d) of the patch energies is averaged over below d = 1e5; above, it moves the law by its square.
+    """
+    exposure, noise_patches = clock.exposures(steps), params.patches - 1
+    common = {"power": params.power, "samples": params.samples, "learning_rate": params.learning_rate}
+    if params.dimension > 1e5:
+        return memorisation_cdf(
+            exposure,
+            **common,
+            patch_energy=setting_of(params).noise_energy,
+            init_std=params.init_std,
+            count=params.neurons * noise_patches,
+        )
     return memorisation_cdf_random_energy(
-        clock.exposures(steps),
-        power=params.power,
-        samples=params.samples,
-        learning_rate=params.learning_rate,
+        exposure,
+        **common,
         noise_std=params.noise_std,
         dimension=float(params.dimension),
         init_std=params.init_std,
         neurons=params.neurons,
-        noise_patches=params.patches - 1,
+        noise_patches=noise_patches,
     )
 
 
