@@ -1,4 +1,4 @@
-"""Density of the test-time noise at zero when its Gaussian inputs are independent: how far the robust error is from 1/2.
+"""Density of the test-time noise at zero for independent Gaussian inputs: how far the robust error is from 1/2.
 
 S = sum_k s_k^q phi(g_k), phi(z) = sign(z)|z|^q, independent standard normal g_k, more than q of them. Then S has a
 bounded density and P(0 <= S <= h) = h f(0) (1 - o(1)) as h/sd -> 0: unlike one dominating neuron, whose density is
@@ -8,8 +8,11 @@ Derived here.
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.interpolate import CubicSpline
 
 Array = NDArray[np.float64]
 
@@ -46,6 +49,13 @@ def power_characteristic_function(frequency: ArrayLike, power: float) -> Array:
     return np.asarray(np.real(np.sqrt(2.0 / np.pi) * turn * (decay @ gaussian)))
 
 
+@lru_cache(maxsize=8)
+def _tabulated(power: float) -> CubicSpline:
+    """The characteristic function against log t; a spline of step 0.05 is good to about 1e-7."""
+    grid = np.arange(-60.0, 80.0, 0.05)
+    return CubicSpline(grid, power_characteristic_function(np.exp(grid), power))
+
+
 def density_at_zero(scales: ArrayLike, power: float) -> float:
     """f_S(0) = (1/pi) integral over t > 0 of the product of E cos(t s_k^q phi(g_k)); infinite for q or fewer scales.
 
@@ -61,6 +71,8 @@ def density_at_zero(scales: ArrayLike, power: float) -> float:
     scales = np.atleast_1d(np.asarray(scales, dtype=float))
     if scales.ndim != 1 or not np.all(scales > 0):
         raise ValueError("scales must be a vector of positive numbers.")
+    if not power * np.log(np.max(scales) / np.min(scales)) < 60.0:
+        raise ValueError("scales must lie within a factor of e^(60/q) of each other; leave out the negligible ones.")
     excess = scales.size / power - 1.0
     if excess <= 0:
         return float("inf")
@@ -69,7 +81,7 @@ def density_at_zero(scales: ArrayLike, power: float) -> float:
     last = np.log(1e4 / np.min(amplitude))
     frequency, weight = _log_grid(-35.0, float(last))
     distinct, index = np.unique(amplitude, return_inverse=True)
-    factors = np.stack([power_characteristic_function(a * frequency, power) for a in distinct])
+    factors = _tabulated(float(power))(np.log(distinct)[:, None] + np.log(frequency))
     product = np.prod(factors[index], axis=0)
     tail = product[-1] * frequency[-1] / excess
     return float((weight @ product + tail) / np.pi / np.max(scales) ** power)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +19,7 @@ from theory.setting import MEMORISED
 
 Array = NDArray[np.float64]
 
-SIZES = {"samples": 10, "patches": 2, "neurons": 8}
+SIZES = {"samples": 10, "patches": 2, "neurons": 12}
 HORIZON = 10.0  # T in units of the predicted median time at which all samples are memorised: a fixed power of d
 
 
@@ -44,7 +45,7 @@ class Predicted:
 
 @dataclass(frozen=True)
 class PaperRun:
-    """A trained network, the parameters the claim is about (simulated ones differ in a wrong world), and its horizon."""
+    """A trained network, the parameters the claim is about (in a wrong world others are simulated), its horizon."""
 
     dimension: float
     seed: int
@@ -103,16 +104,26 @@ def predict(params: Params, steps: float) -> Predicted | None:
 
 @lru_cache(maxsize=4)
 def paper_runs(
-    context: Context, name: str, replicates: int, wrong: tuple[tuple[str, float], ...] = ()
+    context: Context,
+    name: str,
+    replicates: int,
+    wrong: tuple[tuple[str, float], ...] = (),
+    sizes: tuple[float, ...] = (),
 ) -> tuple[PaperRun, ...]:
-    """Runs at every dimension and seed; `wrong` changes what is simulated, not what is predicted.
+    """Runs at every dimension (or the given `sizes`) and seed; `wrong` changes what is simulated, not what is claimed.
 
     One seed starts from the same standard normals at every dimension, so that its sizes differ by d alone.
     """
     runs = []
     for seed in context.seeds(name, replicates):
-        for dimension in dimensions(context):
-            common = {**SIZES, "seed": seed, "engine": "flow", "sampling": "gram", "flow_tolerance": 1e-6}
+        for dimension in sizes or dimensions(context):
+            common: dict[str, Any] = {
+                **SIZES,
+                "seed": seed,
+                "engine": "flow",
+                "sampling": "gram",
+                "flow_tolerance": 1e-6,
+            }
             params = Params.from_paper(round(dimension), **common)
             steps = horizon_of(params)
             simulated = Params.from_paper(round(dimension), **{**common, **dict(wrong)}) if wrong else params

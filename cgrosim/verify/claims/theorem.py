@@ -233,7 +233,7 @@ def slope_check(
 
 
 def common_slope(x: Array, y: Array, group: Array, error_rate: float = checks.ERROR_RATE) -> tuple[float, float, float]:
-    """Least-squares slope common to all groups, each with an offset of its own: (slope, low, high), Student interval."""
+    """Least-squares slope common to all groups, each with its own offset: (slope, low, high), Student interval."""
     from scipy.stats import t
 
     labels, index = np.unique(group, return_inverse=True)
