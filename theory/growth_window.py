@@ -18,7 +18,7 @@ from theory.tensor_power import Window, discretisation_factor, growth_integral, 
 
 Array = NDArray[np.float64]
 
-CELLS = 4000  # of the monotone sums below; any number gives valid bounds, more cells a narrower window
+CELLS = 4000  # of the monotone sums below
 
 
 def state_rate(
@@ -50,6 +50,7 @@ def joint_growth_window(
     threat: Threat = "signal_span",
     noise_margin: float = 0.0,
     margin: float = 1.0,
+    cells: int = CELLS,
 ) -> Window:
     """Window for the first step T with alpha^q U >= `margin`, from all starts u_r(0), while |V_i| <= `noise_margin`.
 
@@ -57,7 +58,7 @@ def joint_growth_window(
     ``R_q(c_max z^(q-2)) z^(1-q) dz`` (Lemma L1, local form), and a negative one
     ``grow(u(0), C_t) <= u(t) <= grow(u(0), C_t (1 - g)^(1-q))``, g = c_max |u(0)|^(q-2): so U lies between two
     increasing functions of C_t. T is the sum of ``(C_{t+1} - C_t) / c_t``, and 1/c(a) rises with a: sums over a grid of
-    C with the larger (smaller) end of every cell are upper (lower) bounds, not quadratures.
+    C with the larger (smaller) end of every cell are upper (lower) bounds, not quadratures, for any number of `cells`.
 
     Kind: bound, for gradient descent and, because g -> 0 only narrows it, for the flow. Derived here.
 
@@ -97,7 +98,7 @@ def joint_growth_window(
     if np.any(backlash >= 1.0):
         raise ValueError("a step carries a negative neuron across zero; lower the learning rate.")
     cap = (margin - float(margin_of(negative))) ** (1.0 / power) / signal_strength
-    log_growth = np.linspace(0.0, np.log(cap / positive[0]) * (1.0 + 1e-12) + 1e-12, CELLS + 1)
+    log_growth = np.linspace(0.0, np.log(cap / positive[0]) * (1.0 + 1e-12) + 1e-12, cells + 1)
 
     def log_speed(state: Array) -> Array:
         logarithm = np.log(positive[0]) + state
@@ -113,13 +114,13 @@ def joint_growth_window(
     )
     upper = np.column_stack([upper_others, grow(negative, spent * (1.0 - backlash) ** (1.0 - power), power)])
     least, most = margin_of(lower), np.minimum(margin_of(upper), margin)
-    cells = np.diff(exposure)
-    last = int(np.argmax(least >= margin)) or CELLS
-    slowest = 1.0 + swing * float(np.sum(cells[:last] / rate(most[1 : last + 1])))
-    reached = int(np.argmax(most >= margin)) or CELLS
+    pieces = np.diff(exposure)
+    last = int(np.argmax(least >= margin)) or cells
+    slowest = 1.0 + swing * float(np.sum(pieces[:last] / rate(most[1 : last + 1])))
+    reached = int(np.argmax(most >= margin)) or cells
     behind = np.searchsorted(exposure, exposure - top, side="right") - 1  # c_s was taken at most one step earlier
     earlier = np.where(behind >= 0, least[np.maximum(behind, 0)], first)
-    fastest = float(np.sum(cells[: reached - 1] / rate(earlier[: reached - 1])) / swing)
+    fastest = float(np.sum(pieces[: reached - 1] / rate(earlier[: reached - 1])) / swing)
     return Window(fastest, float(slowest))
 
 
