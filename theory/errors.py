@@ -26,7 +26,7 @@ def clean_margin(signal_sum: ArrayLike, *, signal_strength: float, power: float)
 def attacked_margin(
     signal_sum: ArrayLike, *, signal_strength: float, power: float, gap: float, threat: Threat = "signal_span"
 ) -> Array:
-    """Signal part h under attack: (gap alpha)^q U, and for `signal_span` ((2 - gap) alpha)^q U for U < 0. Kind: exact."""
+    """Part h under attack: (gap alpha)^q U, and for `signal_span` ((2 - gap) alpha)^q U for U < 0. Kind: exact."""
     total = np.asarray(signal_sum, dtype=float)
     return np.exp(power * attacked_ratio_log(total, gap, threat)) * np.float64(signal_strength) ** power * total
 

@@ -29,7 +29,8 @@ def saturation_series(margin: ArrayLike, power: float) -> Array:
     margin = np.asarray(margin, dtype=float)
     if np.any(~((margin >= 0) & (margin <= 30))):
         raise ValueError("margin must lie in [0, 30]; for larger margins use margin_after_memorisation.")
-    order = np.arange(1, 161)
+    # z^n/n! < 1e-17 of the largest term from n = 20 + 4.7 z on, up to z = 30.
+    order = np.arange(1, 21 + int(np.ceil(4.7 * float(np.max(margin, initial=0.0)))))
     log_factorials = np.cumsum(np.log(order))
     exponent = order - 1 + 2.0 / power
     with np.errstate(divide="ignore"):
@@ -60,11 +61,14 @@ def start_of_clock(clock: ArrayLike, power: float, threshold: float = 0.7) -> Ar
     high = growth_start(end, np.maximum(clock - total, 0.0), power)
     with np.errstate(divide="ignore"):
         low, high = np.log(low), np.log(high)
-    for _ in range(60):
-        middle = 0.5 * (low + high)
-        slow = clock_of_start(np.exp(middle), power, threshold) > clock
-        low, high = np.where(slow, middle, low), np.where(slow, high, middle)
-    return np.exp(0.5 * (low + high))
+    state = low
+    for _ in range(12):  # Newton in log v: the slope is v^(2-q) s(0)/s(V), quadratic from a bracket of width <= 0.4
+        start = np.exp(state)
+        with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
+            slope = start ** (2.0 - power) * (1.0 + 0.5 * np.expm1(start**power))
+            step = (clock_of_start(start, power, threshold) - clock) / slope
+            state = np.where(np.isfinite(step), np.clip(state + step, low, high), state)
+    return np.exp(state)
 
 
 def memorisation_cdf(

@@ -45,7 +45,8 @@ def signal_growth_rate(
 def signal_correlation(start: ArrayLike, time: ArrayLike, *, rate: float, power: float) -> Array:
     """Solution u_r(t) = u_r(0) [1 - (q-2) c1 u_r(0)^(q-2) t]^(-1/(q-2)), exponential at q = 2.
 
-    Infinite after the blow-up. Kind: exact for the flow with constant rate. A negative start decays towards zero and never crosses it.
+    Infinite after the blow-up. Kind: exact for the flow with constant rate.
+    A negative start decays towards zero and never crosses it.
     """
     return grow(start, rate * np.asarray(time, dtype=float), power)
 
