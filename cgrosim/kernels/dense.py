@@ -16,6 +16,7 @@ from cgrosim.kernels.activation import activation_shape, dphi, phi
 from cgrosim.kernels.blocks import Array
 from cgrosim.kernels.caching import ENTRY, INNER, fingerprint
 from cgrosim.kernels.product import COLUMNS, WIDTH, multiply_columns
+from cgrosim.kernels.threads import worth_threads
 from cgrosim.microkernels import tile_heights
 
 HEIGHT = tile_heights()[-1]
@@ -160,21 +161,21 @@ _margins, _coefficients = _make_elementwise()
 def project(rows: Array, weights: Array, out: Array, parallel: bool | None = None) -> None:
     """``out[k, r] = <w_r, X_k>`` for rows (K, d) and weights (m, d); out (K, m)."""
     if parallel is None:
-        parallel = rows.size * weights.shape[0] >= PARALLEL_FROM
+        parallel = worth_threads(rows.size * weights.shape[0], PARALLEL_FROM)
     _project_kernels[parallel](rows, weights, out)
 
 
 def backproject(force: Array, weights: Array, out: Array, parallel: bool | None = None) -> None:
     """``out = force @ weights``, (K, m) by (m, d): the gradient with respect to the inputs, row by row."""
     if parallel is None:
-        parallel = force.size * weights.shape[1] >= PARALLEL_FROM
+        parallel = worth_threads(force.size * weights.shape[1], PARALLEL_FROM)
     _backproject_kernels[parallel](force, weights, out)
 
 
 def accumulate(force: Array, rows: Array, weights: Array, scale: float, parallel: bool | None = None) -> None:
     """``weights += scale * force.T @ rows`` for force (K, m), rows (K, d) and weights (m, d)."""
     if parallel is None:
-        parallel = force.size * weights.shape[1] >= PARALLEL_FROM
+        parallel = worth_threads(force.size * weights.shape[1], PARALLEL_FROM)
     _accumulate_kernels[parallel](force, rows, weights, float(scale))
 
 

@@ -24,6 +24,7 @@ from cgrosim.kernels.margins import (
 )
 from cgrosim.kernels.problem import Problem, Record, Workspace, make_workspace
 from cgrosim.kernels.product import WIDTH, multiply_columns
+from cgrosim.kernels.threads import worth_threads
 
 PARALLEL_FROM = 2_000_000  # multiplications in one pass from which a second thread pays
 
@@ -142,6 +143,6 @@ def advance_direct(
     hardest on the neuron (-1: the signal). ``work`` holds the margins of the last state a step was taken from.
     """
     if parallel is None:
-        parallel = data.rows * data.dimension * problem.neurons >= PARALLEL_FROM
+        parallel = worth_threads(data.rows * data.dimension * problem.neurons, PARALLEL_FROM)
     advance = _advance_parallel if parallel else _advance_serial
     return advance(problem, data, weights, work, record, float(step_size), int(steps), int(first_step))

@@ -13,6 +13,7 @@ from cgrosim.kernels.margins import force_on_signal, forces_of_blocks, margins_a
 from cgrosim.kernels.problem import Problem, Workspace
 from cgrosim.kernels.product import WIDTH, multiply_columns
 from cgrosim.kernels.reduced import PARALLEL_FROM
+from cgrosim.kernels.threads import worth_threads
 
 
 @njit(**INNER)
@@ -89,5 +90,5 @@ def multiply(
 ) -> None:
     """``out = K @ force`` for (M, m) arrays and the packed Gram matrix K; same bits with and without threads."""
     if parallel is None:
-        parallel = force.shape[0] ** 2 * force.shape[1] >= PARALLEL_FROM
+        parallel = worth_threads(force.shape[0] ** 2 * force.shape[1], PARALLEL_FROM)
     (_multiply_parallel if parallel else _multiply_serial)(problem, gram, force, work, out)

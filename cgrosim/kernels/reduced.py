@@ -20,6 +20,7 @@ from cgrosim.kernels.margins import (
 )
 from cgrosim.kernels.problem import Problem, Record, Workspace, make_workspace
 from cgrosim.kernels.product import WIDTH, multiply_columns
+from cgrosim.kernels.threads import worth_threads
 
 PARALLEL_FROM = 4_000_000  # multiplications in K A from which a second thread pays for its two or three wake-ups a step
 
@@ -130,7 +131,7 @@ def advance_reduced(
     first_step : int
         Absolute number of the first step.
     parallel : bool, optional
-        Use threads. Default: by the size of the problem alone. The result has the same bits either way.
+        Use threads. Default: by the size of the problem. The result has the same bits either way.
 
     Returns
     -------
@@ -140,6 +141,6 @@ def advance_reduced(
     """
     if parallel is None:
         rows = problem.labels.size * problem.noise_patches
-        parallel = rows * rows * problem.neurons >= PARALLEL_FROM
+        parallel = worth_threads(rows * rows * problem.neurons, PARALLEL_FROM)
     advance = _advance_parallel if parallel else _advance_serial
     return advance(problem, gram, state, work, record, float(step_size), int(steps), int(first_step))
