@@ -23,6 +23,8 @@ BLACK, ORANGE, SKY, GREEN = "#000000", "#E69F00", "#56B4E9", "#009E73"
 YELLOW, BLUE, VERMILION, PURPLE = "#F0E442", "#0072B2", "#D55E00", "#CC79A7"
 GREY = "#5F5F5F"
 DARK_BLUE, DARK_VERMILION = "#00324F", "#6B2F00"  # of the same hue, for a dashed line over a solid one
+CELLS = ("#A6CEE8", "#F2C27E", "#9FD9C4", "#E8BFD6", "#F7F1A8", "#BFBFBF")  # of a map, light enough for letters
+LETTERS = "ABCDEF"
 CYCLE = (BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY, BLACK)  # yellow is too pale for a line on white
 
 FONT = 13.0

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import textwrap
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cgrosim.plotting import style
+from cgrosim.plotting.heading import parameter_line, warnings_of
 from cgrosim.plotting.stage_strip import draw_strip, shade, stages_of
 from cgrosim.plotting.style import EndLabel, number
 
@@ -37,7 +37,7 @@ def three_stage_figure(run: Run, predictions: Predictions | None = None) -> Figu
     predictions
         What the theory predicted for this run before it started; drawn in black beside the measurement.
     """
-    heading = _heading(run)
+    heading = [parameter_line(run.params), *warnings_of(run)]
     with style.styled():
         figure, strip, panels = _frame(len(heading))
         figure.suptitle("\n".join(heading), fontsize=style.FONT, x=0.01, y=0.995, ha="left", va="top")
@@ -99,22 +99,6 @@ def _time_axis(panels: list[Axes], steps: Array, params: Params) -> None:
     for axes in panels[:-1]:
         axes.tick_params(labelbottom=False)
     panels[-1].set_xlabel(f"gradient step      (time = {number(params.learning_rate)} × step)")
-
-
-def _heading(run: Run) -> list[str]:
-    """The parameters, and what a reader must know about the run."""
-    p = run.params
-    q = f", q = {p.power:g}" if "power" in p.activation or p.activation == "smoothed_relu" else ""
-    first = (
-        f"d = {number(p.dimension)}, N = {p.samples}, P = {p.patches}, m = {p.neurons}, {p.activation}{q}, "
-        f"λ = {p.adversarial_weight:g}, α = {number(p.signal_strength)}, $\\sigma_p$ = {number(p.noise_std)}, "
-        f"$\\sigma_0$ = {number(p.init_std)}, seed {p.seed}"
-    )
-    told = [part for part in run.message.replace(". ", ".\n").splitlines() if not part.startswith("Horizon")]
-    lines = [first, *textwrap.wrap(" ".join(told), 105)]
-    if run.status != "finished":
-        lines[1:1] = [run.status.upper()]
-    return lines
 
 
 def _signal(

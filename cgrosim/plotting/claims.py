@@ -1,0 +1,133 @@
+"""The figure of a claim: what was predicted and what was measured, as its evidence gives them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from cgrosim.plotting import style
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from matplotlib.patches import Patch
+
+    from cgrosim.verify.claim import Panel, Series
+
+Array = NDArray[np.float64]
+MARKERS = "osD^vP"
+DASHES: tuple[Any, ...] = ("-", "--", "-.", (0, (1, 1.2)))
+HATCHES = ("", "///", "...", "xx", "\\\\\\", "++")
+
+
+def panel_figure(panel: Panel) -> Figure:
+    """Draw a panel of a claim; sets of marks differ in shape or dash as well as in colour.
+
+    A ``map`` has ``values[i, j]`` at ``(x[i], y[j])``: indices of `categories` where there are any, numbers otherwise.
+    """
+    with style.styled():
+        figure = style.new_figure(8.0, 5.2)
+        axes = figure.add_subplot()
+        axes.set_xscale(panel.x_scale)
+        axes.set_yscale(panel.y_scale)
+        mapped = any(series.kind == "map" for series in panel.series)
+        if not mapped:  # the cells of a map set the limits
+            axes.set_xlim(_limits([s.x for s in panel.series], panel.x_scale == "log"))
+            heights = [end for s in panel.series for end in (s.y, s.low, s.high) if end is not None]
+            axes.set_ylim(_limits(heights, panel.y_scale == "log"))
+        counts: dict[str, int] = {}
+        for index, series in enumerate(s for s in panel.series if s.kind != "map"):
+            nth = counts.setdefault(series.kind, 0)
+            counts[series.kind] += 1
+            colour = style.BLACK if mapped else style.CYCLE[index % len(style.CYCLE)]
+            _draw(axes, series, colour, nth)
+        cells = [patch for s in panel.series if s.kind == "map" for patch in _map(figure, axes, s)]
+        axes.set_title(panel.title, wrap=True)
+        axes.set_xlabel(panel.x_label)
+        axes.set_ylabel(panel.y_label)
+        for scale, axis in ((panel.x_scale, axes.xaxis), (panel.y_scale, axes.yaxis)):
+            low, high = axis.get_view_interval()
+            if scale == "log" and high > 100.0 * low:
+                style.log_ticks(axis)
+        handles = [*cells, *axes.get_legend_handles_labels()[0]]
+        if handles:
+            where: dict[str, Any] = {"loc": "upper left", "bbox_to_anchor": (0.0, -0.16)} if cells else {"loc": "best"}
+            axes.legend(handles=handles, **where)
+    return figure
+
+
+def _draw(axes: Axes, series: Series, colour: str, nth: int) -> None:
+    """One set of marks; `nth` of its kind picks the marker or dash."""
+    x, y, label = np.asarray(series.x), np.asarray(series.y), series.label or None
+    bottom, top = axes.get_ylim()
+    # an interval without an end, or with one at or below zero on a logarithmic axis, runs to the edge of the panel
+    low, high = (y if end is None else np.clip(end, bottom, top) for end in (series.low, series.high))
+    if series.kind == "points":
+        bars = None if series.low is None or series.high is None else np.maximum([y - low, high - y], 0.0)
+        marker = MARKERS[nth % len(MARKERS)]
+        axes.errorbar(x, y, yerr=bars, fmt=marker, color=colour, ms=6, capsize=3, lw=1.6, label=label, zorder=3)
+    elif series.kind == "line":
+        axes.plot(x, y, color=colour, ls=DASHES[nth % len(DASHES)], label=label)
+    elif series.kind == "band":
+        axes.fill_between(x, low, high, color=colour, alpha=0.25, lw=0, hatch=HATCHES[nth % 2], label=label)
+    else:
+        axes.step(x, y, where="post", color=colour, ls=DASHES[nth % len(DASHES)], label=label)
+
+
+def _limits(values: Sequence[ArrayLike], logarithmic: bool) -> tuple[float, float]:
+    """Limits that hold every finite value (every positive one on a logarithmic axis) with a margin."""
+    every = np.concatenate([np.ravel(np.asarray(v, dtype=np.float64)) for v in values])
+    every = every[np.isfinite(every) & ((every > 0.0) | (not logarithmic))]
+    if len(every) == 0:
+        return (1.0, 10.0) if logarithmic else (0.0, 1.0)
+    ends = np.log(every) if logarithmic else every
+    low, high = float(ends.min()), float(ends.max())
+    room = 0.06 * (high - low) or max(0.05 * abs(low), 0.05)
+    limits = np.array([low - room, high + room])
+    low, high = np.exp(np.clip(limits, -700.0, 700.0)) if logarithmic else limits
+    return float(low), float(high)
+
+
+def _map(figure: Figure, axes: Axes, series: Series) -> list[Patch]:
+    """Coloured cells: with a letter each and a legend of named categories, or with a bar for numbers."""
+    from matplotlib.colors import BoundaryNorm, ListedColormap
+    from matplotlib.patches import Patch
+
+    x, y = np.asarray(series.x, dtype=np.float64), np.asarray(series.y, dtype=np.float64)
+    values = np.asarray(series.values, dtype=np.float64)
+    if values.shape != (len(x), len(y)):
+        raise ValueError(
+            f"the map {series.label!r} has values of shape {values.shape}, but needs one a point of x by y, "
+            f"{(len(x), len(y))}."
+        )
+    across, up = _edges(x, axes.get_xscale() == "log"), _edges(y, axes.get_yscale() == "log")
+    axes.set_xlim(across[0], across[-1])
+    axes.set_ylim(up[0], up[-1])
+    if not series.categories:
+        cells = axes.pcolormesh(across, up, values.T, cmap="cividis", zorder=0)
+        figure.colorbar(cells, ax=axes, label=series.label)
+        return []
+    count = len(series.categories)
+    colours = ListedColormap([style.CELLS[k % len(style.CELLS)] for k in range(count)])
+    norm = BoundaryNorm(np.arange(count + 1) - 0.5, count)
+    axes.pcolormesh(across, up, values.T, cmap=colours, norm=norm, edgecolor="white", lw=1.0, zorder=0)
+    for k in range(count):  # letters tell the categories apart where colours do not
+        for i, j in zip(*np.nonzero(values == k), strict=True):
+            axes.text(x[i], y[j], style.LETTERS[k], ha="center", va="center", fontsize=style.FONT - 2, alpha=0.8)
+    return [
+        Patch(facecolor=colours(k), label=f"{style.LETTERS[k]}  {name}") for k, name in enumerate(series.categories)
+    ]
+
+
+def _edges(centres: Array, logarithmic: bool) -> Array:
+    """Edges of cells around ascending centres: halfway between them, on the scale of the axis."""
+    c = np.log(centres) if logarithmic else centres
+    if len(c) == 1:
+        edges = np.array([c[0] - 0.5, c[0] + 0.5])
+    else:
+        middle = 0.5 * (c[1:] + c[:-1])
+        edges = np.concatenate([[2.0 * c[0] - middle[0]], middle, [2.0 * c[-1] - middle[-1]]])
+    return np.exp(edges) if logarithmic else edges
