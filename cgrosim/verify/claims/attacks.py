@@ -65,7 +65,7 @@ def searched_minimum(params: Params, layer: Array, signal: Array, label: float) 
 def measure_inner_maximum(context: Context, falsified: bool) -> Evidence:
     """Random networks and radii: compiled attack against brute force and against the closed form's own value."""
     generator = context.generator("inner-maximum")
-    cases = context.choose(30, 1200)
+    cases = context.choose(30, 500)
     checks: list[Check] = []
     picture: list[Array] = []
     for activation in ACTIVATIONS:

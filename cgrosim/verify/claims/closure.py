@@ -108,7 +108,7 @@ def _compare(params: Params, falsified: bool) -> _Comparison:
 
 def measure_closure(context: Context, falsified: bool) -> Evidence:
     """Both discrete engines from the same draw, for every activation, compared at every step."""
-    steps, repeats = context.choose(120, 1500), context.choose(1, 3)
+    steps, repeats = context.choose(120, 500), context.choose(1, 2)
     seeds = context.seeds("closure", len(CASES) * repeats)
     checks: list[Check] = []
     curves: list[Series] = []

@@ -48,6 +48,8 @@ def _defect(values: Array, start: Array, scale: Array, local: Array, power: floa
     An error dx made anywhere is an error |x|^(1-q) dx of the reading of that coordinate, which the exact flow then
     carries along unchanged: the errors of all steps add and none is amplified.
     """
+    if np.any(start * values <= 0.0):
+        return math.inf, 1.0  # a coordinate crossed 0, which no conserved difference lets it
     drift = clock_drift(start, values, power) / scale
     smallest = np.minimum(np.abs(start), np.abs(values))
     each = steps * local * smallest ** (1.0 - power) / scale

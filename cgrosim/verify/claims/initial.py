@@ -121,8 +121,8 @@ CLAIMS = (
     Claim(
         name="initial-laws",
         title="laws of the random start",
-        statement="u_r(0) ~ N(0, sigma_0^2); |X_i[j]|^2 ~ sigma_p^2 chi^2_{d-1}; given the data v(0) ~ N(0, sigma_0^2 K) over "
-        "the patches, independent over neurons; their maxima follow by exact integrals.",
+        statement="u_r(0) ~ N(0, sigma_0^2); |X_i[j]|^2 ~ sigma_p^2 chi^2_{d-1}; given the data v(0) ~ "
+        "N(0, sigma_0^2 K) over the patches, independent over neurons; their maxima follow by exact integrals.",
         source="derived here (L8) from the initialisation and Definition 5.1 of arXiv 2306.01271v4",
         kind="law",
         measure=measure_start_laws,

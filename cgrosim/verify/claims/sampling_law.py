@@ -181,7 +181,7 @@ def _compare_embedded(
 
 def measure_same_numbers(context: Context, falsified: bool) -> Evidence:
     """A system drawn in law, trained as it is and as vectors that have it; compared at every step."""
-    starts, steps = context.choose(2, 20), context.choose(STEPS, 4 * STEPS)
+    starts, steps = context.choose(2, 10), context.choose(STEPS, 4 * STEPS)
     seeds = context.seeds("same-numbers", starts)
     worst = {"u and C/|X|": (0.0, 1.0), "G": (0.0, 1.0)}
     curve: list[tuple[int, float, float]] = []
