@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from cgrosim.engines.flow import FlowEngine
 from cgrosim.params import Params
 from cgrosim.sampling import ClosedSystem, draw_gram
-from cgrosim.verify.predictions import Clock, Starts, predict_starts, starts_of_system
+from cgrosim.verify.predictions import Clock, Starts, required_exposures, starts_of_system
 from theory.memorisation import margin_after_memorisation
 from theory.power_growth import grow
 
@@ -38,15 +38,29 @@ class Measured:
     Attributes
     ----------
     starts : what it started from
-    times, predicted : (N,) arrays, steps; infinite where a sample is never memorised
-    clock : the predicted flow of its signal
+    times : (N,) array, steps; infinite where a sample is never memorised
+    exposure : (N,) array, the predicted exposure (steps weighted by the loss weight) it needs
     """
 
     params: Params
     starts: Starts
     times: Array
-    predicted: Array
-    clock: Clock
+    exposure: Array
+
+    @cached_property
+    def clock(self) -> Clock:
+        """The predicted flow of the signal."""
+        return Clock(self.params, self.starts.signal)
+
+    @cached_property
+    def predicted(self) -> Array:
+        """Decoupled memorisation times, steps: (N,)."""
+        return self.clock.times(self.exposure)
+
+    @property
+    def plateau_times(self) -> Array:
+        """The same on an ideal plateau, 2 exposure / lam: (N,)."""
+        return 2.0 * self.exposure / self.params.adversarial_weight
 
     @property
     def log_ratios(self) -> Array:
@@ -57,8 +71,8 @@ class Measured:
     @cached_property
     def _value_table(self) -> tuple[Array, Array]:
         params = self.params
-        longest = float(np.max(self.predicted[np.isfinite(self.predicted)]))
-        since = longest * np.geomspace(1e-9, 1.0, 120)
+        longest = float(np.max(self.plateau_times[np.isfinite(self.exposure)]))
+        since = longest * np.geomspace(1e-9, 1.0, 40)
         margin = margin_after_memorisation(
             since,
             0.7,
@@ -93,17 +107,16 @@ def measure_times(params: Params, mutation: Mutation | None = None) -> Measured:
     """Run the flow until every sample is memorised (or `PATIENCE` runs out), and predict the same from its starts."""
     system = draw_gram(params)
     starts = starts_of_system(params, system)
-    clock = Clock(params, starts.signal)
-    predicted = predict_starts(params, starts, clock)
+    exposure = required_exposures(params, starts)
     engine = FlowEngine(params, system if mutation is None else mutation(system))
-    first = float(np.min(predicted))
-    end, step = PATIENCE * first, 0.5 * first
+    step = float(np.min(exposure))  # half the time it takes with both losses at weight 1/2
+    end = PATIENCE * 2.0 * step / params.adversarial_weight
     while np.any(np.isnan(engine.crossings.memorised)) and step < end:
         trouble = engine.advance(int(step))
         assert trouble is None, f"the flow broke down at {params}"
         step *= 10.0**0.25
     times = engine.crossings.memorised
-    return Measured(params, starts, np.where(np.isnan(times), np.inf, times), predicted, clock)
+    return Measured(params, starts, np.where(np.isnan(times), np.inf, times), exposure)
 
 
 def kick_deviation(run: Measured) -> Array:
@@ -112,7 +125,7 @@ def kick_deviation(run: Measured) -> Array:
     Kind: order (derived above); the memorised value nu is taken at a third of the way from T_b to T_a, where the mean
     of the falling weight lies.
     """
-    params, predicted = run.params, run.predicted
+    params, predicted = run.params, run.plateau_times
     starts = run.starts.noise.reshape(params.samples, params.patches - 1, params.neurons).max(axis=1)
     winner, largest = starts.argmax(axis=1), starts.max(axis=1)
     value = run.memorised_value
@@ -160,7 +173,7 @@ def kicked_race(run: Measured, overlaps: Array, value_scale: float = 1.0) -> Arr
 
 def value_spread(run: Measured) -> float:
     """Half the range of the memorised value during the run, relative to its mean: V^(1/q) grows from V = 0.7 on."""
-    longest = float(np.max(run.predicted[np.isfinite(run.predicted)]))
+    longest = float(np.max(run.plateau_times[np.isfinite(run.exposure)]))
     low, high = run.memorised_value(np.array([0.0, longest]))
     return float((high - low) / (high + low))
 

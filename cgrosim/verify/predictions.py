@@ -179,17 +179,21 @@ def signal_flow(params: Params, signal: ArrayLike) -> SignalFlow:
     )
 
 
-def predict_starts(params: Params, starts: Starts, clock: Clock | None = None) -> Array:
-    """Decoupled memorisation times of the samples, in steps, from their starts: (N,); infinite for never."""
-    clock = Clock(params, starts.signal) if clock is None else clock
-    exposure = required_exposure(
+def required_exposures(params: Params, starts: Starts) -> Array:
+    """Exposure in steps that each sample needs to be memorised, decoupled: (N,); infinite for never."""
+    return required_exposure(
         starts.noise,
         starts.energy,
         power=params.power,
         samples=params.samples,
         learning_rate=params.learning_rate,
     )
-    return clock.times(exposure)
+
+
+def predict_starts(params: Params, starts: Starts, clock: Clock | None = None) -> Array:
+    """Decoupled memorisation times of the samples, in steps, from their starts: (N,); infinite for never."""
+    clock = Clock(params, starts.signal) if clock is None else clock
+    return clock.times(required_exposures(params, starts))
 
 
 def memorisation_law(params: Params, clock: Clock, steps: ArrayLike) -> Array:
@@ -220,7 +224,12 @@ def memorisation_law(params: Params, clock: Clock, steps: ArrayLike) -> Array:
 
 def memorisation_quantiles(params: Params, clock: Clock, probability: ArrayLike) -> Array:
     """Quantiles, in steps, of the memorisation time of one sample, at the mean patch energy."""
-    exposure = memorisation_quantile(
+    return clock.times(a_priori_exposures(params, probability))
+
+
+def a_priori_exposures(params: Params, probability: ArrayLike) -> Array:
+    """Quantiles, in steps of exposure, of what one sample needs, at the mean patch energy."""
+    return memorisation_quantile(
         probability,
         power=params.power,
         samples=params.samples,
@@ -229,7 +238,6 @@ def memorisation_quantiles(params: Params, clock: Clock, probability: ArrayLike)
         init_std=params.init_std,
         count=params.neurons * (params.patches - 1),
     )
-    return clock.times(exposure)
 
 
 def predict_run(run: Run) -> Predictions:

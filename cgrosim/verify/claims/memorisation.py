@@ -255,8 +255,8 @@ def measure_kicked(context: Context, falsified: bool) -> Evidence:
         f"{_chi(runs[-1]):.2f}, N = 100, P = 2, m = 10, q = 3, lam = 1/2",
         panels=(_kicked_panel(rows),),
         finding=f"At chi about 1 the decoupled times are right only within a factor: median ratio {median:.3f} "
-        f"[{low:.3f}, {high:.3f}], rank correlation {correlation:.2f} [{interval[0]:.2f}, {interval[1]:.2f}]. What they lack "
-        "are the kicks of the samples memorised before.",
+        f"[{low:.3f}, {high:.3f}], rank correlation {correlation:.2f} [{interval[0]:.2f}, {interval[1]:.2f}]. What "
+        "they lack are the kicks of the samples memorised before.",
     )
 
 
@@ -320,8 +320,8 @@ CLAIMS = (
     Claim(
         name="memorisation-times",
         title="memorisation time of each sample",
-        statement="Where chi = 1/(sigma_0 sigma_p d) << 1, sample i is memorised (V_i = 0.7) at the decoupled time from its "
-        "own start, T_i ~ 2N / ((q-2) eta q lam kappa v_max^(q-2)), with an error of first order in chi.",
+        statement="Where chi = 1/(sigma_0 sigma_p d) << 1, sample i is memorised (V_i = 0.7) at the decoupled time "
+        "from its own start, T_i ~ 2N / ((q-2) eta q lam kappa v_max^(q-2)), with an error of first order in chi.",
         source="arXiv 2306.01271 stage III; exposure, finite-threshold correction and size of the kicks derived here",
         kind="asymptotic",
         measure=measure_decoupled,
@@ -342,8 +342,9 @@ CLAIMS = (
     Claim(
         name="memorisation-kicks",
         title="memorisation times at chi about 1",
-        statement="At sigma_0 = d^-1/2 (chi about 1 at every d) decoupled times hold only within a factor; moving every "
-        "feature by (K_ab / K_bb) v when a sample of its neuron is memorised predicts each time, without free parameter.",
+        statement="At sigma_0 = d^-1/2 (chi about 1 at every d) decoupled times hold only within a factor; moving "
+        "every feature by (K_ab / K_bb) v when a sample of its neuron is memorised predicts each time, with no free "
+        "parameter.",
         source="derived here: a memorised patch moves the projections of its neuron by their Gram entries",
         kind="derived here",
         measure=measure_kicked,
