@@ -1,0 +1,28 @@
+"""The claims about the plateau: supported, refutable, with a tolerance that the integrator explains."""
+
+import pytest
+
+from cgrosim.verify.checks import combine
+from cgrosim.verify.claim import Context, evaluate
+from cgrosim.verify.claims import stagnation
+
+
+@pytest.mark.parametrize("claim", stagnation.CLAIMS, ids=lambda claim: claim.name)
+def test_supported_with_a_violated_falsifier(claim):
+    verdict = evaluate(claim, Context("quick"))
+    assert (verdict.verdict, verdict.falsifier_outcome) == ("supported", "violated")
+
+
+def test_the_quadrature_misses_a_mutated_adversarial_weight(monkeypatch):
+    true_flow = stagnation.signal_flow
+    monkeypatch.setattr(stagnation, "signal_flow", lambda p, u: true_flow(p.replace(adversarial_weight=0.49), u))
+    evidence = stagnation.CLAIMS[0].measure(Context("quick"), False)
+    assert combine(evidence.checks) == "violated"
+
+
+def test_the_log_law_misses_a_plateau_that_the_attack_leaves(monkeypatch):
+    """With a gap of 1e-4 the attacked push takes over at a margin of about 28: the slope rises above the law."""
+    true_experiment = stagnation._experiment
+    monkeypatch.setattr(stagnation, "_experiment", lambda **changes: true_experiment(**{**changes, "gap": 1e-4}))
+    evidence = stagnation.CLAIMS[1].measure(Context("quick"), False)
+    assert combine(evidence.checks) == "violated"
