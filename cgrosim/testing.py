@@ -233,9 +233,9 @@ def comparison_pairs(
             break
         rates.append(growth * x ** (2 - q))
         fast.append(x * (1 + growth * (1 + generous)))
-        with np.errstate(over="ignore"):
+        with np.errstate(over="ignore"):  # a losing pair may leap beyond every float; it is capped below
             gain = ratio * growth * (np.float64(y) / x) ** (q - 2) / (1 + generous)
-        slow.append(float(min(y * (1 + gain), max(1e100, y))))
+            slow.append(float(min(y * (1 + gain), max(1e100, y))))
     kappa = float(sequence.relative_growth[: len(rates)].max())
     return ComparisonPair(q, ratio, np.array(rates), np.array(fast), np.array(slow), kappa)
 

@@ -16,7 +16,7 @@ ROUNDING = 1e-11
 
 
 def check(
-    strategy: SearchStrategy[Case], violation: Callable[[Case], float], tolerance: float = 0.0, examples: int = 400
+    strategy: SearchStrategy[Case], violation: Callable[[Case], float], tolerance: float = 0.0, examples: int = 250
 ) -> None:
     """Maximise ``violation(case)`` over the strategy and fail if it ever exceeds the tolerance.
 
@@ -38,7 +38,7 @@ def breaks(
     strategy: SearchStrategy[Case],
     violation: Callable[[Case], float],
     tolerance: float = ROUNDING,
-    examples: int = 4000,
+    examples: int = 2500,
 ) -> bool:
     """Whether the same search finds a counterexample (without shrinking it: only its existence matters)."""
 

@@ -97,7 +97,7 @@ class TestDerivedQuantities:
         assert margin.std() == pytest.approx(s.start_margin_std(), rel=0.04)
 
     def test_test_noise_without_memory_is_the_exact_variance(self) -> None:
-        """One filter, hardly a sample: S is a sum of P-1 cubes of N(0, sigma_p^2 sigma_0^2 (d-1)), of variance 15 s^6."""
+        """One filter, hardly a sample: S is a sum of P-1 cubes of N(0, sigma_p^2 sigma_0^2 (d-1)), variance 15 s^6."""
         s = dataclasses.replace(diagram_point(1e-12, 0.1), neurons=1)
         assert s.test_noise_std() == pytest.approx(math.sqrt(2 * 15) * s.noise_start_std**3, rel=1e-9)
 
