@@ -1,0 +1,95 @@
+"""The claims about the theorem: their quick verdicts, their falsifiers, and mutations they must notice."""
+
+import numpy as np
+import pytest
+
+from cgrosim.verify.checks import combine
+from cgrosim.verify.claim import Context, evaluate
+from cgrosim.verify.claims import (
+    error_laws,
+    fresh_noise,
+    fresh_noise_variance,
+    generalization,
+    robust_distance,
+    success,
+    theorem,
+    threat_gap,
+)
+
+QUICK = Context("quick", 0)
+CLAIMS = {
+    claim.name: claim
+    for module in (
+        error_laws,
+        fresh_noise,
+        fresh_noise_variance,
+        generalization,
+        robust_distance,
+        success,
+        theorem,
+        threat_gap,
+    )
+    for claim in module.CLAIMS
+}
+FAST = (
+    "error-laws",
+    "fresh-noise-law",
+    "fresh-noise-variance",
+    "threat-gap",
+    "clean-generalization-robust-overfitting",
+)
+
+
+@pytest.mark.parametrize("name", FAST)
+def test_quick_verdict_is_supported_and_the_falsifier_is_violated(name):
+    verdict = evaluate(CLAIMS[name], QUICK)
+    assert verdict.verdict == "supported", [c for c in verdict.evidence.checks if c.outcome != "supported"]
+    assert verdict.falsifier_outcome == "violated"
+    assert verdict.evidence.panels
+    assert all(check.reason for check in verdict.evidence.checks)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["theorem-orders", "theorem-scaling", "robust-distance"])
+def test_claims_over_ten_decades_are_supported(name):
+    verdict = evaluate(CLAIMS[name], QUICK)
+    assert verdict.verdict == "supported", [c for c in verdict.evidence.checks if c.outcome != "supported"]
+    assert verdict.falsifier_outcome == "violated"
+
+
+@pytest.mark.slow
+def test_success_rate_is_underpowered_on_few_seeds_and_not_violated():
+    evidence = CLAIMS["success-rate"].measure(QUICK, False)
+    assert combine(evidence.checks) == "underpowered"
+    assert all(check.low <= check.allowed_high and check.allowed_low <= check.high for check in evidence.checks)
+
+
+def test_common_slope_is_exact_on_lines_with_offsets():
+    x = np.tile(np.arange(6.0), 3)
+    group = np.repeat([0, 1, 2], 6)
+    slope, low, high = theorem.common_slope(x, 2.5 * x + 10.0 * group, group)
+    # sums of 18 terms of size 40: 1e-13 leaves room for a hundred roundings
+    assert abs(slope - 2.5) < 1e-13
+    assert low <= 2.5 + 1e-13
+    assert high >= 2.5 - 1e-13
+
+
+def test_a_mutated_variance_formula_is_noticed(monkeypatch):
+    true = fresh_noise_variance.noise_deviation
+    monkeypatch.setattr(fresh_noise_variance, "noise_deviation", lambda *a, **k: 1.2 * true(*a, **k))
+    outcomes = [check.outcome for check in fresh_noise_variance.measure_variance(QUICK, False).checks]
+    assert "violated" in outcomes
+
+
+def test_a_mutated_error_law_is_noticed(monkeypatch):
+    true = error_laws.independent_law
+
+    class Shifted:
+        def __init__(self, run):
+            self.law = true(run)
+
+        def error_at(self, margin):
+            return self.law.error_at(0.5 * np.asarray(margin))
+
+    monkeypatch.setattr(error_laws, "independent_law", Shifted)
+    assert combine(error_laws.measure_laws(QUICK, False).checks) == "violated"
