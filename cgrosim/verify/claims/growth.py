@@ -47,8 +47,8 @@ def growth_step(params: Params, system: ClosedSystem, horizon: float) -> tuple[f
     return engine.crossings.grown, float(np.max(np.abs(engine.snapshot().memorization)))
 
 
-def window_of(params: Params, signal: Array) -> Window:
-    """The predicted window of the growth time from the starts of a run."""
+def window_of(params: Params, signal: Array, noise_margin: float = SMALL_NOISE) -> Window:
+    """The predicted window of the growth time from the starts of a run, while every |V_i| <= `noise_margin`."""
     threat: Threat = "fixed_direction" if params.threat == "fixed_direction" else "signal_span"
     return joint_growth_window(
         signal,
@@ -58,7 +58,7 @@ def window_of(params: Params, signal: Array) -> Window:
         adversarial_weight=params.adversarial_weight,
         learning_rate=params.learning_rate,
         threat=threat,
-        noise_margin=SMALL_NOISE,
+        noise_margin=noise_margin,
     )
 
 
