@@ -1,0 +1,39 @@
+"""Claims about the scaling of the memorisation time."""
+
+from functools import lru_cache
+
+import numpy as np
+import pytest
+
+from cgrosim.verify.claim import Claim, Context, Verdict, evaluate
+from cgrosim.verify.claims.memorisation_slopes import CLAIMS, a_priori_log_exposure
+from cgrosim.verify.memorisation_runs import small_coupling
+
+
+@lru_cache(maxsize=4)
+def verdict(claim: Claim) -> Verdict:
+    return evaluate(claim, Context("quick", 0))
+
+
+@pytest.mark.parametrize("claim", CLAIMS, ids=lambda claim: claim.name)
+def test_quick_decides_and_the_wrong_world_fails(claim: Claim) -> None:
+    found = verdict(claim)
+    assert found.verdict == "supported", found.evidence.checks
+    assert found.falsifier_outcome == "violated", found.falsifier_evidence.checks
+
+
+def test_without_a_signal_only_the_slope_in_lambda_breaks() -> None:
+    outcomes = {
+        check.name.split(" in log ")[1].split(",")[0]: check.outcome
+        for check in verdict(CLAIMS[0]).falsifier_evidence.checks
+    }
+    assert outcomes["adversarial_weight"] == "violated"
+    assert outcomes["samples"] == "supported"
+
+
+@pytest.mark.parametrize(("power", "slope"), [(3.0, -3.0), (4.0, -4.0)])
+def test_the_a_priori_exposure_scales_as_noise_std_to_minus_q(power: float, slope: float) -> None:
+    base = small_coupling(10**12, 0, power=power)
+    change = a_priori_log_exposure(base.replace(noise_std=2 * base.noise_std)) - a_priori_log_exposure(base)
+    # finite threshold: (v / v_thr)^(q-2) below 1e-3 of the time at d = 1e12 (start 1e-4 for q = 3)
+    assert change / np.log(2.0) == pytest.approx(slope, abs=2e-3)
