@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -29,11 +30,10 @@ def panel_figure(panel: Panel) -> Figure:
     A ``map`` has ``values[i, j]`` at ``(x[i], y[j])``: indices of `categories` where there are any, numbers otherwise.
     """
     with style.styled():
-        figure = style.new_figure(8.0, 5.2)
-        axes = figure.add_subplot()
+        figure, axes = _frame(panel)
         axes.set_xscale(panel.x_scale)
         axes.set_yscale(panel.y_scale)
-        mapped = any(series.kind == "map" for series in panel.series)
+        mapped = _has_map(panel)
         if not mapped:  # the cells of a map set the limits
             axes.set_xlim(_limits([s.x for s in panel.series], panel.x_scale == "log"))
             heights = [end for s in panel.series for end in (s.y, s.low, s.high) if end is not None]
@@ -45,18 +45,48 @@ def panel_figure(panel: Panel) -> Figure:
             colour = style.BLACK if mapped else style.CYCLE[index % len(style.CYCLE)]
             _draw(axes, series, colour, nth)
         cells = [patch for s in panel.series if s.kind == "map" for patch in _map(figure, axes, s)]
-        axes.set_title(panel.title, wrap=True)
-        axes.set_xlabel(panel.x_label)
-        axes.set_ylabel(panel.y_label)
         for scale, axis in ((panel.x_scale, axes.xaxis), (panel.y_scale, axes.yaxis)):
             low, high = axis.get_view_interval()
             if scale == "log" and high > 100.0 * low:
                 style.log_ticks(axis)
         handles = [*cells, *axes.get_legend_handles_labels()[0]]
-        if handles:
-            where: dict[str, Any] = {"loc": "upper left", "bbox_to_anchor": (0.0, -0.16)} if cells else {"loc": "best"}
-            axes.legend(handles=handles, **where)
+        if handles and _legend_rows(panel):
+            corner: dict[str, Any] = {"bbox_to_anchor": (0.01, 0.0), "bbox_transform": figure.transFigure}
+            axes.legend(handles=handles, loc="lower left", ncols=2, **corner)
+        elif handles:
+            axes.legend(handles=handles, loc="best")
     return figure
+
+
+def _frame(panel: Panel) -> tuple[Figure, Axes]:
+    """A figure with room for its labels and, below the panel, for a long legend.
+
+    The margins follow from the numbers of lines, because measuring the labels takes longer than drawing.
+    """
+    title, below, beside = (
+        textwrap.wrap(text, width) or [""]
+        for text, width in ((panel.title, 58), (panel.x_label, 72), (panel.y_label, 44))
+    )
+    rows = _legend_rows(panel)
+    bottom, top = 0.5 + 0.22 * len(below) + 0.26 * rows, 0.12 + 0.26 * len(title)
+    left = 0.85 + 0.22 * len(beside)
+    width, height = 8.0, 4.2 + bottom + top
+    figure = style.new_figure(width, height, layout=None)
+    axes = figure.add_axes((left / width, bottom / height, 1.0 - (left + 0.2) / width, 4.2 / height))
+    axes.set_title("\n".join(title))
+    axes.set_xlabel("\n".join(below))
+    axes.set_ylabel("\n".join(beside))
+    return figure, axes
+
+
+def _legend_rows(panel: Panel) -> int:
+    """Rows of a legend of two columns below the panel, for a map or many series; none where it finds room inside."""
+    keys = sum(len(s.categories) if s.kind == "map" else bool(s.label) for s in panel.series)
+    return (keys + 1) // 2 if keys > 5 or _has_map(panel) else 0
+
+
+def _has_map(panel: Panel) -> bool:
+    return any(series.kind == "map" for series in panel.series)
 
 
 def _draw(axes: Axes, series: Series, colour: str, nth: int) -> None:

@@ -96,7 +96,8 @@ def _censoring(axes: Axes, measured: Array, end: float) -> None:
         text = f"end of the run:\n{missing} of {len(measured)} samples\nnot memorised"
         left = axes.transAxes.inverted().transform(axes.transData.transform((end, 0.5)))[0] < 0.5
         look: dict[str, Any] = {"textcoords": "offset points", "ha": "left" if left else "right", "va": "center"}
-        axes.annotate(text, (end, 0.55), xytext=(8 if left else -8, 0), **look)
+        look["bbox"] = {"facecolor": "white", "edgecolor": "none", "alpha": 0.85, "pad": 2.0}
+        axes.annotate(text, (end, 0.88 if left else 0.55), xytext=(8 if left else -8, 0), **look)
 
 
 def _time_limits(measured: Array, end: float, predictions: Predictions | None) -> tuple[float, float]:
