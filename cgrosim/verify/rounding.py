@@ -115,20 +115,24 @@ class RoundingBound:
         blocks = np.einsum("ka,kr,kb->rab", self._factor, diagonal, self._factor)
         spectrum = np.linalg.eigvalsh(blocks)
         on_signal, slopes = np.zeros_like(signal), 0.0
+        # the slope of the loss weights, s' = s (1 - s), makes the positive part of the Hessian
+        bend = (
+            (1.0 - lam) * logistic_weight(clean) * logistic_weight(-clean) / count,
+            lam * logistic_weight(attacked) * logistic_weight(-attacked) / count,
+        )
         for y in np.unique(s.labels):
             chosen = s.labels == y
-            hard, number = attacked_coefficient(p, layer, signal, float(y)), float(chosen.sum())
-            for weights, share, kappa in ((c, 1.0 - lam, p.signal_strength), (a, lam, hard)):
+            hard = attacked_coefficient(p, layer, signal, float(y))
+            for weights, slope, kappa in ((c, bend[0], p.signal_strength), (a, bend[1], hard)):
                 pull = float(weights[chosen].sum()) * y * kappa**2 / count
                 on_signal += pull * layer * curvature(p.activation, kappa * y * signal, p.power)
-                # s' is at most 1/4, and the operator norm of a sum of squares is at most its trace
+                # the operator norm of a sum of squares is at most its trace
                 gradient = kappa * layer * derivative(p.activation, kappa * y * signal, p.power)
-                slopes += 0.25 * share * float(gradient @ gradient) * number / count
-        per_row = (self._norms[:, None] * layer * derivative(p.activation, noise, p.power)).reshape(
-            count, -1, len(layer)
-        )
+                slopes += float(gradient @ gradient) * float(slope[chosen].sum())
+        per_row = self._norms[:, None] * layer * derivative(p.activation, noise, p.power)
         # |sum_j phi'(c_j) X_j|^2 <= (P - 1) sum_j |phi'(c_j) X_j|^2
-        slopes += 0.25 * (p.patches - 1) * float(np.sum(per_row**2)) / count
+        per_sample = (p.patches - 1) * (per_row**2).reshape(count, -1).sum(axis=1)
+        slopes += float((bend[0] + bend[1]) @ per_sample)
         lowest = max(0.0, float(spectrum[:, -1].max()), float(on_signal.max()))
         highest = max(0.0, float(-spectrum[:, 0].min()), float(-on_signal.min())) + slopes
         return lowest, highest

@@ -45,8 +45,12 @@ class _Worst:
 
     error: float = 0.0
     bound: float = 1.0
+    largest: float = 0.0  # bound at any step: what the check could have missed
 
     def note(self, error: float, bound: float) -> None:
+        self.largest = max(self.largest, bound)
+        if not math.isfinite(bound):
+            error = math.nan  # a bound that says nothing supports nothing
         if not math.isnan(self.error) and not error / bound <= self.error / self.bound:  # a nan stays
             self.error, self.bound = error, bound
 
@@ -119,6 +123,7 @@ def measure_closure(context: Context, falsified: bool) -> Evidence:
             found = _compare(params, falsified)
             for total, one in zip(worst, (found.closed, found.rebuilt, found.outside), strict=True):
                 total.note(one.error, one.bound)
+                total.largest = max(total.largest, one.largest)
         label = f"{activation}, q = {power:g}" if activation not in ("relu", "linear") else activation
         checks += _closure_checks(label, worst)
         if number in (0, 1, 5):
@@ -144,13 +149,17 @@ def _closure_checks(label: str, worst: list[_Worst]) -> list[Check]:
     return [
         exact(
             f"(u, C): weights against closed system [{label}]",
-            "equal at every step",
+            f"equal at every step, to {worst[0].largest:.1g}",
             worst[0].error,
             worst[0].bound,
             reason,
         ),
         exact(
-            f"w = w(0) + A w_star + sum B X [{label}]", "equal at every step", worst[1].error, worst[1].bound, reason
+            f"w = w(0) + A w_star + sum B X [{label}]",
+            f"equal at every step, to {worst[1].largest:.1g}",
+            worst[1].error,
+            worst[1].bound,
+            reason,
         ),
         exact(
             f"weights outside the span [{label}]",

@@ -46,18 +46,24 @@ def _defect(values: Array, start: Array, scale: Array, local: Array, power: floa
     """Spread of the clocks of one row of coordinates, and what the integrator's tolerance allows; over the clock.
 
     An error dx made anywhere is an error |x|^(1-q) dx of the reading of that coordinate, which the exact flow then
-    carries along unchanged: the errors of all steps add and none is amplified.
+    carries along unchanged: the errors of all steps add and none is amplified. A coordinate that has decayed below the
+    summed errors has no reading and is left out; one that is above them and has changed sign has crossed 0, which no
+    conserved difference lets it.
     """
-    if np.any(start * values <= 0.0):
-        return math.inf, 1.0  # a coordinate crossed 0, which no conserved difference lets it
+    noise = steps * local
+    if np.any((start * values <= 0.0) & (np.abs(values) > 2.0 * noise)):
+        return math.inf, 1.0
+    smallest = np.where(start * values > 0.0, np.minimum(np.abs(start), np.abs(values)), 0.0)
+    resolved = smallest > 2.0 * noise
+    if resolved.sum() < 2:
+        return 0.0, 1.0  # nothing to compare; the starts are chosen so that two live neurons are always compared
+    start, values, scale, noise, smallest = (x[resolved] for x in (start, values, scale, noise, smallest))
     drift = clock_drift(start, values, power) / scale
-    smallest = np.minimum(np.abs(start), np.abs(values))
-    each = steps * local * smallest ** (1.0 - power) / scale
-    first, last = int(np.argmin(drift)), int(np.argmax(drift))
+    each = noise * (smallest - noise) ** (1.0 - power) / scale
     clock = float(np.abs(drift).max())
-    # the largest allowance of a pair bounds the one of the pair that differs most
+    # the two largest allowances bound those of the pair that differs most
     allowed = float(np.sort(each)[-2:].sum()) + 64 * UNIT * clock
-    return float(drift[last] - drift[first]) / clock, allowed / clock
+    return float(drift.max() - drift.min()) / clock, allowed / clock
 
 
 def _conserved_at(params: Params, system: ClosedSystem, steps: int, shift: float) -> dict[str, tuple[float, float]]:
@@ -98,7 +104,9 @@ def _conserved_at(params: Params, system: ClosedSystem, steps: int, shift: float
 def measure_conserved(context: Context, falsified: bool) -> Evidence:
     """Orthogonal noise patches; clocks of all coordinates under one force, for falling tolerances of the integrator."""
     starts, steps = context.choose(1, 6), 3000
-    seeds = context.seeds("conserved", starts)
+    candidates = context.seeds("conserved", 20 * starts)
+    live = [s for s in candidates if np.sum(draw_gram(conserving_experiment(3.0, s)).signal > 0.0) >= 2]
+    seeds = live[:starts]  # two live neurons, whose difference is never lost in the tolerance
     tolerances = TOLERANCES[2::2] if not context.full else TOLERANCES
     shift = WRONG_POWER if falsified else 0.0
     checks: list[Check] = []
@@ -217,7 +225,12 @@ def order_experiment(power: float, seed: int) -> Params:
 def measure_order(context: Context, falsified: bool) -> Evidence:
     """Halve the step at one fixed time; in the wrong world the flow trains with another adversarial weight."""
     halvings = context.choose(6, 9)
-    seed = next(s for s in context.seeds("order", 40) if draw_gram(order_experiment(3.0, s)).signal.max() > 0.15)
+    # With U < 0 at the start the inner maximum jumps when U crosses 0: the distance is then of order eta, but its
+    # factor depends on where in a step the crossing falls, and halving eta does not halve it.
+    starts = ((s, draw_gram(order_experiment(3.0, s)).signal) for s in context.seeds("order", 80))
+    seed = next(
+        s for s, u in starts if u.max() > 0.15 and min((u * np.abs(u) ** 2).sum(), (u * np.abs(u) ** 1.5).sum()) > 0
+    )
     checks: list[Check] = []
     lines: list[Series] = []
     for power in (3.0, 2.5):
@@ -258,8 +271,8 @@ CLAIMS = (
     Claim(
         name="first-order-in-step",
         title="gradient descent -> flow at order eta",
-        statement="At a fixed time eta * step, |GD - flow| = O(eta): halving eta halves the distance, inside signal "
-        "growth and inside memorisation.",
+        statement="At a fixed time eta * step, |GD - flow| = O(eta): from a start with U > 0 halving eta halves the "
+        "distance, inside signal growth and inside memorisation.",
         source="Euler's method for the gradient flow; derived here",
         kind="order",
         measure=measure_order,

@@ -79,7 +79,7 @@ def start_laws(params: Params) -> dict[str, tuple[str, Law]]:
 
 def measure_start_laws(context: Context, falsified: bool) -> Evidence:
     """Kolmogorov-Smirnov tests of the start over seeds, for vectors and for the closed system drawn in law."""
-    count = context.choose(700, 20_000)
+    count = context.choose(700, 6000)
     params = start_experiment()
     checks: list[Check] = []
     series: list[Series] = []
@@ -96,7 +96,7 @@ def measure_start_laws(context: Context, falsified: bool) -> Evidence:
                     f"{name} [{sampling}]",
                     sample,
                     cdf,
-                    2.0 * RESOLUTION if single and not context.full else RESOLUTION,
+                    0.07 if context.full else 2.0 * RESOLUTION if single else RESOLUTION,
                     "exact at every dimension, values independent; exact critical distance of Kolmogorov's test",
                 )
             )

@@ -176,7 +176,7 @@ def _compare_embedded(
         # G is a product of the weights with themselves: twice their size times their error, and its own roundings
         error = bound.projection(bound.direct + bound.rebuilt)
         allowed = 2.0 * np.sqrt(total) * error + 4.0 * gamma(small.dimension + rows) * total
-        yield (distance, bound.projection(bound.direct + bound.reduced) + reading), (of_gram, float(allowed))
+        yield (distance, float(bound.projection(bound.direct + bound.reduced) + reading)), (of_gram, float(allowed))
 
 
 def measure_same_numbers(context: Context, falsified: bool) -> Evidence:
@@ -189,6 +189,7 @@ def measure_same_numbers(context: Context, falsified: bool) -> Evidence:
         curve = []
         for step, pairs in enumerate(_compare_embedded(law_experiment().replace(seed=seed), steps, falsified), 1):
             for name, pair in zip(worst, pairs, strict=True):
+                assert np.isfinite(pair[1]), "a bound that says nothing supports nothing"
                 worst[name] = max(worst[name], pair, key=lambda found: found[0] / found[1])
             curve.append((step, *pairs[0]))
     reason = (
