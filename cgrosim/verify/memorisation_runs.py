@@ -28,6 +28,7 @@ Array = NDArray[np.float64]
 Mutation = Callable[[ClosedSystem], ClosedSystem]
 
 PATIENCE = 300.0  # earliest predicted times after which a sample counts as never memorised
+TABLE = (1e-6, 1e12)  # times since memorisation in units of N / (eta lam kappa), wider than any run here needs
 TOLERANCE = 1e-5  # of the flow: moves a hitting time by about 1e-6, a thousandth of the smallest effect looked for
 
 
@@ -68,25 +69,21 @@ class Measured:
         both = np.isfinite(self.times) & np.isfinite(self.predicted)
         return np.log(self.times[both]) - np.log(self.predicted[both])
 
-    @cached_property
-    def _value_table(self) -> tuple[Array, Array]:
-        params = self.params
-        longest = float(np.max(self.plateau_times[np.isfinite(self.exposure)]))
-        since = longest * np.geomspace(1e-9, 1.0, 40)
-        margin = margin_after_memorisation(
-            since,
-            0.7,
-            power=params.power,
-            samples=params.samples,
-            learning_rate=params.learning_rate,
-            attacked_weight=params.adversarial_weight,
-            energy=float(np.mean(self.starts.energy)),
-        )
-        return since, margin ** (1.0 / params.power)
-
     def memorised_value(self, steps: Array) -> Array:
-        """The value V^(1/q) of a memorised feature against the steps since V = 0.7, tabulated over nine decades."""
-        return np.interp(steps, *self._value_table)
+        """The value V^(1/q) of a memorised feature against the steps since V = 0.7 (decoupled, interpolated)."""
+        p = self.params
+        speed = p.learning_rate * p.adversarial_weight * float(np.mean(self.starts.energy)) / p.samples
+        return np.interp(np.log(np.maximum(speed * steps, TABLE[0])), *_value_table(p.power))
+
+
+@lru_cache(maxsize=8)
+def _value_table(power: float) -> tuple[Array, Array]:
+    """Memorised value against the log of the time in units of N / (eta lam kappa): one table for every run."""
+    time = np.geomspace(*TABLE, 200)
+    margin = margin_after_memorisation(
+        time, 0.7, power=power, samples=1.0, learning_rate=1.0, attacked_weight=1.0, energy=1.0
+    )
+    return np.log(time), margin ** (1.0 / power)
 
 
 def small_coupling(dimension: float, seed: int, **changes: object) -> Params:

@@ -128,14 +128,14 @@ def measure_rates(context: Context, falsified: bool) -> Evidence:
 
 
 def _few(context: Context, seed: int, **changes: object) -> Params:
-    return small_coupling(DIMENSION, seed, **({"samples": context.choose(12, 60)} | changes))
+    return small_coupling(DIMENSION, seed, **({"samples": context.choose(8, 60)} | changes))
 
 
 @lru_cache(maxsize=4)
 def _step_size_check(seed: int) -> Check:
-    """Gradient descent itself over a factor 16 in the step size: T eta is constant up to first order in eta."""
+    """Gradient descent itself over a factor 8 in the step size: T eta is constant up to first order in eta."""
     logs, times, kicks = [], [], []
-    for factor in 4.0 ** np.linspace(-1.0, 1.0, 7):
+    for factor in 2.0 ** np.linspace(-1.0, 2.0, 7):
         base = small_coupling(1000, seed, samples=10, engine="reduced")
         params = base.replace(learning_rate=factor * base.learning_rate)
         system = draw_gram(params)
@@ -151,7 +151,7 @@ def _step_size_check(seed: int) -> Check:
     slope, low, high = checks.slope_interval(logs, times)
     late = float(max(kicks))
     return checks.inside(
-        "slope of log T in log learning_rate, gradient descent, 7 sizes over a factor 16",
+        "slope of log T in log learning_rate, gradient descent, 7 sizes over a factor 8",
         "-1",
         slope,
         (-1.0 - late, -1.0 + late),
@@ -168,7 +168,7 @@ def measure_starts(context: Context, falsified: bool) -> Evidence:
     for seed in seeds:
         base = _few(context, seed)
         actual = base.replace(power=3.5) if falsified else base
-        for factor in 2.0 ** np.linspace(-1.5, 1.5, 7):
+        for factor in 2.0 ** np.linspace(-1.5, 1.5, context.choose(6, 7)):
             sizes = {"noise_std": factor * base.noise_std}
             noise.add(base.replace(**sizes), actual.replace(**sizes))
             sizes = {"init_std": factor * base.init_std}
@@ -186,7 +186,7 @@ CLAIMS = (
         kind="asymptotic",
         measure=measure_rates,
         falsifier="no signal (alpha a millionth): the clean loss is never solved, so lam does not matter",
-        cost=3.0,
+        cost=4.0,
     ),
     Claim(
         name="memorisation-slope-starts",
@@ -197,6 +197,6 @@ CLAIMS = (
         kind="asymptotic",
         measure=measure_starts,
         falsifier="power 3.5 in the network, exponents of power 3 in the prediction",
-        cost=3.0,
+        cost=4.0,
     ),
 )
