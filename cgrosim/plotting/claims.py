@@ -46,8 +46,7 @@ def panel_figure(panel: Panel) -> Figure:
             _draw(axes, series, colour, nth)
         cells = [patch for s in panel.series if s.kind == "map" for patch in _map(figure, axes, s)]
         for scale, axis in ((panel.x_scale, axes.xaxis), (panel.y_scale, axes.yaxis)):
-            low, high = axis.get_view_interval()
-            if scale == "log" and high > 100.0 * low:
+            if scale == "log":
                 style.log_ticks(axis)
         handles = [*cells, *axes.get_legend_handles_labels()[0]]
         if handles and _legend_rows(panel):

@@ -47,8 +47,6 @@ def memorization_law_figure(run: Run, predictions: Predictions | None = None) ->
             _predicted(axes, predictions)
         _steps(axes, measured, end, style.BLUE, "-", "measured", width=3.0)
         style.log_ticks(axes.xaxis)
-        if axes.get_xlim()[1] < 30.0 * axes.get_xlim()[0]:
-            _fine_ticks(axes)
         axes.set_ylim(-0.02, 1.04)
         _censoring(axes, measured, end)
         axes.set_title("Memorisation time of a training sample, first step with $V_i \\geq 0.7$")
@@ -114,11 +112,3 @@ def _time_limits(measured: Array, end: float, predictions: Predictions | None) -
         every = np.append(every, end)
     low, high = max(float(every.min()), 1.0), max(float(every.max()), 1.0)
     return low / 1.3, high * 1.3
-
-
-def _fine_ticks(axes: Axes) -> None:
-    """Ticks at 1, 2 and 5 times the powers of ten, where the axis spans little more than a decade."""
-    from matplotlib.ticker import FuncFormatter, LogLocator
-
-    axes.xaxis.set_major_locator(LogLocator(base=10.0, subs=(1.0, 2.0, 5.0)))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: number(value)))

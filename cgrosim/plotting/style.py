@@ -192,10 +192,18 @@ def number(value: float) -> str:
 
 
 def log_ticks(axis: Any) -> None:
-    """Decades as ticks, thinned out where there are many of them."""
-    from matplotlib.ticker import LogLocator, NullLocator
+    """Decades as ticks, thinned out where there are many; 1, 2 and 5 times them where there are fewer than two.
 
-    axis.set_major_locator(LogLocator(base=10.0, numticks=9))
+    Set the limits of the axis first.
+    """
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+
+    low, high = sorted(axis.get_view_interval())
+    if high > 100.0 * low:
+        axis.set_major_locator(LogLocator(base=10.0, numticks=9))
+    else:
+        axis.set_major_locator(LogLocator(base=10.0, subs=(1.0, 2.0, 5.0)))
+        axis.set_major_formatter(FuncFormatter(lambda value, _: number(value)))
     axis.set_minor_locator(NullLocator())
 
 

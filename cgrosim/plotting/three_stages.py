@@ -193,10 +193,11 @@ def _losses(axes: Axes, steps: Array, data: dict[str, Array]) -> list[EndLabel]:
     every = np.concatenate([*positive, [np.log(2.0)]])
     if np.nanmax(every) > 10.0 * np.nanmin(every):
         axes.set_yscale("log")
-        style.log_ticks(axes.yaxis)
     for loss, colour, width in zip(positive, colours, (3.0, 2.2), strict=True):
         axes.plot(steps, loss, color=colour, lw=width)
     axes.axhline(np.log(2.0), color=style.GREY, lw=1.2, ls=":")
+    if axes.get_yscale() == "log":
+        style.log_ticks(axes.yaxis)
     floor = axes.get_ylim()[0]  # where a loss below the smallest float is labelled: it has no place on a log axis
     labels = [
         EndLabel(f"{name} {number(loss[-1])}", floor if loss[-1] == 0.0 else float(loss[-1]), colour)

@@ -57,6 +57,15 @@ def test_curves_are_the_records(make_run) -> None:
     assert np.array_equal(line.get_ydata(), recorded.values)
 
 
+@pytest.mark.parametrize("kind", ["adversarial", "standard", "enormous", "escape", "dead"])
+def test_every_panel_has_ticks(make_run, kind: str) -> None:
+    """Below the strip of stages there is no axis a reader cannot read off."""
+    figure = three_stage_figure(make_run(**KINDS[kind]))
+    for axes in figure.axes[1:]:
+        bottom, top = axes.get_ylim()
+        assert sum(bottom <= place <= top for place in axes.get_yticks()) >= 2
+
+
 def changed(run: Run, status: str = "finished", message: str = "", **records: Any) -> Run:
     """A run with other records, times or status."""
     data = run.data.copy(deep=True)
