@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     import matplotlib.figure
     import xarray
 
+    from cgrosim.plotting.predictions_data import Predictions
+
 FORMAT = "cgrosim run 1"
 LIBRARIES = ("cgrosim", "numpy", "scipy", "numba", "xarray")
 
@@ -66,12 +68,12 @@ class Run:
         """
         return write_atomically(path, lambda partial: self.data.to_netcdf(partial, engine="h5netcdf"))
 
-    def plot(self) -> matplotlib.figure.Figure:
-        """Draw the three-stage figure with the theory's predictions where they apply."""
+    def plot(self, predictions: Predictions | None = None) -> matplotlib.figure.Figure:
+        """Draw the three-stage figure; without `predictions` they are computed, where the theory applies."""
         from cgrosim.plotting.three_stages import three_stage_figure
         from cgrosim.verify.predictions import predict_run
 
-        return three_stage_figure(self, predict_run(self))
+        return three_stage_figure(self, predictions or predict_run(self))
 
 
 def load(path: str | Path) -> Run:

@@ -145,7 +145,8 @@ def _dead_note(params: Params, signal: Array) -> str:
     rate = q * ((1.0 - lam) * alpha**q + lam * (alpha + params.perturbation_radius) ** q)
     overshoot = params.learning_rate * rate * float(np.max(np.abs(signal))) ** (q - 2.0)
     chance = f"(probability 2^-{params.neurons}); take another seed or more neurons."
-    start = f"All {params.neurons} neurons start with a non-positive true correlation"
+    who = "The one neuron starts" if params.neurons == 1 else f"All {params.neurons} neurons start"
+    start = f"{who} with a non-positive true correlation"
     if overshoot < 1.0:
         return f"{start}, so the true feature cannot be learnt from this seed {chance}"
     return f"{start}, so the true feature can be learnt only by a step that overshoots {chance}"

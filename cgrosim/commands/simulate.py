@@ -13,6 +13,7 @@ from cgrosim.commands.terminal import announce_compilation, console, progress_ba
 
 if TYPE_CHECKING:
     from cgrosim.params import Params
+    from cgrosim.plotting.predictions_data import Predictions
     from cgrosim.results import Run
 
 
@@ -34,6 +35,7 @@ class Simulate:
         """Simulate, print, draw, save; status 1 if the run diverged, 130 if it was interrupted."""
         from cgrosim.errors import UserError
         from cgrosim.run import resume, simulate
+        from cgrosim.verify.predictions import predict_run
 
         options = [value for value in vars(self.experiment).values() if value is not None]
         if self.resume is not None and (options or self.config is not None):
@@ -48,10 +50,11 @@ class Simulate:
             else:
                 run = simulate(params_from(self.config, self.experiment), progress=progress, checkpoint=self.checkpoint)
         path = run.save(self.out / "run.nc")
-        _print_summary(run, path)
+        predictions = predict_run(run)
+        _print_summary(run, predictions, path)
         if run.status == "interrupted":
             return 130
-        _draw(run, self.out, self.paired, self.animate)
+        _draw(run, predictions, self.out, self.paired, self.animate)
         return 1 if run.status == "diverged" else 0
 
 
@@ -65,7 +68,7 @@ def _check_directory(out: Path) -> None:
         raise FileError(f"{out} cannot be made a directory ({error.strerror}); choose another --out.") from None
 
 
-def _print_summary(run: Run, path: Path) -> None:
+def _print_summary(run: Run, predictions: Predictions | None, path: Path) -> None:
     from rich.table import Table
 
     attributes = run.data.attrs
@@ -74,19 +77,17 @@ def _print_summary(run: Run, path: Path) -> None:
     if run.message:
         console.print(f"[bold]note[/bold]   {run.message}")
     table = Table("stage", "measured", "predicted", "at the last step")
-    for row in stage_rows(run):
+    for row in stage_rows(run, predictions):
         table.add_row(*row)
     console.print(table)
     console.print(f"{attributes['steps']:.4g} steps in {attributes['seconds']:.2f} s; saved {path}")
 
 
-def stage_rows(run: Run) -> list[tuple[str, str, str, str]]:
+def stage_rows(run: Run, predicted: Predictions | None) -> list[tuple[str, str, str, str]]:
     """The stages of a run in words: when they happened, when they were predicted, and where the run ended."""
     import numpy as np
 
-    from cgrosim.verify.predictions import predict_run
-
-    predicted, data = predict_run(run), run.data
+    data = run.data
     if run.data.sizes["step"] == 0:
         return []
     memorised = data["memorization_time"].values
@@ -140,15 +141,13 @@ def _predicted(predictions: Any, name: str) -> str:
     return f"steps {finite.min():.4g} to {finite.max():.4g}"
 
 
-def _draw(run: Run, out: Path, paired: bool, animate: bool) -> None:
+def _draw(run: Run, predictions: Predictions | None, out: Path, paired: bool, animate: bool) -> None:
     """Write the figures; the paired standard run has the same data, start and length."""
     from cgrosim.plotting import memorization_law_figure, neuron_plane_animation, neuron_plane_figure, save_figure
-    from cgrosim.verify.predictions import predict_run
 
-    written = [save_figure(run.plot(), out / "three_stages.png")]
+    written = [save_figure(run.plot(predictions), out / "three_stages.png")]
     standard = _standard_run(run) if paired else None
     written.append(save_figure(neuron_plane_figure(run, standard), out / "neuron_plane.png"))
-    predictions = predict_run(run)
     if predictions is not None:
         written.append(save_figure(memorization_law_figure(run, predictions), out / "memorization_law.png"))
     if animate:

@@ -34,7 +34,11 @@ class Divergence:
 
 @dataclass
 class Crossings:
-    """First steps at which a threshold was met; nan where it has not been."""
+    """First steps at which a threshold was met; nan where it has not been.
+
+    For an activation that is not odd, the signal has grown (escaped) when its margin has reached the threshold for both
+    labels; the recorder's signal margins are their average.
+    """
 
     grown: float
     escaped: float

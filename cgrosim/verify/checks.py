@@ -110,8 +110,9 @@ def law(
 ) -> Check:
     """A one-sample Kolmogorov-Smirnov test against a law that is known up to a distance `systematic`.
 
-    The interval of the distance is ``D -+ critical`` with the exact Kolmogorov critical value at `error_rate`. Supported: the distance is consistent with at most `systematic`, and the test would have
-    seen a distance of `systematic + resolution`; violated: the distance exceeds `systematic` beyond chance.
+    The interval of the distance is ``D -+ critical`` with the exact Kolmogorov critical value at `error_rate`.
+    Supported: the distance is consistent with at most `systematic`, and the test would have seen a distance of
+    `systematic + resolution`; violated: it exceeds `systematic` beyond chance.
     """
     from scipy.stats import kstwo
 

@@ -29,6 +29,7 @@ PLAIN_SYMBOLS: dict[VerdictName, str] = {
     "not applicable": "-",
     "underpowered": "?",
 }
+WIDE = 110  # columns from which the table also says the kind and the prediction
 FALSIFIER: dict[Outcome, str] = {"violated": "rejected", "underpowered": "not supported", "supported": "PASSES"}
 
 
@@ -60,29 +61,32 @@ def write_report(
 
 
 def print_table(verdicts: Sequence[Verdict], console: Console) -> None:
-    """Print one row a claim: verdict, claim and kind, headline prediction and measurement, falsifier, seconds."""
+    """Print one row a claim: verdict, claim, headline measurement, falsifier, seconds; in a wide terminal also the
+    kind of the claim and the prediction in words.
+    """
     from rich import box
     from rich.table import Table
     from rich.text import Text
 
     symbols = SYMBOLS if console.encoding.lower().startswith("utf") else PLAIN_SYMBOLS
+    wide = console.width >= WIDE
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
     table.add_column("verdict", no_wrap=True)
     table.add_column("claim", ratio=5, overflow="fold")
-    table.add_column(Text("predicted, measured [interval] in [allowed]"), ratio=8, overflow="fold")
-    table.add_column("falsifier", ratio=2)
+    table.add_column(Text("measured [interval] in [allowed]"), ratio=8 if wide else 4, overflow="fold")
+    table.add_column("falsifier", ratio=2 if wide else None)
     table.add_column("s", justify="right", no_wrap=True)
     for verdict in verdicts:
         claim, check = verdict.claim, headline(verdict.evidence)
-        said = Text("" if check is None else check.prediction)
+        said = Text(f"{check.prediction}\n" if wide and check is not None else "")
         if check is not None:
-            said.append(f"\n{measurement(check)} in {region(check)}", style="bold")
+            said.append(f"{measurement(check)} in {region(check)}", style="bold")
         if verdict.verdict != "supported" and verdict.note:
             said.append(f"\n{verdict.note}", style="italic")
         wrong = FALSIFIER[verdict.falsifier_outcome]
         table.add_row(
             Text(f"{symbols[verdict.verdict]} {verdict.verdict}", style=STYLES[verdict.verdict]),
-            Text(claim.title).append(f"\n{claim.name}, {claim.kind}", style="dim"),
+            Text(claim.title).append(f"\n{claim.name}, {claim.kind}" if wide else "", style="dim"),
             said,
             Text(wrong, style="bold red" if wrong == "PASSES" else ""),
             f"{verdict.seconds:.1f}",

@@ -125,7 +125,7 @@ def _law_panel(run: PaperRun, law: IndependentNoiseLaw, noise: Array) -> Panel:
 CLAIMS = (
     Claim(
         name="error-laws",
-        title="Test errors given the weights",
+        title="test errors given the weights",
         statement="Given the weights the test error at signal margin h is P(S <= -h): the law of independent filters "
         "where they are nearly orthogonal, and at every d between 1/2 - P(|S| <= h)/2 and half the chaos tail.",
         source="derived here; bounds by hypercontractivity (Janson 1997, Thm 6.7)",

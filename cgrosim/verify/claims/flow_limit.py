@@ -270,7 +270,7 @@ CLAIMS = (
     ),
     Claim(
         name="first-order-in-step",
-        title="gradient descent -> flow at order eta",
+        title="gradient descent tends to the flow at order eta",
         statement="At a fixed time eta * step, |GD - flow| = O(eta): from a start with U > 0 halving eta halves the "
         "distance, inside signal growth and inside memorisation.",
         source="Euler's method for the gradient flow; derived here",

@@ -140,7 +140,7 @@ def _tail_panel(noise: Array, sd: float) -> Panel:
 CLAIMS = (
     Claim(
         name="fresh-noise-law",
-        title="S: symmetric, chaos tail, small ball",
+        title="law of S: symmetry, chaos tail, small ball",
         statement="S is symmetric, P(|S| >= t sd) never exceeds the hypercontractive tail, and with one dominating "
         "neuron P(|S| <= eps sd) = erf((eps sqrt 15)^(1/3) / sqrt 2) for q = 3.",
         source="derived here; tail by hypercontractivity (Janson 1997, Thm 6.7)",

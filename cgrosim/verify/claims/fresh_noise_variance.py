@@ -180,7 +180,7 @@ def _variance_panel(networks: list[Trained], generator: np.random.Generator, cou
 CLAIMS = (
     Claim(
         name="fresh-noise-variance",
-        title="Var S = (P-1) sigma_p^6 sum (9 G_rr G_ss G_rs + 6 G_rs^3)",
+        title="variance of the noise S of fresh samples",
         statement="Given the weights the noise S of a fresh sample has this variance for q = 3, a Hermite sum for odd "
         "q and a hypergeometric form for real q, G the Gram matrix of the weights projected off w_star.",
         source="derived here (Isserlis; Hermite expansion)",

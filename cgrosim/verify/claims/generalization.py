@@ -130,7 +130,7 @@ def _overfitting_panel(runs: list[PaperRun], context: Context) -> Panel:
 CLAIMS = (
     Claim(
         name="clean-generalization-robust-overfitting",
-        title="Clean error 0, robust train error 0, robust test error 1/2",
+        title="clean generalization, robust overfitting",
         statement="After adversarial training the clean training, clean test and robust training errors are o(1), and "
         "the robust test error is 1/2 - o(1): P(alpha^q U + S >= 0) = 1 - o(1), "
         "P((gap alpha)^q U + S >= 0) = 1/2 + o(1).",

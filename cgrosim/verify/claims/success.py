@@ -116,7 +116,7 @@ def _panel(rows: Array) -> Panel:
 CLAIMS = (
     Claim(
         name="success-rate",
-        title="With high probability, quantified",
+        title="with high probability, quantified",
         statement="A run succeeds (signal grown, every sample memorised by T) with probability (1 - 2^-m) F(T)^N, F "
         "the law of one sample's memorisation time, of mass 1 - 2^-(m(P-1)): dead filters, dead samples, slow samples.",
         source="arXiv 2306.01271 v4 Thm 5.9 says with high probability; rate derived here",

@@ -283,7 +283,7 @@ CLAIMS = (
     ),
     Claim(
         name="theorem-scaling",
-        title="Slopes in d of U, V_i, T_I, T_mem",
+        title="slopes in d of U, V_i, T_I, T_mem",
         statement="Over ten decades of d at the paper's exponents U ~ d^(-0.249 q) log d, V_i ~ log d, "
         "T_I ~ d^0.251 / sqrt(log d) and T_mem ~ d^1.025 / sqrt(log d) (steps of eta = 0.1 / alpha^2).",
         source="arXiv 2306.01271 v4 Thm 5.9; polylog factors derived here",

@@ -170,7 +170,7 @@ def _panel(networks: list[Trained]) -> Panel:
 CLAIMS = (
     Claim(
         name="threat-gap",
-        title="Robust training is robust to signal_span only",
+        title="robust on the training set to signal_span only",
         statement="After training against signal_span (radius delta = (1 - gap) alpha) the robust training error is 0 "
         "for that set but 1 for the l2 ball of the same radius over all patches: delta exceeds the norm of a noise "
         "patch, so an adversary turns the memorised patches round and spends the rest on the signal.",
