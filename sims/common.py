@@ -1,0 +1,119 @@
+"""What the experiments share: options, progress, seeds, and the one figure and one JSON file each of them writes."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from cgrosim.errors import UserError
+from cgrosim.params import Params
+from cgrosim.plotting import save_figure, style
+from cgrosim.results import versions, write_atomically
+
+
+@dataclass
+class Experiment:
+    """One call of a script: where to write, how large, from which seed.
+
+    Attributes
+    ----------
+    name : stem of the figure and of the JSON file
+    question : first line of the script's docstring
+    """
+
+    name: str
+    question: str
+    out: Path
+    toy: bool
+    seed: int
+    began: float = field(default_factory=time.perf_counter)
+
+    def choose(self, full: Any, toy: Any) -> Any:
+        """Return a constant of the experiment, or its value for the version of a few seconds."""
+        return toy if self.toy else full
+
+    def seeds(self, count: int) -> list[int]:
+        """Independent seeds, the same ones every time."""
+        children = np.random.SeedSequence(self.seed).spawn(count)
+        return [int(child.generate_state(1, np.uint32)[0]) for child in children]
+
+    def track(self, items: Iterable[Any], label: str = "") -> Iterator[Any]:
+        """Yield the items and say on standard error how far the work is and how long it will take."""
+        work = list(items)
+        began = time.perf_counter()
+        for done, item in enumerate(work):
+            spent = time.perf_counter() - began
+            left = f", about {spent / done * (len(work) - done):.0f} s left" if done else ""
+            print(f"\r{self.name}: {label} {done}/{len(work)}{left}      ", end="", file=sys.stderr, flush=True)
+            yield item
+        print(f"\r{self.name}: {label} {len(work)}/{len(work)}{' ' * 30}", file=sys.stderr)
+
+    @contextmanager
+    def figure(self, width: float, height: float, title: str = "") -> Iterator[Any]:
+        """Yield an empty figure of that many inches in the project's style, and save it as PNG at the end."""
+        with style.styled():
+            figure = style.new_figure(width, height)
+            if title:
+                figure.suptitle(title, x=0.01, ha="left", fontsize=style.FONT + 1)
+            yield figure
+            save_figure(figure, self.out / f"{self.name}.png", dpi=self.choose(150.0, 50.0))
+
+    def write(self, params: Mapping[str, Params], seeds: Sequence[int], numbers: Mapping[str, Any]) -> dict[str, Any]:
+        """Write the JSON file: parameters, attacks, seeds, versions and the measured numbers; return what it holds."""
+        content = {
+            "experiment": self.name,
+            "question": self.question,
+            "toy": self.toy,
+            "params": {label: p.model_dump(mode="json") for label, p in params.items()},
+            "attack": {label: p.attack_description for label, p in params.items()},
+            "seeds": list(seeds),
+            "versions": versions(),
+            "seconds": round(time.perf_counter() - self.began, 2),
+            "numbers": plain(numbers),
+        }
+        text = json.dumps(content, indent=1, allow_nan=False) + "\n"
+        write_atomically(self.out / f"{self.name}.json", lambda partial: Path(partial).write_text(text))
+        print(f"{self.out / self.name}.png and .json ({content['seconds']:.0f} s)")
+        return content
+
+
+def start(script: str, doc: str | None, argv: Sequence[str] | None) -> Experiment:
+    """Read the options every script has."""
+    parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--out", type=Path, default=Path("results"), help="directory of the figure and the JSON file")
+    parser.add_argument("--toy", action="store_true", help="a version of a few seconds: shows the steps, not the point")
+    parser.add_argument("--seed", type=int, default=0, help="seed every draw is spawned from")
+    options = parser.parse_args(argv)
+    if options.seed < 0:
+        parser.error(f"--seed is {options.seed}, but must be at least 0")
+    return Experiment(Path(script).stem, (doc or "").splitlines()[0], options.out, options.toy, options.seed)
+
+
+def plain(value: Any) -> Any:
+    """Turn arrays into lists and what never happened (nan, infinity) into null, so that JSON holds finite numbers."""
+    if isinstance(value, Mapping):
+        return {str(key): plain(each) for key, each in value.items()}
+    if isinstance(value, np.ndarray | list | tuple):
+        return [plain(each) for each in value]
+    if isinstance(value, np.generic):
+        value = value.item()
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def run_script(main: Callable[[], Any]) -> None:
+    """Run a script; a user's mistake is one sentence and exit status 2."""
+    try:
+        main()
+    except UserError as error:
+        print(error, file=sys.stderr)
+        raise SystemExit(2) from None
