@@ -47,14 +47,14 @@ class IndependentNoiseLaw:
         Size of the table in x^(1/q).
     """
 
-    def __init__(self, scales: ArrayLike, power: float, points: int = 600) -> None:
+    def __init__(self, scales: ArrayLike, power: float, points: int = 800) -> None:
         scales = np.sort(np.atleast_1d(np.asarray(scales, dtype=float)))[::-1]
         if scales.ndim != 1 or not scales[0] > 0 or scales[-1] < 0:
             raise ValueError("scales needs at least one positive and no negative entry.")
         self.power, self.unit = float(power), float(scales[0])
         relative = scales[scales > 0] / self.unit
-        # Denser near zero, where the density of few terms is singular.
-        self._roots = REACH * np.linspace(0.0, 1.0, points) ** 1.5
+        # Denser near zero: the density of few terms is singular there and small terms live there.
+        self._roots = REACH * np.linspace(0.0, 1.0, points) ** 3
         self._log_survival = log_ndtr(-self._roots)
         self._spline = CubicSpline(self._roots, self._log_survival)
         self._exact = True
@@ -66,7 +66,9 @@ class IndependentNoiseLaw:
     def _survival_root(self, root: Array) -> Array:
         """P(S > x) for x = sign(root)|root|^q in units of the largest scale."""
         size = np.minimum(np.abs(root), REACH)
-        tail = np.exp(log_ndtr(-np.abs(root)) if self._exact else self._spline(size))
+        # Beyond the table the largest input alone carries the tail: continue with its normal decay.
+        beyond = log_ndtr(-np.abs(root)) - log_ndtr(-size)
+        tail = np.exp(log_ndtr(-np.abs(root)) if self._exact else self._spline(size) + beyond)
         return np.where(root >= 0, tail, 1.0 - tail)
 
     def _convolve(self, scale: float) -> Array:

@@ -9,6 +9,7 @@ dimension 1e15 is safe.
 
 from __future__ import annotations
 
+from functools import cache
 from itertools import product
 from math import factorial
 
@@ -97,6 +98,7 @@ def noise_deviation(
     return np.sqrt(np.maximum(variance, 0.0) * (patches - 1)) * (noise_std * scale) ** power
 
 
+@cache
 def _pairings(power: int) -> list[tuple[float, tuple[int, ...], dict[tuple[int, int], int]]]:
     """All ways to pair 4 x q factors (Isserlis): multiplicity, loops at each vertex, edges between vertices."""
     pairs = [(0, 1), (0, 2), (0, 3), (1, 2), (1, 3), (2, 3)]

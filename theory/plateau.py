@@ -21,6 +21,8 @@ Threat = Literal["signal_span", "fixed_direction"]
 # Beyond the margin at which the clean push equals the attacked one, the clean term has fallen by e^-45 ~ 3e-20: below
 # rounding, so panels may widen without resolving it.
 NEGLIGIBLE = 45.0
+# exp overflows above this log-time.
+LARGEST_LOG_TIME = 709.0
 
 
 def log_sigmoid_weight(margin: ArrayLike) -> Array:
@@ -177,8 +179,8 @@ class SignalFlow:
         if margin > self._last_margin:
             self._extend(margin)
 
-    def _reach_time(self, clock_name: str, log_time: float) -> None:
-        while getattr(self, clock_name).log_times[-1] < log_time:
+    def _reach_time(self, clock_name: str, log_time: float, give_up: float = np.inf) -> None:
+        while getattr(self, clock_name).log_times[-1] < log_time and self._clock.log_times[-1] < give_up:
             self._extend(4.0 * self._last_margin)
 
     def panels_until(self, margin: float) -> Array:
@@ -230,10 +232,13 @@ class SignalFlow:
         exposure = np.asarray(exposure, dtype=float)
         finite = np.isfinite(exposure)
         log_exposure = self._log_time(np.where(finite, exposure, 0.0))
-        self._reach_time("_exposure_clock", float(np.max(log_exposure)))
+        # Once the signal has escaped, exposure grows like the logarithm of time: times past 1e308 count as never.
+        self._reach_time("_exposure_clock", float(np.max(log_exposure)), give_up=LARGEST_LOG_TIME)
+        reached = log_exposure <= self._exposure_clock.log_times[-1]
         with np.errstate(over="ignore"):
-            time = np.exp(self._clock.log_time(self._exposure_clock.state(log_exposure)))
-        return np.where(finite, time, np.inf)
+            state = self._exposure_clock.state(np.where(reached, log_exposure, -np.inf))
+            time = np.exp(self._clock.log_time(state))
+        return np.where(finite & reached, time, np.inf)
 
     def time_of_escape(self, threshold: float = 0.7) -> float:
         """Steps until the attacked margin (gap alpha)^q U reaches `threshold`: the network has become robust by

@@ -42,7 +42,7 @@ def weight(z: np.ndarray) -> np.ndarray:
     return np.exp(-np.logaddexp(0.0, z))
 
 
-def integrate(world: World, end: float, tolerance: float = 1e-10) -> Any:
+def integrate(world: World, end: float, tolerance: float = 1e-10) -> Solution:
     """The full coupled system: every sample feels the signal and the signal feels every sample."""
     m, (samples, _) = world.signal.size, world.noise.shape
     q, alpha, gap, lam, eta = world.power, world.alpha, world.gap, world.lam, world.eta
@@ -50,18 +50,44 @@ def integrate(world: World, end: float, tolerance: float = 1e-10) -> Any:
     def phi(z: np.ndarray) -> np.ndarray:
         return np.sign(z) * np.abs(z) ** q
 
-    def rhs(_: float, state: np.ndarray) -> np.ndarray:
+    def rhs(_: float, state: np.ndarray, kappa: float) -> np.ndarray:
         u, v = state[:m], state[m:].reshape(samples, -1)
         total, margins = phi(u).sum(), phi(v).sum(axis=1)
-        kappa = gap * alpha if total > 0 or not world.worst_case else (2 - gap) * alpha
         clean = (1 - lam) * weight(alpha**q * total + margins)
         attacked = lam * weight(kappa**q * total + margins)
         du = eta * q * np.abs(u) ** (q - 1) * np.mean(alpha**q * clean + kappa**q * attacked)
         dv = eta * q / samples * (clean + attacked)[:, None] * world.energy * np.abs(v) ** (q - 1)
         return np.concatenate([du, dv.ravel()])
 
+    def turn(_: float, state: np.ndarray, __: float) -> float:
+        return float(phi(state[:m]).sum())
+
+    turn.terminal, turn.direction = True, 1.0  # type: ignore[attr-defined]
+    settings = {"method": "LSODA", "rtol": tolerance, "atol": 1e-14, "dense_output": True}
     start = np.concatenate([world.signal, world.noise.ravel()])
-    return solve_ivp(rhs, (0.0, end), start, method="LSODA", rtol=tolerance, atol=1e-14, dense_output=True)
+    parts, begin = [], 0.0
+    if world.worst_case and phi(world.signal).sum() < 0:
+        # The attacked coefficient jumps when U changes sign: integrate up to there and start afresh.
+        first = solve_ivp(rhs, (0.0, end), start, args=((2 - gap) * alpha,), events=turn, **settings)
+        parts.append(first)
+        begin, start = float(first.t[-1]), first.y[:, -1]
+    if begin < end:
+        parts.append(solve_ivp(rhs, (begin, end), start, args=(gap * alpha,), **settings))
+    return Solution(parts)
+
+
+class Solution:
+    """Dense output over consecutive pieces."""
+
+    def __init__(self, parts: list[Any]) -> None:
+        assert all(part.status >= 0 for part in parts)
+        self.parts = parts
+
+    def sol(self, time: float) -> np.ndarray:
+        for part in self.parts[:-1]:
+            if time <= part.t[-1]:
+                return np.asarray(part.sol(time))
+        return np.asarray(self.parts[-1].sol(time))
 
 
 def margins_at(world: World, solution: Any, time: float) -> tuple[float, np.ndarray]:
