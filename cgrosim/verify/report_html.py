@@ -213,7 +213,7 @@ STYLE = textwrap.dedent("""
     section { border-top: 2px solid #ccc; margin-top: 2.5rem; padding-top: .5rem; }
     table { border-collapse: collapse; font-size: .88rem; width: 100%; }
     th, td { text-align: left; vertical-align: top; padding: .3rem .6rem .3rem 0; border-bottom: 1px solid #ddd; }
-    th { border-bottom: 2px solid #888; } td { overflow-wrap: anywhere; min-width: 4.5em; }
+    th { border-bottom: 2px solid #888; } td { overflow-wrap: break-word; min-width: 5.5em; }
     .wide { overflow-x: auto; }
     dl { display: grid; grid-template-columns: max-content 1fr; gap: .15rem 1rem; font-size: .95rem; }
     dt { color: #555; } dd { margin: 0; }
