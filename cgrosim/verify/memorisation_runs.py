@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from cgrosim.engines.flow import FlowEngine
 from cgrosim.params import Params
 from cgrosim.sampling import ClosedSystem, draw_gram
+from cgrosim.verify import checks
 from cgrosim.verify.predictions import Clock, Starts, required_exposures, starts_of_system
 from theory.memorisation import margin_after_memorisation
 from theory.power_growth import grow
@@ -84,6 +85,16 @@ def _value_table(power: float) -> tuple[Array, Array]:
         time, 0.7, power=power, samples=1.0, learning_rate=1.0, attacked_weight=1.0, energy=1.0
     )
     return np.log(time), margin ** (1.0 / power)
+
+
+MEMORISATION_HYPOTHESES = (
+    "gram-nearly-orthogonal",
+    "signal-grows-first",
+    "adversarial-weight-inside",
+    "memorises-before-escape",
+    "some-live-filter",
+)
+"""Hypotheses of every claim about single memorisation times; those at small coupling add decoupled-memorisation."""
 
 
 def small_coupling(dimension: float, seed: int, **changes: object) -> Params:
@@ -179,3 +190,15 @@ def overlaps_of(system: ClosedSystem) -> Array:
     """Signed overlaps y_a y_b K_ab / K_bb of the noise patches of a drawn system (one patch a sample): (N, N)."""
     assert system.gram is not None
     return system.labels[:, None] * system.gram * system.labels[None, :] / np.diag(system.gram)[None, :]
+
+
+def rank_correlation(
+    first: Array, second: Array, error_rate: float = checks.ERROR_RATE
+) -> tuple[float, tuple[float, float]]:
+    """Spearman's correlation with its interval: Fisher's transform, variance 1.06/(n-3) (Fieller et al. 1957)."""
+    from scipy.stats import norm, spearmanr
+
+    value = float(spearmanr(first, second).statistic)
+    half = float(norm.isf(error_rate / 2)) * np.sqrt(1.06 / (len(first) - 3))
+    centre = np.arctanh(min(value, 1.0 - 1e-12))
+    return value, (float(np.tanh(centre - half)), float(np.tanh(centre + half)))

@@ -7,15 +7,18 @@ import pytest
 
 from cgrosim.sampling import draw_gram
 from cgrosim.verify.claim import Claim, Context, Verdict, evaluate
-from cgrosim.verify.claims.memorisation import CLAIMS, rank_correlation
+from cgrosim.verify.claims import memorisation, memorisation_kicks
 from cgrosim.verify.memorisation_runs import (
     kick_deviation,
     kicked_race,
     measure_times,
     orthogonal,
     overlaps_of,
+    rank_correlation,
     small_coupling,
 )
+
+CLAIMS = (*memorisation.CLAIMS, *memorisation_kicks.CLAIMS)
 
 
 @lru_cache(maxsize=8)
