@@ -124,7 +124,8 @@ def noise_kurtosis(
     q = 3.
 
     With P-1 independent patches the excess over 3 is divided by P-1. Kind: exact (derived here). Cost O(m^3) to O(m^4):
-    meant for m up to about 60 at q = 3 (5 for q <= 7 is enumerable too, slower).
+    meant for m up to about 60 at q = 3 (q = 5 is slower to set up).
+    Where neurons of opposite sign cancel, digits are lost to the fourth power of the cancellation.
     """
     power = _check_odd(power)
     deviation, correlation = _split(gram)

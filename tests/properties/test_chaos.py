@@ -44,10 +44,10 @@ def angular(case: Case) -> tuple[np.ndarray, float]:
     return signs @ projections**power, float(deviation)
 
 
-def degenerate(case: Case) -> bool:
+def degenerate(case: Case, least: float = 1e-5) -> bool:
     """Cancelling weights leave a variance made of rounding: nothing to test."""
     weights, _, power, _ = case
-    return angular(case)[1] < 1e-5 * np.sum(np.linalg.norm(weights, axis=1) ** power)
+    return angular(case)[1] < least * np.sum(np.linalg.norm(weights, axis=1) ** power)
 
 
 def log_tail(case: Case) -> float:
@@ -75,7 +75,8 @@ def variance_violation(case: Case) -> float:
 
 
 def kurtosis_violation(case: Case) -> float:
-    if degenerate(case):
+    # The fourth moment cancels to the fourth power: sd below 1e-2 of the sum of norms leaves under 1e-8 of its terms.
+    if degenerate(case, 1e-2):
         return 0.0
     heights, deviation = angular(case)
     weights, signs, power, _ = case
@@ -90,6 +91,7 @@ def test_variance_identity() -> None:
 
 
 def test_kurtosis_identity() -> None:
+    # Rounding 2e-16 through a cancellation of 1e8 times the kurtosis of one neuron (733 at q = 5): 2e-5.
     check(chaoses(), kurtosis_violation, tolerance=1e-4, examples=40)
 
 

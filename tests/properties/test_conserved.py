@@ -78,8 +78,8 @@ def flow_violation(case: tuple[np.ndarray, float, float, float], wrong_power: fl
 
 
 def test_differences_are_conserved_by_the_flow() -> None:
-    # Near q = 2 a reading is about 1/(q-2) and cancels in the difference; relative to the readings only roundings remain,
-    # amplified by at most 1/(1 - share) = 10 near the blow-up and by the exponents, below 1e-11 together.
+    # Near q = 2 a reading is about 1/(q-2) and cancels in the difference; relative to the readings only roundings
+    # remain, amplified by at most 1/(1 - share) = 10 near the blow-up and by the exponents, below 1e-11 together.
     check(flows(), flow_violation, tolerance=1e-11)
 
 
