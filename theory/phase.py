@@ -45,7 +45,7 @@ def memorise_escape_ratio(
 def memorise_escape_log_ratio(exposure: ArrayLike, signal: SignalFlow, threshold: float = 0.7) -> Array:
     """log(T_mem/T_esc) from `required_exposure` of the samples and the flow of the signal; negative: memorises first.
 
-    Kind: asymptotic for decoupled noise, until the first of the two happens (afterwards each slows the other down). +inf
+    Kind: asymptotic, decoupled noise, until the first of the two happens (afterwards each slows the other down). +inf
     for a sample that cannot be memorised, -inf when escape is impossible.
     """
     exposure = np.asarray(exposure, dtype=float)
