@@ -16,10 +16,13 @@ def verdict(claim: Claim) -> Verdict:
 
 
 @pytest.mark.parametrize("claim", CLAIMS, ids=lambda claim: claim.name)
-def test_quick_decides_and_the_wrong_world_fails(claim: Claim) -> None:
+def test_quick_is_too_short_to_decide_and_the_wrong_world_fails(claim: Claim) -> None:
+    # one seed and five or six sizes leave a Student interval wider than the region, which is under 1e-3 wide here
     found = verdict(claim)
-    assert found.verdict == "supported", found.evidence.checks
+    assert found.verdict == "underpowered", found.evidence.checks
     assert found.falsifier_outcome == "violated", found.falsifier_evidence.checks
+    for check in found.evidence.checks:
+        assert check.allowed_low <= check.measured <= check.allowed_high, check
 
 
 def test_without_a_signal_only_the_slope_in_lambda_breaks() -> None:
@@ -28,7 +31,7 @@ def test_without_a_signal_only_the_slope_in_lambda_breaks() -> None:
         for check in verdict(CLAIMS[0]).falsifier_evidence.checks
     }
     assert outcomes["adversarial_weight"] == "violated"
-    assert outcomes["samples"] == "supported"
+    assert outcomes["samples"] != "violated"
 
 
 @pytest.mark.parametrize(("power", "slope"), [(3.0, -3.0), (4.0, -4.0)])

@@ -56,8 +56,9 @@ def measure_kicked(context: Context, falsified: bool) -> Evidence:
         hypotheses=slacks(runs[0].params, *MEMORISATION_HYPOTHESES),
         params=runs[0].params,
         seeds=tuple(seeds),
-        tested_range=f"d = {dimensions[0]:g} to {dimensions[-1]:g}, init_std = d^-0.5: chi = {setting_of(runs[0].params).kick:.2f} to "
-        f"{setting_of(runs[-1].params).kick:.2f}, N = 100, P = 2, m = 10, q = 3, lam = 1/2",
+        tested_range=f"d = {dimensions[0]:g} to {dimensions[-1]:g}, init_std = d^-0.5: chi = "
+        f"{setting_of(runs[0].params).kick:.2f} to {setting_of(runs[-1].params).kick:.2f}, "
+        "N = 100, P = 2, m = 10, q = 3, lam = 1/2",
         panels=(_kicked_panel(rows),),
         finding=f"At chi about 1 the decoupled times are right only within a factor: median ratio {median:.3f} "
         f"[{low:.3f}, {high:.3f}], rank correlation {correlation:.2f} [{interval[0]:.2f}, {interval[1]:.2f}]. What "
