@@ -2,9 +2,10 @@
 
 Same data, same start, four trainings: none, the theorem's attack along the true feature (signal_span, radius 0.99
 alpha), and l2_pgd over all patches on the current weights at the same radius and at a quarter of it. Every network is
-then tested against every attack. Look for: only signal_span training memorises (left); it is robust on the training
-set to the attack it saw, not to l2_pgd of the same radius, which also turns the noise patches round. At the small
-radius the network learns the signal alone and is robust on training and test data alike. About a minute.
+then tested against every attack. Look for: only signal_span training memorises (left), and what it gains is robustness
+on the training set to the attack it saw; l2_pgd of the same radius can turn a noise patch round, beats every network
+everywhere, and training against it learns the signal alone. At the small radius the signal suffices: robust on
+training and test data alike. A signal_span error below 1/2 without memorisation is the sign of a tiny V. A minute.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from cgrosim.threats import Model, attack
 DATA = {"dimension": 200, "samples": 10, "patches": 2, "neurons": 10, "signal_strength": 2.0, "noise_std": 200**-0.509}
 TRAINING = {"init_std": 0.1, "learning_rate": 0.08, "sampling": "explicit", "engine": "direct", "record": ("weights",)}
 GAP, SMALL, STEPS, TEST_SAMPLES = 0.01, 0.5, 10_000, 400
+STRONG = {"attack_steps": 50, "attack_restarts": 4}  # of the tests: a weak search takes hidden gradients for robustness
 SPAN, LARGE_PGD, SMALL_PGD = f"signal_span {2 * (1 - GAP):g}", f"l2_pgd {2 * (1 - GAP):g}", f"l2_pgd {SMALL:g}"
 
 
@@ -33,7 +35,7 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     experiment = start(__file__, __doc__, argv)
     common = {**DATA, **TRAINING, "gap": GAP, "steps": experiment.choose(STEPS, 60), "test_samples": 0, "records": 8}
     base = Params(**common, seed=experiment.seed + 1)
-    search: dict[str, Any] = {"threat": "l2_pgd", "attack_random_start": False, "attack_steps": 10}
+    search: dict[str, Any] = {"threat": "l2_pgd", "attack_steps": 10}
     settings = {
         "standard": base.replace(adversarial_weight=0.0),
         SPAN: base,
@@ -41,7 +43,7 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
         SMALL_PGD: base.replace(**search, perturbation_radius=SMALL),
     }
     runs = {name: simulate(settings[name]) for name in experiment.track(settings, "trainings")}
-    attacks = {"clean": None, **{name: settings[name] for name in (SPAN, LARGE_PGD, SMALL_PGD)}}
+    attacks = {"clean": None, **{name: settings[name].replace(**STRONG) for name in (SPAN, LARGE_PGD, SMALL_PGD)}}
     errors = {name: {a: _errors(run, p) for a, p in attacks.items()} for name, run in runs.items()}
     with experiment.figure(16.0, 6.6) as figure:
         left, *tables = figure.subplots(1, 3, width_ratios=[1.1, 1, 1])
@@ -57,7 +59,8 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
         }
         for name, run in runs.items()
     }
-    return experiment.write(settings, [base.seed], numbers)
+    described = settings | {f"test: {name}": p for name, p in attacks.items() if p is not None}
+    return experiment.write(described, [base.seed], numbers)
 
 
 def _errors(run: Run, threat: Params | None) -> tuple[float, float]:

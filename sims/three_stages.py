@@ -32,7 +32,9 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
         panels = figure.subplots(3, 2, sharex="col")
         for column, run in zip(panels.T, runs, strict=True):
             _draw(column, run)
-    return experiment.write({f"d = {r.params.dimension:.0e}": r.params for r in runs}, [runs[0].params.seed], _numbers(runs))
+    return experiment.write(
+        {f"d = {r.params.dimension:.0e}": r.params for r in runs}, [runs[0].params.seed], _numbers(runs)
+    )
 
 
 def _run(experiment: Experiment, dimension: float, engine: str) -> Run:
@@ -49,7 +51,9 @@ def _draw(column: Any, run: Run) -> None:
     way = "gradient descent" if run.data.attrs["engine"] == "reduced" else "gradient flow"
     column[0].set_title(f"d = {style.number(p.dimension)}, {way}: true feature of each neuron")
     for course in p.signal_strength * data.signal_correlation.values.T:
-        column[0].plot(step, course, **({"color": style.BLUE} if course[0] > 0 else {"color": style.ORANGE, "ls": "--"}))
+        column[0].plot(
+            step, course, **({"color": style.BLUE} if course[0] > 0 else {"color": style.ORANGE, "ls": "--"})
+        )
     for label, colour, dash in (("starts positive", style.BLUE, "-"), ("starts negative: dead", style.ORANGE, "--")):
         column[0].plot([], [], color=colour, ls=dash, label=label)
     if clock.flow is not None:
