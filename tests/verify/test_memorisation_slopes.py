@@ -22,7 +22,7 @@ def test_quick_is_too_short_to_decide_and_the_wrong_world_fails(claim: Claim) ->
     assert found.verdict == "underpowered", found.evidence.checks
     assert found.falsifier_outcome == "violated", found.falsifier_evidence.checks
     for check in found.evidence.checks:
-        assert check.allowed_low <= check.measured <= check.allowed_high, check
+        assert check.outcome != "violated", check
 
 
 def test_without_a_signal_only_the_slope_in_lambda_breaks() -> None:
