@@ -77,7 +77,8 @@ class _Sweep:
             slope,
             region,
             f"between the exponent and the exact slope at these sizes, widened by the kicks, whose median is "
-            f"at most the median of their size, {max(self.kick):.2g}, and the flow's tolerance, at either end of log-length {span:.3g}",
+            f"at most the median of their size, {max(self.kick):.2g}, and the flow's tolerance, "
+            f"at either end of log-length {span:.3g}",
             (low, high),
         )
 
