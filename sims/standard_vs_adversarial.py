@@ -40,10 +40,16 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
             for nth, run in enumerate(pair[k] for pair in pairs):
                 _course(panels[0, 0], run, run.data.memorization.mean("sample"), None if nth else name, look)
             _course(panels[0, 1], pairs[0][k], pairs[0][k].data.robust_train_error, f"{name}, robust train", look)
-            thin = {**look, "lw": 1.5}
+            thin = {**look, "lw": 1.5, "alpha": 0.7}
             _course(panels[0, 1], pairs[0][k], pairs[0][k].data.robust_test_error, f"{name}, robust test", thin)
         panels[0, 0].set(title=f"memorised noise, {len(pairs)} pairs", ylabel="mean $V_i$", xlabel="gradient step")
-        panels[0, 1].set(title="errors of the first pair", ylabel="error", xlabel="gradient step", ylim=(-0.03, 1.0))
+        panels[0, 1].set(
+            title="errors of the first pair",
+            ylabel="error",
+            xlabel="gradient step",
+            ylim=(-0.03, 1.45),
+            yticks=np.linspace(0.0, 1.0, 6),
+        )
         for axes in panels[0]:
             axes.legend(loc="upper left")
         _planes(panels[1], pairs[0])
@@ -69,7 +75,8 @@ def _course(axes: Any, run: Run, values: Any, label: str | None, look: dict[str,
 def _planes(panels: Any, pair: tuple[Run, Run]) -> None:
     tracks = tracks_of(pair[1], pair[0])
     last = max(float(track.steps[-1]) for track in tracks)
-    reach = [max(float(np.max(values)) for values in both) for both in zip(*((t.true, t.spurious) for t in tracks))]
+    pairs = [(track.true, track.spurious) for track in tracks]
+    reach = [max(float(np.max(values)) for values in both) for both in zip(*pairs, strict=True)]
     for axes, track in zip(panels, tracks, strict=True):
         axes.set(xlim=(-0.2 * reach[0], 1.15 * reach[0]), ylim=(-0.12 * reach[1], 1.2 * reach[1]), title=track.title)
         axes.set(xlabel=r"correlation with the true feature, $\alpha u_r$", ylabel="largest correlation with noise")
