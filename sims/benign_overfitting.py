@@ -3,8 +3,8 @@
 Same code, no attack. Every cell is one network, read where its training loss first falls below 0.1: all fit their
 training data. Left column: test error; right: how much of the training margin is memorised noise. Lines: predicted
 edges of order. Look for: with ReLU^3 one edge, N SNR^3 = 1 (Cao et al. 2022), switches both at once, from memorised
-and useless to not memorised at all; ReLU has two edges, N SNR^4 d = 1 (Kou et al. 2023) for the test error and
-N SNR^2 = 1 for the share of noise, and between them nearly everything is memorised, benignly. One minute.
+and harmful to not memorised at all; ReLU has two edges, N d SNR^4 = 1 (Kou et al. 2023) for the test error and
+N SNR^2 = 1 for the share of noise, and between them nearly everything is memorised, benignly. A minute.
 """
 
 from __future__ import annotations
@@ -20,13 +20,22 @@ from cgrosim.plotting import style
 
 DIMENSION, TARGET_LOSS, MEMORISED, ERROR = 10_000, 0.1, 0.7, 0.05  # V_i from 0.7 on counts as memorised
 COMMON = {"patches": 2, "neurons": 20, "noise_std": DIMENSION**-0.5, "threat": "none", "adversarial_weight": 0.0,
-          "learning_rate": 0.1, "sampling": "gram", "engine": "reduced", "records": 20, "test_samples": 1000}  # fmt: skip
+          "learning_rate": 0.1, "sampling": "gram", "engine": "reduced", "records": 20}  # fmt: skip
 MODELS = {
     "ReLU^3": {"activation": "relu_power", "power": 3.0, "init_std": 0.1, "steps": 60_000},
     "ReLU": {"activation": "relu", "init_std": 0.001, "steps": 6_000},
 }
 SNR, SAMPLES = np.geomspace(0.01, 1.0, 13), (5, 10, 20, 40, 80)  # alpha over the norm of a noise patch, which is 1
 TOY_STEPS = 300
+EDGES = {  # text, power of SNR, factor beside N, line
+    "ReLU^3": [(r"$N\,\mathrm{SNR}^3 = 1$", 3, 1, "--")],
+    "ReLU": [(r"$N d\,\mathrm{SNR}^4 = 1$", 4, DIMENSION, ":"), (r"$N\,\mathrm{SNR}^2 = 1$", 2, 1, "--")],
+}
+WORDS = {
+    "ReLU^3": [(0.04, "memorised\nharmfully"), (0.64, "not\nmemorised")],
+    "ReLU": [(0.018, "memorised\nharmfully"), (0.085, "memorised\nbenignly"), (0.5, "learns the\nsignal")],
+}
+BOX = {"facecolor": "white", "edgecolor": "none", "alpha": 0.85, "pad": 2}
 
 
 def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
@@ -77,21 +86,26 @@ def _draw(figure: Any, row: Any, name: str, ratios: np.ndarray, counts: np.ndarr
     for axes, grid, title, top in zip(
         row, values, ("clean test error", "share of memorised noise"), (0.5, 1.0), strict=False
     ):
-        image = axes.pcolormesh(ratios, counts, grid, cmap="cividis", vmin=0.0, vmax=top, shading="nearest")
-        axes.set(xscale="log", yscale="log", xlim=axes.get_xlim(), ylim=axes.get_ylim(), title=f"{label}: {title}")
+        image = axes.pcolormesh(_edges(ratios), _edges(counts), grid, cmap="cividis", vmin=0.0, vmax=top)
+        axes.set(xscale="log", yscale="log", title=f"{label}: {title}")
         axes.set_yticks(counts, [str(n) for n in counts])
         axes.minorticks_off()
-        if name == "ReLU^3":
-            axes.plot(counts ** (-1 / 3), counts, "w--", lw=3, label=r"$N\,\mathrm{SNR}^3 = 1$")
-        else:
-            axes.plot((counts * DIMENSION) ** -0.25, counts, "w:", lw=4, label=r"$N\,\mathrm{SNR}^4 d = 1$")
-            axes.plot(counts**-0.5, counts, "w--", lw=3, label=r"$N\,\mathrm{SNR}^2 = 1$")
-        axes.legend(loc="upper right", facecolor=style.GREY, labelcolor="white", fontsize=style.FONT)
+        for text, power, factor, dash in EDGES[name]:
+            axes.plot((counts * factor) ** (-1.0 / power), counts, color=style.BLACK, lw=6, ls="-")
+            axes.plot((counts * factor) ** (-1.0 / power), counts, color="white", lw=3, ls=dash)
+            place = (counts[0] * factor) ** (-1.0 / power) * 0.93, 1.02 * counts[0]
+            axes.text(*place, text, ha="right", va="bottom", fontsize=style.FONT, bbox=BOX)
+        for where, text in WORDS[name]:
+            axes.text(where, 30.0, text, ha="center", va="center", fontsize=style.FONT + 1, weight="bold", bbox=BOX)
         figure.colorbar(image, ax=axes)
+        axes.set_xlabel(r"signal-to-noise ratio SNR = $\alpha / (\sigma_p \sqrt{d})$" if name == "ReLU" else "")
     row[0].set_ylabel("training samples N")
-    if name == "ReLU":
-        for axes in row:
-            axes.set_xlabel(r"signal-to-noise ratio SNR = $\alpha / (\sigma_p \sqrt{d})$")
+
+
+def _edges(centres: np.ndarray) -> np.ndarray:
+    """Edges of cells around points that are evenly spaced on a logarithmic axis."""
+    step = np.sqrt(centres[1] / centres[0])
+    return np.append(centres / step, centres[-1] * step)
 
 
 if __name__ == "__main__":
