@@ -60,8 +60,10 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     with experiment.figure(16.0, 9.5) as figure:
         panels = figure.subplots(2, 3).flat
         for axes, (name, (text, pure)) in zip(panels, labels.items(), strict=False):
-            numbers[name] = _slopes(np.array(rows[name]), pure)
-            _draw(axes, np.array(rows[name]), text, numbers[name])
+            table = np.array(rows[name])
+            kept = table[np.all(np.isfinite(table) & (table > 0.0), axis=1)]  # T_I = 0: a start at the loss's scale
+            numbers[name] = _slopes(kept, pure)
+            _draw(axes, kept, text, numbers[name])
         handles = axes.get_legend_handles_labels()[0]
         last = list(figure.axes)[-1]
         last.axis("off")
@@ -73,9 +75,8 @@ def _mean(values: np.ndarray) -> float:
     return float(np.exp(np.nanmean(np.log(np.maximum(values, 1e-300)))))
 
 
-def _slopes(table: np.ndarray, pure: float) -> dict[str, Any]:
+def _slopes(kept: np.ndarray, pure: float) -> dict[str, Any]:
     """Measured slope (95 %) as the predicted one plus that of the residual, so that the spread of starts cancels."""
-    kept = table[np.all(np.isfinite(table) & (table > 0.0), axis=1)]
     x, measured, predicted = np.log(kept[:, :3]).T
     told = common_slope(x, predicted, kept[:, 3], 0.05)[0]
     slope, low, high = (told + end for end in common_slope(x, measured - predicted, kept[:, 3], 0.05))
