@@ -2,9 +2,9 @@
 
 Few dimensions and many samples, so that memorising costs clean accuracy: adversarial training ends with a clean test
 error of about one per cent. Standard training, and adversarial training itself while the signal was growing, pass
-through the same clean test error (at the first record not above it); there the same attack is measured. Look for: at equal clean test error (right) the
-robust test errors hardly differ, but only the memorising network has no robust training error. The gap belongs to
-memorisation, not to clean accuracy. Left: the whole way, clean test error against robust errors. Fifteen seconds.
+through the same clean test error (read at the first record not above it); there the same attack is measured. Look for:
+at equal clean test error (right) the robust test errors do not differ, but only the memorising network has no robust
+training error. The gap belongs to memorisation, not to clean accuracy. Left: the whole way. Fifteen seconds.
 """
 
 from __future__ import annotations
