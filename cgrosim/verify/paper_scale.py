@@ -109,14 +109,18 @@ def paper_runs(
     replicates: int,
     wrong: tuple[tuple[str, float], ...] = (),
     sizes: tuple[float, ...] = (),
+    independent: bool = False,
 ) -> tuple[PaperRun, ...]:
     """Runs at every dimension (or the given `sizes`) and seed; `wrong` changes what is simulated, not what is claimed.
 
-    One seed starts from the same standard normals at every dimension, so that its sizes differ by d alone.
+    One seed starts from the same standard normals at every dimension, so that its sizes differ by d alone; with
+    `independent` every run has a seed of its own, as counting runs requires.
     """
-    runs = []
-    for seed in context.seeds(name, replicates):
-        for dimension in sizes or dimensions(context):
+    runs, chosen = [], tuple(sizes) or tuple(dimensions(context))
+    seeds = context.seeds(name, replicates * (len(chosen) if independent else 1))
+    for k in range(replicates):
+        for number, dimension in enumerate(chosen):
+            seed = seeds[k * len(chosen) + number] if independent else seeds[k]
             common: dict[str, Any] = {
                 **SIZES,
                 "seed": seed,

@@ -74,6 +74,28 @@ def test_common_slope_is_exact_on_lines_with_offsets():
     assert high >= 2.5 - 1e-13
 
 
+def test_slope_over_seeds_takes_each_seed_as_one_replicate():
+    generator = np.random.default_rng(0)
+    x, seed = np.tile(np.arange(3.0), 2000), np.repeat(np.arange(2000), 3)
+    slopes = generator.standard_normal(2000)  # a slope of its own for every seed, and no scatter about it
+    value, low, high = theorem.slope_over_seeds(x, slopes[seed] * x + seed, seed, 0.0027)
+    assert abs(value - slopes.mean()) < 1e-10
+    # three standard errors 1/sqrt(2000) to either side, the standard deviation itself known to 1/sqrt(4000)
+    assert 0.5 * (high - low) == pytest.approx(3.0 / np.sqrt(2000.0), rel=0.1)
+
+
+def test_two_seeds_give_no_limits_of_a_slope():
+    value, low, high = theorem.slope_over_seeds(np.tile([0.0, 1.0], 2), np.arange(4.0), np.array([0, 0, 1, 1]))
+    assert value == pytest.approx(1.0)
+    assert (low, high) == (-np.inf, np.inf)
+
+
+@pytest.mark.slow
+def test_the_windows_of_the_theorem_are_those_of_the_claimed_world():
+    checks = theorem.measure_orders(QUICK, True).checks
+    assert [check.outcome for check in checks] == ["violated"] * 3
+
+
 def test_a_mutated_variance_formula_is_noticed(monkeypatch):
     true = fresh_noise_variance.noise_deviation
     monkeypatch.setattr(fresh_noise_variance, "noise_deviation", lambda *a, **k: 1.2 * true(*a, **k))

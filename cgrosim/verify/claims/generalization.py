@@ -47,7 +47,7 @@ def independent_law(run: PaperRun) -> IndependentNoiseLaw:
 def measure_overfitting(context: Context, falsified: bool) -> Evidence:
     """Train and test errors, clean and attacked, over seeds and fresh samples."""
     wrong = (("gap", 0.3),) if falsified else ()
-    runs = paper_runs(context, "clean-robust", context.choose(3, 12), wrong, SIZES)
+    runs = paper_runs(context, "clean-robust", context.choose(3, 12), wrong, SIZES, independent=True)
     generator, count = context.generator("clean-robust"), context.choose(60_000, 300_000)
     learnt = [run for run in runs if alive(run)]
     clean = attacked = unfitted = 0
