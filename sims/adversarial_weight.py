@@ -1,0 +1,91 @@
+"""How much adversarial training does it take? The weight lam of the adversarial loss from 0 to 1.
+
+Same data and starts, several seeds. Look for: memorisation sets in not at some fixed lam but where lam T is large
+enough (top, predicted thresholds for two horizons: ten times longer training needs a tenth of the weight), and above
+it lam hardly matters. Where 1 - lam is tiny (bottom) noise is memorised before the signal is learnt, and the clean
+test error is that of the start. A minute.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from common import run_script, start
+
+from cgrosim import Params, simulate
+from cgrosim.plotting import style
+from cgrosim.sampling import draw_gram
+from cgrosim.verify.predictions import required_exposures, setting_of, starts_of_system
+from theory.control import required_adversarial_weight
+from theory.power_growth import growth_exposure
+
+COMMON = {"samples": 10, "patches": 2, "neurons": 10, "init_polylog": 1.0, "engine": "flow", "sampling": "gram",
+          "flow_tolerance": 1e-6, "records": 1}  # fmt: skip
+DIMENSION, SEEDS, HORIZONS = 2000, 5, (10.0, 100.0)  # in median memorisation times at lam = 1/2
+WEIGHTS, COMPLEMENTS = np.geomspace(1e-4, 0.9, 15), np.geomspace(1e-7, 0.9, 15)
+MEASURED = ("mean_V", "signal_margin", "clean_test_error", "robust_train_error", "robust_test_error")
+
+
+def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
+    """Sweep the weight towards 0 and towards 1, predict the threshold, and draw both sweeps."""
+    experiment = start(__file__, __doc__, argv)
+    seeds = [s + 1 for s in experiment.seeds(experiment.choose(SEEDS, 1))]
+    weights, complements = (experiment.choose(x, x[::7]) for x in (WEIGHTS, COMPLEMENTS))
+    bases = [Params.from_paper(DIMENSION, **COMMON, seed=seed) for seed in seeds]
+    horizons = [round(h * setting_of(bases[0]).sample_memorisation_time()) for h in HORIZONS]
+    cases = [(lam, steps) for steps in horizons for lam in (0.0, *weights)]
+    cases += [(1.0 - rest, horizons[0]) for rest in (*complements, 0.0)]
+    found = {
+        case: np.mean([_run(base.replace(adversarial_weight=case[0], steps=case[1])) for base in bases], axis=0)
+        for case in experiment.track(cases, "weights")
+    }
+    thresholds = [float(np.median([_threshold(base, steps) for base in bases])) for steps in horizons]
+    with experiment.figure(12.0, 10.0) as figure:
+        top, bottom = figure.subplots(2, 1)
+        looks = ((style.BLUE, "-", "o"), (style.VERMILION, "--", "s"))
+        for steps, threshold, (colour, dash, marker) in zip(horizons, thresholds, looks, strict=True):
+            memorised = [found[lam, steps][0] for lam in weights]
+            label = f"T = {style.number(steps)} steps"
+            top.plot(weights, memorised, color=colour, ls=dash, marker=marker, lw=3, label=label)
+            top.axvline(threshold, color=colour, ls=":", lw=2.5, label=f"predicted threshold {threshold:.2g}")
+        top.set(xscale="log", xlabel="adversarial weight lam", ylabel="mean $V_i$", title="towards 0: memorised noise")
+        top.legend(loc="upper left")
+        near = np.array([found[1.0 - rest, horizons[0]] for rest in complements])
+        for name, dash, colour in zip(
+            MEASURED[2:], ("-", "--", "-."), (style.SKY, style.ORANGE, style.VERMILION), strict=True
+        ):
+            bottom.plot(
+                complements, near[:, MEASURED.index(name)], color=colour, ls=dash, lw=3, label=name.replace("_", " ")
+            )
+        bottom.set(xscale="log", xlabel="1 - lam       (lam = 1 to the right)", ylabel="error", ylim=(-0.03, 0.8))
+        bottom.set_title(f"towards 1: errors after {style.number(horizons[0])} steps")
+        bottom.invert_xaxis()
+        bottom.legend(loc="upper left")
+    numbers: dict[str, Any] = {
+        "predicted_thresholds": dict(zip(map(str, horizons), thresholds, strict=True)),
+        "rows": [
+            {"lam": lam, "T": steps, **dict(zip(MEASURED, row, strict=True))} for (lam, steps), row in found.items()
+        ],
+    }
+    return experiment.write({"base": bases[0].replace(steps=horizons[0])}, seeds, numbers)
+
+
+def _run(params: Params) -> list[float]:
+    run = simulate(params)
+    return [float(run.final("memorization").mean()), *(float(run.final(name)) for name in MEASURED[1:])]
+
+
+def _threshold(params: Params, steps: float) -> float:
+    """Least weight with which the median sample is memorised within the steps, from the start."""
+    starts = starts_of_system(params, draw_gram(params))
+    largest = float(np.max(starts.signal))
+    clean = growth_exposure(largest, np.inf, params.power) if largest > 0 else np.inf
+    rate = params.learning_rate * params.power * params.signal_strength**params.power
+    exposure = float(np.median(required_exposures(params, starts)))
+    return float(required_adversarial_weight(exposure, clean / rate, steps))
+
+
+if __name__ == "__main__":
+    run_script(main)
