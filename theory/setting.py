@@ -117,7 +117,11 @@ class Setting:
         return float(MEMORISED ** (1 / self.power))
 
     def growth_time_law(self) -> GrowthTimeLaw:
-        """Law of T_I, the step at which alpha^q U reaches 1. Kind: exact for one neuron at margin 0, else order."""
+        """Law of T_I, the step at which alpha^q U reaches 1. Kind: exact for one neuron at margin 0, else order.
+
+        It is the law for a fixed attack; under signal_span the half of all starts with U(0) < 0 runs faster at first
+        (`theory.stages.signal_time_law` says how much).
+        """
         return GrowthTimeLaw(self.signal_starts, self.signal_rate, self.power, 1 / self.signal_strength)
 
     def memorisation_time_law(self) -> GrowthTimeLaw:

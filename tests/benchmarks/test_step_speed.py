@@ -1,6 +1,6 @@
 """One training step against eager PyTorch and against the speed of the processor: same run, same threads.
 
-    NUMBA_NUM_THREADS=2 pytest tests/benchmarks -m benchmark --benchmark-enable -s
+    NUMBA_NUM_THREADS=2 pytest tests/benchmarks -m benchmark --benchmark-enable -s -n 0
 
 The numbers are printed; nothing asserts a speed, because the machine may be busy. Agreement of the steps is asserted.
 """
