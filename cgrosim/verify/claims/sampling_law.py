@@ -22,7 +22,7 @@ STEPS = 150  # of the runs that are compared: most samples are memorised by then
 
 OBSERVABLES: dict[str, str] = {
     "signal": "true correlation u_r(0)",
-    "noise": "noise correlation v(0) of one patch",
+    "noise": "noise correlation v(0)",
     "energy": "diagonal of K",
     "overlap": "off-diagonal of K over the norms",
     "largest": "largest eigenvalue of K",
@@ -59,7 +59,7 @@ def observe(params: Params, system: ClosedSystem) -> dict[str, Array]:
         time = np.nan_to_num(np.log(engine.crossings.memorised[:1] + 1.0), nan=np.inf)  # inf: not memorised yet
     return {
         "signal": system.signal,
-        "noise": system.noise[0],
+        "noise": np.diag(system.noise),  # every patch with a filter of its own: those of one patch share its norm
         "energy": np.diag(gram),
         "overlap": gram[pairs, pairs + 1] / (size[pairs] * size[pairs + 1]),
         "largest": spectrum[-1:],
