@@ -11,7 +11,7 @@ from scipy.special import erf
 from cgrosim.params import Params
 from cgrosim.verify import checks
 from cgrosim.verify.checks import Check
-from cgrosim.verify.claim import Claim, Context, Evidence, Panel, Series
+from cgrosim.verify.claim import Claim, Context, Evidence, Panel, Series, Slack
 from cgrosim.verify.claims.fresh_noise_variance import trained_at
 from cgrosim.verify.fresh import draw_fresh_noise
 from cgrosim.verify.paper_scale import horizon_of
@@ -21,20 +21,22 @@ from theory.noise_moments import noise_deviation
 
 Array = NDArray[np.float64]
 
+BALLS = (0.01, 0.1)  # radii of the small balls, in standard deviations of S
+
 
 def measure_law(context: Context, falsified: bool) -> Evidence:
     """Symmetry, chaos tail and small ball of S given trained weights."""
     generator, count = context.generator("noise-law"), context.choose(300_000, 3_000_000)
-    seeds = context.seeds("noise-law", 5)
+    seeds = context.seeds("noise-law", 2)
     general = trained_at(3.0, seeds[0])
     sd, noise = _draw(general, generator, count)
     made = [_symmetry(noise, sd, falsified), _tail(noise, sd, falsified)]
-    single = _dominated(seeds[1:])
+    single = _one_sample(seeds[1])
     scale, values = _draw(single, generator, count // 3)
-    made += [_ball(values, scale, ratio, falsified) for ratio in (0.01, 0.1)]
+    made += [_ball(values, scale, ratio, falsified) for ratio in BALLS]
     return Evidence(
         tuple(made),
-        (),
+        (Slack("one-neuron-dominates", f"sd of the other neurons' S below {BALLS[0]:g} sd(S)", -_log_rest(single)),),
         general.params,
         tuple(seeds),
         "weights after training, q = 3: d = 400, N = 6, P = 3, m = 8; and d = 1e9, N = 1, P = 2, m = 8, sigma_0 = "
@@ -49,22 +51,14 @@ def _draw(trained: Trained, generator: np.random.Generator, count: int) -> tuple
     return sd, draw_fresh_noise(generator, count, gram, power=p.power, noise_std=p.noise_std, patches=p.patches)
 
 
-def _dominated(seeds: list[int]) -> Trained:
-    """One sample and a tiny start: the filter that memorises outgrows the others. The clearest case of a few starts.
-
-    The claim is about weights where one neuron dominates; two starts of nearly the same size share a sample.
-    """
-    return min((_one_sample(seed) for seed in seeds), key=_rest)
-
-
-def _rest(trained: Trained) -> float:
-    """Standard deviation of what the other neurons add to S, over that of the dominating one."""
+def _log_rest(trained: Trained) -> float:
+    """Standard deviation of what the other neurons add to S, over that of the smallest ball: its logarithm."""
     sizes = np.sort(np.diag(trained.snapshot.weight_gram))[::-1]
-    return float(np.sqrt(np.sum((sizes[1:] / sizes[0]) ** 3)))
+    return float(np.log(np.sqrt(np.sum((sizes[1:] / sizes[0]) ** 3)) / BALLS[0]))
 
 
 def _one_sample(seed: int) -> Trained:
-    """Train on one sample with eight filters."""
+    """Train on one sample from a tiny start: the filter that memorises it outgrows the seven others."""
     params = Params.from_paper(
         10**9, samples=1, patches=2, neurons=8, seed=seed, init_exponent=-0.6, init_polylog=1.0, engine="flow",
         sampling="gram", flow_tolerance=1e-6,
@@ -79,26 +73,28 @@ def _symmetry(noise: Array, sd: float, falsified: bool) -> Check:
         int(np.sum(values > 0.0)),
         len(noise),
         (0.49, 0.51),
-        "1/2 by symmetry, to a tenth of what a shift by 0.1 sd(S) would do",
+        "1/2 by symmetry; resolution: a shift by 0.1 sd(S) moves it several times as far (falsifier)",
     )
 
 
 def _tail(noise: Array, sd: float, falsified: bool) -> Check:
-    """Lower end of the interval of P(|S| >= t sd) over its bound, the largest over t."""
+    """P(|S| >= t sd) over its bound, the largest over t; simultaneous intervals at all t."""
     levels = (2.0, 4.0, 6.0, 9.0, 13.0)
-    worst = 0.0
+    rows = []
     for t in levels:
         seen = int(np.sum(np.abs(noise) >= t * sd))
-        low, _ = checks.clopper_pearson(seen, len(noise), checks.ERROR_RATE / len(levels))
+        interval = checks.clopper_pearson(seen, len(noise), checks.ERROR_RATE / len(levels))
         # the wrong world takes S for Gaussian, whose two-sided tail is below any chaos tail
         bound = math.erfc(t / math.sqrt(2.0)) if falsified else math.exp(float(log_tail_bound(t, 3)))
-        worst = max(worst, low / bound)
+        rows.append((seen / len(noise) / bound, interval[0] / bound, interval[1] / bound))
+    worst, low, high = np.max(rows, axis=0)
     return checks.inside(
-        "P(|S| >= t sd) over its chaos tail, largest over t = 2 ... 13 (lower interval ends)",
+        "P(|S| >= t sd) over its chaos tail, largest over t = 2 ... 13",
         "at most 1",
-        worst,
+        float(worst),
         (0.0, 1.0),
         "hypercontractivity holds for every weight matrix; the error rate is shared among the levels",
+        (float(low), float(high)),
     )
 
 
@@ -111,8 +107,8 @@ def _ball(noise: Array, sd: float, ratio: float, falsified: bool) -> Check:
         int(np.sum(np.abs(noise) <= ratio * sd)),
         len(noise),
         (expected - half, expected + half),
-        f"a tenth of the distance to the other law ({rival:.3g}); the other neurons, 1e-2 of the norm, add about 1e-3 "
-        "sd(S), which moves this by a per cent",
+        f"a tenth of the distance to the other law ({rival:.3g}); the other neurons add 1e-4 sd(S) (see the "
+        "hypothesis), which smears the edges of the ball by a per cent of its width or less",
     )
 
 
