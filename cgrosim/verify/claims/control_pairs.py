@@ -72,7 +72,7 @@ def _pair(params: Params, system: ClosedSystem, control_weight: float, points: i
 def _as_predicted(pair: Pair) -> bool:
     """Adversarial training memorised everything in time; the control kept to its bound and stayed not robust."""
     attacked = pair.memorised <= pair.horizon and pair.robust_error == 0.0
-    standard = pair.control_excess <= 0.0 and float(np.max(pair.control)) < MEMORISED
+    standard = -np.inf < pair.control_excess <= 0.0 and float(np.max(pair.control)) < MEMORISED
     return attacked and standard and pair.control_misclassified >= pair.control_least
 
 
