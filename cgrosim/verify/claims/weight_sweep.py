@@ -92,18 +92,27 @@ def _coupling(params: Params) -> float:
     return setting_of(params).kick * float(np.sqrt(1.0 + params.noise_patches / params.neurons))
 
 
-def _slope_check(rows: list[list[Outcome]], ratio: float, coupling: float) -> Check:
+def _slope_check(rows: list[list[Outcome]], head_start: float, coupling: float) -> Check:
+    """The slope of the last time against -1; `head_start` is what of it can depend on lam, relative to T_mem.
+
+    lam T_mem / 2 = E - H: E is the exposure the sample needs, H what the clean loss gives until T_mem. The signal runs
+    on the clock of H, so H = H(inf) (1 - (u(0)/u(T_mem))^(q-2)) whatever lam is, u >= 1/alpha after T_I, and E >= R
+    H(inf): log(lam T_mem) differs between two weights by (alpha u(0))^(q-2) / (R - 1) at most. Derived here.
+    """
     x = np.log(np.array(SMALL))
     last = np.log(np.array([[np.max(o.memorised) for o in row if o.weight in SMALL] for row in rows]))
     slopes = np.polyfit(x, last.T, 1)[0]
     worst = float(slopes[np.argmax(np.abs(slopes + 1.0))]) if np.all(np.isfinite(slopes)) else np.nan
-    room = 2.0 / ratio + 4.0 * coupling / float(x[-1] - x[0])
+    centred = x - np.mean(x)
+    lever = 0.5 * float(np.sum(np.abs(centred)) / np.sum(centred**2))  # slope of values in a range of 1, at most
+    room = lever * head_start + 4.0 * coupling / float(x[-1] - x[0])
     return inside(
         f"slope of log T_mem in log lam farthest from -1 ({len(rows)} starts)",
         f"-1 within {room:.3f}",
         worst,
         (-1.0 - room, -1.0 + room),
-        f"lam T_mem = 2 exposure - (1-lam) (clean head start), of relative size 1/R, R >= {ratio:.3g}; couplings",
+        "lam T_mem / 2 = exposure - clean head start, which depends on lam by a share (alpha u(0))^(q-2)/(R-1) = "
+        f"{head_start:.2g} of T_mem at most; couplings move either end by {2 * coupling:.2g}",
     )
 
 
@@ -167,13 +176,15 @@ def _measure(context: Context, falsified: bool) -> Evidence:
     weights = FULL if context.full else QUICK
     base = control_experiment()
     starts = live_starts(base, context.seeds("weight-sweep", 100), context.choose(1, 6))
-    rows, ratio = [], np.inf
+    rows, ratio, head_start = [], np.inf, 0.0
     horizon = 0.0
     for params, system in starts:
         noise = starts_of_system(params, system)
         if not np.all(np.max(noise.noise, axis=1) > 0.0):
             continue
-        ratio = min(ratio, standard_limit(params.replace(adversarial_weight=0.0), system, 1e12).ratio)
+        own = standard_limit(params.replace(adversarial_weight=0.0), system, 1e12).ratio
+        reach = (base.signal_strength * float(np.max(system.signal))) ** (base.power - 2.0)
+        ratio, head_start = min(ratio, own), max(head_start, reach / (own - 1.0))
         horizon = horizon or 1.5 * float(np.median(predict_starts(params.replace(adversarial_weight=0.03), noise)))
         row = []
         for weight in weights:
@@ -182,7 +193,7 @@ def _measure(context: Context, falsified: bool) -> Evidence:
         rows.append(row)
     coupling = _coupling(base)
     checks = (
-        _slope_check(rows, ratio, coupling), *_time_checks(rows, coupling), _order_check(rows), _pure_check(rows)
+        _slope_check(rows, head_start, coupling), *_time_checks(rows, coupling), _order_check(rows), _pure_check(rows)
     )  # fmt: skip
     return Evidence(
         checks=checks,
