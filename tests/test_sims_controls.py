@@ -46,3 +46,24 @@ def test_benign_overfitting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
         assert all(error is not None and error < 0.05 for error in strong), model
         kinds = ("cells_memorised_benignly", "cells_memorised_harmfully", "cells_not_memorised")
         assert sum(found[kind] for kind in kinds) == found["cells_fitted"]
+
+
+def test_table_two(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The window of radii follows from the paper's pair; every row has four accuracies and says its attack."""
+    numbers = run_toy("table_two", tmp_path, monkeypatch)
+    low, high = numbers["radius_window"]
+    assert 1.0 < low < high < 2.0
+    assert low - 1.0 == pytest.approx((high - 1.0) ** 3, rel=1e-12)  # one neuron against Gaussian, cubic activation
+    assert {"signal_span 0.99", "l2_pgd 0.8"} <= set(numbers["rows"])
+    assert all(0.0 <= value <= 100.0 for row in numbers["rows"].values() for value in row.values())
+
+
+def test_adversarial_weight(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Standard training memorises nothing, the other weights everything, at the predicted times."""
+    numbers = run_toy("adversarial_weight", tmp_path, monkeypatch)
+    assert numbers["weight"][0] == 0.0
+    assert numbers["weight"][-1] == 1.0
+    assert numbers["share_memorised"][0] == [0.0]
+    assert numbers["share_memorised"][-1] == [1.0]
+    # couplings move a time by about chi sqrt(1 + M / m), 0.04 at these parameters
+    assert numbers["T_mem_median"][-1][0] == pytest.approx(numbers["T_mem_median_predicted"][-1][0], rel=0.1)
