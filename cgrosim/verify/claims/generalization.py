@@ -56,17 +56,18 @@ def measure_overfitting(context: Context, falsified: bool) -> Evidence:
         unfitted += int(np.sum((final.clean_margin <= 0.0) | (final.attacked_margin <= 0.0)))
         clean += int(np.sum(run.trained.signal_margin + noise <= 0.0))
         attacked += int(np.sum(run.trained.attacked_signal_margin + noise <= 0.0))
-    trials = count * len(learnt)
+    trials, samples = count * len(learnt), len(learnt) * runs[0].claimed.samples
+    unmemorised = sum(int(np.sum(np.isnan(run.predicted.memorization))) for run in learnt if run.predicted)
     predicted = 0.5 - float(np.mean([distance_from_start(run, run.predicted) for run in learnt if run.predicted]))
     # twice the half-width of the interval at a rate of 1/2: what this many samples can tell
     width = 2.0 * 4.5 * 0.5 / np.sqrt(trials)
     made = (
-        checks.proportion(
-            "training samples misclassified, clean or attacked",
-            unfitted,
-            len(learnt) * runs[0].claimed.samples,
-            (0.0, 0.25),
-            "halfway between 0, all memorised, and the error 1/2 of a network that has memorised nothing",
+        checks.inside(
+            f"share of {samples} training samples misclassified, clean or attacked",
+            "at most the share predicted not to be memorised by T",
+            unfitted / samples,
+            (0.0, unmemorised / samples),
+            "a memorised sample, V_i >= 0.7 and U > 0, is classified right; nothing random is left once trained",
         ),
         checks.proportion(
             "clean test error, P(alpha^q U + S <= 0)",
