@@ -1,10 +1,9 @@
-"""How much adversarial loss does it take? The adversarial weight lambda from 0 (standard) to 1 (attacked only).
+"""How much adversarial training does it take? The weight lam of the adversarial loss from 0 to 1.
 
-Same starts at every weight, same number of gradient steps. Left: the two times against lambda, dots measured, lines
-predicted from the starts: T_mem ~ 1/lambda, T_I ~ 1/(1 - lambda). Right: what the network is at the end. Look for:
-T_mem falls and T_I rises as predicted, and every weight from 1e-3 to 0.97 ends the same, in robust overfitting; at 0
-nothing is memorised. Near 1 the lines cross: noise is memorised first, then no sample pulls on the signal any more,
-so it is never learnt (no dots) and the clean test error rises. A minute.
+Same data and starts, several seeds. Look for: memorisation sets in not at some fixed lam but where lam T is large
+enough (top, predicted thresholds for two horizons: ten times longer training needs a tenth of the weight), and above
+it lam hardly matters. Where 1 - lam is tiny (bottom) noise is memorised before the signal is learnt, and the clean
+test error is that of the start. A minute.
 """
 
 from __future__ import annotations
@@ -15,107 +14,77 @@ from typing import Any
 import numpy as np
 from common import run_script, start
 
-from cgrosim import Run, simulate
+from cgrosim import Params, simulate
 from cgrosim.plotting import style
-from cgrosim.verify.claims.control import control_experiment, live_starts
-from cgrosim.verify.predictions import Clock, predict_starts, starts_of_run
+from cgrosim.sampling import draw_gram
+from cgrosim.verify.predictions import required_exposures, setting_of, starts_of_system
+from theory.control import required_adversarial_weight
+from theory.power_growth import growth_exposure
 
-WEIGHTS = (0.0, 1e-4, 1e-3, 0.003, 0.01, 0.03, 0.1, 0.3, 0.5, 0.7, 0.9, 0.97, 0.99, 0.997, 0.999, 0.9999, 1.0)
-STARTS, LONGER, SLOWEST = 5, 3.0, 1e-3  # every run lasts 3 times as long as the weight 1e-3 needs to memorise
-ERRORS = ("clean_test_error", "robust_train_error", "robust_test_error")
-FRESH = {"test_samples": 2000, "records": 5, "flow_tolerance": 1e-6}
+COMMON = {"samples": 10, "patches": 2, "neurons": 10, "init_polylog": 1.0, "engine": "flow", "sampling": "gram",
+          "flow_tolerance": 1e-6, "records": 1}  # fmt: skip
+DIMENSION, SEEDS, HORIZONS = 2000, 5, (10.0, 100.0)  # in median memorisation times at lam = 1/2
+WEIGHTS, COMPLEMENTS = np.geomspace(1e-4, 0.9, 15), np.geomspace(1e-7, 0.9, 15)
+MEASURED = ("mean_V", "signal_margin", "clean_test_error", "robust_train_error", "robust_test_error")
 
 
 def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
-    """Sweep the weight from several starts, draw times and outcome, and write both."""
+    """Sweep the weight towards 0 and towards 1, predict the threshold, and draw both sweeps."""
     experiment = start(__file__, __doc__, argv)
-    weights = np.array(experiment.choose(WEIGHTS, WEIGHTS[::8]))
-    base = control_experiment(**FRESH)
-    starts = [p for p, _ in live_starts(base, experiment.seeds(50), experiment.choose(STARTS, 1))]
-    slow = [simulate(p.replace(adversarial_weight=SLOWEST, steps=1)) for p in starts]
-    steps = int(
-        LONGER * max(np.max(_predicted(run)[1], where=np.isfinite(_predicted(run)[1]), initial=1.0) for run in slow)
-    )
-    found = np.empty((len(weights), len(starts), 10))
-    for i, k in experiment.track(list(np.ndindex(found.shape[:2])), "runs"):
-        found[i, k] = _outcome(simulate(starts[k].replace(adversarial_weight=weights[i], steps=steps)))
-    growth, memorised, predicted_growth, predicted, noise, signal, share, *errors = np.moveaxis(found, 2, 0)
-    with experiment.figure(15.0, 7.0) as figure:
-        left, right = figure.subplots(1, 2)
-        _times(left, weights, (growth, predicted_growth, memorised, predicted))
-        _outcomes(right, weights, share, errors, steps)
-    numbers = {
-        "weight": weights,
-        "steps": steps,
-        "T_I": growth,
-        "T_I_predicted": predicted_growth,
-        "T_mem_median": memorised,
-        "T_mem_median_predicted": predicted,
-        "V_mean": noise,
-        "signal_margin": signal,
-        "share_memorised": share,
-        **dict(zip(ERRORS, errors, strict=True)),
+    seeds = [s + 1 for s in experiment.seeds(experiment.choose(SEEDS, 1))]
+    weights, complements = (experiment.choose(x, x[::7]) for x in (WEIGHTS, COMPLEMENTS))
+    bases = [Params.from_paper(DIMENSION, **COMMON, seed=seed) for seed in seeds]
+    horizons = [round(h * setting_of(bases[0]).sample_memorisation_time()) for h in HORIZONS]
+    cases = [(lam, steps) for steps in horizons for lam in (0.0, *weights)]
+    cases += [(1.0 - rest, horizons[0]) for rest in (*complements, 0.0)]
+    found = {
+        case: np.mean([_run(base.replace(adversarial_weight=case[0], steps=case[1])) for base in bases], axis=0)
+        for case in experiment.track(cases, "weights")
     }
-    return experiment.write({"base": base.replace(steps=steps)}, [p.seed for p in starts], numbers)
+    thresholds = [float(np.median([_threshold(base, steps) for base in bases])) for steps in horizons]
+    with experiment.figure(12.0, 10.0) as figure:
+        top, bottom = figure.subplots(2, 1)
+        looks = ((style.BLUE, "-", "o"), (style.VERMILION, "--", "s"))
+        for steps, threshold, (colour, dash, marker) in zip(horizons, thresholds, looks, strict=True):
+            memorised = [found[lam, steps][0] for lam in weights]
+            label = f"T = {style.number(steps)} steps"
+            top.plot(weights, memorised, color=colour, ls=dash, marker=marker, lw=3, label=label)
+            top.axvline(threshold, color=colour, ls=":", lw=2.5, label=f"predicted threshold {threshold:.2g}")
+        top.set(xscale="log", xlabel="adversarial weight lam", ylabel="mean $V_i$", title="towards 0: memorised noise")
+        top.legend(loc="upper left")
+        near = np.array([found[1.0 - rest, horizons[0]] for rest in complements])
+        for name, dash, colour in zip(
+            MEASURED[2:], ("-", "--", "-."), (style.SKY, style.ORANGE, style.VERMILION), strict=True
+        ):
+            bottom.plot(
+                complements, near[:, MEASURED.index(name)], color=colour, ls=dash, lw=3, label=name.replace("_", " ")
+            )
+        bottom.set(xscale="log", xlabel="1 - lam       (lam = 1 to the right)", ylabel="error", ylim=(-0.03, 0.8))
+        bottom.set_title(f"towards 1: errors after {style.number(horizons[0])} steps")
+        bottom.invert_xaxis()
+        bottom.legend(loc="upper left")
+    numbers: dict[str, Any] = {
+        "predicted_thresholds": dict(zip(map(str, horizons), thresholds, strict=True)),
+        "rows": [
+            {"lam": lam, "T": steps, **dict(zip(MEASURED, row, strict=True))} for (lam, steps), row in found.items()
+        ],
+    }
+    return experiment.write({"base": bases[0].replace(steps=horizons[0])}, seeds, numbers)
 
 
-def _predicted(run: Run) -> tuple[float, np.ndarray]:
-    """Predicted growth time and memorisation times, from the start of the run alone."""
-    starts = starts_of_run(run)
-    assert starts is not None
-    clock = Clock(run.params, starts.signal)
-    growth = np.inf if clock.flow is None else float(clock.flow.time_of_margin(1.0))
-    return growth, np.asarray(predict_starts(run.params, starts, clock))
+def _run(params: Params) -> list[float]:
+    run = simulate(params)
+    return [float(run.final("memorization").mean()), *(float(run.final(name)) for name in MEASURED[1:])]
 
 
-def _outcome(run: Run) -> list[float]:
-    times = np.nan_to_num(run.data.memorization_time.values, nan=np.inf)
-    growth, predicted = _predicted(run) if run.params.adversarial_weight > 0 else (np.nan, np.array([np.inf]))
-    return [
-        np.nan_to_num(run.data.signal_growth_time.item(), nan=np.inf),
-        float(np.median(times)),
-        growth,
-        float(np.median(predicted)),
-        float(run.final("memorization").mean()),
-        float(run.final("signal_margin")),
-        float(np.mean(np.isfinite(times))),
-        *(float(run.final(name)) for name in ERRORS),
-    ]
-
-
-def _place(weights: np.ndarray) -> np.ndarray:
-    """Log-odds of the weight, with 0 and 1 at the ends of the axis."""
-    with np.errstate(divide="ignore"):
-        return np.clip(np.log10(weights) - np.log10(1.0 - weights), -5.0, 5.0)
-
-
-def _axis(axes: Any) -> None:
-    shown = np.array([0.0, 1e-3, 0.03, 0.5, 0.97, 0.999, 1.0])
-    axes.set_xticks(_place(shown), [f"{w:g}" for w in shown])
-    axes.set_xlabel(r"adversarial weight $\lambda$ (log-odds)")
-
-
-def _times(axes: Any, weights: np.ndarray, times: Sequence[np.ndarray]) -> None:
-    growth, predicted_growth, memorised, predicted = (np.median(each, axis=1) for each in times)
-    x = _place(weights)
-    axes.plot(x, growth, "s", ms=9, color=style.BLUE, label="$T_I$, signal grown")
-    axes.plot(x, predicted_growth, color=style.BLUE, lw=2.5, label="$T_I$ predicted")
-    axes.plot(x, memorised, "o", ms=9, color=style.VERMILION, label=r"$T_\mathrm{mem}$, sample memorised")
-    axes.plot(x, predicted, color=style.VERMILION, lw=2.5, ls="--", label=r"$T_\mathrm{mem}$ predicted")
-    axes.set(yscale="log", ylim=(50.0, 3e10), ylabel="gradient steps", title="times (medians); no dot: never")
-    axes.legend(loc="upper center")
-    _axis(axes)
-
-
-def _outcomes(axes: Any, weights: np.ndarray, share: np.ndarray, errors: Sequence[np.ndarray], steps: int) -> None:
-    x = _place(weights)
-    axes.plot(x, share.mean(axis=1), "o-", color=style.VERMILION, lw=4, label="share of samples memorised")
-    looks = ((style.BLUE, "s", "-"), (style.GREEN, "^", "--"), (style.PURPLE, "D", ":"))
-    for name, values, (colour, marker, dash) in zip(ERRORS, errors, looks, strict=True):
-        axes.plot(x, values.mean(axis=1), marker=marker, ls=dash, color=colour, lw=3, label=name.replace("_", " "))
-    axes.set(title=f"after {style.number(steps)} gradient steps", ylim=(-0.03, 1.03), ylabel="share or error")
-    axes.legend(loc="center", bbox_to_anchor=(0.5, 0.72))
-    _axis(axes)
+def _threshold(params: Params, steps: float) -> float:
+    """Least weight with which the median sample is memorised within the steps, from the start."""
+    starts = starts_of_system(params, draw_gram(params))
+    largest = float(np.max(starts.signal))
+    clean = growth_exposure(largest, np.inf, params.power) if largest > 0 else np.inf
+    rate = params.learning_rate * params.power * params.signal_strength**params.power
+    exposure = float(np.median(required_exposures(params, starts)))
+    return float(required_adversarial_weight(exposure, clean / rate, steps))
 
 
 if __name__ == "__main__":

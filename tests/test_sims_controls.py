@@ -56,14 +56,3 @@ def test_table_two(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert low - 1.0 == pytest.approx((high - 1.0) ** 3, rel=1e-12)  # one neuron against Gaussian, cubic activation
     assert {"signal_span 0.99", "l2_pgd 0.8"} <= set(numbers["rows"])
     assert all(0.0 <= value <= 100.0 for row in numbers["rows"].values() for value in row.values())
-
-
-def test_adversarial_weight(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Standard training memorises nothing, the other weights everything, at the predicted times."""
-    numbers = run_toy("adversarial_weight", tmp_path, monkeypatch)
-    assert numbers["weight"][0] == 0.0
-    assert numbers["weight"][-1] == 1.0
-    assert numbers["share_memorised"][0] == [0.0]
-    assert numbers["share_memorised"][-1] == [1.0]
-    # couplings move a time by about chi sqrt(1 + M / m), 0.04 at these parameters
-    assert numbers["T_mem_median"][-1][0] == pytest.approx(numbers["T_mem_median_predicted"][-1][0], rel=0.1)
