@@ -33,14 +33,12 @@ class Predicted:
     memorization_times : T_i of every sample, decoupled
     signal_margin : alpha^q U at the end
     memorization : (N,) V_i at the end; nan for a sample predicted not to be memorised by then
-    ceiling : alpha^q U at the end if no sample were ever memorised
     """
 
     growth_time: float
     memorization_times: Array
     signal_margin: float
     memorization: Array
-    ceiling: float
 
 
 @dataclass(frozen=True)
@@ -98,7 +96,6 @@ def predict(params: Params, steps: float) -> Predicted | None:
         memorization_times=times,
         signal_margin=float(clock.flow.margin_at(np.mean(np.minimum(times, steps)))),
         memorization=np.where(times < steps, memorization, np.nan),
-        ceiling=float(clock.flow.margin_at(steps)),
     )
 
 
