@@ -156,7 +156,7 @@ CLAIMS = (
         name="control-limit",
         title="standard training: limit of the noise",
         statement="Under lam = 0 every v stays below v_0 (1 - 1/R_v)^(-1/(q-2)) for ever and tends to it, R_v = N "
-        "alpha^q u_max(0)^(q-2) / (kappa v_0^(q-2)).",
+        "alpha^q u_max(0)^(q-2) / (kappa v_0^(q-2)), up to the couplings of the noise patches.",
         source="derived here: the signal's clock cannot pass its blow-up, and noise runs on the same clock",
         kind="derived here",
         measure=_measure_limit,
