@@ -106,7 +106,7 @@ def _accuracies(run: Run, fresh: int = 0) -> list[float]:
 
 
 def _curves(axes: Any, radii: np.ndarray, curve: np.ndarray, window: tuple[float, float]) -> None:
-    axes.axvspan(*window, color="#E4E4E4", label="the pair's radius: S one neuron ... Gaussian")
+    axes.axvspan(*window, color="#E4E4E4", label="S one neuron to Gaussian")
     for k, colour, marker in ((1, style.BLUE, "s"), (3, style.VERMILION, "o")):
         axes.plot(radii, curve[:, :, k], marker, color=colour, ms=4, alpha=0.4)
         axes.plot(radii, curve[:, :, k].mean(axis=1), color=colour, lw=3, label=f"{KINDS[k]}, mean of the seeds")
