@@ -112,8 +112,12 @@ def _measure_law(context: Context, falsified: bool) -> Evidence:
         params=params,
         seeds=tuple(seeds[:5]),
         tested_range=f"{len(seeds)} starts (first five seeds listed), m = {params.neurons}, alpha sigma_0 = 0.002, "
-        "the fastest 90 % of starts, transfer attack; under signal_span starts with U < 0 are faster",
+        "the fastest 90 % of starts, transfer attack",
         panels=(panel,),
+        finding=""
+        if falsified
+        else "This is the law of the transfer attack. Under signal_span it bounds P(T_I <= t) from below: from a start "
+        "with U < 0 the inner maximum is alpha + delta, which helps the signal until U turns positive.",
     )
 
 

@@ -166,7 +166,8 @@ def measure_scaling(context: Context, falsified: bool) -> Evidence:
         worst_slacks(runs) if not falsified else (),
         runs[0].trained.params,
         tuple(sorted({run.seed for run in runs})),
-        f"{range_of(runs)}; {complete} of {len(runs)} runs memorised every sample",
+        f"{range_of(runs)}; {complete} of {len(runs)} runs memorised every sample; T_I of starts with alpha u_max(0) "
+        "< 1/2, the others have no stage I",
         (_scaling_panel(done),),
         "" if falsified else _kicked_apart(done),
     )
