@@ -60,6 +60,14 @@ def test_weights_stay_in_the_span_and_coefficients_rebuild_them(power):
         assert np.allclose(rebuilt, record.weights.values, rtol=0, atol=1e-11)
 
 
+def test_recorded_weights_are_the_same_in_every_engine():
+    """The reduced and the flow engine rebuild the weights from their span; rounding as in the test of the steps."""
+    params = SMALL.replace(record=("weights",))
+    direct, reduced = (simulate(params.replace(engine=name)).final("weights") for name in ("direct", "reduced"))
+    assert np.allclose(direct, reduced, rtol=0, atol=1e-11)
+    assert simulate(params.replace(engine="flow")).final("weights").shape == direct.shape
+
+
 def test_exact_identities_hold_at_every_record():
     """Margin = alpha^q U + V_i and C = C(0) + K B, at every step of a run with every record on."""
     params = SMALL.replace(engine="reduced", record=("noise_correlation", "coefficients"), record_grid="linear")

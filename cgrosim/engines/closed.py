@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from cgrosim import kernels
 from cgrosim.activations import CODES
+from cgrosim.dense import combination
 from cgrosim.engines.base import ESCAPED, MEMORISED, SIGNAL_GROWN, Crossings
 from cgrosim.params import SIGNAL_THREATS, Params
 from cgrosim.sampling import ClosedSystem
@@ -66,6 +67,19 @@ def record_state(record: kernels.Record) -> dict[str, NDArray[np.int64]]:
 def restore_record(record: kernels.Record, state: dict[str, Any]) -> None:
     """Put saved hitting steps back."""
     record.grown[:], record.escaped[:], record.memorised[:] = state["grown"], state["escaped"], state["memorised"]
+
+
+def rebuild_weights(params: Params, system: ClosedSystem, signal: Array, coefficients: Array) -> Array | None:
+    """The weights (m, d) from their exact decomposition, if they were asked for and there are vectors.
+
+    w_r = w_r(0) + (u_r - u_r(0)) w_star + sum_k B_kr X_k: training under a threat that moves only the true feature
+    never leaves that span (derived here).
+    """
+    if "weights" not in params.record or system.data is None or system.weights is None:
+        return None
+    rows = system.data.noise.reshape(-1, params.dimension)
+    learnt = (signal - system.signal)[:, None] * system.data.direction
+    return system.weights + learnt + combination(coefficients.T, rows)
 
 
 class ClosedForces:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cgrosim.engines.base import ESCAPED, MEMORISED, SIGNAL_GROWN, Crossings, Divergence, Snapshot
-from cgrosim.engines.closed import ClosedForces
+from cgrosim.engines.closed import ClosedForces, rebuild_weights
 from cgrosim.params import MAX_STEPS, Params
 from cgrosim.sampling import ClosedSystem, weight_gram
 
@@ -157,6 +157,7 @@ class FlowEngine:
             memorization=margins.memorization,
             weight_gram=weight_gram(self._system, coefficients),
             coefficients=coefficients.copy(),
+            weights=rebuild_weights(self._params, self._system, signal, coefficients),
         )
 
     def state(self) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from cgrosim.engines.closed import (
     crossings_of,
     make_kernel_problem,
     make_kernel_record,
+    rebuild_weights,
     record_state,
     restore_record,
 )
@@ -83,6 +84,7 @@ class ReducedEngine:
             memorization=margins.memorization,
             weight_gram=weight_gram(self._system, coefficients),
             coefficients=coefficients,
+            weights=rebuild_weights(self._params, self._system, signal, coefficients),
         )
 
     def state(self) -> dict[str, Any]:
