@@ -61,6 +61,7 @@ def _verify(names: list[str], full: bool, seed: int, workers: int | None, out: P
     from cgrosim.commands.warmup import compile_kernels
     from cgrosim.verify.claim import Context, Verdict
     from cgrosim.verify.report import print_table, write_report
+    from cgrosim.verify.report_json import false_alarms
     from cgrosim.verify.runner import verify
 
     _check_directory(out)
@@ -80,4 +81,8 @@ def _verify(names: list[str], full: bool, seed: int, workers: int | None, out: P
     print_table(verdicts, console)
     paths = write_report(verdicts, out, seconds=time.perf_counter() - began)
     console.print("written " + ", ".join(str(path) for path in paths), highlight=False)
+    alarms = false_alarms(verdicts)["statistical"]
+    if alarms["used"] > alarms["allowed"]:
+        console.print("[bold red]the statistical checks exceed the false-alarm budget[/bold red]")
+        return 1
     return 1 if any(verdict.verdict == "violated" for verdict in verdicts) else 0

@@ -19,7 +19,7 @@ READING_ORDER = (
     "stage_order",
     "stagnation",
     "memorisation",
-    "memorisation_law",
+    "memorisation_kicks",
     "memorisation_slopes",
     "control",
     "control_pairs",
