@@ -2,6 +2,7 @@
 
 import pytest
 
+from cgrosim.engines.flow import FlowEngine
 from cgrosim.verify.checks import combine
 from cgrosim.verify.claim import Context, evaluate
 from cgrosim.verify.claims import stagnation
@@ -26,3 +27,15 @@ def test_the_log_law_misses_a_plateau_that_the_attack_leaves(monkeypatch):
     monkeypatch.setattr(stagnation, "_experiment", lambda **changes: true_experiment(**{**changes, "gap": 1e-4}))
     evidence = stagnation.CLAIMS[1].measure(Context("quick"), False)
     assert combine(evidence.checks) == "violated"
+
+
+def test_the_integrator_takes_fewer_steps_than_the_tolerance_allows(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The tolerance of the quadrature counts STEPS_A_DECADE local errors a decade; the integrator takes fewer."""
+    params, system = stagnation._live_system(stagnation._experiment(), list(range(10)))
+    engine, taken = FlowEngine(params, system), []
+    find = FlowEngine._find_crossings
+    monkeypatch.setattr(FlowEngine, "_find_crossings", lambda self: (taken.append(1), find(self))[1])
+    for decade in range(17):
+        engine.advance(10**decade)
+        assert len(taken) <= stagnation.STEPS_A_DECADE * (decade + 1), decade
+    assert len(taken) > 100
