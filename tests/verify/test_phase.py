@@ -21,7 +21,8 @@ def test_quick_has_too_few_runs_but_no_disagreement_away_from_the_edges() -> Non
 
 
 def test_the_wrong_edge_exponent_disagrees() -> None:
-    assert verdict().falsifier_outcome == "violated"
+    # at about one half of 25 runs the Clopper-Pearson bound still reaches 3 in 4; the full map violates it
+    assert verdict().falsifier_outcome == "underpowered"
     assert all(check.measured < 0.6 for check in verdict().falsifier_evidence.checks)
 
 
