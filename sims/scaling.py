@@ -18,7 +18,7 @@ from common import run_script, start
 from cgrosim.plotting import style
 from cgrosim.verify.claim import Context
 from cgrosim.verify.claims.robust_distance import distance_from_start, distance_of
-from cgrosim.verify.claims.theorem import common_slope
+from cgrosim.verify.claims.theorem import slope_over_seeds
 from cgrosim.verify.paper_scale import PaperRun, Predicted, paper_runs
 from theory.scaling import exponents
 
@@ -40,9 +40,9 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     """Train at every dimension, fit the slopes, and draw each quantity against d."""
     experiment = start(__file__, __doc__, argv)
     sizes, context = experiment.choose(SIZES, SIZES[1::5]), Context(seed=experiment.seed)
-    runs = []
+    runs: list[PaperRun] = []
     for size in experiment.track(sizes, "dimensions"):
-        runs += paper_runs(context, "scaling", experiment.choose(SEEDS, 2), sizes=(size,))
+        runs += paper_runs(context, "scaling", experiment.choose(SEEDS, 3), sizes=(size,))
     alive = [(run, run.predicted) for run in runs if run.predicted is not None]
     generator = context.generator("scaling")
     rows = {
@@ -76,10 +76,14 @@ def _mean(values: np.ndarray) -> float:
 
 
 def _slopes(kept: np.ndarray, pure: float) -> dict[str, Any]:
-    """Measured slope (95 %) as the predicted one plus that of the residual, so that the spread of starts cancels."""
+    """Measured slope as the predicted one plus that of the residual, so that the spread of starts cancels.
+
+    The 95 % interval is over seeds, one slope each: the sizes of one seed share its starts and are no replicates.
+    """
     x, measured, predicted = np.log(kept[:, :3]).T
-    told = common_slope(x, predicted, kept[:, 3], 0.05)[0]
-    slope, low, high = (told + end for end in common_slope(x, measured - predicted, kept[:, 3], 0.05))
+    seeds = np.unique(kept[:, 3], return_inverse=True)[1]
+    told = slope_over_seeds(x, predicted, seeds)[0]
+    slope, low, high = (told + end for end in slope_over_seeds(x, measured - predicted, seeds, 0.05))
     return {
         "slope": slope,
         "slope_95_percent": [low, high],

@@ -282,20 +282,6 @@ def slope_over_seeds(
     return checks.mean_interval(slopes, error_rate)
 
 
-def common_slope(x: Array, y: Array, group: Array, error_rate: float = checks.ERROR_RATE) -> tuple[float, float, float]:
-    """Least-squares slope common to all groups, each with its own offset: (slope, low, high), Student interval."""
-    from scipy.stats import t
-
-    labels, index = np.unique(group, return_inverse=True)
-    counts = np.bincount(index)
-    x, y = (v - (np.bincount(index, weights=v) / counts)[index] for v in (x, y))
-    slope = float(x @ y / (x @ x))
-    freedom = len(x) - len(labels) - 1
-    error = np.sqrt(np.sum((y - slope * x) ** 2) / freedom / (x @ x))
-    half = float(t.isf(error_rate / 2, freedom) * error)
-    return slope, slope - half, slope + half
-
-
 def _scaling_panel(runs: list[PaperRun]) -> Panel:
     d = np.array([run.dimension for run in runs])
     order = np.argsort(d, kind="stable")
