@@ -5,7 +5,9 @@ from __future__ import annotations
 import signal
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -190,6 +192,19 @@ def _drive(run: _Started, progress: Progress | None, checkpoint: str | Path | No
     return assemble(run.params, run.recorder.records, run.engine.crossings, _attributes(run, status, messages, seconds))
 
 
+_RAISES: ContextVar[bool] = ContextVar("raises", default=False)
+
+
+@contextmanager
+def raising_interrupts() -> Iterator[None]:
+    """Let Ctrl-C raise KeyboardInterrupt inside `simulate`, for callers to whom half a run is worth nothing."""
+    token = _RAISES.set(True)
+    try:
+        yield
+    finally:
+        _RAISES.reset(token)
+
+
 class _Interrupts:
     """Takes Ctrl-C as a wish to stop at the next consistent moment; a second Ctrl-C stops at once."""
 
@@ -198,7 +213,7 @@ class _Interrupts:
         self._previous: Any = None
 
     def __enter__(self) -> _Interrupts:
-        if threading.current_thread() is threading.main_thread():
+        if threading.current_thread() is threading.main_thread() and not _RAISES.get():
             self._previous = signal.signal(signal.SIGINT, self._ask)
         return self
 

@@ -15,6 +15,7 @@ from cgrosim import Params, simulate
 from cgrosim.checkpoint import load_checkpoint
 from cgrosim.errors import FileError, ParameterError
 from cgrosim.recorder import record_steps
+from cgrosim.run import raising_interrupts
 
 SMALL = Params.from_paper(40, samples=8, neurons=5, steps=2000, records=6, test_samples=100)
 
@@ -203,6 +204,15 @@ def test_ctrl_c_keeps_what_was_recorded(tmp_path):
     assert run.status == "interrupted"
     assert run.data.sizes["step"] > 10
     assert np.isfinite(run.data.memorization.values).all()
+
+
+def test_ctrl_c_raises_where_half_a_run_is_worth_nothing():
+    def press(what, share):
+        signal.raise_signal(signal.SIGINT)
+
+    assert simulate(SMALL, progress=press).status == "interrupted"
+    with raising_interrupts(), pytest.raises(KeyboardInterrupt):
+        simulate(SMALL, progress=press)
 
 
 def test_digest_is_stable_within_a_process():

@@ -60,6 +60,7 @@ def _verify(names: list[str], full: bool, seed: int, workers: int | None, out: P
     from cgrosim.commands.simulate import _check_directory
     from cgrosim.commands.warmup import compile_kernels
     from cgrosim.verify.claim import Context, Verdict
+    from cgrosim.verify.registry import select
     from cgrosim.verify.report import print_table, write_report
     from cgrosim.verify.report_json import false_alarms
     from cgrosim.verify.runner import verify
@@ -81,6 +82,9 @@ def _verify(names: list[str], full: bool, seed: int, workers: int | None, out: P
     print_table(verdicts, console)
     paths = write_report(verdicts, out, seconds=time.perf_counter() - began)
     console.print("written " + ", ".join(str(path) for path in paths), highlight=False)
+    if len(verdicts) < len(select(names)):
+        console.print(f"interrupted: {len(verdicts)} of {len(select(names))} claims were decided")
+        return 130
     alarms = false_alarms(verdicts)["statistical"]
     if alarms["used"] > alarms["allowed"]:
         console.print("[bold red]the statistical checks exceed the false-alarm budget[/bold red]")

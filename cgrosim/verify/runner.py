@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from contextlib import contextmanager
-from multiprocessing import get_context
+from contextlib import contextmanager, suppress
+from multiprocessing import active_children, get_context
 
 from cgrosim.verify.claim import Claim, Context, Verdict, evaluate
 from cgrosim.verify.registry import all_claims, select
@@ -23,6 +24,8 @@ def verify(
     progress: Progress | None = None,
 ) -> list[Verdict]:
     """Evaluate claims and return their verdicts in the order of the registry.
+
+    Ctrl-C stops the work; the verdicts that had arrived by then are returned.
 
     Parameters
     ----------
@@ -46,30 +49,43 @@ def verify(
             progress(verdict, len(arrived), len(chosen))
 
     order = sorted(chosen, key=lambda claim: -claim.cost)
-    if workers == 1:
-        for claim in order:
-            note(evaluate(claim, context))
-    else:
-        _in_processes(order, context, workers, note)
-    return [arrived[claim.name] for claim in chosen]
+    with suppress(KeyboardInterrupt):
+        if workers == 1:
+            for claim in order:
+                note(_evaluate_by_name(claim.name, context))
+        else:
+            _in_processes(order, context, workers, note)
+    return [arrived[claim.name] for claim in chosen if claim.name in arrived]
 
 
 def _in_processes(order: Sequence[Claim], context: Context, workers: int, note: Callable[[Verdict], None]) -> None:
     # spawn, not fork: a fork copies locks that compiled threads may hold
     with _single_threaded_children():
-        pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"))
+        pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_ignore_interrupts)
         try:
             pending: set[Future[Verdict]] = {pool.submit(_evaluate_by_name, claim.name, context) for claim in order}
             while pending:
                 done, pending = wait(pending, return_when=FIRST_COMPLETED)
                 for future in done:
                     note(future.result())
+        except KeyboardInterrupt:
+            for child in active_children():
+                child.terminate()
+            raise
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
 
 
+def _ignore_interrupts() -> None:
+    """Ctrl-C reaches the whole process group; the parent alone decides what to do about it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
 def _evaluate_by_name(name: str, context: Context) -> Verdict:
-    return evaluate(all_claims()[name], context)
+    from cgrosim.run import raising_interrupts
+
+    with raising_interrupts():  # a claim must not judge half a run
+        return evaluate(all_claims()[name], context)
 
 
 @contextmanager

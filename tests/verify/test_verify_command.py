@@ -31,6 +31,15 @@ def test_the_same_verdicts_twice_with_one_and_two_workers(tmp_path, capsys):
     assert "supported" in capsys.readouterr().out
 
 
+def test_an_interruption_keeps_the_verdicts_that_have_arrived():
+    def stop(verdict, done, total):
+        if done == 1:
+            raise KeyboardInterrupt
+
+    verdicts = verify(["transfer-attack", "margin-decomposition"], Context(), workers=1, progress=stop)
+    assert len(verdicts) == 1
+
+
 def test_list_names_every_claim(capsys):
     assert main(["verify", "--list"]) == 0
     printed = capsys.readouterr().out
