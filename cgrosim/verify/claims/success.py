@@ -73,7 +73,7 @@ def succeeds(params: Params, steps: float) -> bool:
 
 def measure(context: Context, falsified: bool) -> Evidence:
     """Success rates over seeds against the predicted rates."""
-    count, generator = context.choose(24, 160), context.generator("success-rate")
+    count, generator = context.choose(24, 400), context.generator("success-rate")
     made, rows, seeds = [], [], context.seeds("success-rate", count)
     for setup in SETUPS:
         rate = predicted_rate(setup, generator)
