@@ -28,7 +28,7 @@ Array = NDArray[np.float64]
 
 DIMENSION = 10**9
 QUICK_SEEDS, FULL_SEEDS = 3, 8
-FULL_STEP_SEEDS = 40  # a run of gradient descent is short; Student half-width 0.8 sd of one seed, half the region
+FULL_STEP_SEEDS = 40  # these runs are short; half-width 0.8 standard deviations of one seed, half the region
 HYPOTHESES = ("gram-nearly-orthogonal", "signal-grows-first", "memorises-before-escape", "decoupled-memorisation")
 
 
