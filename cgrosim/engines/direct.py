@@ -9,67 +9,44 @@ from numpy.typing import NDArray
 
 from cgrosim import kernels
 from cgrosim.dense import gram, product
-from cgrosim.engines.base import Crossings, Divergence, Snapshot
+from cgrosim.engines.base import Snapshot
 from cgrosim.engines.closed import (
-    ClosedForces,
-    crossings_of,
-    make_kernel_problem,
-    make_kernel_record,
     record_state,
     restore_record,
 )
+from cgrosim.engines.stepping import SteppingEngine
 from cgrosim.params import Params
-from cgrosim.planning import step_seconds
 from cgrosim.sampling import ClosedSystem
 
 Array = NDArray[np.float64]
 
 
-class DirectEngine:
+class DirectEngine(SteppingEngine):
     """Advances the (m, d) weights under a threat that moves only the true feature: 4 m N P d flops a step."""
 
     name = "direct"
-    order = 1  # gradient descent is Euler's method for the gradient flow
 
     def __init__(self, params: Params, system: ClosedSystem) -> None:
         assert system.data is not None
         assert system.weights is not None
-        self._params, self._system = params, system
+        super().__init__(params, system)
         data = system.data
         self._rows = data.noise.reshape(-1, params.dimension)
-        self._problem = make_kernel_problem(params, system)
         self._data = kernels.pack_direct_data(self._rows, data.direction)
         self._weights = kernels.pack_weights(system.weights)
         self._work = kernels.make_direct_workspace(self._problem, self._data)
-        self._record = make_kernel_record(params)
-        self._forces = ClosedForces(params, system)
-        self._step = 0
-        self.chunk = max(1, int(0.2 / step_seconds(params, self.name)))
 
-    @property
-    def step(self) -> float:
-        """Gradient steps taken."""
-        return float(self._step)
-
-    @property
-    def crossings(self) -> Crossings:
-        """First steps at which the thresholds were met."""
-        return crossings_of(self._record)
-
-    def advance(self, until: int) -> Divergence | None:
-        """Advance to step `until`."""
-        done, status, neuron, row = kernels.advance_direct(
+    def _take(self, steps: int) -> tuple[int, int, int, int]:
+        return kernels.advance_direct(
             self._problem,
             self._data,
             self._weights,
             self._work,
             self._record,
             self._params.learning_rate,
-            until - self._step,
+            steps,
             self._step,
         )
-        self._step += done
-        return Divergence(float(self._step), neuron, row) if status == kernels.DIVERGED else None
 
     def snapshot(self) -> Snapshot:
         """The present state; the noise coefficients solve K B = C - C(0), where they are asked for."""

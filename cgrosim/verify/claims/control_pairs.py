@@ -90,7 +90,8 @@ def _measure_pairs(context: Context, falsified: bool) -> Evidence:
             len(pairs),
             0.75,
             "memorised by thrice the predicted time with robust training error 0; control below its bound for a "
-            "hundred times as long and wrong on every attacked sample the bound says; 0.75 is what 60 pairs can show with a failure or two",
+            "hundred times as long and wrong on every attacked sample the bound says; 0.75 is what 60 pairs can show "
+            "with a failure or two",
         ),
         proportion(
             "robust training error of the control at the end",
