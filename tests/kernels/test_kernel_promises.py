@@ -1,4 +1,4 @@
-"""The compiled kernels against the plain NumPy model, finite differences, each other, and what they promise."""
+"""What the kernels promise: bits, hitting times, located divergence, no allocation, any shape and any processor."""
 
 from __future__ import annotations
 
@@ -13,280 +13,18 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from kernel_cases import EPS, Setting, make_params, sum_rounding
 from numba.core.runtime import _nrt_python, rtsys
 from numpy.typing import NDArray
 
 from cgrosim import kernels, microkernels, reference
-from cgrosim.activations import CODES, activate, derivative, output_weights
+from cgrosim.activations import CODES, activate, derivative
 from cgrosim.kernels import reduced as reduced_kernels
 from cgrosim.kernels.blocks import pack_blocks, pack_panels, unpack_blocks
 from cgrosim.kernels.problem import make_problem
-from cgrosim.params import ACTIVATIONS, SIGNAL_THREATS, Params
-from cgrosim.patches import PatchData, draw_patch_data, draw_weights
+from cgrosim.params import ACTIVATIONS
 
 Array = NDArray[np.float64]
-EPS = float(np.finfo(np.float64).eps)
-
-
-def make_params(**values: object) -> Params:
-    base: dict[str, object] = {
-        "dimension": 30,
-        "patches": 3,
-        "samples": 5,
-        "neurons": 4,
-        "signal_strength": 1.7,
-        "gap": 0.2,
-        "noise_std": 0.2,
-        "init_std": 0.3,
-        "learning_rate": 0.1,
-    }
-    return Params(**{**base, **values})
-
-
-def problem_of(params: Params, labels: Array) -> kernels.Problem:
-    return make_problem(
-        labels,
-        output_weights(params.neurons, params.second_layer_sign),
-        params.patches - 1,
-        activation=CODES[params.activation],
-        power=params.power,
-        threat=SIGNAL_THREATS.index(params.threat),
-        alpha=params.signal_strength,
-        attacked_low=params.gap * params.signal_strength,
-        attacked_high=params.signal_strength + params.perturbation_radius,
-        adversarial_weight=params.adversarial_weight,
-    )
-
-
-class Setting:
-    """One problem in every form: patches, weights, Gram matrix, and the packed arrays of the kernels."""
-
-    def __init__(self, params: Params, seed: int = 0) -> None:
-        generator = np.random.default_rng(seed)
-        self.params = params
-        direction = generator.standard_normal(params.dimension)
-        direction /= np.linalg.norm(direction)
-        self.data: PatchData = draw_patch_data(params, generator, direction)
-        self.weights = draw_weights(params, generator)
-        self.rows = np.ascontiguousarray(self.data.noise.reshape(-1, params.dimension))
-        self.second_layer = output_weights(params.neurons, params.second_layer_sign)
-        self.signal, self.noise = self.weights @ direction, self.rows @ self.weights.T
-        self.gram = self.rows @ self.rows.T
-        self.problem = problem_of(params, self.data.labels)
-        self.record = kernels.make_record(params.samples)
-
-    def reduced(self, steps: int, first: int = 0, parallel: bool = False) -> tuple[tuple[int, ...], list[Array]]:
-        """Run from the start; return the result and [u, c, B]."""
-        state = kernels.pack_reduced_state(self.problem, self.signal, self.noise, np.zeros_like(self.noise))
-        work = kernels.make_reduced_workspace(self.problem)
-        self.record = kernels.make_record(self.params.samples)
-        gram, eta = kernels.pack_gram(self.gram), self.params.learning_rate
-        done = kernels.advance_reduced(self.problem, gram, state, work, self.record, eta, steps, first, parallel)
-        return done, list(kernels.unpack_reduced_state(self.problem, state))
-
-    def direct(self, steps: int, first: int = 0, parallel: bool = False) -> tuple[tuple[int, ...], Array]:
-        """Run from the start; return the result and the weights."""
-        data = kernels.pack_direct_data(self.rows, self.data.direction)
-        work = kernels.make_direct_workspace(self.problem, data)
-        state = kernels.pack_weights(self.weights)
-        self.record = kernels.make_record(self.params.samples)
-        eta = self.params.learning_rate
-        done = kernels.advance_direct(self.problem, data, state, work, self.record, eta, steps, first, parallel)
-        return done, kernels.unpack_weights(state, self.problem, data)
-
-    def oracle(self, steps: int) -> list[tuple[Array, Array, Array, Array]]:
-        """The states (u, c, B, V) at steps 0..steps, in NumPy."""
-        u, c, b = self.signal.copy(), self.noise.copy(), np.zeros_like(self.noise)
-        trajectory = []
-        for _ in range(steps + 1):
-            on_signal, force, _, _ = reference.forces(self.params, self.second_layer, self.data.labels, u, c)
-            values = activate(self.params.activation, c, self.params.power) @ self.second_layer
-            v = self.data.labels * values.reshape(self.params.samples, -1).sum(axis=1)
-            trajectory.append((u, c, b, v))
-            eta = self.params.learning_rate
-            u, c, b = u + eta * on_signal, c + eta * (self.gram @ force), b + eta * force
-        return trajectory
-
-
-def sum_rounding(terms: int) -> float:
-    """Relative error, to the sum of absolute values, of any two ways to add or fuse `terms` products (Higham, 3.1)."""
-    return 2 * (terms + 2) * EPS
-
-
-shapes = st.fixed_dictionaries(
-    {
-        "samples": st.integers(1, 12),
-        "patches": st.integers(2, 4),
-        "neurons": st.integers(2, 27),
-        "activation": st.sampled_from(ACTIVATIONS),
-        "power": st.sampled_from((2.0, 2.5, 3.0, 4.0, 5.0)),
-        "threat": st.sampled_from(SIGNAL_THREATS),
-        "adversarial_weight": st.sampled_from((0.0, 0.3, 1.0)),
-        "gap": st.sampled_from((0.0, 1e-9, 0.4, 1.0)),
-        "init_std": st.sampled_from((0.05, 0.5, 2.0)),
-    }
-)
-
-
-@settings(max_examples=120)
-@given(values=shapes, seed=st.integers(0, 2**16))
-def test_forces_equal_the_reference(values: dict[str, object], seed: int) -> None:
-    case = Setting(make_params(**values), seed)
-    p, problem = case.params, case.problem
-    work = kernels.make_reduced_workspace(problem)
-    on_signal, force = np.empty(p.neurons), np.empty_like(case.noise)
-    kernels.reduced_forces(problem, case.signal, case.noise, work, on_signal, force)
-    expected_signal, expected_force, clean, attacked = reference.forces(
-        p, case.second_layer, case.data.labels, case.signal, case.noise
-    )
-    # A margin adds m P terms; its error e changes s(z) by at most e s(z), since |s'| <= s: forces inherit it.
-    # One evaluation of phi by another order of multiplications or by pow is off by at most (q + 2) eps.
-    phi = np.abs(activate(p.activation, case.noise, p.power)).reshape(p.samples, -1).sum(axis=1)
-    high = p.signal_strength + p.perturbation_radius
-    phi = phi + np.abs(activate(p.activation, high * np.abs(case.signal), p.power)).sum()
-    margin_error = (sum_rounding(p.neurons * p.patches) + 8 * EPS) * phi
-    assert np.all(np.abs(work.clean_margin - clean) <= margin_error)
-    # U_y = 0 up to rounding would make the sign of the attack undecidable; continuous draws do not meet it.
-    assert np.all(np.abs(work.attacked_margin - attacked) <= margin_error)
-    relative = np.max(margin_error) + 20 * EPS
-    assert np.all(np.abs(force - expected_force) <= relative * np.abs(expected_force))
-    # The force on u adds 2 N terms of either sign for the labels: relative to the sum of their absolute values.
-    slopes = derivative(p.activation, high * np.abs(case.signal), p.power) + 1.0
-    assert np.all(np.abs(on_signal - expected_signal) <= (relative + sum_rounding(2 * p.samples)) * 2 * high * slopes)
-
-
-@settings(max_examples=40)
-@given(values=shapes, seed=st.integers(0, 2**16))
-def test_reduced_steps_follow_the_reference(values: dict[str, object], seed: int) -> None:
-    values = {**values, "init_std": 0.3, "learning_rate": 0.05}
-    case = Setting(make_params(**values), seed)
-    steps = 5
-    done, state = case.reduced(steps)
-    assert done == (steps, kernels.RUNNING, -1, -1)
-    trajectory = case.oracle(steps)
-    # A step adds an error of (number of terms) eps times the size of the force, and multiplies an old one by at most
-    # 1 + eta |K| max|A'|, which is below 4 for these parameters (entries of c below 2, |K| below 4, phi'' below 40).
-    size = max(float(np.abs(part).max()) for triple in trajectory for part in triple[:3]) + 1.0
-    bound = sum_rounding(len(case.noise) + p_terms(case)) * size * 4.0**steps
-    for mine, theirs in zip(state, trajectory[-1][:3], strict=True):
-        assert np.abs(mine - theirs).max() <= bound
-
-
-def p_terms(case: Setting) -> int:
-    """Number of terms of one margin."""
-    return case.params.neurons * case.params.patches
-
-
-@settings(max_examples=30)
-@given(values=shapes, seed=st.integers(0, 2**16), dimension=st.sampled_from((2, 5, 8, 33, 130)))
-def test_a_direct_step_is_the_reference_gradient(values: dict[str, object], seed: int, dimension: int) -> None:
-    case = Setting(make_params(**{**values, "dimension": dimension}), seed)
-    p = case.params
-    done, weights = case.direct(1)
-    assert done == (1, kernels.RUNNING, -1, -1)
-    attacked = reference.attacked_inputs(p, case.second_layer, case.weights, case.data)
-    gradient = reference.training_gradient(p, case.second_layer, case.weights, case.data, attacked)
-    expected = case.weights - p.learning_rate * gradient
-    # Projections add d terms, the gradient N P; each relative to the sum of its absolute terms. phi' turns the
-    # relative error of a projection into q - 1 <= 4 times as much.
-    inputs = np.maximum(np.abs(case.data.inputs()), np.abs(attacked))
-    absolute = inputs @ np.abs(case.weights).T
-    slopes = np.abs(derivative(p.activation, absolute, p.power)) + 1.0
-    phi = np.abs(activate(p.activation, absolute, p.power)).sum()
-    error = 5 * sum_rounding(dimension) + sum_rounding(p.samples * p.patches) + sum_rounding(p_terms(case)) * (1 + phi)
-    if p.activation == "power":  # |x|^(q-1) near x = 0: the error of x is absolute there
-        slopes = slopes * (1.0 + absolute)
-    bound = p.learning_rate * error * np.einsum("ijr,ijd->rd", slopes, inputs) + 4 * EPS * np.abs(expected)
-    assert np.all(np.abs(weights - expected) <= bound)
-
-
-@pytest.mark.parametrize("activation", ["power", "relu_power", "smoothed_relu", "linear"])
-@pytest.mark.parametrize("threat", SIGNAL_THREATS)
-def test_a_direct_step_descends_the_loss(activation: str, threat: str) -> None:
-    """Finite differences of the true loss, the attack recomputed at every point (Danskin)."""
-    case = Setting(make_params(activation=activation, threat=threat, learning_rate=1.0))
-    _, weights = case.direct(1)
-
-    def loss(shift: float, way: Array) -> float:
-        moved = case.weights + shift * way
-        attacked = reference.attacked_inputs(case.params, case.second_layer, moved, case.data)
-        return reference.training_loss(case.params, case.second_layer, moved, case.data, attacked)
-
-    generator = np.random.default_rng(1)
-    for _ in range(4):
-        way = generator.standard_normal(case.weights.shape)
-        slope = float(np.sum((case.weights - weights) * way))
-        near, far = ((loss(h, way) - loss(-h, way)) / (2 * h) for h in (1e-4, 2e-4))
-        # Central differences err by h^2 t / 6: `far` errs four times as much as `near`, so their difference is three
-        # times the error of `near`; the rest is rounding of the loss, a sum of N (1 + m P d) terms, divided by h.
-        rounding = sum_rounding(case.params.samples * (1 + p_terms(case) * case.params.dimension)) * 2.0 / 1e-4
-        assert abs(slope - near) <= abs(far - near) + rounding
-
-
-@settings(max_examples=150)
-@given(
-    signal=st.lists(st.floats(-6, 6), min_size=1, max_size=9),
-    signs=st.lists(st.sampled_from((-1.0, 1.0)), min_size=9, max_size=9),
-    power=st.sampled_from((2.0, 2.5, 3.0, 5.0)),
-    alpha=st.floats(0.1, 3.0),
-    gap=st.floats(0.0, 1.0),
-)
-def test_smoothed_relu_attack_is_the_exact_minimum(
-    signal: list[float], signs: list[float], power: float, alpha: float, gap: float
-) -> None:
-    u, a = np.array(signal), np.array(signs[: len(signal)])
-    low, high = gap * alpha, alpha + (1.0 - gap) * alpha
-    problem = make_problem(
-        np.array([1.0, -1.0]),
-        a,
-        1,
-        activation=kernels.SMOOTHED_RELU,
-        power=power,
-        threat=kernels.SIGNAL_SPAN,
-        alpha=alpha,
-        attacked_low=low,
-        attacked_high=high,
-        adversarial_weight=0.5,
-    )
-    work = kernels.make_reduced_workspace(problem)
-    kernels.reduced_forces(problem, u, np.zeros((2, u.size)), work, np.empty(u.size), np.empty((2, u.size)))
-    grid = np.linspace(low, high, 2001)
-    for column, label in enumerate((1.0, -1.0)):
-        kappa = work.signal[0, column]
-        assert low <= kappa <= high
-
-        def margin(c: Array, label: float = label) -> Array:
-            return np.asarray(label * (activate("smoothed_relu", np.outer(c, label * u), power) @ a))
-
-        rounding = (sum_rounding(u.size) + 8 * EPS) * np.abs(activate("smoothed_relu", high * np.abs(u), power)).sum()
-        assert margin(np.array([kappa]))[0] <= margin(grid).min() + rounding
-
-
-def test_zero_signal_strength_is_no_special_case() -> None:
-    case = Setting(make_params(signal_strength=0.0, perturbation_radius=0.0, gap=1.0))
-    (done, status, *_), weights = case.direct(3)
-    assert (done, status) == (3, kernels.RUNNING)
-    (_, state) = case.reduced(3)
-    along = weights @ case.data.direction
-    # Nothing pulls on u, up to the noise patches being orthogonal to w_star to rounding only.
-    assert np.abs(along - case.signal).max() <= sum_rounding(case.params.dimension) * 10
-    assert np.array_equal(state[0], case.signal)
-
-
-def test_direct_and_reduced_agree() -> None:
-    case = Setting(make_params(dimension=101, samples=9, neurons=7, threat="signal_span", init_std=0.2))
-    steps = 50
-    _, (u, noise, coefficients) = case.reduced(steps)
-    direct_record_steps = []
-    _, weights = case.direct(steps)
-    direct_record_steps.append(case.record.memorised.copy())
-    rebuilt = case.weights + np.outer(u - case.signal, case.data.direction) + coefficients.T @ case.rows
-    # Fifty steps of a few hundred additions each, on numbers below 4, with errors that grow with the signal itself.
-    bound = (
-        steps * sum_rounding(101 + 18) * 4 * max(1.0, float(np.abs(weights).max() / np.abs(case.weights).max())) ** 2
-    )
-    assert np.abs(weights - rebuilt).max() <= bound
-    assert np.abs(case.rows @ weights.T - noise).max() <= bound * 4
 
 
 @pytest.mark.parametrize("neurons", [1, 7, 12, 13, 25])
@@ -494,7 +232,7 @@ def test_blocks_and_panels_hold_every_element(rows: int, neurons: int) -> None:
 CHILD = """
 import sys, numpy as np, numba
 sys.path.insert(0, sys.argv[1])
-from test_kernels import Setting, make_params
+from kernel_cases import Setting, make_params
 numba.set_num_threads(int(sys.argv[3]))
 parts, parallel = [], sys.argv[4] == "parallel"
 sizes = dict(dimension=150, samples=70, neurons=13, learning_rate=0.02)
