@@ -284,15 +284,22 @@ class Params(BaseModel):
         log = math.log(d)
         init_factor = math.sqrt(log) if init_polylog is None else init_polylog
         gap_factor = log if gap_polylog is None else gap_polylog
+        factors = (signal_polylog, noise_polylog, init_factor, gap_factor)
+        for factor in (*factors, signal_exponent, noise_exponent, init_exponent, gap_exponent):
+            if isinstance(factor, bool) or not isinstance(factor, int | float):
+                raise ParameterError(f"a polylog factor or exponent is {factor!r}, but must be a number.")
         if gap_factor <= 0:
             raise ParameterError(f"gap_polylog is {gap_factor:g}, but must be positive.")
-        derived: dict[str, Any] = {
-            "signal_strength": signal_polylog * d**signal_exponent,
-            "noise_std": noise_polylog * d**noise_exponent,
-            "init_std": init_factor * d**init_exponent,
-        }
-        if values.get("gap") is None and values.get("perturbation_radius") is None:
-            derived["gap"] = min(d**gap_exponent / gap_factor, 1.0)
+        try:
+            derived: dict[str, Any] = {
+                "signal_strength": signal_polylog * d**signal_exponent,
+                "noise_std": noise_polylog * d**noise_exponent,
+                "init_std": init_factor * d**init_exponent,
+            }
+            if values.get("gap") is None and values.get("perturbation_radius") is None:
+                derived["gap"] = min(d**gap_exponent / gap_factor, 1.0)
+        except OverflowError:
+            raise ParameterError(f"an exponent is too large for dimension {d}; lower the exponents.") from None
         merged = {**derived, **{key: value for key, value in values.items() if value is not None}}
         if "learning_rate" not in merged:
             try:
@@ -304,7 +311,10 @@ class Params(BaseModel):
     @classmethod
     def from_toml(cls, path: str | Path) -> Params:
         """Read parameters from a TOML file; fields that are left out take the paper's values at its dimension."""
-        return cls.from_paper(**read_toml(path))
+        values = read_toml(path)
+        if "dimension" not in values:
+            raise FileError(f"{path} does not give the dimension; add a line such as 'dimension = 1000'.")
+        return cls.from_paper(**values)
 
     def to_toml(self) -> str:
         """The parameters as TOML text that `from_toml` reads back."""
@@ -330,7 +340,7 @@ def read_toml(path: str | Path) -> dict[str, Any]:
     Raises
     ------
     FileError
-        If the file cannot be read, is not TOML, or does not give the dimension.
+        If the file cannot be read or is not TOML.
     """
     try:
         values = tomllib.loads(Path(path).read_text(encoding="utf-8"))

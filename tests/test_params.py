@@ -73,6 +73,8 @@ def test_large_dimensions_as_they_are_written(dimension):
         ({"attack_steps": 0}, "attack_steps is 0"),
         ({"attack_step_size": 0.0}, "attack_step_size is 0"),
         ({"wibble": 1}, "wibble is not a parameter"),
+        ({"signal_polylog": "x"}, "polylog factor or exponent is 'x'"),
+        ({"signal_exponent": 1000.0}, "exponent is too large"),
         ({"dimension": 1}, "dimension is 1"),
         ({"dimension": 10.5}, "dimension is 10.5"),
         ({"dimension": "many"}, "dimension is 'many'"),
@@ -89,6 +91,9 @@ def test_bad_files_give_one_sentence(tmp_path):
     with pytest.raises(FileError, match="cannot be read"):
         read_toml(tmp_path / "none.toml")
     path = tmp_path / "bad.toml"
+    path.write_text("samples = 3")
+    with pytest.raises(FileError, match="does not give the dimension"):
+        Params.from_toml(path)
     path.write_text("dimension = = 3")
     with pytest.raises(FileError, match="not TOML"):
         read_toml(path)
