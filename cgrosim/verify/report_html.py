@@ -52,7 +52,7 @@ def _header(verdicts: Sequence[Verdict], seconds: float | None) -> str:
     ]
     return (
         '<h1 id="top">Which claims of the theory hold in simulation</h1>\n'
-        "<p>Each claim is simulated, compared with its prediction by a rule fixed beforehand, and put to the same rule "
+        "<p>Each claim is simulated, compared with its prediction by an executable rule, and put to the same rule "
         "in a deliberately wrong world (the falsifier), where it must fail. A verdict speaks for the tested range "
         "only: <b>supported</b> means that the interval of every measurement lies inside the region the prediction "
         "allows; <b>violated</b>, that one lies outside; <b>underpowered</b>, that one is too wide to decide; "
