@@ -1,0 +1,1 @@
+"""Real images: small convolutional networks, trained with and without attacks on our own kernels."""
