@@ -72,19 +72,24 @@ def tile_columns() -> int:
     return _TILE_COLUMNS[lanes()]
 
 
-def _integer(value: int) -> ir.Constant:
+def integer_constant(value: int) -> ir.Constant:
     return ir.Constant(_index, value)
 
 
-class _Vectors:
-    """Vector instructions of one width, at the current position of a builder."""
+class Vectors:
+    """Vector instructions at the current position of a builder: float64, or float32 with twice the lanes."""
 
-    def __init__(self, builder: Any) -> None:
+    def __init__(self, builder: Any, single: bool = False) -> None:
         self.builder = builder
-        self.lanes = lanes()
-        self.parts = BLOCK // self.lanes  # vectors in a block
-        self.type = ir.VectorType(_double, self.lanes)
+        self.lanes = 2 * lanes() if single else lanes()
+        self.parts = (2 * BLOCK if single else BLOCK) // self.lanes  # vectors in a block
+        self.type = ir.VectorType(ir.FloatType() if single else _double, self.lanes)
+        self.suffix, self.alignment = ("f32", 4) if single else ("f64", 8)
         self.fused = fuses()
+
+    @property
+    def zero(self) -> ir.Constant:
+        return self.constant(0.0)
 
     def constant(self, value: float) -> ir.Constant:
         return ir.Constant(self.type, [value] * self.lanes)
@@ -97,22 +102,27 @@ class _Vectors:
         return self.builder.shuffle_vector(single, ir.Constant(self.type, ir.Undefined), mask)
 
     def _address(self, pointer: Any, offset: int) -> Any:
-        return self.builder.bitcast(self.builder.gep(pointer, [_integer(offset)]), self.type.as_pointer())
+        return self.builder.bitcast(self.builder.gep(pointer, [integer_constant(offset)]), self.type.as_pointer())
 
     def load(self, pointer: Any, offset: int = 0) -> Any:
-        return self.builder.load(self._address(pointer, offset), align=8)
+        return self.builder.load(self._address(pointer, offset), align=self.alignment)
 
     def store(self, value: Any, pointer: Any, offset: int = 0) -> None:
-        self.builder.store(value, self._address(pointer, offset), align=8)
+        self.builder.store(value, self._address(pointer, offset), align=self.alignment)
 
     def call(self, name: str, *arguments: Any) -> Any:
-        full_name = f"llvm.{name}.v{self.lanes}f64"
+        full_name = f"llvm.{name}.v{self.lanes}{self.suffix}"
         function = self.builder.module.globals.get(full_name)
         if function is None:
             function = ir.Function(
                 self.builder.module, ir.FunctionType(self.type, [self.type] * len(arguments)), full_name
             )
         return self.builder.call(function, arguments)
+
+    def shuffle(self, value: Any, chosen: list[int]) -> Any:
+        """A shorter vector of the chosen lanes."""
+        mask = ir.Constant(ir.VectorType(ir.IntType(32), len(chosen)), chosen)
+        return self.builder.shuffle_vector(value, ir.Constant(value.type, ir.Undefined), mask)
 
     def multiply_add(self, first: Any, second: Any, total: Any) -> Any:
         if self.fused:
@@ -127,7 +137,7 @@ class _Vectors:
         return self.builder.select(self.builder.fcmp_ordered(">=", value, bound), bound, value)
 
 
-def _counted_loop(
+def counted_loop(
     builder: Any, count: Any, carried: list[Any], body: Callable[[Any, list[Any]], list[Any]]
 ) -> list[Any]:
     """Emit ``for i in range(count): carried = body(i, carried)`` and return the final values; count may be 0."""
@@ -136,14 +146,14 @@ def _counted_loop(
     builder.branch(head)
     builder.position_at_end(head)
     counter = builder.phi(_index)
-    counter.add_incoming(_integer(0), before)
+    counter.add_incoming(integer_constant(0), before)
     values = [builder.phi(value.type) for value in carried]
     for phi, value in zip(values, carried, strict=True):
         phi.add_incoming(value, before)
     builder.cbranch(builder.icmp_signed("<", counter, count), inside, after)
     builder.position_at_end(inside)
     updated = body(counter, values)
-    counter.add_incoming(builder.add(counter, _integer(1)), builder.block)
+    counter.add_incoming(builder.add(counter, integer_constant(1)), builder.block)
     for phi, value in zip(values, updated, strict=True):
         phi.add_incoming(value, builder.block)
     builder.branch(head)
@@ -151,7 +161,7 @@ def _counted_loop(
     return values
 
 
-def _data_pointers(context: Any, builder: Any, signature: Any, arguments: Any) -> list[Any]:
+def data_pointers(context: Any, builder: Any, signature: Any, arguments: Any) -> list[Any]:
     """Arguments with every array replaced by the pointer to its first element."""
     return [
         context.make_array(kind)(context, builder, value).data if isinstance(kind, types.Array) else value
@@ -159,13 +169,13 @@ def _data_pointers(context: Any, builder: Any, signature: Any, arguments: Any) -
     ]
 
 
-def _switch(builder: Any, selector: Any, cases: Mapping[int, Callable[[], None]]) -> None:
+def switch_over(builder: Any, selector: Any, cases: Mapping[int, Callable[[], None]]) -> None:
     """Emit one case per key; a selector that is no key does nothing."""
     done = builder.append_basic_block("switch.done")
     blocks = {key: builder.append_basic_block(f"case.{key}") for key in cases}
     switch = builder.switch(selector, done)
     for key, block in blocks.items():
-        switch.add_case(_integer(key), block)
+        switch.add_case(integer_constant(key), block)
         builder.position_at_end(block)
         cases[key]()
         builder.branch(done)
@@ -175,13 +185,15 @@ def _switch(builder: Any, selector: Any, cases: Mapping[int, Callable[[], None]]
 def _emit_tile(builder: Any, rows: int, columns: int, arguments: list[Any]) -> None:
     """One tile: rows x columns*8 accumulators over all steps, kept in registers."""
     left, left_stride, steps, panels, panel_stride, out, out_stride, accumulate = arguments
-    vectors = _Vectors(builder)
+    vectors = Vectors(builder)
     parts = vectors.parts
-    panel_columns = [builder.gep(panels, [builder.mul(panel_stride, _integer(column))]) for column in range(columns)]
-    out_columns = [builder.gep(out, [builder.mul(out_stride, _integer(column))]) for column in range(columns)]
+    panel_columns = [
+        builder.gep(panels, [builder.mul(panel_stride, integer_constant(column))]) for column in range(columns)
+    ]
+    out_columns = [builder.gep(out, [builder.mul(out_stride, integer_constant(column))]) for column in range(columns)]
     places = [(row, column, part) for row in range(rows) for column in range(columns) for part in range(parts)]
     entry = builder.block
-    with builder.if_then(builder.icmp_signed("!=", accumulate, _integer(0))):
+    with builder.if_then(builder.icmp_signed("!=", accumulate, integer_constant(0))):
         old = [vectors.load(out_columns[c], r * BLOCK + p * vectors.lanes) for r, c, p in places]
         loaded = builder.block
     start = []
@@ -194,7 +206,7 @@ def _emit_tile(builder: Any, rows: int, columns: int, arguments: list[Any]) -> N
     def step(block: Any, totals: list[Any]) -> list[Any]:
         totals = list(totals)
         here = builder.gep(left, [builder.mul(block, left_stride)])
-        first = builder.mul(block, _integer(BLOCK * BLOCK))
+        first = builder.mul(block, integer_constant(BLOCK * BLOCK))
         sources = [builder.gep(pointer, [first]) for pointer in panel_columns]
         for k in range(BLOCK):
             right = {
@@ -203,13 +215,13 @@ def _emit_tile(builder: Any, rows: int, columns: int, arguments: list[Any]) -> N
                 for p in range(parts)
             }
             for row in range(rows):
-                scalar = vectors.broadcast(builder.load(builder.gep(here, [_integer(row * BLOCK + k)])))
+                scalar = vectors.broadcast(builder.load(builder.gep(here, [integer_constant(row * BLOCK + k)])))
                 for place, (r, c, p) in enumerate(places):
                     if r == row:
                         totals[place] = vectors.multiply_add(scalar, right[c, p], totals[place])
         return totals
 
-    totals = _counted_loop(builder, steps, start, step)
+    totals = counted_loop(builder, steps, start, step)
     for (r, c, p), total in zip(places, totals, strict=True):
         vectors.store(total, out_columns[c], r * BLOCK + p * vectors.lanes)
 
@@ -246,7 +258,7 @@ def product_tile(  # type: ignore[no-untyped-def]
     )
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        height, left, left_offset, left_stride, steps, panels, panel_offset, panel_stride, *rest = _data_pointers(
+        height, left, left_offset, left_stride, steps, panels, panel_offset, panel_stride, *rest = data_pointers(
             context, builder, signature, arguments
         )
         out, out_offset, out_stride, accumulate = rest
@@ -256,13 +268,13 @@ def product_tile(  # type: ignore[no-untyped-def]
         )
         shared = [left, left_stride, steps, panels, panel_stride, out, out_stride, accumulate]
         cases = {rows: functools.partial(_emit_tile, builder, rows, tile_columns(), shared) for rows in tile_heights()}
-        _switch(builder, height, cases)
+        switch_over(builder, height, cases)
         return context.get_dummy_value()
 
     return signature, generate
 
 
-def _emit_power(vectors: _Vectors, base: Any, exponent: int, real_exponent: Any) -> Any:
+def _emit_power(vectors: Vectors, base: Any, exponent: int, real_exponent: Any) -> Any:
     """base**exponent for base >= 0 by multiplication; exponent 0 stands for the real exponent, by pow."""
     if exponent == 0:
         return vectors.call("pow", base, real_exponent)
@@ -285,19 +297,19 @@ def activation_sums(  # type: ignore[no-untyped-def]
     signature = types.void(integer, shape, projections, integer, second_layer, integer, out, integer)
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        case, shape, values, offset, weights, neurons, out, out_offset = _data_pointers(
+        case, shape, values, offset, weights, neurons, out, out_offset = data_pointers(
             context, builder, signature, arguments
         )
-        vectors = _Vectors(builder)
+        vectors = Vectors(builder)
         lower, upper, real_exponent, scale = (
-            vectors.broadcast(builder.load(builder.gep(shape, [_integer(i)]))) for i in range(4)
+            vectors.broadcast(builder.load(builder.gep(shape, [integer_constant(i)]))) for i in range(4)
         )
         values, out = builder.gep(values, [offset]), builder.gep(out, [out_offset])
 
         def emit(exponent: int) -> None:
             def body(neuron: Any, totals: list[Any]) -> list[Any]:
                 weight = vectors.broadcast(builder.load(builder.gep(weights, [neuron])))
-                row = builder.gep(values, [builder.mul(neuron, _integer(BLOCK))])
+                row = builder.gep(values, [builder.mul(neuron, integer_constant(BLOCK))])
                 updated = []
                 for part, total in enumerate(totals):
                     above = vectors.maximum(vectors.load(row, part * vectors.lanes), lower)
@@ -308,11 +320,11 @@ def activation_sums(  # type: ignore[no-untyped-def]
                     updated.append(builder.fadd(total, builder.fmul(weight, value)))
                 return updated
 
-            totals = _counted_loop(builder, neurons, [vectors.constant(0.0)] * vectors.parts, body)
+            totals = counted_loop(builder, neurons, [vectors.constant(0.0)] * vectors.parts, body)
             for part, total in enumerate(totals):
                 vectors.store(total, out, part * vectors.lanes)
 
-        _switch(builder, case, {exponent: functools.partial(emit, exponent) for exponent in range(6)})
+        switch_over(builder, case, {exponent: functools.partial(emit, exponent) for exponent in range(6)})
         return context.get_dummy_value()
 
     return signature, generate
@@ -327,12 +339,12 @@ def derivative_products(  # type: ignore[no-untyped-def]
     signature = types.void(integer, shape, projections, integer, second_layer, integer, coefficients, integer, out)
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        case, shape, values, offset, weights, neurons, factors, factor_offset, out = _data_pointers(
+        case, shape, values, offset, weights, neurons, factors, factor_offset, out = data_pointers(
             context, builder, signature, arguments
         )
-        vectors = _Vectors(builder)
+        vectors = Vectors(builder)
         lower, upper, real_exponent, _, slope = (
-            vectors.broadcast(builder.load(builder.gep(shape, [_integer(i)]))) for i in range(5)
+            vectors.broadcast(builder.load(builder.gep(shape, [integer_constant(i)]))) for i in range(5)
         )
         lowered = builder.fsub(real_exponent, vectors.constant(1.0))
         values, out = builder.gep(values, [offset]), builder.gep(out, [offset])
@@ -343,7 +355,7 @@ def derivative_products(  # type: ignore[no-untyped-def]
 
             def body(neuron: Any, _: list[Any]) -> list[Any]:
                 weight = vectors.broadcast(builder.load(builder.gep(weights, [neuron])))
-                place = builder.mul(neuron, _integer(BLOCK))
+                place = builder.mul(neuron, integer_constant(BLOCK))
                 source, target = builder.gep(values, [place]), builder.gep(out, [place])
                 for part, factor in enumerate(loaded):
                     value = vectors.load(source, part * vectors.lanes)
@@ -357,9 +369,9 @@ def derivative_products(  # type: ignore[no-untyped-def]
                     vectors.store(builder.fmul(builder.fmul(factor, weight), powered), target, part * vectors.lanes)
                 return []
 
-            _counted_loop(builder, neurons, [], body)
+            counted_loop(builder, neurons, [], body)
 
-        _switch(builder, case, {exponent: functools.partial(emit, exponent) for exponent in range(6)})
+        switch_over(builder, case, {exponent: functools.partial(emit, exponent) for exponent in range(6)})
         return context.get_dummy_value()
 
     return signature, generate

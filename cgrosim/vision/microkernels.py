@@ -1,0 +1,379 @@
+"""Register-blocked float32 micro-kernels, written as LLVM vector instructions: everything fast in this package.
+
+All arrays are one-dimensional and hold *blocks* of 16 numbers that lie side by side: 16 channels of one pixel of one
+sample, or 16 samples of one number. A block is one vector (AVX-512), two (AVX2) or four (any other processor). Three
+kernels, each a loop nest with all its sums in registers:
+
+`tile`
+    a piece of a matrix product whose left factor is read as scalars and whose right factor is read as blocks. A
+    convolution is such a product without copying: along one kernel row, the inputs of neighbouring outputs overlap.
+`scatter`
+    adds multiples of table rows, picked by a list, to a row of blocks: the gradient behind max pooling and ReLU,
+    where at most one number in four is nonzero.
+`inner`
+    a piece of a product of two factors that are both read as blocks, summed over the 16 lanes as well.
+
+The order of every sum is fixed by the sizes, never by the shape of the tiles: 16 and 8 lanes give the same bits.
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+from numba import types
+from numba.extending import intrinsic
+
+from cgrosim.microkernels import Vectors, counted_loop, data_pointers, integer_constant, lanes, switch_over
+
+BLOCK = 16
+
+# How the left factor of a tile is laid out: which of its two strides is known at compile time.
+ROWS_16 = 0  # rows 16 numbers apart, steps 1 apart (pixels of a blocked image)
+ROWS_1 = 1  # rows side by side, steps any number apart (channels of a pixel, outputs of a panel)
+ROWS_ANY = 2  # rows any number apart, steps 1 apart (pixels of an image with few channels)
+
+# What happens to the sums before they are stored.
+PLAIN, RELU, MASK = 0, 1, 2
+
+# Heights of the tiles for every width in blocks; as many sums as fit into the registers (32 of 16 lanes, else 16).
+_SHAPES = {
+    8: {1: (1, 2, 4, 6, 8, 10, 12, 14), 2: (1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14), 4: (1, 2, 4), 7: (1, 2, 4)},
+    4: {1: (1, 2, 3, 4, 6), 2: (1, 2, 3)},
+    2: {1: (1, 2, 3)},
+}
+_SHAPES_ANY = {8: {1: (1, 2, 4, 7, 8), 2: (1, 2, 4, 7, 8)}, 4: {1: (1, 2, 4)}, 2: {1: (1, 2)}}
+_SHAPES_16 = {8: (1, 2), 4: (1, 2), 2: (1,)}  # widths needed where rows are 16 apart
+_INNER_SIDES = {8: (1, 2, 4), 4: (1, 2), 2: (1, 2)}
+
+
+def tile_shapes(layout: int = ROWS_1) -> dict[int, tuple[int, ...]]:
+    """Heights available for every width (in blocks) of a tile."""
+    if layout == ROWS_ANY:
+        return _SHAPES_ANY[lanes()]
+    shapes = _SHAPES[lanes()]
+    return {width: shapes[width] for width in _SHAPES_16[lanes()]} if layout == ROWS_16 else shapes
+
+
+def inner_sides() -> tuple[int, ...]:
+    """Numbers of rows, and of columns, that a piece of `inner` can have."""
+    return _INNER_SIDES[lanes()]
+
+
+def _multiples(builder: Any, stride: Any, count: int) -> list[Any]:
+    return [builder.mul(stride, integer_constant(index)) for index in range(count)]
+
+
+def _row_offsets(builder: Any, layout: int, stride: Any, rows: int) -> list[Any]:
+    if layout == ROWS_ANY:
+        return _multiples(builder, stride, rows)
+    return [integer_constant(row * (BLOCK if layout == ROWS_16 else 1)) for row in range(rows)]
+
+
+def _emit_tile(builder: Any, layout: int, rows: int, columns: int, arguments: list[Any]) -> None:
+    left, left_stride, left_outer, right, right_column, right_step, right_outer, outer, steps = arguments[:9]
+    start, start_row, start_column, out, out_row, out_column, epilogue, mask = arguments[9:]
+    vectors = Vectors(builder, single=True)
+    parts = range(vectors.parts)
+    places = [(row, column, part) for row in range(rows) for column in range(columns) for part in parts]
+    left_rows = _row_offsets(builder, layout, left_stride, rows)
+    left_step = left_stride if layout == ROWS_1 else integer_constant(1)
+    right_columns = _multiples(builder, right_column, columns)
+
+    def offsets(row_stride: Any, column_stride: Any) -> dict[tuple[int, int], Any]:
+        row_starts, column_starts = _multiples(builder, row_stride, rows), _multiples(builder, column_stride, columns)
+        return {(r, c): builder.add(row_starts[r], column_starts[c]) for r in range(rows) for c in range(columns)}
+
+    begin = offsets(start_row, start_column)
+    totals = [vectors.load(builder.gep(start, [begin[r, c]]), p * vectors.lanes) for r, c, p in places]
+
+    def outer_step(index: Any, carried: list[Any]) -> list[Any]:
+        left_here = builder.gep(left, [builder.mul(index, left_outer)])
+        right_here = builder.gep(right, [builder.mul(index, right_outer)])
+
+        def step(count: Any, sums: list[Any]) -> list[Any]:
+            sums = list(sums)
+            scalars = builder.gep(left_here, [builder.mul(count, left_step)])
+            blocks = builder.gep(right_here, [builder.mul(count, right_step)])
+            sources = [builder.gep(blocks, [offset]) for offset in right_columns]
+            loaded = {(c, p): vectors.load(sources[c], p * vectors.lanes) for c in range(columns) for p in parts}
+            for row in range(rows):
+                scalar = vectors.broadcast(builder.load(builder.gep(scalars, [left_rows[row]])))
+                for place, (r, c, p) in enumerate(places):
+                    if r == row:
+                        sums[place] = vectors.multiply_add(scalar, loaded[c, p], sums[place])
+            return sums
+
+        return counted_loop(builder, steps, carried, step)
+
+    totals = counted_loop(builder, outer, totals, outer_step)
+    end = offsets(out_row, out_column)
+
+    def store(kind: int) -> None:
+        for (r, c, p), total in zip(places, totals, strict=True):
+            value = total
+            if kind == RELU:
+                value = vectors.maximum(value, vectors.zero)
+            elif kind == MASK:
+                shown = vectors.load(builder.gep(mask, [end[r, c]]), p * vectors.lanes)
+                value = builder.select(builder.fcmp_ordered(">", shown, vectors.zero), value, vectors.zero)
+            vectors.store(value, builder.gep(out, [end[r, c]]), p * vectors.lanes)
+
+    switch_over(builder, epilogue, {kind: functools.partial(store, kind) for kind in (PLAIN, RELU, MASK)})
+
+
+def _make_tile(layout: int) -> Any:
+    @intrinsic
+    def tile(  # type: ignore[no-untyped-def]
+        typing_context,
+        rows,
+        columns,
+        left,
+        left_offset,
+        left_stride,
+        left_outer,
+        right,
+        right_offset,
+        right_column,
+        right_step,
+        right_outer,
+        outer,
+        steps,
+        start,
+        start_offset,
+        start_row,
+        start_column,
+        out,
+        out_offset,
+        out_row,
+        out_column,
+        epilogue,
+        mask,
+        mask_offset,
+    ):
+        """``out[r, c] = start[r, c] + sum_o sum_k left[o, k, r] * right[o, k, c]`` for one tile; c counts blocks.
+
+        left : scalar (o, k, r) at ``left_offset + o left_outer + k step + r row``, where (step, row) is (1, 16),
+            (left_stride, 1) or (1, left_stride) for the layouts ROWS_16, ROWS_1 and ROWS_ANY
+        right : block (o, k, c) at ``right_offset + o right_outer + k right_step + c right_column``
+        start : block (r, c) at ``start_offset + r start_row + c start_column``: a bias, zeros, or `out` itself to add
+        out : block (r, c) at ``out_offset + r out_row + c out_column``
+        epilogue : PLAIN, RELU (NaN is kept), or MASK: zero where `mask`, laid out like `out`, is not positive
+        """
+        integer = types.int64
+        factors = (integer, integer, left, *[integer] * 3, right, *[integer] * 4, integer, integer)
+        results = (start, *[integer] * 3, out, *[integer] * 3, integer, mask, integer)
+        signature = types.void(*factors, *results)
+
+        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            rows, columns, left, left_at, *rest = data_pointers(context, builder, signature, arguments)
+            left_stride, left_outer, right, right_at, *rest = rest
+            right_column, right_step, right_outer, outer, steps, start, start_at, *rest = rest
+            start_row, start_column, out, out_at, out_row, out_column, epilogue, mask, mask_at = rest
+            left, right, start, out, mask = (
+                builder.gep(array, [offset])
+                for array, offset in (
+                    (left, left_at),
+                    (right, right_at),
+                    (start, start_at),
+                    (out, out_at),
+                    (mask, mask_at),
+                )
+            )
+            shared = [left, left_stride, left_outer, right, right_column, right_step, right_outer, outer, steps]
+            shared += [start, start_row, start_column, out, out_row, out_column, epilogue, mask]
+            cases = {
+                height * BLOCK + width: functools.partial(_emit_tile, builder, layout, height, width, shared)
+                for width, heights in tile_shapes(layout).items()
+                for height in heights
+            }
+            selector = builder.add(builder.mul(rows, integer_constant(BLOCK)), columns)
+            switch_over(builder, selector, cases)
+            return context.get_dummy_value()
+
+        return signature, generate
+
+    return tile
+
+
+tile_rows_16, tile_rows_1, tile_rows_any = (_make_tile(layout) for layout in (ROWS_16, ROWS_1, ROWS_ANY))
+
+
+def scatter_widths() -> tuple[int, ...]:
+    """Numbers of rows of blocks that `scatter` can fill at once."""
+    return (1, 2) if lanes() == 8 else (1,)
+
+
+MAX_SCATTER = 7
+
+
+def _emit_scatter(builder: Any, size: int, width: int, arguments: list[Any]) -> None:
+    channels, values, first, first_count, second, second_count, table, table_row, out, out_row = arguments
+    vectors = Vectors(builder, single=True)
+    parts = range(vectors.parts)
+    places = [(b, j, p) for b in range(width) for j in range(size + 1) for p in parts]
+    targets = [builder.gep(out, [offset]) for offset in _multiples(builder, out_row, width)]
+    totals = [vectors.load(targets[b], j * BLOCK + p * vectors.lanes) for b, j, p in places]
+    for shift, (begin, count) in enumerate(((first, first_count), (second, second_count))):
+
+        def step(index: Any, sums: list[Any], shift: int = shift, begin: Any = begin) -> list[Any]:
+            sums = list(sums)
+            place = builder.add(begin, index)
+            channel = builder.sext(builder.load(builder.gep(channels, [place])), table_row.type)
+            value = vectors.broadcast(builder.load(builder.gep(values, [place])))
+            row = builder.gep(table, [builder.mul(channel, table_row)])
+            for at, (b, j, p) in enumerate(places):
+                if 0 <= j - shift < size:
+                    entry = vectors.load(row, (b * size + j - shift) * BLOCK + p * vectors.lanes)
+                    sums[at] = vectors.multiply_add(value, entry, sums[at])
+            return sums
+
+        totals = counted_loop(builder, count, totals, step)
+    for (b, j, p), total in zip(places, totals, strict=True):
+        vectors.store(total, targets[b], j * BLOCK + p * vectors.lanes)
+
+
+@intrinsic
+def scatter(  # type: ignore[no-untyped-def]
+    typing_context,
+    size,
+    width,
+    channels,
+    values,
+    first,
+    first_count,
+    second,
+    second_count,
+    table,
+    table_offset,
+    table_row,
+    out,
+    out_offset,
+    out_row,
+):
+    """Add multiples of table rows to `width` rows of ``size + 1`` blocks; `size` at most MAX_SCATTER.
+
+    channels, values : lists (int32 and float32); entry i adds ``values[i]`` times the table row ``channels[i]``
+    first, first_count : the part of the lists that goes to blocks 0 .. size-1 of every row
+    second, second_count : the part that goes to blocks 1 .. size
+    table : row c at ``table_offset + c table_row``: `width` times `size` blocks
+    out : row b at ``out_offset + b out_row``: ``size + 1`` blocks
+    """
+    integer = types.int64
+    lists = (channels, values, *[integer] * 4)
+    signature = types.void(integer, integer, *lists, table, integer, integer, out, integer, integer)
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        size, width, *lists, table, table_at, table_row, out, out_at, out_row = data_pointers(
+            context, builder, signature, arguments
+        )
+        table, out = builder.gep(table, [table_at]), builder.gep(out, [out_at])
+        cases = {
+            blocks * BLOCK + count: functools.partial(
+                _emit_scatter, builder, blocks, count, [*lists, table, table_row, out, out_row]
+            )
+            for count in scatter_widths()
+            for blocks in range(1, MAX_SCATTER + 1)
+        }
+        switch_over(builder, builder.add(builder.mul(size, integer_constant(BLOCK)), width), cases)
+        return context.get_dummy_value()
+
+    return signature, generate
+
+
+def _sum_lanes(vectors: Vectors, pieces: list[Any]) -> Any:
+    """Sum of the 16 lanes by halving, in the same order for every width of the vectors."""
+    builder = vectors.builder
+    while len(pieces) > 1:
+        half = len(pieces) // 2
+        pieces = [builder.fadd(low, high) for low, high in zip(pieces[:half], pieces[half:], strict=True)]
+    (value,) = pieces
+    for half in (8, 4, 2, 1):
+        if half < vectors.lanes:
+            low = vectors.shuffle(value, list(range(half)))
+            value = builder.fadd(low, vectors.shuffle(value, list(range(half, 2 * half))))
+    return builder.extract_element(value, integer_constant(0))
+
+
+def _emit_inner(builder: Any, rows: int, columns: int, arguments: list[Any]) -> None:
+    left, left_row, left_step, left_outer, right, right_step, right_outer, outer, steps, out, out_row = arguments
+    vectors = Vectors(builder, single=True)
+    parts = range(vectors.parts)
+    places = [(row, column, part) for row in range(rows) for column in range(columns) for part in parts]
+    left_rows = _multiples(builder, left_row, rows)
+
+    def outer_step(index: Any, carried: list[Any]) -> list[Any]:
+        left_here = builder.gep(left, [builder.mul(index, left_outer)])
+        right_here = builder.gep(right, [builder.mul(index, right_outer)])
+
+        def step(count: Any, sums: list[Any]) -> list[Any]:
+            a = builder.gep(left_here, [builder.mul(count, left_step)])
+            b = builder.gep(right_here, [builder.mul(count, right_step)])
+            firsts = {
+                (r, p): vectors.load(builder.gep(a, [left_rows[r]]), p * vectors.lanes)
+                for r in range(rows)
+                for p in parts
+            }
+            seconds = {(c, p): vectors.load(b, c * BLOCK + p * vectors.lanes) for c in range(columns) for p in parts}
+            return [
+                vectors.multiply_add(firsts[r, p], seconds[c, p], total)
+                for (r, c, p), total in zip(places, sums, strict=True)
+            ]
+
+        return counted_loop(builder, steps, carried, step)
+
+    totals = counted_loop(builder, outer, [vectors.zero] * len(places), outer_step)
+    sums = dict(zip(places, totals, strict=True))
+    for row, offset in enumerate(_multiples(builder, out_row, rows)):
+        for column in range(columns):
+            target = builder.gep(out, [builder.add(offset, integer_constant(column))])
+            added = _sum_lanes(vectors, [sums[row, column, part] for part in parts])
+            builder.store(builder.fadd(builder.load(target), added), target)
+
+
+@intrinsic
+def inner(  # type: ignore[no-untyped-def]
+    typing_context,
+    rows,
+    columns,
+    left,
+    left_offset,
+    left_row,
+    left_step,
+    left_outer,
+    right,
+    right_offset,
+    right_step,
+    right_outer,
+    outer,
+    steps,
+    out,
+    out_offset,
+    out_row,
+):
+    """``out[r, c] += sum_o sum_k <left[o, k, r], right[o, k, c]>``, the scalar product of two blocks of 16 numbers.
+
+    left : block (o, k, r) at ``left_offset + o left_outer + k left_step + r left_row``
+    right : block (o, k, c) at ``right_offset + o right_outer + k right_step + 16 c``
+    out : scalar (r, c) at ``out_offset + r out_row + c``
+    """
+    integer = types.int64
+    factors = (left, *[integer] * 4, right, *[integer] * 3)
+    signature = types.void(integer, integer, *factors, integer, integer, out, integer, integer)
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        rows, columns, left, left_at, *rest = data_pointers(context, builder, signature, arguments)
+        left_row, left_step, left_outer, right, right_at, *rest = rest
+        right_step, right_outer, outer, steps, out, out_at, out_row = rest
+        left, right = builder.gep(left, [left_at]), builder.gep(right, [right_at])
+        shared = [left, left_row, left_step, left_outer, right, right_step, right_outer, outer, steps]
+        shared += [builder.gep(out, [out_at]), out_row]
+        cases = {
+            height * BLOCK + width: functools.partial(_emit_inner, builder, height, width, shared)
+            for height in inner_sides()
+            for width in inner_sides()
+        }
+        switch_over(builder, builder.add(builder.mul(rows, integer_constant(BLOCK)), columns), cases)
+        return context.get_dummy_value()
+
+    return signature, generate
