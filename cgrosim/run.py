@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import signal
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +14,7 @@ from cgrosim.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from cgrosim.engines import Engine, make_engine
 from cgrosim.errors import ParameterError
 from cgrosim.horizon import find_horizon
+from cgrosim.interrupts import Interrupts
 from cgrosim.params import Params
 from cgrosim.planning import Plan, plan
 from cgrosim.recorder import Recorder, record_steps
@@ -160,7 +157,7 @@ def _drive(run: _Started, progress: Progress | None, checkpoint: str | Path | No
     status, messages = "finished", list(run.notes)
     grid = record_steps(run.params, run.steps)
     already = len(run.recorder.records["step"])
-    with _Interrupts() as interrupts:
+    with Interrupts() as interrupts:
         while already < len(grid) and status == "finished":
             target = int(grid[already])
             until = min(target, int(run.engine.step) + run.engine.chunk)
@@ -190,41 +187,6 @@ def _drive(run: _Started, progress: Progress | None, checkpoint: str | Path | No
         _save(run, checkpoint, began)
     seconds = run.seconds + time.perf_counter() - began
     return assemble(run.params, run.recorder.records, run.engine.crossings, _attributes(run, status, messages, seconds))
-
-
-_RAISES: ContextVar[bool] = ContextVar("raises", default=False)
-
-
-@contextmanager
-def raising_interrupts() -> Iterator[None]:
-    """Let Ctrl-C raise KeyboardInterrupt inside `simulate`, for callers to whom half a run is worth nothing."""
-    token = _RAISES.set(True)
-    try:
-        yield
-    finally:
-        _RAISES.reset(token)
-
-
-class _Interrupts:
-    """Takes Ctrl-C as a wish to stop at the next consistent moment; a second Ctrl-C stops at once."""
-
-    def __init__(self) -> None:
-        self.asked = False
-        self._previous: Any = None
-
-    def __enter__(self) -> _Interrupts:
-        if threading.current_thread() is threading.main_thread() and not _RAISES.get():
-            self._previous = signal.signal(signal.SIGINT, self._ask)
-        return self
-
-    def _ask(self, number: int, frame: Any) -> None:
-        if self.asked:
-            raise KeyboardInterrupt
-        self.asked = True
-
-    def __exit__(self, *exception: object) -> None:
-        if self._previous is not None:
-            signal.signal(signal.SIGINT, self._previous)
 
 
 def _attributes(run: _Started, status: str, messages: list[str], seconds: float) -> dict[str, Any]:

@@ -14,8 +14,8 @@ import cgrosim
 from cgrosim import Params, simulate
 from cgrosim.checkpoint import load_checkpoint
 from cgrosim.errors import FileError, ParameterError
+from cgrosim.interrupts import raising_interrupts
 from cgrosim.recorder import record_steps
-from cgrosim.run import raising_interrupts
 
 SMALL = Params.from_paper(40, samples=8, neurons=5, steps=2000, records=6, test_samples=100)
 

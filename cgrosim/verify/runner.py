@@ -82,7 +82,7 @@ def _ignore_interrupts() -> None:
 
 
 def _evaluate_by_name(name: str, context: Context) -> Verdict:
-    from cgrosim.run import raising_interrupts
+    from cgrosim.interrupts import raising_interrupts
 
     with raising_interrupts():  # a claim must not judge half a run
         return evaluate(all_claims()[name], context)
