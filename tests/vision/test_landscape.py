@@ -1,0 +1,203 @@
+"""The landscape measure against closed forms: linear networks, a quadratic bowl, and what holds for every network."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cgrosim.errors import ParameterError
+from cgrosim.vision.architectures import lenet
+from cgrosim.vision.landscape import Ball, NetworkSurface, Search, measure
+from cgrosim.vision.layers import Architecture, FullyConnected, initial_parameters
+from cgrosim.vision.reference import ReferenceNetwork
+
+SHAPE = (3, 4, 1)
+RADII = np.array([0.0, 0.01, 0.05, 0.2])
+SMALL = Search(steps=4, restarts=1, randoms=1, segments=1)
+
+
+def linear_network(seed=0):
+    architecture = Architecture("linear", SHAPE, (FullyConnected(2),))
+    parameters = initial_parameters(architecture, np.random.default_rng(seed))
+    return NetworkSurface(ReferenceNetwork(architecture, parameters))
+
+
+def slopes(surface, labels):
+    """Gradient of (other logit - own logit), which is constant for a linear network: one row a sample."""
+    weight = surface.network.parameters()["layer0.weight"]
+    return np.where(labels[:, None] == 0, weight[:, 1] - weight[:, 0], weight[:, 0] - weight[:, 1])
+
+
+def middle_points(count, seed=1):
+    """Points so far from the border of the box that no ball of `RADII` meets it."""
+    generator = np.random.default_rng(seed)
+    return generator.uniform(0.3, 0.7, (count, *SHAPE)), generator.integers(0, 2, count)
+
+
+def softplus(t):
+    return np.logaddexp(0.0, t)
+
+
+def sigmoid(t):
+    return 1.0 / (1.0 + np.exp(-t))
+
+
+@pytest.mark.parametrize(("norm", "dual"), [("linf", 1), ("l2", 2)])
+def test_a_linear_network_has_the_landscape_of_its_closed_form(norm, dual):
+    surface = linear_network()
+    points, labels = middle_points(20)
+    found = measure(surface, points, labels, RADII, Ball(norm), SMALL, np.random.default_rng(0))
+    steep = np.linalg.norm(slopes(surface, labels), ord=dual, axis=1)[:, None]
+    logits = surface.network.logits(points)
+    behind = (logits.sum(axis=1) - 2.0 * logits[np.arange(20), labels])[:, None]  # of two classes: other - own
+    # the ascents go 2.5 radii along one direction, so they end at the maximum; the rest is round-off of 12-term sums
+    assert found.value_change == pytest.approx(softplus(behind + steep * RADII) - softplus(behind), abs=1e-12)
+    assert found.gradient_norm == pytest.approx(sigmoid(behind + steep * RADII) * steep, rel=1e-12)
+
+
+def test_the_box_bounds_the_maximum():
+    surface = linear_network()
+    generator = np.random.default_rng(2)
+    points, labels = generator.random((30, *SHAPE)), generator.integers(0, 2, 30)
+    radii = np.array([0.3])
+    found = measure(surface, points, labels, radii, Ball("linf"), SMALL, generator)
+    best = np.clip(points + 0.3 * np.sign(slopes(surface, labels)).reshape(points.shape), 0.0, 1.0)
+    assert np.any(best != points + 0.3 * np.sign(slopes(surface, labels)).reshape(points.shape))
+    expected = surface.losses(best, labels) - surface.losses(points, labels)
+    assert found.value_change[:, 0] == pytest.approx(expected, abs=1e-12)
+
+
+def test_at_radius_zero_nothing_changes_and_the_gradient_is_that_of_the_point():
+    architecture = lenet(1, (8, 8, 1))
+    surface = NetworkSurface(ReferenceNetwork(architecture, initial_parameters(architecture, np.random.default_rng(3))))
+    generator = np.random.default_rng(4)
+    points, labels = generator.random((6, 8, 8, 1)), generator.integers(0, 10, 6)
+    found = measure(surface, points, labels, np.array([0.0]), Ball("linf"), Search(), generator)
+    assert np.array_equal(found.value_change, np.zeros((6, 1)))
+    plain = np.abs(surface.network.input_gradient(points, labels)).reshape(6, -1).sum(axis=1)
+    assert found.gradient_norm[:, 0] == pytest.approx(plain, rel=1e-14)
+
+
+@pytest.mark.parametrize("norm", ["linf", "l2"])
+def test_maxima_do_not_fall_with_the_radius_and_repeat_with_the_seed(norm):
+    architecture = lenet(1, (8, 8, 1))
+    surface = NetworkSurface(ReferenceNetwork(architecture, initial_parameters(architecture, np.random.default_rng(3))))
+    generator = np.random.default_rng(5)
+    points, labels = generator.random((8, 8, 8, 1)), generator.integers(0, 10, 8)
+    radii = np.array([0.0, 0.1, 0.11, 0.3, 0.8])
+    first, again, other = (
+        measure(surface, points, labels, radii, Ball(norm), SMALL, np.random.default_rng(seed)) for seed in (0, 0, 1)
+    )
+    for values in (first.value_change, first.gradient_norm):
+        assert np.all(np.diff(values, axis=1) >= 0.0)
+        assert np.all(values >= 0.0)
+    assert np.array_equal(first.gradient_norm, again.gradient_norm)
+    assert np.array_equal(first.value_change, again.value_change)
+    assert not np.array_equal(first.gradient_norm, other.gradient_norm)
+
+
+def test_the_change_is_at_least_that_of_an_attack_with_the_same_steps():
+    architecture = lenet(2, (8, 8, 1))
+    network = ReferenceNetwork(architecture, initial_parameters(architecture, np.random.default_rng(6)))
+    generator = np.random.default_rng(7)
+    points, labels = generator.random((10, 8, 8, 1)), generator.integers(0, 10, 10)
+    search = Search(steps=5, restarts=0, randoms=0, segments=0)
+    surface = NetworkSurface(network)
+    found = measure(surface, points, labels, np.array([0.2]), Ball("linf"), search, generator)
+    adversarial, _, _ = network.perturb(points, labels, points, norm="linf", radius=0.2, step_size=0.1, steps=5)
+    reached = surface.losses(adversarial, labels) - surface.losses(points, labels)
+    assert np.all(found.value_change[:, 0] >= reached - 1e-12)  # the two projections round differently
+
+
+@dataclass(frozen=True)
+class Bowl:
+    """|x|^2 / 2 on samples that are stacks of patches: not an image, and not a network."""
+
+    def losses(self, points, labels):
+        return 0.5 * (points.reshape(len(points), -1) ** 2).sum(axis=1)
+
+    def gradients(self, points, labels):
+        return points
+
+
+def test_any_loss_surface_can_be_measured():
+    points = np.random.default_rng(8).standard_normal((5, 3, 7))
+    length = np.sqrt((points**2).sum(axis=(1, 2)))[:, None]
+    ball = Ball("l2", -np.inf, np.inf)
+    found = measure(Bowl(), points, np.zeros(5), RADII, ball, SMALL, np.random.default_rng(0))
+    # from the centre the gradient keeps its direction, so the first ascent already ends at the maximum
+    assert found.value_change == pytest.approx(RADII * length + 0.5 * RADII**2, rel=1e-12, abs=1e-12)
+    assert found.gradient_norm == pytest.approx(length + RADII, rel=1e-12)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@given(seed=st.integers(0, 2**32 - 1), norm=st.sampled_from(["linf", "l2"]), radius=st.floats(1e-4, 2.0))
+def test_every_place_that_is_looked_at_lies_in_ball_and_box(dtype, seed, norm, radius):
+    generator = np.random.default_rng(seed)
+    centres = generator.choice([0.0, 0.5, 1.0], (3, *SHAPE)).astype(dtype)
+    ball = Ball(norm)
+    places = [
+        ball.draw(centres, radius, generator),
+        ball.project(centres + generator.standard_normal(centres.shape).astype(dtype), centres, radius),
+    ]
+    slack = 8.0 * np.finfo(dtype).eps  # one rounding each of the scaled offset, and of its sum with a centre up to 1
+    for place in places:
+        assert place.dtype == dtype
+        assert place.min() >= 0.0
+        assert place.max() <= 1.0
+        offset = (place - centres).astype(np.float64).reshape(3, -1)
+        length = np.linalg.norm(offset, ord=np.inf if norm == "linf" else 2, axis=1)
+        assert np.all(length <= radius * (1.0 + slack) + slack * np.sqrt(offset.shape[1]))
+
+
+@given(seed=st.integers(0, 2**32 - 1), norm=st.sampled_from(["linf", "l2"]))
+def test_the_steepest_direction_attains_the_dual_norm(seed, norm):
+    gradients = np.random.default_rng(seed).standard_normal((4, *SHAPE))
+    ball = Ball(norm)
+    unit = ball.steepest(gradients).reshape(4, -1)
+    assert np.linalg.norm(unit, ord=np.inf if norm == "linf" else 2, axis=1) == pytest.approx(1.0, rel=1e-14)
+    assert (unit * gradients.reshape(4, -1)).sum(axis=1) == pytest.approx(ball.dual_norm(gradients), rel=1e-14)
+
+
+def test_a_zero_gradient_leads_nowhere():
+    for norm in ("linf", "l2"):
+        assert not Ball(norm).steepest(np.zeros((2, *SHAPE))).any()
+
+
+def test_small_losses_keep_their_digits():
+    """A network that is sure by 50 nat has the loss exp(-50), where 1 - p would be 0 in double precision."""
+    architecture = Architecture("sure", (1, 1, 1), (FullyConnected(2),))
+    parameters = {"layer0.weight": np.array([[0.0, 50.0]]), "layer0.bias": np.zeros(2)}
+    surface = NetworkSurface(ReferenceNetwork(architecture, parameters))
+    losses = surface.losses(np.ones((2, 1, 1, 1)), np.array([1, 0]))
+    assert losses == pytest.approx([np.exp(-50.0), 50.0], rel=1e-14)
+
+
+@pytest.mark.parametrize(
+    ("radii", "points", "said"),
+    [
+        ([0.2, 0.1], 0.5, "increasing"),
+        ([-0.1, 0.1], 0.5, "increasing"),
+        ([0.0, np.inf], 0.5, "increasing"),
+        ([], 0.5, "increasing"),
+        ([0.0, 0.1], 1.5, "outside the box"),
+    ],
+)
+def test_bad_radii_and_points_are_refused(radii, points, said):
+    points = np.full((1, *SHAPE), points)
+    with pytest.raises(ParameterError, match=said):
+        measure(linear_network(), points, np.zeros(1, int), radii, Ball(), Search(), np.random.default_rng(0))
+
+
+def test_no_points_bad_norm_bad_box_and_bad_search_are_refused():
+    with pytest.raises(ParameterError, match="no points"):
+        measure(Bowl(), np.zeros((0, 1)), np.zeros(0), [0.1], Ball(), Search(), np.random.default_rng(0))
+    with pytest.raises(ParameterError, match="l1"):
+        Ball("l1")
+    with pytest.raises(ParameterError, match="box"):
+        Ball("linf", 1.0, 0.0)
+    for name, value in {"steps": 0, "restarts": -1, "randoms": -1, "segments": -1}.items():
+        with pytest.raises(ParameterError, match=name):
+            Search(**{name: value})
