@@ -70,12 +70,20 @@ class Experiment:
 
     def write(self, params: Mapping[str, Params], seeds: Sequence[int], numbers: Mapping[str, Any]) -> dict[str, Any]:
         """Write the JSON file: parameters, attacks, seeds, versions and the measured numbers; return what it holds."""
+        described = {label: p.model_dump(mode="json") for label, p in params.items()}
+        attacks = {label: p.attack_description for label, p in params.items()}
+        return self.write_described(described, attacks, seeds, numbers)
+
+    def write_described(
+        self, params: Mapping[str, Any], attacks: Mapping[str, str], seeds: Sequence[int], numbers: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        """Write the JSON file of an experiment whose parameters are plain values already, as `write` does."""
         content = {
             "experiment": self.name,
             "question": self.question,
             "toy": self.toy,
-            "params": {label: p.model_dump(mode="json") for label, p in params.items()},
-            "attack": {label: p.attack_description for label, p in params.items()},
+            "params": plain(params),
+            "attack": dict(attacks),
             "seeds": list(seeds),
             "versions": versions(),
             "seconds": round(time.perf_counter() - self.began, 2),

@@ -13,7 +13,8 @@ from cgrosim.results import versions
 
 SIMS = Path(__file__).parents[1] / "sims"
 SLOW: set[str] = set()
-NAMES = sorted(path.stem for path in SIMS.glob("*.py") if path.stem != "common")
+SCRIPTS = sorted(path.stem for path in SIMS.glob("*.py") if path.stem != "common")
+NAMES = [name for name in SCRIPTS if not name.startswith("vision_")]  # those have tests of their own in tests/vision
 EXPERIMENTS = [pytest.param(name, marks=pytest.mark.slow if name in SLOW else ()) for name in NAMES]
 
 
@@ -23,7 +24,7 @@ def load(monkeypatch):
     monkeypatch.syspath_prepend(str(SIMS))
     before = set(sys.modules)
     yield importlib.import_module
-    for name in {"common", *NAMES} & (set(sys.modules) - before):
+    for name in {"common", *SCRIPTS} & (set(sys.modules) - before):
         del sys.modules[name]
 
 
@@ -101,4 +102,4 @@ def test_what_never_happened_becomes_null(load):
 
 def test_every_experiment_is_described_once_in_the_readme():
     text = (SIMS / "README.md").read_text()
-    assert [text.count(f"python sims/{name}.py") for name in NAMES] == [1] * len(NAMES)
+    assert [text.count(f"python sims/{name}.py") for name in SCRIPTS] == [1] * len(SCRIPTS)
