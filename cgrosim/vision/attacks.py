@@ -200,7 +200,7 @@ def worst_case(
     Samples that are already misclassified are not attacked again. Parameters and errors as in `perturb`;
     `progress` is called with a text and the share done.
     """
-    clean = _margins(network, images, labels)
+    clean = finite_margins(network, images, labels)
     found = WorstCase(np.array(images, np.float32), clean, clean.copy(), clean > 0)
     for restart, stream in enumerate(generator.spawn(attack.restarts)):
         for first in range(0, len(images), _CHUNK):
@@ -245,9 +245,9 @@ def _restart(
     worst.margins[index[better]] = margins[better]
 
 
-def _margins(network: Classifier, images: NDArray[Any], labels: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Logit of the label minus the largest other logit."""
-    found = margins_of(network.logits(images), labels)
+def finite_margins(network: Classifier, images: NDArray[Any], labels: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Logit of the label minus the largest other logit, ``(n,)``; a UserError if one is not finite."""
+    found = margins_of(np.asarray(network.logits(images), np.float64), labels)
     _require_finite(found, np.arange(len(images)))
     return found
 
@@ -256,6 +256,6 @@ def _require_finite(margins: NDArray[Any], index: NDArray[np.intp]) -> None:
     wrong = np.flatnonzero(~np.isfinite(margins))
     if len(wrong):
         raise UserError(
-            f"The network's margin of sample {index[wrong[0]]} is {margins[wrong[0]]} under attack, not a number one "
+            f"The network's margin of sample {index[wrong[0]]} is {margins[wrong[0]]} not a number one "
             "can compare; check the weights and the images."
         )
