@@ -111,11 +111,13 @@ class Architecture:
             )
         if height % self.patch or width % self.patch:
             raise ParameterError(f"patch is {self.patch}, which does not divide images of {height} x {width}.")
-        shapes = self.shapes
-        if shapes[-1][:2] != (1, 1) or not isinstance(self.layers[-1], FullyConnected | FixedReadout):
-            raise ParameterError(
-                f"{self.name} ends with {self.layers[-1]}; the last layer must give one number a class."
-            )
+        for layer in self.layers:
+            _check(layer)
+        if not self.layers or not isinstance(self.layers[-1], FullyConnected | FixedReadout):
+            last = self.layers[-1] if self.layers else "no layer"
+            raise ParameterError(f"{self.name} ends with {last}; the last layer must give one number a class.")
+        if self.classes < 2:
+            raise ParameterError(f"{self.name} has {self.classes} class, but must tell at least 2 apart.")
 
     @property
     def shapes(self) -> tuple[Shape, ...]:
@@ -152,6 +154,21 @@ class Architecture:
         return sum(math.prod(shape) for shape in self.parameter_shapes.values())
 
 
+def _check(layer: Layer) -> None:
+    """Refuse what is no layer, and numbers no layer can have, in one sentence."""
+    if not isinstance(layer, Layer):
+        raise ParameterError(f"{layer!r} is not a layer; write for example ReLU() or Convolution(8, 3).")
+    for name in ("filters", "size", "padding", "exponent", "units", "classes"):
+        value = getattr(layer, name, 1)
+        if isinstance(value, bool) or not isinstance(value, int):
+            raise ParameterError(f"{layer} has {name} {value!r}, which must be a whole number.")
+    scale = getattr(layer, "initial_scale", None)
+    if scale is not None and not (math.isfinite(scale) and scale >= 0.0):
+        raise ParameterError(f"{layer} has the initial_scale {scale}, which must be at least 0.")
+    if isinstance(layer, FixedReadout) and layer.kind not in ("class_sums", "signed_sum"):
+        raise ParameterError(f"{layer} has the kind {layer.kind!r}; choose 'class_sums' or 'signed_sum'.")
+
+
 def _output_shape(layer: Layer, shape: Shape) -> Shape:
     height, width, channels = shape
     if isinstance(layer, Convolution):
@@ -170,6 +187,8 @@ def _output_shape(layer: Layer, shape: Shape) -> Shape:
         height, width, channels = 1, 1, layer.units
     elif isinstance(layer, FixedReadout):
         inputs = math.prod(shape)
+        if layer.classes < 1:
+            raise ParameterError(f"{layer} has {layer.classes} classes, but must tell at least 2 apart.")
         if layer.kind == "signed_sum" and layer.classes != 2:
             raise ParameterError(f"{layer} has {layer.classes} classes, but a signed sum tells two apart.")
         if inputs % layer.classes:
