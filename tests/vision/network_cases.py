@@ -1,0 +1,246 @@
+"""Random networks and images, and how far rounding can move what a float32 network computes from them.
+
+`Analysis` is a running error analysis (Higham 2002, Accuracy and Stability of Numerical Algorithms, section 3.3): it
+carries, beside the exact values of `ReferenceNetwork`, a bound on the error of every number, layer by layer. A sum of
+n products in any order, with or without fused multiply-add, is off by at most gamma(n) times the sum of the absolute
+values, gamma(n) = n u / (1 - n u), u = 2^-24; an error e of the inputs adds |W| e. At kinks (a ReLU input, or two
+candidates of a maximum, nearer than their errors) the gradient may go either way, and the bound says so.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from cgrosim.vision.layers import (
+    Architecture,
+    Convolution,
+    FixedReadout,
+    FullyConnected,
+    Layer,
+    MaxPool,
+    Power,
+    ReLU,
+    SumPositions,
+)
+from cgrosim.vision.reference import ReferenceNetwork, join_patches
+
+Array = NDArray[np.float64]
+UNIT = 2.0**-24  # unit round-off of float32
+
+
+def gamma(terms: float) -> float:
+    """Relative error of a sum of that many products."""
+    return terms * UNIT / (1.0 - terms * UNIT)
+
+
+@dataclass(frozen=True)
+class Case:
+    """A network's description, its float32 parameters, and a labelled float32 batch."""
+
+    architecture: Architecture
+    parameters: dict[str, NDArray[np.float32]]
+    images: NDArray[np.float32]
+    labels: NDArray[np.int64]
+
+    def reference(self) -> ReferenceNetwork:
+        return ReferenceNetwork(self.architecture, self.parameters)
+
+
+def make_case(architecture: Architecture, samples: int, seed: int) -> Case:
+    """Normal weights with variance 1 / fan-in, biases too: activations of order one and ReLUs on both sides."""
+    generator = np.random.default_rng(seed)
+    parameters = {}
+    for name, shape in architecture.parameter_shapes.items():
+        scale = 0.3 if name.endswith("bias") else 1.5 / math.sqrt(math.prod(shape[:-1]))
+        parameters[name] = (scale * generator.standard_normal(shape)).astype(np.float32)
+    images = generator.uniform(0.0, 1.0, (samples, *architecture.input_shape)).astype(np.float32)
+    return Case(architecture, parameters, images, generator.integers(0, architecture.classes, samples))
+
+
+@st.composite
+def architectures(draw: Any, most_channels: int = 40, largest: int = 13) -> Architecture:
+    """One to three convolutions with ReLUs, powers and pools as they fall, and any end; any sizes and channels."""
+    height, width = draw(st.integers(1, largest)), draw(st.integers(1, largest))
+    patch = draw(st.sampled_from([1, 1, 1, 2, 3]))
+    shape = (height * patch, width * patch, draw(st.integers(1, 4)))
+    layers: list[Layer] = []
+    powers = 0
+    for _ in range(draw(st.integers(1, 3))):
+        size = draw(st.integers(1, 5))
+        padding = draw(st.integers(0, size - 1))
+        if min(height, width) + 2 * padding < size:
+            size, padding = 1, 0
+        layers.append(Convolution(draw(st.integers(1, most_channels)), size, padding, bias=draw(st.booleans())))
+        height, width = height + 2 * padding - size + 1, width + 2 * padding - size + 1
+        after = draw(st.sampled_from(["relu", "relu", "relu", "power", "nothing"]))
+        if after == "power" and powers == 0:
+            layers.append(Power(draw(st.integers(2, 5))))
+            powers += 1
+        elif after != "nothing":
+            layers.append(ReLU())
+        if draw(st.booleans()) and min(height, width) >= 2:
+            layers.append(MaxPool())
+            height, width = height // 2, width // 2
+    if draw(st.booleans()):
+        layers.append(SumPositions())
+        height = width = 1
+    channels = next(layer.filters for layer in reversed(layers) if isinstance(layer, Convolution))
+    if draw(st.booleans()):
+        channels, height, width = draw(st.integers(1, 70)), 1, 1
+        layers += [FullyConnected(channels, bias=draw(st.booleans())), ReLU()]
+    inputs = height * width * channels
+    readouts = [count for count in (2, 3, 10) if inputs % count == 0]
+    end = draw(st.sampled_from(["dense", "dense", "readout", "sum"]))
+    if end == "readout" and readouts:
+        layers.append(FixedReadout(draw(st.sampled_from(readouts))))
+    elif end == "sum" and inputs % 2 == 0:
+        layers.append(FixedReadout(2, "signed_sum"))
+    else:
+        layers.append(FullyConnected(draw(st.integers(2, 12)), bias=draw(st.booleans())))
+    return Architecture("random", shape, tuple(layers), patch)
+
+
+class Analysis:
+    """Exact logits, losses and gradients of a case, each with a bound on the error of a float32 computation.
+
+    Attributes
+    ----------
+    logits, losses, input_gradient, gradient : what `ReferenceNetwork` finds
+    logits_error, losses_error, input_gradient_error, gradient_error : bounds on the errors, of the same shapes
+    """
+
+    def __init__(self, case: Case, weight: float = 1.0) -> None:
+        self.case = case
+        self.exact = case.reference()
+        self.absolute = ReferenceNetwork(case.architecture, {k: np.abs(v) for k, v in case.parameters.items()})
+        self._forward()
+        self._loss()
+        self._backward(weight)
+
+    def _forward(self) -> None:
+        self.values = self.exact.activations(self.case.images)
+        self.errors = [np.zeros_like(self.values[0])]
+        for index, layer in enumerate(self.case.architecture.layers):
+            self.errors.append(self._forward_error(index, layer, self.values[index], self.errors[index]))
+        self.logits, self.logits_error = self.values[-1][:, 0, 0], self.errors[-1][:, 0, 0]
+
+    def _forward_error(self, index: int, layer: Layer, x: Array, e: Array) -> Array:
+        if isinstance(layer, ReLU):
+            return e
+        if isinstance(layer, MaxPool):  # |max a - max b| <= max |a - b|
+            return self.exact._forward(index, layer, e)
+        if isinstance(layer, Power):
+            q, most = layer.exponent, np.abs(x) + e
+            return q * most ** (q - 1) * e + gamma(q) * most**q
+        # the bias is one more term of the sum, and it is exact: `through` of e must leave it out
+        return self._through(index, layer, e) + gamma(_fan_in(layer, x) + 1) * self._sum(index, layer, np.abs(x) + e)
+
+    def _sum(self, index: int, layer: Layer, x: Array) -> Array:
+        """|W| x + |b|, for x >= 0."""
+        if isinstance(layer, FixedReadout):
+            return (x.reshape(len(x), -1) @ np.abs(layer.matrix(x[0].size)))[:, None, None]
+        return self.absolute._forward(index, layer, x)
+
+    def _through(self, index: int, layer: Layer, x: Array) -> Array:
+        """|W| x."""
+        return self._sum(index, layer, x) - self._sum(index, layer, np.zeros_like(x[:1]))
+
+    def _loss(self) -> None:
+        """-log softmax moves by at most twice as much as the logits; log, exp and the differences round.
+
+        `slack` counts, for a logarithm of a probability: two differences, an exponential and a logarithm good to a
+        few units in the last place (8 in all), and the sum over the classes.
+        """
+        rows, labels = np.arange(len(self.logits)), self.case.labels
+        shifted = self.logits - self.logits.max(axis=1, keepdims=True)
+        most = self.logits_error.max(axis=1, keepdims=True)
+        log_probability = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+        span = np.abs(self.logits).max(axis=1, keepdims=True) + most + 1.0
+        slack = 2.0 * most + gamma(self.logits.shape[1] + 8) * 2.0 * (span + math.log(self.logits.shape[1]))
+        self.losses, self.losses_error = -log_probability[rows, labels], slack[:, 0]
+        probability = np.exp(log_probability)
+        self._top = probability.copy()
+        self._top[rows, labels] -= 1.0
+        self._top_error = probability * np.expm1(np.minimum(slack, 1.0)) + 4 * UNIT
+
+    def _backward(self, weight: float) -> None:
+        """Both gradients; `weight` / samples may be multiplied in anywhere, which costs two roundings more."""
+        gradient, error = self._top[:, None, None], self._top_error[:, None, None]
+        scale = weight / len(self.case.labels)
+        self.gradient: dict[str, Array] = {}
+        self.gradient_error: dict[str, Array] = {}
+        for index in reversed(range(len(self.case.architecture.layers))):
+            self._weight_gradient(index, gradient, error, scale)
+            gradient, error = self._backward_error(index, gradient, error)
+        patch = self.case.architecture.patch
+        self.input_gradient, self.input_gradient_error = join_patches(gradient, patch), join_patches(error, patch)
+
+    def _backward_error(self, index: int, g: Array, d: Array) -> tuple[Array, Array]:
+        layer, x, e = self.case.architecture.layers[index], self.values[index], self.errors[index]
+        exact = self.exact._backward(index, x, self.values[index + 1], g)
+        if isinstance(layer, ReLU):
+            return exact, d * (x + e > 0.0) + np.abs(g) * (np.abs(x) <= e)
+        if isinstance(layer, MaxPool):
+            return exact, _pool_error(x, e, g, d)
+        if isinstance(layer, SumPositions):
+            return exact, np.broadcast_to(d, x.shape)
+        if isinstance(layer, Power):
+            q, most = layer.exponent, np.abs(x) + e
+            slope_error = q * (q - 1) * most ** (q - 2) * e + gamma(q + 1) * q * most ** (q - 1)
+            return exact, slope_error * (np.abs(g) + d) + q * np.abs(x) ** (q - 1) * d
+        matrix = np.abs(layer.matrix(x[0].size)) if isinstance(layer, FixedReadout) else None
+        terms = _fan_out(layer, g)
+        through = [
+            self.absolute._backward(index, x, x, part)
+            if matrix is None
+            else (part[:, 0, 0] @ matrix.T).reshape(x.shape)
+            for part in (d, np.abs(g) + d)
+        ]
+        return exact, through[0] + gamma(terms) * through[1]
+
+    def _weight_gradient(self, index: int, g: Array, d: Array, scale: float) -> None:
+        layer, x, e = self.case.architecture.layers[index], self.values[index], self.errors[index]
+        if not isinstance(layer, Convolution | FullyConnected):
+            return
+        terms = g.shape[0] * g.shape[1] * g.shape[2] + 3
+        sums = [(x, g), (e, np.abs(g) + d), (np.abs(x), d), (np.abs(x) + e, np.abs(g) + d)]
+        exact, first, second, whole = (self._products(index, layer, *each) for each in sums)
+        for name in exact:
+            self.gradient[name] = scale * exact[name]
+            bound = second[name] if name.endswith("bias") else first[name] + second[name]
+            self.gradient_error[name] = scale * (bound + gamma(terms) * whole[name])
+
+    def _products(self, index: int, layer: Layer, x: Array, g: Array) -> dict[str, Array]:
+        """Sums of x g over samples and positions, shaped like the parameters of the layer."""
+        scratch = self.case.reference()
+        scratch._add_weight_gradient(index, x, g)
+        return {k: v for k, v in scratch.gradient().items() if k.startswith(f"layer{index}.")}
+
+
+def _fan_in(layer: Layer, x: Array) -> int:
+    if isinstance(layer, Convolution):
+        return layer.size**2 * x.shape[3]
+    return x.shape[1] * x.shape[2] if isinstance(layer, SumPositions) else x[0].size
+
+
+def _fan_out(layer: Layer, g: Array) -> int:
+    return layer.size**2 * g.shape[3] if isinstance(layer, Convolution) else g[0].size
+
+
+def _pool_error(x: Array, e: Array, g: Array, d: Array) -> Array:
+    """The error d goes where the gradient goes; where two candidates are too near to tell, |g| + d everywhere."""
+    out = np.zeros_like(x)
+    height, width = x.shape[1] // 2 * 2, x.shape[2] // 2 * 2
+    places = [(slice(i, height, 2), slice(j, width, 2)) for i in (0, 1) for j in (0, 1)]
+    low = np.max([x[:, i, j] - e[:, i, j] for i, j in places], axis=0)
+    possible = [x[:, i, j] + e[:, i, j] >= low for i, j in places]
+    tied = np.sum(possible, axis=0) > 1
+    for (i, j), may in zip(places, possible, strict=True):
+        out[:, i, j] = np.where(may, d + np.where(tied, np.abs(g), 0.0), 0.0)
+    return out
