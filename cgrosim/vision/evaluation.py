@@ -44,9 +44,9 @@ class SecondOpinion:
         """The sentence to show if this attack beats the white-box one, or shows it to be off by over two points."""
         if self.accuracy < self.white_box_accuracy:
             return (
-                f"A black-box attack beats the white-box one: on the same {self.samples} samples {self.description} "
-                f"leaves {100 * self.accuracy:.1f} % correct and {attack.describe()} {100 * self.white_box_accuracy:.1f}"
-                " %: gradients are masked or the attack is too weak."
+                f"A black-box attack beats the white-box one: {100 * self.accuracy:.1f} % of the same {self.samples} "
+                f"samples survive {self.description}, and {100 * self.white_box_accuracy:.1f} % {attack.describe()}: "
+                "gradients are masked or the attack is too weak."
             )
         if self.overstated > OVERSTATED_TOLERANCE:
             return (
@@ -66,8 +66,8 @@ class Evaluation:
     clean_accuracy : share of the images classified correctly
     robust_accuracy : share classified correctly on the clean image and on everything `attack` tried on it
     samples, attack : how many images, and the white-box attack
-    zero_gradient_share : share classified correctly at the clean image for which the first gradient of every restart
-        was exactly zero: the attack had no direction to go
+    zero_gradient_share : share counted as robust although the first gradient of every restart was exactly zero: the
+        attack had no direction to go
     black_box : what Square Attack found, None where it was not run
     transfer : what adversarial examples made on another network did, None without one
     warnings : a sentence for every check that failed
@@ -109,12 +109,12 @@ def evaluate(
 ) -> Evaluation:
     """Measure clean and robust accuracy and check the attack.
 
-    Two checks look for robustness that is none. *Zero gradients*: every correctly classified sample without a gradient
-    to follow is counted, and any is reported. *Black box*: Square Attack runs on a random sample of the images. An
-    image that survived the white-box attack and falls to Square Attack proves that it was not robust, whatever the
-    reason; a few such images are normal, since gradient ascent with few restarts misses some. It is reported when
-    Square Attack leaves fewer of the same images correct than the white-box attack, although it knows less; and when
-    the images it alone broke are more than two points of all, since a network may hide the gradients of some images
+    Two checks look for robustness that is none. *Zero gradients*: samples that count as robust without ever having had
+    a gradient to follow are reported, be it a single one. *Black box*: Square Attack runs on a random sample of the
+    images. An image that survived the white-box attack and falls to Square Attack proves that it was not robust,
+    whatever the reason; a few such images are normal, since gradient ascent with few restarts misses some. Reported
+    is a Square Attack that leaves fewer of the same images correct than the white-box attack, although it knows less;
+    and one that alone broke more than two points of the images, since a network may hide the gradients of some images
     only. The numbers stand in the sentence.
 
     Parameters
@@ -138,11 +138,11 @@ def evaluate(
     white_box, sampling, searching, transferring = generator.spawn(4)
     found = worst_case(network, images, labels, attack, white_box, progress)
     warnings = []
-    zero = int(found.zero_gradient.sum())
+    zero = int((found.zero_gradient & (found.margins > 0)).sum())
     if zero:
         warnings.append(
-            f"The loss gradient is exactly zero at the start of the attack for {zero} of {len(images)} samples that "
-            f"are classified correctly: {attack.describe()} could not move them, and robust accuracy may be overstated."
+            f"The loss gradient is exactly zero at every start of {attack.describe()} for {zero} of {len(images)} "
+            "samples that are classified correctly: they had no direction to go, and robust accuracy may be overstated."
         )
     chosen = np.sort(sampling.permutation(len(images))[:black_box_samples])
     black_box = transfer = None
