@@ -89,7 +89,7 @@ def fetch(
                 reasons.append(_reason(error, mirror, target))
     finally:
         logger.setLevel(level)
-    raise FileError(f"{title} cannot be downloaded: {file}: {'; '.join(reasons)}; {REMEDY}.")
+    raise FileError(f"{title} cannot be downloaded ({file}: {', '.join(reasons)}); {REMEDY}.")
 
 
 def _reason(error: OSError | ValueError, mirror: str, target: Path) -> str:
@@ -105,7 +105,7 @@ def _reason(error: OSError | ValueError, mirror: str, target: Path) -> str:
     if isinstance(error, NoConnection):
         return f"no connection to {server}"
     if isinstance(error, RequestException):
-        return f"{server} broke off ({type(error).__name__})"
+        return f"{server} broke off"
     if isinstance(error, ValueError):
         return f"what {server} sends does not have the published checksum"
     reason = error.strerror or type(error).__name__
