@@ -71,8 +71,8 @@ def _row_offsets(builder: Any, layout: int, stride: Any, rows: int) -> list[Any]
 
 
 def _emit_tile(builder: Any, layout: int, rows: int, columns: int, arguments: list[Any]) -> None:
-    left, left_stride, left_outer, right, right_column, right_step, right_outer, outer, steps = arguments[:9]
-    start, start_row, start_column, out, out_row, out_column, epilogue, mask = arguments[9:]
+    left, left_stride, left_outer, left_plane, right, right_column, right_step, right_outer, right_plane = arguments[:9]
+    planes, outer, steps, start, start_row, start_column, out, out_row, out_column, epilogue, mask = arguments[9:]
     vectors = Vectors(builder, single=True)
     parts = range(vectors.parts)
     places = [(row, column, part) for row in range(rows) for column in range(columns) for part in parts]
@@ -87,9 +87,9 @@ def _emit_tile(builder: Any, layout: int, rows: int, columns: int, arguments: li
     begin = offsets(start_row, start_column)
     totals = [vectors.load(builder.gep(start, [begin[r, c]]), p * vectors.lanes) for r, c, p in places]
 
-    def outer_step(index: Any, carried: list[Any]) -> list[Any]:
-        left_here = builder.gep(left, [builder.mul(index, left_outer)])
-        right_here = builder.gep(right, [builder.mul(index, right_outer)])
+    def outer_step(index: Any, carried: list[Any], left_there: Any, right_there: Any) -> list[Any]:
+        left_here = builder.gep(left_there, [builder.mul(index, left_outer)])
+        right_here = builder.gep(right_there, [builder.mul(index, right_outer)])
 
         def step(count: Any, sums: list[Any]) -> list[Any]:
             sums = list(sums)
@@ -106,7 +106,13 @@ def _emit_tile(builder: Any, layout: int, rows: int, columns: int, arguments: li
 
         return counted_loop(builder, steps, carried, step)
 
-    totals = counted_loop(builder, outer, totals, outer_step)
+    def plane_step(index: Any, carried: list[Any]) -> list[Any]:
+        left_there = builder.gep(left, [builder.mul(index, left_plane)])
+        right_there = builder.gep(right, [builder.mul(index, right_plane)])
+        inside = functools.partial(outer_step, left_there=left_there, right_there=right_there)
+        return counted_loop(builder, outer, carried, inside)
+
+    totals = counted_loop(builder, planes, totals, plane_step)
     end = offsets(out_row, out_column)
 
     def store(kind: int) -> None:
@@ -132,11 +138,14 @@ def _make_tile(layout: int) -> Any:
         left_offset,
         left_stride,
         left_outer,
+        left_plane,
         right,
         right_offset,
         right_column,
         right_step,
         right_outer,
+        right_plane,
+        planes,
         outer,
         steps,
         start,
@@ -151,24 +160,25 @@ def _make_tile(layout: int) -> Any:
         mask,
         mask_offset,
     ):
-        """``out[r, c] = start[r, c] + sum_o sum_k left[o, k, r] * right[o, k, c]`` for one tile; c counts blocks.
+        """One tile of ``out[r, c] = start[r, c] + sum_p sum_o sum_k left[p, o, k, r] * right[p, o, k, c]``.
 
-        left : scalar (o, k, r) at ``left_offset + o left_outer + k step + r row``, where (step, row) is (1, 16),
-            (left_stride, 1) or (1, left_stride) for the layouts ROWS_16, ROWS_1 and ROWS_ANY
-        right : block (o, k, c) at ``right_offset + o right_outer + k right_step + c right_column``
+        rows, columns : size of the tile, one of `tile_shapes`; r counts scalars of the left factor, c blocks
+        left : scalar (p, o, k, r) at ``left_offset + p left_plane + o left_outer + k step + r row``, where (step, row)
+            is (1, 16), (left_stride, 1) or (1, left_stride) for the layouts ROWS_16, ROWS_1 and ROWS_ANY
+        right : block (p, o, k, c) at ``right_offset + p right_plane + o right_outer + k right_step + c right_column``
         start : block (r, c) at ``start_offset + r start_row + c start_column``: a bias, zeros, or `out` itself to add
         out : block (r, c) at ``out_offset + r out_row + c out_column``
         epilogue : PLAIN, RELU (NaN is kept), or MASK: zero where `mask`, laid out like `out`, is not positive
         """
         integer = types.int64
-        factors = (integer, integer, left, *[integer] * 3, right, *[integer] * 4, integer, integer)
+        factors = (integer, integer, left, *[integer] * 4, right, *[integer] * 5, integer, integer, integer)
         results = (start, *[integer] * 3, out, *[integer] * 3, integer, mask, integer)
         signature = types.void(*factors, *results)
 
         def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
             rows, columns, left, left_at, *rest = data_pointers(context, builder, signature, arguments)
-            left_stride, left_outer, right, right_at, *rest = rest
-            right_column, right_step, right_outer, outer, steps, start, start_at, *rest = rest
+            left_stride, left_outer, left_plane, right, right_at, right_column, right_step, *rest = rest
+            right_outer, right_plane, planes, outer, steps, start, start_at, *rest = rest
             start_row, start_column, out, out_at, out_row, out_column, epilogue, mask, mask_at = rest
             left, right, start, out, mask = (
                 builder.gep(array, [offset])
@@ -180,8 +190,9 @@ def _make_tile(layout: int) -> Any:
                     (mask, mask_at),
                 )
             )
-            shared = [left, left_stride, left_outer, right, right_column, right_step, right_outer, outer, steps]
-            shared += [start, start_row, start_column, out, out_row, out_column, epilogue, mask]
+            shared = [left, left_stride, left_outer, left_plane, right, right_column, right_step, right_outer]
+            shared += [right_plane, planes, outer, steps, start, start_row, start_column, out]
+            shared += [out_row, out_column, epilogue, mask]
             cases = {
                 height * BLOCK + width: functools.partial(_emit_tile, builder, layout, height, width, shared)
                 for width, heights in tile_shapes(layout).items()

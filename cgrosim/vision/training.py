@@ -36,19 +36,9 @@ HISTORY = ("epoch", "learning_rate", "train_loss", *MEASURED)
 
 def new_network(architecture: Architecture, parameters: Parameters) -> Any:
     """A network with these parameters on the compiled kernels."""
-    return _core()[0](architecture, parameters)
+    from cgrosim.vision.network import Network
 
-
-def _core() -> tuple[Any, type[Exception]]:
-    """The network class and its error; the float64 reference until the compiled network is there."""
-    try:
-        from cgrosim.vision.network import Network, NonFiniteError
-    except ModuleNotFoundError:
-        from cgrosim.errors import UserError
-        from cgrosim.vision.reference import ReferenceNetwork
-
-        return ReferenceNetwork, UserError
-    return Network, NonFiniteError
+    return Network(architecture, parameters)
 
 
 def train(
@@ -189,7 +179,8 @@ def _next_epoch(run: _Run, training: Training) -> Training:
 
 def _descend(run: _Run, epoch: int) -> tuple[float, float]:
     """One epoch of descent; the mean loss and the last learning rate."""
-    NonFiniteError = _core()[1]
+    from cgrosim.vision.network import NonFiniteError
+
     settings, samples = run.settings, run.data.train
     generator = stream(settings.seed, EPOCH, epoch)
     order = generator.permutation(len(samples))
@@ -228,7 +219,8 @@ def _accumulate(network: Any, settings: Settings, batch: Samples, generator: np.
 
 def _measure(run: _Run, epoch: int) -> dict[str, float]:
     """Clean and robust accuracy of the measured samples; the random starts are the same in every epoch."""
-    NonFiniteError = _core()[1]
+    from cgrosim.vision.network import NonFiniteError
+
     settings, found = run.settings, dict.fromkeys(MEASURED, math.nan)
     costs = _measuring_work(settings, run.data)
     left = sum(costs.values())

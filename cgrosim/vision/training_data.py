@@ -32,13 +32,9 @@ class Samples:
         """The samples of the given places."""
         return Samples(self.images[index], self.labels[index])
 
-    def balanced(self, count: int, generator: np.random.Generator) -> NDArray[np.int64]:
-        """Places of `count` samples, class-balanced; of all where there are not more."""
-        from cgrosim.vision.datasets import balanced_subset
-
-        if count >= len(self):
-            return np.arange(len(self))
-        return balanced_subset(self.labels, count, generator)
+    def some(self, count: int, generator: np.random.Generator) -> Samples:
+        """At most `count` samples, drawn uniformly; in their order."""
+        return self.take(np.sort(generator.permutation(len(self))[:count]))
 
 
 @dataclass(frozen=True)
@@ -59,27 +55,29 @@ def training_data(settings: Settings, dataset: Dataset) -> TrainingData:
     ParameterError
         If the images do not fit the network, or there are fewer than asked for.
     """
+    from cgrosim.vision.datasets import balanced_subset
+
     _check(settings, dataset)
     every = Samples(dataset.train_images, dataset.train_labels)
     held = np.zeros(len(every), bool)
     if settings.validation:
-        held[every.balanced(settings.validation, stream(settings.seed, SPLIT))] = True
+        held[balanced_subset(every.labels, settings.validation, stream(settings.seed, SPLIT))] = True
     validation, train = every.take(np.flatnonzero(held)), every.take(np.flatnonzero(~held))
     if settings.subset is not None:
-        train = train.take(train.balanced(settings.subset, stream(settings.seed, SUBSET)))
+        train = train.take(balanced_subset(train.labels, settings.subset, stream(settings.seed, SUBSET)))
     if settings.shuffle_labels:
         train = Samples(train.images, stream(settings.seed, LABELS).permutation(train.labels))
     test = Samples(dataset.test_images, dataset.test_labels)
     parts = {"train": train, "validation": validation, "test": test}
     measured = {
-        name: part.take(part.balanced(settings.evaluation_samples, stream(settings.seed, MEASURED, place)))
+        name: part.some(settings.evaluation_samples, stream(settings.seed, MEASURED, place))
         for place, (name, part) in enumerate(parts.items())
     }
     return TrainingData(train, validation, test, measured)
 
 
 def _check(settings: Settings, dataset: Dataset) -> None:
-    shape, classes = dataset.train_images.shape[1:], len(dataset.class_names)
+    shape, classes = dataset.input_shape, dataset.classes
     network = settings.architecture
     if shape != network.input_shape or classes != network.classes:
         raise ParameterError(

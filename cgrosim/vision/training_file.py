@@ -160,7 +160,7 @@ def continuable(path: str | Path, settings: Settings) -> Training | None:
         ours, theirs = settings.model_dump(), found.settings.model_dump()
         names = ", ".join(name for name in ours if ours[name] != theirs.get(name))
         raise FileError(
-            f"{path} holds a training with other settings ({names}); choose another place, or remove the file."
+            f"{path} holds a training with other settings ({names}); choose another place (--out), or remove the file."
         )
     changed = [name for name, version in versions().items() if found.made_with.get(name) != version]
     if changed and found.status in ("running", "interrupted"):
