@@ -24,15 +24,15 @@ def progress_bar(title: str) -> Iterator[Callable[[str, float], None]]:
         yield lambda what, share: bar.update(task, completed=share, description=f"{title}: {what}")
 
 
-def announce_compilation() -> None:
-    """Say that the first run compiles, when it will."""
-    if not _is_compiled():
+def announce_compilation(room: str = "") -> None:
+    """Say that the first run compiles, when it will; the kernels on images are in the room "vision"."""
+    if not _is_compiled(room):
         _errors.print("compiling the kernels (first run only, about ten seconds)", highlight=False)
 
 
-def _is_compiled() -> bool:
+def _is_compiled(room: str) -> bool:
     """Whether compiled kernels newer than their sources lie in the cache; asked before anything heavy is imported."""
-    package = Path(__file__).parents[1]
+    package = Path(__file__).parents[1] / room
     sources = [package / "microkernels.py", *(package / "kernels").glob("*.py")]
     cache = os.environ.get("NUMBA_CACHE_DIR")
     compiled = Path(cache).rglob("*.nbc") if cache else (package / "kernels" / "__pycache__").glob("*.nbc")

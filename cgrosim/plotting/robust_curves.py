@@ -1,0 +1,98 @@
+"""Clean and robust accuracy on training and test images over the epochs, one panel a training."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cgrosim.plotting import style
+from cgrosim.plotting.style import EndLabel
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+CURVES = (  # name in the history, colour, line
+    ("clean_train", style.DARK_BLUE, {"lw": 2.0, "ls": (0, (4, 2))}),
+    ("clean_test", style.BLUE, {"lw": 3.2}),
+    ("robust_train", style.DARK_VERMILION, {"lw": 2.0, "ls": (0, (4, 2))}),
+    ("robust_test", style.VERMILION, {"lw": 3.2}),
+)
+
+
+@dataclass(frozen=True)
+class RobustCurves:
+    """One panel: a title, the history of a training and the epoch that validation selected (None: not asked)."""
+
+    title: str
+    history: Mapping[str, NDArray[np.float64]]
+    best_epoch: int | None = None
+
+
+def robust_curves_figure(panels: Sequence[RobustCurves], heading: Sequence[str]) -> Figure:
+    """Draw trainings side by side.
+
+    Parameters
+    ----------
+    panels : the trainings, for instance standard beside adversarial
+    heading : lines above: data, network and seed, and the attacks of training and measurement
+    """
+    with style.styled():
+        width, height = 0.9 + 6.6 * len(panels), 5.7
+        lines = [part for line in heading for part in textwrap.wrap(line, int(9.2 * width))]
+        figure = style.new_figure(width, height, layout=None)
+        top = 1.0 - (0.65 + 0.24 * len(lines)) / height
+        grid = figure.add_gridspec(
+            1, len(panels), left=0.85 / width, right=1.0 - 1.95 / width, bottom=0.65 / height, top=top, wspace=0.62
+        )
+        figure.suptitle("\n".join(lines), fontsize=style.FONT, x=0.01, y=0.99, ha="left", va="top")
+        for place, panel in enumerate(panels):
+            axes = figure.add_subplot(grid[place])
+            draw_robust_curves(axes, panel)
+            if place == 0:
+                axes.set_ylabel("accuracy (%)")
+        return figure
+
+
+def draw_robust_curves(axes: Axes, panel: RobustCurves) -> None:
+    """The four curves with their last values; the layout of the figure must be fixed."""
+    epochs = panel.history["epoch"]
+    axes.set_title(panel.title)
+    axes.set_xlabel("epoch")
+    axes.set_ylim(-3.0, 103.0)
+    if not len(epochs):
+        axes.text(0.5, 0.5, "no whole epoch", transform=axes.transAxes, ha="center")
+        return
+    axes.set_xlim(min(epochs[0], epochs[-1] - 1.0), epochs[-1])
+    if panel.best_epoch is not None:
+        _mark(axes, panel.best_epoch, 100.0 * panel.history["robust_test"][epochs == panel.best_epoch][0])
+    labels = []
+    for name, colour, look in CURVES:
+        values = 100.0 * panel.history[name]
+        line: dict[str, Any] = look
+        axes.plot(epochs, values, color=colour, **line)
+        dash = "—" if name.endswith("test") else "- -"
+        labels.append(EndLabel(f"{dash} {name.replace('_', ' ')} {values[-1]:.1f}", float(values[-1]), colour))
+    style.label_ends(axes, labels)
+
+
+def _mark(axes: Axes, best: int, value: float) -> None:
+    """The epoch that validation selected, with its robust test accuracy."""
+    axes.axvline(best, color=style.GREY, lw=1.2, ls=":")
+    axes.plot([best], [value], "o", ms=9, mfc="white", mec=style.VERMILION, mew=2, zorder=4, clip_on=False)
+    right, above = best < 0.5 * sum(axes.get_xlim()), value < 25.0
+    axes.annotate(
+        f"selected by validation:\nepoch {best}, robust test {value:.1f}",
+        xy=(best, value),
+        xytext=(10 if right else -10, 14 if above else -14),
+        textcoords="offset points",
+        ha="left" if right else "right",
+        va="bottom" if above else "top",
+        fontsize=style.FONT - 2,
+        color=style.GREY,
+    )
