@@ -136,7 +136,7 @@ def write_archive(path, monkeypatch, members):
 def test_the_archive_gives_what_its_files_give(tmp_path, monkeypatch):
     batches = write_files(tmp_path / "files", NAMES)
     others = {"cifar-10-batches-bin/readme.html": b"<html>", "../../escaped": b"x", "/absolute/data_batch_1.bin": b"x"}
-    archived = others | {f"cifar-10-batches-bin/{name}": content for name, content in batches.items()}
+    archived = {f"cifar-10-batches-bin/{name}": content for name, content in batches.items()} | others
     archive = tmp_path / "packed" / CIFAR_ARCHIVE
     archive.parent.mkdir()
     write_archive(archive, monkeypatch, [(tarfile.TarInfo(name), content) for name, content in archived.items()])

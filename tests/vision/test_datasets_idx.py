@@ -100,13 +100,25 @@ def test_a_wrong_byte_in_the_header_is_refused(scratch, position, value):
         (b"<!DOCTYPE html>", "begins with the bytes 3c 21 44 4f"),
         (gzip.compress(b""), "is empty"),
         (idx_bytes(some_labels(4)), r"holds labels \(magic number 2049\), but should hold images \(2051\)"),
+        (idx_bytes(some_images(1))[:13], "is cut short within its header of 16 bytes"),
         (idx_bytes(np.zeros((0, 28, 28))), "count 0"),
         (idx_bytes(some_images(2, (8, 8))), "images of 8x8 pixels, not of 28x28"),
         (idx_bytes(some_images(1)) + b"x", "should hold 1 x 28 x 28 = 784 bytes after its header, but holds 785"),
         (bytes([0, 0, 8, 3]) + b"\xff\xff\xff\xff" + bytes([0, 0, 0, 28] * 2), "but holds 0"),
         (gzip.compress(idx_bytes(some_images(1))) + b"garbage", "is damaged or cut short"),
     ],
-    ids=["empty", "web page", "nothing packed", "labels", "count 0", "size", "too long", "huge count", "after gzip"],
+    ids=[
+        "empty",
+        "web page",
+        "nothing packed",
+        "labels",
+        "header",
+        "count 0",
+        "size",
+        "too long",
+        "huge count",
+        "after gzip",
+    ],
 )
 def test_what_is_wrong_with_a_file_of_images_is_said(tmp_path, content, sentence):
     path = tmp_path / "images.gz"
