@@ -10,7 +10,7 @@ Neither maximum can be computed exactly for a network: what is reported is the l
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
@@ -26,6 +26,9 @@ Array = NDArray[np.float64]
 Points = NDArray[Any]  # (n, ...), every point of any shape: pixels, or patches
 Labels = NDArray[Any]
 Progress = Callable[[str, float], None]
+
+STRIDE = 2.5  # radii that an ascent can go in all, as usual for PGD (Madry et al. 2018, arXiv 1706.06083)
+PROBE = 0.1  # radii
 
 
 class LossSurface(Protocol):
@@ -113,8 +116,9 @@ class Search:
 
     Attributes
     ----------
-    steps : gradient steps of each ascent, of length 2.5 radius / steps
-    restarts : ascents from random points of the ball, besides the two from the centre and from the best point so far
+    steps : gradient steps of each ascent, of length `STRIDE` radius / steps
+    restarts : ascents of the loss from random points of the ball, besides those from the centre and from the best
+        point so far; one ascent of the gradient norm starts at the steepest point so far
     randoms : random points of the ball at which loss and gradient are looked at without ascent
     segments : points between the centre and the best point found, the gradient there
     """
@@ -133,9 +137,9 @@ class Search:
     def describe(self, norm: str) -> str:
         """In words, to stand beside the numbers."""
         return (
-            f"{norm} PGD-{self.steps} at every radius r, step {2.5 / self.steps:g} r, from the centre, from the best "
-            f"point of the smaller radii and from {self.restarts} random starts; {self.randoms} random points, "
-            f"{self.segments} on the segment to the best point"
+            f"{norm} PGD-{self.steps} at every radius r, step {STRIDE / self.steps:g} r, from the centre, the best point "
+            f"of the smaller radii and {self.restarts} random start{'s' * (self.restarts != 1)}; {self.steps} steps of "
+            f"ascent on the gradient norm; {self.randoms} random points, {self.segments} on the segment to the best point"
         )
 
 
@@ -167,8 +171,8 @@ def measure(
     """Seek both maxima within every radius of every point.
 
     The balls are nested, so every point seen at a smaller radius also counts at the larger ones: the maxima found
-    cannot decrease with the radius. Each ascent climbs the loss; the gradient norm is looked at wherever an ascent
-    passes, at random points and on the segment from the centre to the best point.
+    cannot decrease with the radius. Most ascents climb the loss, one climbs the gradient norm; both are looked at
+    wherever an ascent passes, at random points and on the segment from the centre to the point of largest loss.
 
     Parameters
     ----------
@@ -183,64 +187,76 @@ def measure(
     """
     radii = np.asarray(radii, np.float64)
     _check(points, radii, ball)
-    start = surface.losses(points, labels)
-    seen = _Seen(points.copy(), start.copy(), ball.dual_norm(surface.gradients(points, labels)))
+    seen = _Seen(surface, points, labels, ball)
+    start = seen.loss.copy()
     norms, changes = np.empty((2, len(points), len(radii)))
     for k, radius in enumerate(radii.tolist()):  # Python floats leave float32 points float32
         if radius > 0.0:
-            for at in _looked_at(surface, points, labels, radius, ball, search, generator, seen):
-                seen.add(*at)
+            _search_within(seen, radius, search, generator)
         norms[:, k], changes[:, k] = seen.norm, seen.loss - start
         if progress is not None:
             progress(f"radius {radius:.3g}", (k + 1) / len(radii))
     return Landscape(radii, norms, changes)
 
 
-@dataclass
 class _Seen:
-    """The best of what was seen so far: the point of largest loss, that loss, and the largest gradient norm."""
+    """The best of what was seen so far: points of largest loss and of largest gradient norm, with these values."""
 
-    point: Points
-    loss: Array
-    norm: Array
+    def __init__(self, surface: LossSurface, centres: Points, labels: Labels, ball: Ball) -> None:
+        self.surface, self.centres, self.labels, self.ball = surface, centres, labels, ball
+        self.highest, self.steepest = centres.copy(), centres.copy()
+        self.loss = np.array(surface.losses(centres, labels), np.float64)
+        self.norm = ball.dual_norm(surface.gradients(centres, labels))
 
-    def add(self, points: Points, losses: Array, norms: Array) -> None:
-        higher = losses > self.loss
-        self.point[higher], self.loss[higher] = points[higher], losses[higher]
-        self.norm = np.maximum(self.norm, norms)
+    def look(self, points: Points) -> Points:
+        """Note loss and gradient norm at points of the balls; return the gradients."""
+        losses, gradients = self.surface.losses(points, self.labels), self.surface.gradients(points, self.labels)
+        norms = self.ball.dual_norm(gradients)
+        higher, steeper = losses > self.loss, norms > self.norm
+        self.highest[higher], self.loss[higher] = points[higher], losses[higher]
+        self.steepest[steeper], self.norm[steeper] = points[steeper], norms[steeper]
+        return gradients
 
 
-def _looked_at(
-    surface: LossSurface,
-    centres: Points,
-    labels: Labels,
-    radius: float,
-    ball: Ball,
-    search: Search,
-    generator: np.random.Generator,
-    seen: _Seen,
-) -> Iterator[tuple[Points, Array, Array]]:
-    """Every place of the balls at which loss and gradient are looked at, with both."""
-
-    def look(x: Points) -> tuple[tuple[Points, Array, Array], Points]:
-        gradients = surface.gradients(x, labels)
-        return (x, surface.losses(x, labels), ball.dual_norm(gradients)), gradients
-
+def _search_within(seen: _Seen, radius: float, search: Search, generator: np.random.Generator) -> None:
+    """Look at all the places of the balls of one radius."""
+    ball, centres = seen.ball, seen.centres
     starts = [centres, *(ball.draw(centres, radius, generator) for _ in range(search.restarts))]
-    if not np.array_equal(seen.point, centres):  # at the smallest radius the best point so far is the centre
-        starts.insert(1, seen.point.copy())
-    for x in starts:
-        for step in range(search.steps + 1):
-            found, gradients = look(x)
-            yield found
-            if step < search.steps:
-                x = ball.project(x + (2.5 * radius / search.steps) * ball.steepest(gradients), centres, radius)
+    if not np.array_equal(seen.highest, centres):  # at the smallest radius the best point so far is the centre
+        starts.append(seen.highest.copy())
+    for start in starts:
+        _climb_loss(seen, start, radius, search.steps)
     for _ in range(search.randoms):
-        yield look(ball.draw(centres, radius, generator))[0]
-    best = seen.point.copy()
+        seen.look(ball.draw(centres, radius, generator))
+    highest = seen.highest.copy()
     for k in range(1, search.segments + 1):
         share = k / (search.segments + 1)
-        yield look(ball.project(centres + share * (best - centres), centres, radius))[0]
+        seen.look(ball.project(centres + share * (highest - centres), centres, radius))
+    _climb_norm(seen, radius, search.steps)
+
+
+def _climb_loss(seen: _Seen, x: Points, radius: float, steps: int) -> None:
+    """Projected gradient ascent on the loss."""
+    for _ in range(steps):
+        ahead = x + (STRIDE * radius / steps) * seen.ball.steepest(seen.look(x))
+        x = seen.ball.project(ahead, seen.centres, radius)
+    seen.look(x)
+
+
+def _climb_norm(seen: _Seen, radius: float, steps: int) -> None:
+    """Projected gradient ascent on the gradient norm, from the steepest point so far.
+
+    With u the steepest direction at x, the gradient of the dual norm is H(x) u, H the Hessian of the loss: the
+    derivative of the gradient along u, here a difference quotient over `PROBE` radii. That bridges the kinks of a
+    piecewise linear network, at which H is not defined.
+    """
+    x = seen.steepest.copy()
+    for _ in range(steps):
+        gradients = seen.look(x)
+        probe = x + (PROBE * radius) * seen.ball.steepest(gradients)
+        bent = seen.surface.gradients(probe, seen.labels) - gradients
+        x = seen.ball.project(x + (STRIDE * radius / steps) * seen.ball.steepest(bent), seen.centres, radius)
+    seen.look(x)
 
 
 def _check(points: Points, radii: Array, ball: Ball) -> None:

@@ -132,6 +132,27 @@ def test_any_loss_surface_can_be_measured():
     assert found.gradient_norm == pytest.approx(length + RADII, rel=1e-12)
 
 
+class Step:
+    """sigmoid(4 x) in one dimension: steepest at 0, wherever the loss is climbed from."""
+
+    def losses(self, points, labels):
+        return sigmoid(4.0 * points[:, 0])
+
+    def gradients(self, points, labels):
+        return 4.0 * sigmoid(4.0 * points) * sigmoid(-4.0 * points)
+
+
+def test_the_steepest_place_is_found_where_the_loss_leads_away_from_it():
+    points, search = np.full((1, 1), 0.3), Search(steps=20, restarts=0, randoms=0, segments=0)
+    ball = Ball("linf", -1.0, 1.0)
+    found = measure(Step(), points, np.zeros(1), np.array([0.2, 0.5]), ball, search, np.random.default_rng(0))
+    within = Step().gradients(np.array([[0.1], [0.0625 / 2]]), None)[:, 0]  # the ball's edge; half a step from 0
+    assert found.gradient_norm[0, 0] == pytest.approx(within[0], rel=1e-12)
+    assert within[1] <= found.gradient_norm[0, 1] <= 1.0
+    climbed = Step().losses(np.array([[0.5], [0.8]]), None) - Step().losses(points, None)
+    assert found.value_change[0] == pytest.approx(climbed, rel=1e-12)
+
+
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @given(seed=st.integers(0, 2**32 - 1), norm=st.sampled_from(["linf", "l2"]), radius=st.floats(1e-4, 2.0))
 def test_every_place_that_is_looked_at_lies_in_ball_and_box(dtype, seed, norm, radius):
