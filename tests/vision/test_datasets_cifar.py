@@ -3,6 +3,7 @@
 import gzip
 import hashlib
 import io
+import os
 import pickle
 import tarfile
 
@@ -55,18 +56,24 @@ def test_a_pixel_lies_where_the_format_says(tmp_path):
     assert np.count_nonzero(images) == 1
 
 
-def test_a_file_cut_anywhere_is_refused(tmp_path):
-    """Only a cut between two records of a file that is not gzip'ed leaves a shorter file of the format."""
-    content = cifar_bytes(np.zeros((2, 32, 32, 3), np.uint8), some_labels(2))
+@pytest.mark.parametrize("packed", [True, False])
+def test_a_file_cut_anywhere_is_refused(tmp_path, packed):
+    content = cifar_bytes(np.zeros((1, 32, 32, 3), np.uint8), some_labels(1))
+    content = gzip.compress(content) if packed else content
     path = tmp_path / "batch.bin"
-    for whole in (content, gzip.compress(content)):
-        for length in range(len(whole)):
-            path.write_bytes(whole[:length])
-            if whole is content and length == RECORD:
-                assert len(read_batch(path).labels) == 1
-            else:
-                with pytest.raises(FileError, match=r"batch\.bin"):
-                    read_batch(path)
+    path.write_bytes(content)
+    for length in reversed(range(len(content))):
+        os.truncate(path, length)
+        with pytest.raises(FileError, match=r"batch\.bin"):
+            read_batch(path)
+
+
+def test_a_file_cut_between_records_is_a_shorter_file(tmp_path):
+    """Any number of records is a file of the format; only gzip shows such a cut."""
+    content = cifar_bytes(some_images(3, (32, 32, 3)), some_labels(3))
+    path = tmp_path / "batch.bin"
+    path.write_bytes(content[: 2 * RECORD])
+    assert read_batch(path).labels.tolist() == [0, 1]
 
 
 @pytest.mark.parametrize(

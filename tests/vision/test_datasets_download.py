@@ -38,6 +38,9 @@ class Server(ThreadingHTTPServer):
     def address(self):
         return f"http://127.0.0.1:{self.server_port}/"
 
+    def handle_error(self, *arguments):
+        """Say nothing when a client has gone that was tired of waiting."""
+
 
 class Handler(BaseHTTPRequestHandler):
     def do_GET(self):
