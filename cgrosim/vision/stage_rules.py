@@ -106,8 +106,8 @@ def _stagnation(data: xarray.Dataset) -> StageVerdict:
     if not np.isfinite(time):
         return StageVerdict(name, False, _no_stall(data))
     memorised = float((data["residual_margin"].sel(step=int(time)) >= MEMORISED).mean())
-    told = f"U grows slower than step^{STALLED:g} from step {time:g}; {100 * memorised:.3g} % of the samples memorised"
-    return StageVerdict(name, memorised < 0.5, f"{told} then")
+    told = f"U grows slower than step^{STALLED:g} from step {time:g}, with {100 * memorised:.3g} % memorised"
+    return StageVerdict(name, memorised < 0.5, told)
 
 
 def _no_stall(data: xarray.Dataset) -> str:

@@ -53,7 +53,7 @@ def test_the_theorys_course_has_all_three_stages():
     [
         ({"signal": 0.9 * np.minimum(PLATEAU, 1.0)}, (False, False, True), "has not grown"),
         ({"signal": STEPS / 100.0}, (True, False, True), "never grows slower"),
-        ({"residual": 2.0 - LATE}, (True, False, False), "100 % of the samples memorised"),
+        ({"residual": 2.0 - LATE}, (True, False, False), "with 100 % memorised"),
         ({"residual": NOTHING}, (True, True, False), "0 % of the training samples"),
         ({"fresh": LATE[:, :1] * np.ones(100)}, (True, True, False), "on fresh samples 2"),
         ({"accuracy": np.full(len(STEPS), 0.9)}, (True, False, True), "fewer than 95 %"),
