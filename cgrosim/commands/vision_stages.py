@@ -29,6 +29,7 @@ DEFAULTS: Mapping[str, Mapping[str, Any]] = {
     "fashion-mnist": LARGE,
     "cifar-10": {**LARGE, "patch": 16, "learning_rate": 0.005},
 }
+CHECKS = 8  # random stream of the self-checks, beside those of training and measuring
 ATTACKS = ("class-mean", "class-mean-shift", "linf", "l2")
 WHOLE = ("patch", "filters", "exponent", "steps", "records", "seed")
 REAL = ("learning_rate", "initial_scale", "adversarial_weight")
@@ -101,8 +102,11 @@ class Stages:
         settings = settings_from(self, dataset, attack)
         if settings.adversarial_weight == 0.0:
             raise UserError("adversarial_weight is 0, but standard training is done in any case; give more than 0.")
-        runs = _run_both(settings, stage_data(settings, dataset), self.out)
+        data = stage_data(settings, dataset)
+        runs = _run_both(settings, data, self.out)
         _report(runs, self.out)
+        for sentence in self_checks(settings, data, runs):
+            console.print(f"[bold red]warning[/bold red] {sentence}", highlight=False)
         if any(run.attrs["status"] == "interrupted" for run in runs.values()):
             console.print("interrupted; the same command goes on from here")
             return 130
@@ -190,9 +194,11 @@ def _report(runs: dict[str, xarray.Dataset], out: Path) -> None:
     measured = attributes["attack"].partition("; measured by ")[2]
     table = Table("training", "stage", "", "measured", title=f"robust: {measured}", title_justify="left")
     for name, run in runs.items():
+        label = name
         for verdict in json.loads(run.attrs["stages"]):
-            table.add_row(name, verdict["stage"], "seen" if verdict["seen"] else "not seen", verdict["reason"])
-        table.add_row(name, "accuracy (%)", "", accuracies(run), end_section=True)
+            table.add_row(label, verdict["stage"], "seen" if verdict["seen"] else "not seen", verdict["reason"])
+            label = ""
+        table.add_row("", "accuracy (%)", "", accuracies(run), end_section=True)
     console.print(table)
     console.print(f"A stage counts as seen by these rules. {attributes['rules']}", highlight=False)
     for name, run in runs.items():
@@ -204,6 +210,28 @@ def _report(runs: dict[str, xarray.Dataset], out: Path) -> None:
     written.append(save_figure(figure, out / "image_stages.png", dpi=100.0))
     seconds = sum(run.attrs["seconds"] for run in runs.values())
     console.print(f"trained in {seconds:.1f} s; written {', '.join(str(path) for path in written)}", highlight=False)
+
+
+def self_checks(settings: StageSettings, data: StageData, runs: Mapping[str, xarray.Dataset]) -> list[str]:
+    """Warnings about the measuring attack on the last networks: zero gradients, or a black-box attack that beats it.
+
+    The attack along class means is a closed form and needs no such check.
+    """
+    from cgrosim.patches import stream
+    from cgrosim.vision.attacks import Attack
+    from cgrosim.vision.evaluation import evaluate
+    from cgrosim.vision.image_stages import last_network
+
+    attack = settings.measuring_attack
+    if not isinstance(attack, Attack):
+        return []
+    found = []
+    for name, run in runs.items():
+        network = last_network(settings, data, run)
+        images = data.test_images.astype("float32")
+        checked = evaluate(network, images, data.test_labels, attack, stream(settings.seed, CHECKS))
+        found += [f"{name}: {sentence}" for sentence in checked.warnings]
+    return found
 
 
 def accuracies(run: xarray.Dataset) -> str:

@@ -220,6 +220,12 @@ def run_stages(
     return assemble(settings, data, recorder.records, attributes)
 
 
+def last_network(settings: StageSettings, data: StageData, run: xarray.Dataset) -> PatchNetwork:
+    """The network of the last record, for further attacks on it."""
+    architecture = settings.architecture(data.train_images.shape[1:])
+    return PatchNetwork(architecture, run["weights"].values[-1], data.means.common)
+
+
 @dataclass
 class _Run:
     settings: StageSettings
