@@ -33,7 +33,7 @@ def test_it_leaves_a_figure_and_its_numbers_and_goes_on(script, tmp_path, monkey
     assert "class-mean direction" in told["attack"][label]
     both = told["numbers"]["runs"][label]
     assert set(both) == {"standard", "adversarial"}
-    for run in both.values():
+    for (run,) in both.values():
         assert [verdict["stage"].split()[0] for verdict in run["stages"]] == ["I", "II", "III"]
         assert 0.0 <= run["robust_test_accuracy"] <= 1.0
         assert run["status"] == "finished"

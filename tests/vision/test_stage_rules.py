@@ -70,6 +70,14 @@ def test_every_part_of_a_rule_can_fail(changed, expected, words):
     assert any(words in verdict.reason for verdict in verdicts(data))
 
 
+def test_a_verdict_says_when_fresh_samples_are_too_few_to_tell():
+    data = course(PLATEAU, LATE, fresh=np.zeros((len(STEPS), 3)))
+    verdict = verdicts(data)[2]
+    assert not verdict.seen
+    assert "too few fresh samples to tell" in verdict.reason
+    assert "too few" not in verdicts(course(PLATEAU, LATE))[2].reason
+
+
 @given(st.floats(0.1, 3.0))
 def test_a_power_of_the_steps_has_its_exponent(exponent):
     found = growth_exponent(STEPS, STEPS.astype(float) ** exponent)
