@@ -27,43 +27,65 @@ CURVES = (  # name in the history, colour, line
 
 @dataclass(frozen=True)
 class RobustCurves:
-    """One panel: a title, the history of a training and the epoch that validation selected (None: not asked)."""
+    """One panel: a title, the history of a training, the epoch that validation selected (None: not asked), a note."""
 
     title: str
     history: Mapping[str, NDArray[np.float64]]
     best_epoch: int | None = None
+    note: str = ""
 
 
-def robust_curves_figure(panels: Sequence[RobustCurves], heading: Sequence[str]) -> Figure:
+def robust_curves_figure(panels: Sequence[RobustCurves], heading: Sequence[str], columns: int = 2) -> Figure:
     """Draw trainings side by side.
 
     Parameters
     ----------
-    panels : the trainings, for instance standard beside adversarial
+    panels : the trainings, for instance standard beside adversarial, row by row
     heading : lines above: data, network and seed, and the attacks of training and measurement
+    columns : panels in a row, at most
     """
+    columns = min(columns, len(panels))
+    rows = -(-len(panels) // columns)
+    note = 0.25 * max(len(_note_lines(panel)) for panel in panels)
     with style.styled():
-        width, height = 0.9 + 6.6 * len(panels), 5.7
+        width = 0.9 + 6.6 * columns
         lines = [part for line in heading for part in textwrap.wrap(line, int(9.2 * width))]
+        above, row, between = 0.65 + note + 0.24 * len(lines), 3.8, 1.25 + note
+        height = above + rows * row + (rows - 1) * between + 0.65
         figure = style.new_figure(width, height, layout=None)
-        top = 1.0 - (0.65 + 0.24 * len(lines)) / height
         grid = figure.add_gridspec(
-            1, len(panels), left=0.85 / width, right=1.0 - 1.95 / width, bottom=0.65 / height, top=top, wspace=0.62
+            rows,
+            columns,
+            left=0.85 / width,
+            right=1.0 - 1.95 / width,
+            bottom=0.65 / height,
+            top=1.0 - above / height,
+            wspace=0.62,
+            hspace=between / row,
         )
-        figure.suptitle("\n".join(lines), fontsize=style.FONT, x=0.01, y=0.99, ha="left", va="top")
+        figure.suptitle("\n".join(lines), fontsize=style.FONT, x=0.01, y=1.0 - 0.06 / height, ha="left", va="top")
         for place, panel in enumerate(panels):
-            axes = figure.add_subplot(grid[place])
+            axes = figure.add_subplot(grid[place // columns, place % columns])
             draw_robust_curves(axes, panel)
-            if place == 0:
+            if place % columns == 0:
                 axes.set_ylabel("accuracy (%)")
         return figure
 
 
+def _note_lines(panel: RobustCurves) -> list[str]:
+    return textwrap.wrap(panel.note, 66)
+
+
 def draw_robust_curves(axes: Axes, panel: RobustCurves) -> None:
     """The four curves with their last values; the layout of the figure must be fixed."""
+    from matplotlib.ticker import MaxNLocator
+
+    note = "\n".join(_note_lines(panel))
+    axes.set_title(panel.title, pad=6.0 + 18.0 * len(_note_lines(panel)))
+    axes.text(0.0, 1.015, note, transform=axes.transAxes, fontsize=style.FONT - 2, color=style.GREY, va="bottom")
     epochs = panel.history["epoch"]
-    axes.set_title(panel.title)
     axes.set_xlabel("epoch")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_ylim(-3.0, 103.0)
     if not len(epochs):
         axes.text(0.5, 0.5, "no whole epoch", transform=axes.transAxes, ha="center")
