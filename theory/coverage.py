@@ -1,0 +1,149 @@
+"""How much of the patch distribution the training balls cover: the law of l_2 distances between samples.
+
+Two samples of the patch distribution (arXiv 2306.01271 v4, Definition 5.1) with noise patches of squared norm
+``sigma_p^2 r_j``, r_j independent chi-square with d - 1 degrees of freedom, n = (P - 1)(d - 1) in all. Derived here:
+
+- signals at the same position (probability 1/P): squared distance ``[0 or 4 alpha^2] + sigma_p^2 chi'^2_n(r)``, equal
+  or opposite labels, with noncentrality r = sum_j r_j of the one sample held fixed;
+- at different positions: a signal lies over noise patch t of the fixed sample, ``2 alpha^2 + sigma_p^2 [r_t +
+  chi'^2_n(r - r_t)]``, whatever the labels.
+
+So p(X), the probability that another sample lies within delta, depends on X, and N balls cover a fresh sample with
+probability ``E[1 - (1 - p(X))^N]``. By convexity this is at most ``1 - (1 - E p(X))^N``: balls leave more uncovered
+than N independent chances would.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from theory._quadrature import panel_nodes
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class PatchBalls:
+    """l_2 balls of one radius around samples of the patch distribution.
+
+    Attributes
+    ----------
+    radius : delta
+    dimension, patches : d and P, at least 2
+    signal_strength, noise_std : alpha and sigma_p
+    """
+
+    radius: float
+    dimension: int
+    patches: int
+    signal_strength: float
+    noise_std: float
+
+    def __post_init__(self) -> None:
+        """Reject values for which the formulas mean nothing."""
+        for name in ("radius", "signal_strength", "noise_std"):
+            value = getattr(self, name)
+            if not (np.isfinite(value) and value > 0):
+                raise ValueError(f"{name} must be a positive number, got {value}.")
+        if self.dimension < 2 or self.patches < 2:
+            raise ValueError(f"dimension and patches must be at least 2, got {self.dimension} and {self.patches}.")
+
+    @property
+    def freedom(self) -> int:
+        """Degrees of freedom n = (P - 1)(d - 1) of the noise of a sample."""
+        return (self.patches - 1) * (self.dimension - 1)
+
+    def _reach(self, signals: float) -> float:
+        """What is left of delta^2 after `signals` times alpha^2, in units of sigma_p^2."""
+        return (self.radius**2 - signals * self.signal_strength**2) / self.noise_std**2
+
+    def ball_probability(self, energies: ArrayLike) -> Array:
+        """p(X): probability that another sample lies within the radius of X. Kind: exact.
+
+        Parameters
+        ----------
+        energies : array_like, shape (..., P - 1)
+            r_j, squared norms of the noise patches of X over sigma_p^2.
+        """
+        energies = np.asarray(energies, dtype=np.float64)
+        if energies.shape[-1] != self.patches - 1:
+            raise ValueError(f"energies have shape {energies.shape}, but there are {self.patches - 1} noise patches.")
+        total = energies.sum(axis=-1)
+        same = 0.5 * (self._noise_within(self._reach(0), total) + self._noise_within(self._reach(4), total))
+        elsewhere = np.zeros(total.shape)
+        if self._reach(2) > 0:
+            rest = np.maximum(total[..., None] - energies, 0.0)
+            elsewhere = self._noise_within(self._reach(2) - energies, rest).sum(axis=-1)
+        return (same + elsewhere) / self.patches
+
+    def _noise_within(self, reach: ArrayLike, noncentrality: Array) -> Array:
+        """P(chi'^2_n(noncentrality) <= reach)."""
+        from scipy.stats import chi2, ncx2
+
+        reach, noncentrality = np.broadcast_arrays(np.maximum(reach, 0.0), noncentrality)
+        central = noncentrality == 0
+        found = np.asarray(ncx2.cdf(reach, self.freedom, np.where(central, 1.0, noncentrality)))
+        return np.where(central, chi2.cdf(reach, self.freedom), found)
+
+    @property
+    def pair_probability(self) -> float:
+        """E p(X): probability p_delta that two samples are within the radius of each other. Kind: exact.
+
+        Two independent noise patches differ by sigma_p^2 2 chi^2; with signals at different positions two patches of
+        either sample stand alone.
+        """
+        from scipy.stats import chi2
+
+        same = 0.5 * (chi2.cdf(self._reach(0) / 2, self.freedom) + chi2.cdf(self._reach(4) / 2, self.freedom))
+        alone, shared = 2 * (self.dimension - 1), (self.patches - 2) * (self.dimension - 1)
+        reach = self._reach(2)
+        if reach <= 0:
+            elsewhere = 0.0
+        elif shared == 0:
+            elsewhere = float(chi2.cdf(reach, alone))
+        else:
+            energy, weight = _chi_square_nodes(alone)
+            elsewhere = float(np.sum(weight * chi2.cdf(np.maximum(reach - energy, 0.0) / 2, shared)))
+        return float(same / self.patches + (1 - 1 / self.patches) * elsewhere)
+
+    def coverage(self, samples: int) -> float:
+        """Probability that a fresh sample lies in one of N balls around samples. Kind: exact (one quadrature).
+
+        Raises
+        ------
+        ValueError
+            With more than two patches and delta^2 > 2 alpha^2, where p(X) depends on every noise patch apart; average
+            ``1 - (1 - ball_probability)^N`` over draws there.
+        """
+        if self.patches > 2 and self._reach(2) > 0:
+            raise ValueError(
+                f"radius is {self.radius}, more than sqrt(2) signal strengths, with {self.patches} patches: average "
+                "ball_probability over draws instead, or take a smaller radius."
+            )
+        energy, weight = _chi_square_nodes(self.freedom)
+        noise = np.zeros((energy.size, self.patches - 1))
+        noise[:, 0] = energy
+        inside = np.minimum(self.ball_probability(noise), 1.0)
+        with np.errstate(divide="ignore"):
+            covered = -np.expm1(samples * np.log1p(-inside))
+        return float(np.sum(weight * covered))
+
+    def independent_coverage(self, samples: int) -> float:
+        """``1 - (1 - p_delta)^N``, as if every sample had its own independent chance. Kind: bound, from above."""
+        chance = self.pair_probability
+        return 1.0 if chance >= 1 else float(-np.expm1(samples * np.log1p(-chance)))
+
+
+def _chi_square_nodes(freedom: int) -> tuple[Array, Array]:
+    """Nodes and probability weights for expectations over chi^2_n, taken in its square root (smooth for every n).
+
+    The root has standard deviation about 0.7 whatever n; beyond the ends lies a probability of 1e-17.
+    """
+    from scipy.stats import chi
+
+    low, high = chi.ppf(1e-17, freedom), chi.isf(1e-17, freedom)
+    nodes, weights = panel_nodes(float(low), float(high), 0.25)
+    return nodes**2, weights * chi.pdf(nodes, freedom)
