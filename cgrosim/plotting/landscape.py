@@ -42,11 +42,15 @@ def landscape_figure(curves: xarray.Dataset, notes: Mapping[tuple[str, str], str
         panels = figure.subplots(2, len(names) + 1, squeeze=False)
         for row, (quantity, label) in enumerate(QUANTITIES.items()):
             for axes, name in zip(panels[row], names, strict=False):
-                _against_radius(axes, curves, quantity, name, (notes or {}).get((quantity, name), ""))
+                _against_radius(axes, curves, quantity, name)
+            top = max(axes.get_ylim()[1] for axes in panels[row, :-1])
+            for axes, name in zip(panels[row], names, strict=False):
+                axes.set_ylim(top=1.25 * top)  # one scale for all trainings, and room for the note
+                _write_note(axes, (notes or {}).get((quantity, name), ""))
             _over_time(panels[row, -1], curves, quantity, names[-1])
             panels[row, 0].set_ylabel(_with_norm(label, curves))
         for axes in panels[0, :-1]:
-            axes.legend(loc="lower right")
+            axes.legend(loc="center left", bbox_to_anchor=(0.0, 0.68))
         panels[1, -1].legend(loc="upper left", handlelength=3.2)
     return figure
 
@@ -56,7 +60,7 @@ def _heading(curves: xarray.Dataset) -> list[str]:
     points = f"mean over {about['points']} training and {about['points']} test points, band: 95 % bootstrap interval"
     lines = [f"{about['dataset']}, {about['architecture']}, seed {about['seed']}; {points}"]
     lines += [f"{name}: {text}" for name, text in json.loads(about["attacks"]).items()]
-    lines += [f"Largest values found (lower bounds of the maxima) by {about['search']}"]
+    lines += [f"largest values found, lower bounds of the maxima: {about['search']}"]
     return [short for line in lines for short in textwrap.wrap(line, LETTERS)]
 
 
@@ -67,12 +71,12 @@ def _with_norm(label: str, curves: xarray.Dataset) -> str:
     return f"{label}, {symbol} (nat per unit)"
 
 
-def _against_radius(axes: Axes, curves: xarray.Dataset, quantity: str, name: str, note: str) -> None:
+def _against_radius(axes: Axes, curves: xarray.Dataset, quantity: str, name: str) -> None:
     """Training and test points after the last epoch measured, the training radius marked."""
     radii = curves["radius"].values
     epoch = _last_epoch(curves, quantity, name)
     if quantity == "gradient_norm":
-        axes.set_title(name if epoch is None else f"{name} training, epoch {epoch}")
+        axes.set_title(f"{name} training".capitalize() + (", not measured" if epoch is None else f", epoch {epoch}"))
     if epoch is not None:
         for part, colour in COLOURS.items():
             mean, low, high = _of(curves, quantity, training=name, epoch=epoch, points_of=part)
@@ -84,11 +88,13 @@ def _against_radius(axes: Axes, curves: xarray.Dataset, quantity: str, name: str
     if quantity == "value_change":
         norm = {"linf": r"$\ell_\infty$", "l2": r"$\ell_2$"}[curves.attrs["norm"]]
         axes.set_xlabel(f"radius r ({norm}, pixels in [0, 1])")
+
+
+def _write_note(axes: Axes, note: str) -> None:
     if note:
         box: dict[str, Any] = {"facecolor": "white", "edgecolor": "none", "alpha": 0.85, "pad": 2.0}
         place: dict[str, Any] = {"transform": axes.transAxes, "va": "top", "linespacing": 1.25, "bbox": box}
         axes.text(0.03, 0.98, note, fontsize=style.FONT - 2, **place)
-        axes.set_ylim(top=1.22 * axes.get_ylim()[1])  # room for it above the curves
 
 
 def _mark(axes: Axes, curves: xarray.Dataset) -> None:
@@ -116,7 +122,7 @@ def _over_time(axes: Axes, curves: xarray.Dataset, quantity: str, name: str) -> 
     axes.set_ylim(bottom=0.0)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     if quantity == "gradient_norm":
-        axes.set_title(f"{name} training, over time")
+        axes.set_title(f"{name} training over time".capitalize())
     else:
         axes.set_xlabel("epoch")
         axes.set_ylim(top=1.45 * axes.get_ylim()[1])  # room for the legend

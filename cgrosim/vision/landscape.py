@@ -137,9 +137,10 @@ class Search:
     def describe(self, norm: str) -> str:
         """In words, to stand beside the numbers."""
         return (
-            f"{norm} PGD-{self.steps} at every radius r, step {STRIDE / self.steps:g} r, from the centre, the best point "
-            f"of the smaller radii and {self.restarts} random start{'s' * (self.restarts != 1)}; {self.steps} steps of "
-            f"ascent on the gradient norm; {self.randoms} random points, {self.segments} on the segment to the best point"
+            f"{norm} PGD-{self.steps} at every radius r, step {STRIDE / self.steps:g} r, from the centre, the best "
+            f"point of the smaller radii and {self.restarts} random start{'s' * (self.restarts != 1)}; {self.steps} "
+            f"steps of ascent on the gradient norm; {self.randoms} random points, {self.segments} on the segment to "
+            "the best point"
         )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -18,7 +18,8 @@ Array = NDArray[np.float64]
 BOOTSTRAP = 22  # random stream of the resampling, apart from those of training and measurement
 RESAMPLES = 2000
 LEVEL = 0.95
-QUANTITIES = ("gradient_norm", "value_change")
+LABELS = {"gradient_norm": "gradient norm", "value_change": "loss change"}
+QUANTITIES = tuple(LABELS)
 Answer = Literal["seen", "opposite seen", "undecided"]
 
 
@@ -136,6 +137,51 @@ def contrasts(data: xarray.Dataset, training: str, epoch: int) -> dict[str, Cont
         if np.all(np.isfinite(train)) and np.all(np.isfinite(test)):
             found[name] = contrast(train, test, stream(int(data.attrs["seed"]), BOOTSTRAP, 2 + quantity, epoch))
     return found
+
+
+def last_epoch(data: xarray.Dataset, training: str) -> int | None:
+    """The last epoch of a training that was measured."""
+    values = data["value_change"].sel(training=training).transpose("epoch", ...).values
+    measured = data["epoch"].values[np.isfinite(values.reshape(len(values), -1)).all(axis=1)]
+    return int(measured[-1]) if len(measured) else None
+
+
+def note(data: xarray.Dataset, found: Contrast) -> str:
+    """Two lines for a panel: the ratio inside, and the growth beyond."""
+    inner, outer = data.attrs["training_radius"], data.attrs["outer_radius"]
+    train, test = found.growth_train.estimate, found.growth_test.estimate
+    growth = f"r = {inner:.3g} to {outer:.3g}: train ×{train:.3g}, test ×{test:.3g}"
+    return f"r = {inner:.3g}: test / train = {found.inside}\n{growth}"
+
+
+def numbers(found: Contrast) -> dict[str, list[float] | str]:
+    """Estimate, low and high end of each ratio, and the two answers, for a file of plain values."""
+    ratios = {f.name: getattr(found, f.name) for f in fields(found)}
+    plain: dict[str, list[float] | str] = {
+        name: [float(each.estimate), float(each.low), float(each.high)] for name, each in ratios.items()
+    }
+    return plain | {
+        "training points flatter inside": found.inside.above_one,
+        "sharpening more beyond at training points": found.sharpening.above_one,
+    }
+
+
+def sentence(name: str, epoch: int, quantity: str, found: Contrast) -> str:
+    """What was seen of the paper's observation, in words, with the intervals behind them."""
+    what = f"{name} training, epoch {epoch}, largest {LABELS[quantity]}"
+    if not np.isfinite(found.sharpening.estimate):
+        return f"{what}: the loss is constant around the points, nothing can be compared."
+    flatter = {"seen": "flatter than", "opposite seen": "steeper than", "undecided": "not told apart from"}
+    more = {
+        "seen": "larger at training points",
+        "opposite seen": "larger at test points",
+        "undecided": "the same at both, as far as can be told",
+    }
+    return (
+        f"{what}: within the training radius training points are "
+        f"{flatter[found.inside.above_one]} test points (test / train {found.inside}); beyond it the growth is "
+        f"{more[found.sharpening.above_one]} (train {found.growth_train}, test {found.growth_test})."
+    )
 
 
 def _interval(estimate: Array, draws: Array) -> Interval:

@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     from cgrosim.vision.training_file import Training
 
 POINTS, SEARCH = 20, 21  # random streams, apart from those of training
-SHARES = (0.0, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 1.75, 2.0, 2.5)  # of the training radius; the marked two are among them
+OUTER = 1.5  # of the training radius: where the growth beyond it is read off
+SHARES = (0.0, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 1.75, 2.0, 2.5)  # of the training radius
 SHARED = ("dataset", "subset", "validation", "shuffle_labels", "snapshots", "seed")  # by all trainings of a study
 Progress = Callable[[str, float], None]
 
@@ -119,9 +120,34 @@ class Study:
         }
 
 
-def grid(training_radius: float) -> tuple[float, ...]:
-    """Radii from 0 to 2.5 times the training radius."""
-    return tuple(share * training_radius for share in SHARES)
+def study_of(settings: Settings, networks: int, points: int, search: Search) -> Study:
+    """Standard and adversarial training side by side, around the radius of the training attack.
+
+    Parameters
+    ----------
+    settings : of the adversarial training
+    networks : kept of each training, after equally many epochs as far as possible; the last one is among them
+
+    Raises
+    ------
+    ParameterError
+        If the training is not adversarial, or there are more networks than epochs.
+    """
+    if settings.adversarial_weight == 0.0:
+        raise ParameterError("adversarial_weight is 0, but standard training is done in any case; give more than 0.")
+    if not 1 <= networks <= settings.epochs:
+        raise ParameterError(f"networks is {networks}, but must lie between 1 and epochs = {settings.epochs}.")
+    epochs = np.linspace(1 if networks > 1 else settings.epochs, settings.epochs, networks)
+    kept = settings.replace(snapshots=tuple(round(epoch) for epoch in epochs.tolist()))
+    radius = settings.attack.radius
+    return Study(
+        {"standard": kept.replace(adversarial_weight=0.0), "adversarial": kept},
+        tuple(share * radius for share in SHARES),
+        radius,
+        OUTER * radius,
+        points,
+        search,
+    )
 
 
 def draw_points(settings: Settings, dataset: Dataset, count: int) -> dict[str, Samples]:

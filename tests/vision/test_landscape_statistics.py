@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from cgrosim.vision.landscape_statistics import RESAMPLES, contrast, mean_interval
+from cgrosim.vision.landscape_statistics import RESAMPLES, contrast, mean_interval, numbers, sentence
 
 CONSTANT = {"train": np.tile([1.0, 8.0], (5, 1)), "test": np.tile([2.0, 8.0], (7, 1))}
 
@@ -64,3 +64,26 @@ def test_points_without_any_gradient_leave_the_answer_open():
 def test_an_interval_reads_as_text():
     found = contrast(CONSTANT["train"], CONSTANT["test"], np.random.default_rng(0))
     assert str(found.inside) == "2 [2, 2]"
+
+
+def test_what_was_seen_is_said_in_words():
+    found = contrast(CONSTANT["train"], CONSTANT["test"], np.random.default_rng(0))
+    assert sentence("adversarial", 7, "value_change", found) == (
+        "adversarial training, epoch 7, largest loss change: within the training radius training points are flatter "
+        "than test points (test / train 2 [2, 2]); beyond it the growth is larger at training points (train 8 [8, 8], "
+        "test 4 [4, 4])."
+    )
+    opposite = contrast(CONSTANT["test"], CONSTANT["train"], np.random.default_rng(0))
+    assert "steeper than test points" in sentence("adversarial", 7, "value_change", opposite)
+    assert "larger at test points" in sentence("adversarial", 7, "value_change", opposite)
+    same = contrast(CONSTANT["test"], CONSTANT["test"], np.random.default_rng(0))
+    assert "not told apart" in sentence("adversarial", 7, "value_change", same)
+    constant = contrast(np.zeros((4, 2)), np.zeros((4, 2)), np.random.default_rng(0))
+    assert "constant" in sentence("adversarial", 7, "value_change", constant)
+
+
+def test_numbers_are_plain():
+    found = numbers(contrast(CONSTANT["train"], CONSTANT["test"], np.random.default_rng(0)))
+    assert found["growth_train"] == pytest.approx([8.0, 8.0, 8.0])
+    assert found["training points flatter inside"] == "seen"
+    assert found["sharpening more beyond at training points"] == "seen"

@@ -6,23 +6,23 @@ import numpy as np
 import pytest
 
 from cgrosim.errors import FileError, ParameterError
-from cgrosim.vision.architectures import lenet
 from cgrosim.vision.attacks import Attack
 from cgrosim.vision.datasets import Dataset
 from cgrosim.vision.landscape import Ball, NetworkSurface, Search, measure
 from cgrosim.vision.landscape_file import continued, load
 from cgrosim.vision.landscape_statistics import contrasts, curves
-from cgrosim.vision.landscape_study import SEARCH, Study, draw_points, grid, run_study, stream
-from cgrosim.vision.layers import initial_parameters
+from cgrosim.vision.landscape_study import SEARCH, Study, draw_points, run_study, stream, study_of
+from cgrosim.vision.layers import Architecture, Convolution, FullyConnected, ReLU, initial_parameters
 from cgrosim.vision.reference import ReferenceNetwork
 from cgrosim.vision.settings import Settings
 from cgrosim.vision.training_file import Training
 
+NETWORK = Architecture("small", (4, 4, 1), (Convolution(3, 3), ReLU(), FullyConnected(2)))
 ATTACK = Attack.pgd("linf", 0.1, 2)
-SETTINGS = Settings("toy", lenet(1, (4, 4, 1), 2), ATTACK, ATTACK, epochs=4, snapshots=(0, 2, 4), subset=20, seed=3)
+SETTINGS = Settings("toy", NETWORK, ATTACK, ATTACK, epochs=4, snapshots=(0, 2, 4), subset=20, seed=3)
 STUDY = Study(
     {"standard": SETTINGS.replace(adversarial_weight=0.0), "adversarial": SETTINGS},
-    grid(0.1),
+    (0.0, 0.1, 0.2),
     0.1,
     0.2,
     points=6,
@@ -206,3 +206,17 @@ def test_a_missing_or_foreign_file_is_one_sentence(measured, tmp_path):
 def test_a_study_that_contradicts_itself_is_refused(changes, said):
     with pytest.raises(ParameterError, match=said):
         dataclasses.replace(STUDY, **changes)
+
+
+def test_a_study_of_settings_marks_the_training_radius_and_one_beyond():
+    study = study_of(SETTINGS, 3, 6, STUDY.search)
+    assert study.any_settings.snapshots == (1, 2, 4)  # 2.5 rounds to the even number
+    assert study.training_radius == 0.1
+    assert study.outer_radius in study.radii
+    assert study.trainings["standard"].adversarial_weight == 0.0
+    assert study_of(SETTINGS, 1, 6, STUDY.search).any_settings.snapshots == (4,)
+    for networks in (0, 5):
+        with pytest.raises(ParameterError, match="networks"):
+            study_of(SETTINGS, networks, 6, STUDY.search)
+    with pytest.raises(ParameterError, match="adversarial_weight"):
+        study_of(SETTINGS.replace(adversarial_weight=0.0), 3, 6, STUDY.search)
