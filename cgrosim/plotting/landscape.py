@@ -50,7 +50,7 @@ def landscape_figure(curves: xarray.Dataset, notes: Mapping[tuple[str, str], str
             _over_time(panels[row, -1], curves, quantity, names[-1])
             panels[row, 0].set_ylabel(_with_norm(label, curves))
         for axes in panels[0, :-1]:
-            axes.legend(loc="center left", bbox_to_anchor=(0.0, 0.68))
+            axes.legend(loc="lower right")
         panels[1, -1].legend(loc="upper left", handlelength=3.2)
     return figure
 
