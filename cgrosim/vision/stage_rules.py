@@ -133,7 +133,7 @@ def _memorisation(data: xarray.Dataset) -> StageVerdict:
         f"{100 * share:.3g} % of the training samples end memorised; median R {np.median(train):.3g}, on fresh samples "
         f"{np.median(fresh):.3g} (at most {bound:.3g})"
     )
-    if np.median(train) - bound < MEMORISED <= np.median(train) - np.median(fresh):
+    if share >= 0.5 and np.median(train) - bound < MEMORISED <= np.median(train) - np.median(fresh):
         told += ", too few fresh samples to tell"
     half = float(data["half_memorized_time"])
     if np.isfinite(half):

@@ -76,6 +76,8 @@ def test_a_verdict_says_when_fresh_samples_are_too_few_to_tell():
     assert not verdict.seen
     assert "too few fresh samples to tell" in verdict.reason
     assert "too few" not in verdicts(course(PLATEAU, LATE))[2].reason
+    few = np.where(np.arange(40) < 19, 9.0, -1.0) * LATE  # fewer than half memorised: no number of fresh ones helps
+    assert "too few" not in verdicts(course(PLATEAU, few, fresh=np.full((len(STEPS), 3), -9.0)))[2].reason
 
 
 @given(st.floats(0.1, 3.0))
