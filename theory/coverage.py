@@ -110,7 +110,7 @@ class PatchBalls:
         return float(same / self.patches + (1 - 1 / self.patches) * elsewhere)
 
     def coverage(self, samples: int) -> float:
-        """Probability that a fresh sample lies in one of N balls around samples. Kind: exact (one quadrature).
+        """Probability that a fresh sample lies in one of N balls around samples. Kind: exact to 1e-16.
 
         Raises
         ------
