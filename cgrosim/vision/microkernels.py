@@ -19,14 +19,19 @@ The order of every sum is fixed by the sizes, never by the shape of the tiles: 1
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 from typing import Any
 
+from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
 from cgrosim.microkernels import Vectors, counted_loop, data_pointers, integer_constant, lanes, switch_over
 
 BLOCK = 16
+SYMBOL = "cgrosim_vision_"  # what the compiled micro-kernels are called by
+
+Emitter = Callable[[str, Any, Any, Any, Any], Any]
 
 # How the left factor of a tile is laid out: which of its two strides is known at compile time.
 ROWS_16 = 0  # rows 16 numbers apart, steps 1 apart (pixels of a blocked image)
@@ -37,12 +42,16 @@ ROWS_ANY = 2  # rows any number apart, steps 1 apart (pixels of an image with fe
 PLAIN, RELU, MASK = 0, 1, 2
 
 # Heights of the tiles for every width in blocks; as many sums as fit into the registers (32 of 16 lanes, else 16).
-_SHAPES = {
+_SHAPES: dict[int, dict[int, tuple[int, ...]]] = {
     8: {1: (1, 2, 4, 6, 8, 10, 12, 14), 2: (1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14), 4: (1, 2, 4), 7: (1, 2, 4)},
     4: {1: (1, 2, 3, 4, 6), 2: (1, 2, 3)},
     2: {1: (1, 2, 3)},
 }
-_SHAPES_ANY = {8: {1: (1, 2, 4, 7, 8), 2: (1, 2, 4, 7, 8)}, 4: {1: (1, 2, 4)}, 2: {1: (1, 2)}}
+_SHAPES_ANY: dict[int, dict[int, tuple[int, ...]]] = {
+    8: {1: (1, 2, 4, 7, 8), 2: (1, 2, 4, 7, 8)},
+    4: {1: (1, 2, 4)},
+    2: {1: (1, 2)},
+}
 _SHAPES_16 = {8: (1, 2), 4: (1, 2), 2: (1,)}  # widths needed where rows are 16 apart
 _INNER_SIDES = {8: (1, 2, 4), 4: (1, 2), 2: (1, 2)}
 
@@ -128,41 +137,18 @@ def _emit_tile(builder: Any, layout: int, rows: int, columns: int, arguments: li
     switch_over(builder, epilogue, {kind: functools.partial(store, kind) for kind in (PLAIN, RELU, MASK)})
 
 
-def _make_tile(layout: int) -> Any:
+def _make_tile(emit: Emitter) -> Any:
     @intrinsic
     def tile(  # type: ignore[no-untyped-def]
-        typing_context,
-        rows,
-        columns,
-        left,
-        left_offset,
-        left_stride,
-        left_outer,
-        left_plane,
-        right,
-        right_offset,
-        right_column,
-        right_step,
-        right_outer,
-        right_plane,
-        planes,
-        outer,
-        steps,
-        start,
-        start_offset,
-        start_row,
-        start_column,
-        out,
-        out_offset,
-        out_row,
-        out_column,
-        epilogue,
-        mask,
+        typing_context, layout, rows, columns, left, left_offset, left_stride, left_outer, left_plane,
+        right, right_offset, right_column, right_step, right_outer, right_plane, planes, outer, steps,
+        start, start_offset, start_row, start_column, out, out_offset, out_row, out_column, epilogue, mask,
         mask_offset,
-    ):
+    ):  # fmt: skip
         """One tile of ``out[r, c] = start[r, c] + sum_p sum_o sum_k left[p, o, k, r] * right[p, o, k, c]``.
 
-        rows, columns : size of the tile, one of `tile_shapes`; r counts scalars of the left factor, c blocks
+        layout : ROWS_16, ROWS_1 or ROWS_ANY
+        rows, columns : size of the tile, one of `tile_shapes(layout)`; r counts scalars of the left factor, c blocks
         left : scalar (p, o, k, r) at ``left_offset + p left_plane + o left_outer + k step + r row``, where (step, row)
             is (1, 16), (left_stride, 1) or (1, left_stride) for the layouts ROWS_16, ROWS_1 and ROWS_ANY
         right : block (p, o, k, c) at ``right_offset + p right_plane + o right_outer + k right_step + c right_column``
@@ -171,43 +157,31 @@ def _make_tile(layout: int) -> Any:
         epilogue : PLAIN, RELU (NaN is kept), or MASK: zero where `mask`, laid out like `out`, is not positive
         """
         integer = types.int64
-        factors = (integer, integer, left, *[integer] * 4, right, *[integer] * 5, integer, integer, integer)
+        factors = (integer, integer, integer, left, *[integer] * 4, right, *[integer] * 5, integer, integer, integer)
         results = (start, *[integer] * 3, out, *[integer] * 3, integer, mask, integer)
         signature = types.void(*factors, *results)
 
-        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-            rows, columns, left, left_at, *rest = data_pointers(context, builder, signature, arguments)
-            left_stride, left_outer, left_plane, right, right_at, right_column, right_step, *rest = rest
-            right_outer, right_plane, planes, outer, steps, start, start_at, *rest = rest
-            start_row, start_column, out, out_at, out_row, out_column, epilogue, mask, mask_at = rest
-            left, right, start, out, mask = (
-                builder.gep(array, [offset])
-                for array, offset in (
-                    (left, left_at),
-                    (right, right_at),
-                    (start, start_at),
-                    (out, out_at),
-                    (mask, mask_at),
-                )
-            )
-            shared = [left, left_stride, left_outer, left_plane, right, right_column, right_step, right_outer]
-            shared += [right_plane, planes, outer, steps, start, start_row, start_column, out]
-            shared += [out_row, out_column, epilogue, mask]
-            cases = {
-                height * BLOCK + width: functools.partial(_emit_tile, builder, layout, height, width, shared)
-                for width, heights in tile_shapes(layout).items()
-                for height in heights
-            }
-            selector = builder.add(builder.mul(rows, integer_constant(BLOCK)), columns)
-            switch_over(builder, selector, cases)
-            return context.get_dummy_value()
-
-        return signature, generate
+        return signature, functools.partial(emit, "tile")
 
     return tile
 
 
-tile_rows_16, tile_rows_1, tile_rows_any = (_make_tile(layout) for layout in (ROWS_16, ROWS_1, ROWS_ANY))
+def _emit_tiles(builder: Any, arguments: list[Any]) -> None:
+    layout, rows, columns, left, left_at, left_stride, left_outer, left_plane, right, right_at, *rest = arguments
+    right_column, right_step, right_outer, right_plane, planes, outer, steps, start, start_at, *rest = rest
+    start_row, start_column, out, out_at, out_row, out_column, epilogue, mask, mask_at = rest
+    arrays = ((left, left_at), (right, right_at), (start, start_at), (out, out_at), (mask, mask_at))
+    left, right, start, out, mask = (builder.gep(array, [offset]) for array, offset in arrays)
+    shared = [left, left_stride, left_outer, left_plane, right, right_column, right_step, right_outer, right_plane]
+    shared += [planes, outer, steps, start, start_row, start_column, out, out_row, out_column, epilogue, mask]
+    cases = {
+        (kind * BLOCK + height) * BLOCK + width: functools.partial(_emit_tile, builder, kind, height, width, shared)
+        for kind in (ROWS_16, ROWS_1, ROWS_ANY)
+        for width, heights in tile_shapes(kind).items()
+        for height in heights
+    }
+    shape = builder.add(builder.mul(layout, integer_constant(BLOCK)), rows)
+    switch_over(builder, builder.add(builder.mul(shape, integer_constant(BLOCK)), columns), cases)
 
 
 def scatter_widths() -> tuple[int, ...]:
@@ -244,52 +218,40 @@ def _emit_scatter(builder: Any, size: int, width: int, arguments: list[Any]) -> 
         vectors.store(total, targets[b], j * BLOCK + p * vectors.lanes)
 
 
-@intrinsic
-def scatter(  # type: ignore[no-untyped-def]
-    typing_context,
-    size,
-    width,
-    channels,
-    values,
-    first,
-    first_count,
-    second,
-    second_count,
-    table,
-    table_offset,
-    table_row,
-    out,
-    out_offset,
-    out_row,
-):
-    """Add multiples of table rows to `width` rows of ``size + 1`` blocks; `size` at most MAX_SCATTER.
+def _make_scatter(emit: Emitter) -> Any:
+    @intrinsic
+    def scatter(  # type: ignore[no-untyped-def]
+        typing_context, size, width, channels, values, first, first_count, second, second_count, table,
+        table_offset, table_row, out, out_offset, out_row,
+    ):  # fmt: skip
+        """Add multiples of table rows to `width` rows of ``size + 1`` blocks; `size` at most MAX_SCATTER.
 
-    channels, values : lists (int32 and float32); entry i adds ``values[i]`` times the table row ``channels[i]``
-    first, first_count : the part of the lists that goes to blocks 0 .. size-1 of every row
-    second, second_count : the part that goes to blocks 1 .. size
-    table : row c at ``table_offset + c table_row``: `width` times `size` blocks
-    out : row b at ``out_offset + b out_row``: ``size + 1`` blocks
-    """
-    integer = types.int64
-    lists = (channels, values, *[integer] * 4)
-    signature = types.void(integer, integer, *lists, table, integer, integer, out, integer, integer)
+        channels, values : lists (int32 and float32); entry i adds ``values[i]`` times the table row ``channels[i]``
+        first, first_count : the part of the lists that goes to blocks 0 .. size-1 of every row
+        second, second_count : the part that goes to blocks 1 .. size
+        table : row c at ``table_offset + c table_row``: `width` times `size` blocks
+        out : row b at ``out_offset + b out_row``: ``size + 1`` blocks
+        """
+        integer = types.int64
+        lists = (channels, values, *[integer] * 4)
+        signature = types.void(integer, integer, *lists, table, integer, integer, out, integer, integer)
 
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        size, width, *lists, table, table_at, table_row, out, out_at, out_row = data_pointers(
-            context, builder, signature, arguments
+        return signature, functools.partial(emit, "scatter")
+
+    return scatter
+
+
+def _emit_scatters(builder: Any, arguments: list[Any]) -> None:
+    size, width, *lists, table, table_at, table_row, out, out_at, out_row = arguments
+    table, out = builder.gep(table, [table_at]), builder.gep(out, [out_at])
+    cases = {
+        blocks * BLOCK + count: functools.partial(
+            _emit_scatter, builder, blocks, count, [*lists, table, table_row, out, out_row]
         )
-        table, out = builder.gep(table, [table_at]), builder.gep(out, [out_at])
-        cases = {
-            blocks * BLOCK + count: functools.partial(
-                _emit_scatter, builder, blocks, count, [*lists, table, table_row, out, out_row]
-            )
-            for count in scatter_widths()
-            for blocks in range(1, MAX_SCATTER + 1)
-        }
-        switch_over(builder, builder.add(builder.mul(size, integer_constant(BLOCK)), width), cases)
-        return context.get_dummy_value()
-
-    return signature, generate
+        for count in scatter_widths()
+        for blocks in range(1, MAX_SCATTER + 1)
+    }
+    switch_over(builder, builder.add(builder.mul(size, integer_constant(BLOCK)), width), cases)
 
 
 def _sum_lanes(vectors: Vectors, pieces: list[Any]) -> Any:
@@ -342,49 +304,60 @@ def _emit_inner(builder: Any, rows: int, columns: int, arguments: list[Any]) -> 
             builder.store(builder.fadd(builder.load(target), added), target)
 
 
-@intrinsic
-def inner(  # type: ignore[no-untyped-def]
-    typing_context,
-    rows,
-    columns,
-    left,
-    left_offset,
-    left_row,
-    left_step,
-    left_outer,
-    right,
-    right_offset,
-    right_step,
-    right_outer,
-    outer,
-    steps,
-    out,
-    out_offset,
-    out_row,
-):
-    """``out[r, c] += sum_o sum_k <left[o, k, r], right[o, k, c]>``, the scalar product of two blocks of 16 numbers.
+def _make_inner(emit: Emitter) -> Any:
+    @intrinsic
+    def inner(  # type: ignore[no-untyped-def]
+        typing_context, rows, columns, left, left_offset, left_row, left_step, left_outer, right,
+        right_offset, right_step, right_outer, outer, steps, out, out_offset, out_row,
+    ):  # fmt: skip
+        """``out[r, c] += sum_o sum_k <left[o, k, r], right[o, k, c]>``, the scalar product of two blocks of 16 numbers.
 
-    left : block (o, k, r) at ``left_offset + o left_outer + k left_step + r left_row``
-    right : block (o, k, c) at ``right_offset + o right_outer + k right_step + 16 c``
-    out : scalar (r, c) at ``out_offset + r out_row + c``
-    """
-    integer = types.int64
-    factors = (left, *[integer] * 4, right, *[integer] * 3)
-    signature = types.void(integer, integer, *factors, integer, integer, out, integer, integer)
+        left : block (o, k, r) at ``left_offset + o left_outer + k left_step + r left_row``
+        right : block (o, k, c) at ``right_offset + o right_outer + k right_step + 16 c``
+        out : scalar (r, c) at ``out_offset + r out_row + c``
+        """
+        integer = types.int64
+        factors = (left, *[integer] * 4, right, *[integer] * 3)
+        signature = types.void(integer, integer, *factors, integer, integer, out, integer, integer)
 
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        rows, columns, left, left_at, *rest = data_pointers(context, builder, signature, arguments)
-        left_row, left_step, left_outer, right, right_at, *rest = rest
-        right_step, right_outer, outer, steps, out, out_at, out_row = rest
-        left, right = builder.gep(left, [left_at]), builder.gep(right, [right_at])
-        shared = [left, left_row, left_step, left_outer, right, right_step, right_outer, outer, steps]
-        shared += [builder.gep(out, [out_at]), out_row]
-        cases = {
-            height * BLOCK + width: functools.partial(_emit_inner, builder, height, width, shared)
-            for height in inner_sides()
-            for width in inner_sides()
-        }
-        switch_over(builder, builder.add(builder.mul(rows, integer_constant(BLOCK)), columns), cases)
-        return context.get_dummy_value()
+        return signature, functools.partial(emit, "inner")
 
-    return signature, generate
+    return inner
+
+
+def _emit_inners(builder: Any, arguments: list[Any]) -> None:
+    rows, columns, left, left_at, left_row, left_step, left_outer, right, right_at, *rest = arguments
+    right_step, right_outer, outer, steps, out, out_at, out_row = rest
+    left, right = builder.gep(left, [left_at]), builder.gep(right, [right_at])
+    shared = [left, left_row, left_step, left_outer, right, right_step, right_outer, outer, steps]
+    shared += [builder.gep(out, [out_at]), out_row]
+    cases = {
+        height * BLOCK + width: functools.partial(_emit_inner, builder, height, width, shared)
+        for height in inner_sides()
+        for width in inner_sides()
+    }
+    switch_over(builder, builder.add(builder.mul(rows, integer_constant(BLOCK)), columns), cases)
+
+
+_EMIT = {"tile": _emit_tiles, "scatter": _emit_scatters, "inner": _emit_inners}
+
+
+def _emit_body(name: str, context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+    """The code itself."""
+    _EMIT[name](builder, data_pointers(context, builder, signature, arguments))
+    return context.get_dummy_value()
+
+
+def emit_call(name: str, context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+    """A call of code that has been compiled apart (see `cgrosim.vision.kernels.linking`)."""
+    values = data_pointers(context, builder, signature, arguments)
+    function = builder.module.globals.get(SYMBOL + name)
+    if function is None:
+        kinds = [value.type for value in values]
+        function = ir.Function(builder.module, ir.FunctionType(ir.VoidType(), kinds), SYMBOL + name)
+    builder.call(function, values)
+    return context.get_dummy_value()
+
+
+tile, scatter, inner = _make_tile(emit_call), _make_scatter(emit_call), _make_inner(emit_call)
+tile_body, scatter_body, inner_body = _make_tile(_emit_body), _make_scatter(_emit_body), _make_inner(_emit_body)

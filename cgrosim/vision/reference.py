@@ -53,7 +53,8 @@ def cross_entropy(logits: Array, labels: NDArray[np.int64]) -> tuple[Array, Arra
     log_probability = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
     rows = np.arange(len(labels))
     gradient = np.exp(log_probability)
-    gradient[rows, labels] -= 1.0
+    gradient[rows, labels] = 0.0
+    gradient[rows, labels] = -gradient.sum(axis=1)  # not p - 1, which is 0 long before the others are
     return -log_probability[rows, labels], gradient
 
 

@@ -1,0 +1,1 @@
+"""Compiled kernels of the image path: arrays in, arrays out; no randomness, no input or output."""

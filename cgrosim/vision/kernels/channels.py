@@ -1,0 +1,248 @@
+"""The engine for networks with many channels: 16 channels side by side, one sample a task, dense layers by panels.
+
+Every pass is a sequence of *phases*; a phase is a number of independent tasks, shared among the threads. What a task
+computes does not depend on the thread that runs it, and sums over samples run in chunks fixed by the batch.
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+from numba import cfunc, njit
+
+from cgrosim.vision.kernels import slots
+from cgrosim.vision.kernels.caching import ENTRY, INNER, fingerprint
+from cgrosim.vision.kernels.dense import add_outer_products, multiply, multiply_back, pack, part_of
+from cgrosim.vision.kernels.head import DERIVATIVE, DIRECTION, climb, judge
+from cgrosim.vision.kernels.linking import (
+    TASK,
+    bytes_at,
+    doubles_at,
+    floats_at,
+    integers_at,
+    link,
+    longs_at,
+    shared,
+)
+from cgrosim.vision.kernels.program import DENSE
+from cgrosim.vision.kernels.stages import (
+    BLOCKS,
+    CHANNELS,
+    GRADIENT,
+    GRADIENT_SIZE,
+    GROUPS,
+    INPUT,
+    INPUT_SIZE,
+    KIND,
+    RECTIFIED,
+    WIDE,
+    backward_stage,
+    forward_stage,
+    load_image,
+    take_pixels,
+)
+from cgrosim.vision.kernels.weights import weigh_chunk
+
+GROUP_SIZE = 14  # samples that a dense layer takes at once; at most BLOCK, which is their stride
+CHUNKS = 8  # parts of a batch whose weight gradients are summed apart
+
+
+# Phases.
+(
+    _NOTHING, _LOAD, _FORWARD, _BACKWARD, _PACK_INPUT, _PACK_GRADIENT, _DENSE, _DENSE_INPUT, _DENSE_WEIGHT, _WEIGHT,
+    _HEAD, _CLIMB, _TAKE,
+) = range(13)  # fmt: skip
+_FIRST_STEP = 1
+
+
+@njit(**INNER)
+def _do_dense(context, phase, table, s, task, state, gradients, panels):  # type: ignore[no-untyped-def]
+    """One task of a dense layer."""
+    tasks, groups, count = context[slots.TASKS], context[slots.GROUPS], context[slots.COUNT]
+    if phase == _PACK_INPUT:
+        pack(table, s, task, groups, count, state, gradients, 0, panels)
+    elif phase == _PACK_GRADIENT:
+        pack(table, s + 1, task, groups, count, state, gradients, 1 + table[s * WIDE + RECTIFIED], panels)
+    elif phase == _DENSE:
+        multiply(table, s, task, tasks, groups, count, floats_at(context[slots.PARAMETERS]), state, panels)
+    elif phase == _DENSE_INPUT:
+        multiply_back(table, s, task, tasks, groups, count, floats_at(context[slots.TABLES]), gradients, panels)
+    else:
+        add_outer_products(table, s, task, tasks, count, state, gradients, floats_at(context[slots.GRADIENT]))
+
+
+@njit(**INNER)
+def _do_head(context, table, n, state, gradients):  # type: ignore[no-untyped-def]
+    """Loss and margin of one sample; its image if it is the worst."""
+    s, images, worst = context[slots.STAGES], floats_at(context[slots.IMAGES]), floats_at(context[slots.WORST])
+    losses, margins = doubles_at(context[slots.LOSSES]), doubles_at(context[slots.MARGINS])
+    least, label = doubles_at(context[slots.LEAST]), longs_at(context[slots.LABELS])[n]
+    kind = context[slots.KIND]
+    scale = doubles_at(context[slots.NUMBERS])[slots.NUMBER_SCALE] if kind == DERIVATIVE else 1.0
+    at = table[s * WIDE + INPUT] + n * table[s * WIDE + INPUT_SIZE]
+    to = table[s * WIDE + GRADIENT] + n * table[s * WIDE + GRADIENT_SIZE]
+    losses[n], margins[n] = judge(state, at, 1, table[s * WIDE + CHANNELS], label, gradients, to, kind, scale)
+    if context[slots.KEEP] == 0 or margins[n] < least[n]:
+        least[n] = margins[n]
+        for i in range(n * context[slots.PIXEL_COUNT], (n + 1) * context[slots.PIXEL_COUNT]):
+            worst[i] = images[i]
+
+
+@njit(**INNER)
+def _do_climb(context, table, n, thread, gradients):  # type: ignore[no-untyped-def]
+    """The gradient of one image; one step of the attack if the phase says so."""
+    pixels, size = floats_at(context[slots.PIXELS]), context[slots.PIXEL_COUNT]
+    take_pixels(table, thread, n, gradients, pixels)
+    if context[slots.PHASE] == _CLIMB:
+        images, clean = floats_at(context[slots.IMAGES]), floats_at(context[slots.CLEAN])
+        zero = climb(images, clean, pixels, n * size, 1, size, context[slots.NORM], doubles_at(context[slots.NUMBERS]))
+        if context[slots.KIND] == _FIRST_STEP:
+            bytes_at(context[slots.STUCK])[n] = zero
+
+
+@njit(**INNER)
+def _do_task(context, task, thread):  # type: ignore[no-untyped-def]
+    """One task of the phase that the context names."""
+    phase, first, last = context[slots.PHASE], context[slots.FIRST], context[slots.LAST]
+    table, state, gradients = (
+        longs_at(context[slots.TABLE]),
+        floats_at(context[slots.STATE]),
+        floats_at(context[slots.GRADIENTS]),
+    )
+    if phase in (_HEAD, _CLIMB, _TAKE):
+        if phase == _HEAD:
+            _do_head(context, table, task, state, gradients)
+        else:
+            _do_climb(context, table, task, thread, gradients)
+        return
+    if phase in (_PACK_INPUT, _PACK_GRADIENT, _DENSE, _DENSE_INPUT, _DENSE_WEIGHT):
+        _do_dense(context, phase, table, first, task, state, gradients, floats_at(context[slots.PANELS]))
+        return
+    choices, tables = bytes_at(context[slots.CHOICES]), floats_at(context[slots.TABLES])
+    scratch = floats_at(context[slots.SCRATCH] + 4 * thread * context[slots.SCRATCH_SIZE])
+    spare = floats_at(context[slots.SPARE] + 4 * thread * context[slots.SPARE_SIZE])
+    lists = integers_at(context[slots.LISTS] + 4 * thread * context[slots.SPARE_SIZE])
+    ends = longs_at(context[slots.BEGINS] + 8 * thread * context[slots.CELL_SIZE])
+    if phase in (_FORWARD, _LOAD):
+        if first == 0:
+            load_image(table, task, floats_at(context[slots.IMAGES]), state)
+        if phase == _FORWARD:
+            for s in range(first, last):
+                forward_stage(table, s, task, floats_at(context[slots.PARAMETERS]), state, choices, scratch)
+    elif phase == _BACKWARD:
+        for s in range(last - 1, first - 1, -1):
+            backward_stage(table, s, task, thread, tables, state, gradients, choices, scratch, spare, lists, ends)
+    elif phase == _WEIGHT:
+        chunk = floats_at(context[slots.CHUNKS] + 4 * task * context[slots.CHUNK_SIZE])
+        begin, end = part_of(task, context[slots.TASKS], context[slots.COUNT])
+        weigh_chunk(
+            table,
+            first,
+            last,
+            begin,
+            end,
+            thread,
+            tables,
+            state,
+            gradients,
+            choices,
+            scratch,
+            spare,
+            lists,
+            ends,
+            chunk,
+        )
+
+
+@njit(**INNER)
+def _segment(table, stages, s):  # type: ignore[no-untyped-def]
+    """The last stage, exclusive, of those from s on that one task can do: up to the next dense layer."""
+    last = s
+    while last < stages and table[last * WIDE + KIND] != DENSE:
+        last += 1
+    return max(last, s + 1)
+
+
+@njit(**INNER)
+def _tasks(table, s, phase, groups, count):  # type: ignore[no-untyped-def]
+    """Number of tasks of a phase: a function of the sizes alone."""
+    if phase in (_PACK_INPUT, _PACK_GRADIENT):
+        return groups
+    if phase == _DENSE:
+        return (table[s * WIDE + BLOCKS] + 1) // 2
+    if phase in (_DENSE_INPUT, _DENSE_WEIGHT):
+        return (table[s * WIDE + GROUPS] + 1) // 2
+    if phase == _WEIGHT:
+        return min(CHUNKS, count)
+    if phase == _NOTHING:
+        return 0
+    return count
+
+
+@functools.cache
+def compiled() -> tuple[Any, Any]:
+    """The entry points ``run(context)`` and, by address, the task it shares out."""
+    link()
+    source = fingerprint("channels")
+    share = shared()
+
+    @cfunc(TASK, cache=True)
+    def task(context, index, thread):  # type: ignore[no-untyped-def]
+        _ = source
+        _do_task(context, index, thread)
+
+    @njit(**ENTRY)
+    def perform(context, phase, first, last, kind):  # type: ignore[no-untyped-def]
+        """One phase: independent tasks on the stages from `first` to `last` (exclusive)."""
+        _ = source
+        groups = (context[slots.COUNT] + GROUP_SIZE - 1) // GROUP_SIZE
+        tasks = _tasks(longs_at(context[slots.TABLE]), first, phase, groups, context[slots.COUNT])
+        context[slots.PHASE], context[slots.FIRST], context[slots.LAST] = phase, first, last
+        context[slots.TASKS], context[slots.GROUPS], context[slots.KIND] = tasks, groups, kind
+        if tasks > 0:
+            share(context, tasks)
+
+    @njit(**ENTRY)
+    def run(context):  # type: ignore[no-untyped-def]
+        """The steps of an attack on the images, then what the goal asks for."""
+        _ = source
+        table, stages, steps = longs_at(context[slots.TABLE]), context[slots.STAGES], context[slots.STEPS]
+        for step in range(steps + 1):
+            final = step == steps
+            s = 0
+            while s < stages:
+                last = _segment(table, stages, s)
+                if table[s * WIDE + KIND] == DENSE:
+                    perform(context, _LOAD if s == 0 else _NOTHING, s, last, 0)
+                    perform(context, _PACK_INPUT, s, last, 0)
+                    perform(context, _DENSE, s, last, 0)
+                else:
+                    perform(context, _FORWARD, s, last, 0)
+                s = last
+            perform(context, _HEAD, 0, 0, DERIVATIVE if final else DIRECTION)
+            if final and context[slots.GOAL] == slots.FOR_LOGITS:
+                return
+            weights = final and context[slots.GOAL] == slots.FOR_WEIGHTS
+            last = stages
+            while last > 0:
+                s = last - 1
+                if table[s * WIDE + KIND] == DENSE:
+                    perform(context, _PACK_GRADIENT, s, last, 0)
+                    perform(context, _DENSE_WEIGHT if weights else _NOTHING, s, last, 0)
+                    perform(context, _DENSE_INPUT if s > 0 or not weights else _NOTHING, s, last, 0)
+                else:
+                    while s > 0 and table[(s - 1) * WIDE + KIND] != DENSE:
+                        s -= 1
+                    perform(context, _WEIGHT if weights else _BACKWARD, s, last, 0)
+                last = s
+            if weights:
+                gradient, chunks = floats_at(context[slots.GRADIENT]), floats_at(context[slots.CHUNKS])
+                size = context[slots.CHUNK_SIZE]
+                for part in range(min(CHUNKS, context[slots.COUNT])):
+                    for i in range(size):
+                        gradient[i] += chunks[part * size + i]
+                return
+            perform(context, _TAKE if final else _CLIMB, 0, 0, _FIRST_STEP if step == 0 else 0)
+
+    return run, task

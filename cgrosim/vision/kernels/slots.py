@@ -1,0 +1,60 @@
+"""What a task is told: the places in the vector of whole numbers that is passed to it.
+
+Those in the first part are addresses of arrays, so that one vector says everything.
+"""
+
+TASK = 0  # the compiled function that does one task
+TABLE = 1  # int64
+PARAMETERS = 2  # float32, as all that follow unless it is said
+GRADIENT = 3  # with respect to the parameters
+TABLES = 4  # rearranged weights
+STATE = 5  # inputs of all stages
+GRADIENTS = 6  # with respect to them
+CHOICES = 7  # bytes
+PANELS = 8  # samples of a dense layer side by side
+CHUNKS = 9  # weight gradients of the parts of a batch
+SCRATCH = 10  # the next four: one row a thread
+SPARE = 11
+LISTS = 12  # int32
+BEGINS = 13  # int64
+IMAGES = 14  # where the attack stands: a row of pixels a sample
+CLEAN = 15
+LABELS = 16  # int64
+PIXELS = 17  # gradient with respect to the images
+LOSSES = 18  # float64
+MARGINS = 19  # float64
+WORST = 20  # the image of least margin so far, or the last one
+LEAST = 21  # float64, its margin
+STUCK = 22  # bytes: whether the first gradient was zero
+NUMBERS = 23  # float64: `Number`
+
+SCRATCH_SIZE = 24
+SPARE_SIZE = 25
+CELL_SIZE = 26
+CHUNK_SIZE = 27
+STAGES = 28
+COUNT = 29  # samples
+PIXEL_COUNT = 30
+NORM = 31
+KEEP = 32  # whether the worst image counts, not the last
+STEPS = 33
+GOAL = 34
+
+PHASE = 35  # the order of the moment
+FIRST = 36
+LAST = 37
+TASKS = 38
+GROUPS = 39
+KIND = 40
+
+COUNT_OF_SLOTS = 41
+
+# Places in the array NUMBERS.
+NUMBER_SCALE = 0  # of the weight gradient
+NUMBER_RADIUS = 1
+NUMBER_RATE = 2
+NUMBER_LOW = 3
+NUMBER_HIGH = 4
+
+LINF, L2 = 0, 1  # norms
+FOR_LOGITS, FOR_PIXELS, FOR_WEIGHTS = range(3)  # goals: what follows the steps of an attack
