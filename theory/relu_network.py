@@ -15,48 +15,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 
 from theory._files import write_atomically
+from theory.relu_steps import Step, apply_step, batches, evaluation_steps, pull_back
 
 Array = NDArray[np.float64]
 FORMAT = "relu network 1"
-
-# A hidden layer wider than this is evaluated in blocks together with the layer it feeds, so that its activations
-# (12.5 MB a point for 1,000 MNIST balls) stay in the cache and are never held at once.
-BLOCK_UNITS = 4096
-# Points evaluated together.
-BATCH = 64
-
-
-class Block(NamedTuple):
-    """Some units of a wide hidden layer, and the part of the next layer that reads them."""
-
-    weight: Any
-    bias: Array
-    rows: slice
-    next_weight: Any
-
-
-class Affine(NamedTuple):
-    """One affine layer, ``weight @ x + bias``."""
-
-    weight: Any
-    bias: Array
-
-
-class Fused(NamedTuple):
-    """A wide hidden layer with its ReLU and the affine layer after it, in blocks of hidden units."""
-
-    blocks: tuple[Block, ...]
-    bias: Array
-
-
-Step = Affine | Fused
 
 
 @dataclass(frozen=True, eq=False)
@@ -130,27 +99,7 @@ class ReluNetwork:
     @cached_property
     def steps(self) -> tuple[Step, ...]:
         """The layers in the order of evaluation, wide hidden layers cut into blocks; a ReLU stands between steps."""
-        found: list[Step] = []
-        layer = 0
-        while layer < len(self.weights):
-            if layer + 1 < len(self.weights) and self.weights[layer].shape[0] > BLOCK_UNITS:
-                found.append(Fused(self._blocks(layer), self.biases[layer + 1]))
-                layer += 2
-            else:
-                found.append(Affine(self.weights[layer], self.biases[layer]))
-                layer += 1
-        return tuple(found)
-
-    def _blocks(self, layer: int) -> tuple[Block, ...]:
-        columns = self.weights[layer + 1].tocsc()
-        found = []
-        for start in range(0, self.weights[layer].shape[0], BLOCK_UNITS):
-            part = slice(start, start + BLOCK_UNITS)
-            reads = columns[:, part]
-            first, last = (int(reads.indices.min()), int(reads.indices.max()) + 1) if reads.nnz else (0, 0)
-            rows = slice(first, last)
-            found.append(Block(self.weights[layer][part], self.biases[layer][part], rows, reads[rows].tocsr()))
-        return tuple(found)
+        return evaluation_steps(self.weights, self.biases)
 
     def __call__(self, points: ArrayLike) -> Array:
         """Outputs, shape (n, outputs), at points of shape (n, D); shape (outputs,) at one point of shape (D,).
@@ -173,7 +122,7 @@ class ReluNetwork:
             values = self._inputs_of_steps(points[part])
             gradient = np.ascontiguousarray(cotangents[part].T)
             for index in reversed(range(len(self.steps))):
-                gradient = _pull_back(self.steps[index], values[index], gradient)
+                gradient = pull_back(self.steps[index], values[index], gradient)
                 if index:
                     gradient *= values[index] > 0
             found[part] = gradient.T
@@ -185,7 +134,7 @@ class ReluNetwork:
         for index, step in enumerate(self.steps):
             if index:
                 np.maximum(values[-1], 0.0, out=values[-1])
-            values.append(_apply(step, values[-1]))
+            values.append(apply_step(step, values[-1]))
         return values
 
     def _checked(self, points: ArrayLike) -> Array:
@@ -250,34 +199,3 @@ def _frozen(matrix: Any) -> Any:
     for array in (matrix.data, matrix.indices, matrix.indptr):
         array.flags.writeable = False
     return matrix
-
-
-def batches(count: int) -> list[slice]:
-    """Slices of at most BATCH points."""
-    return [slice(start, min(start + BATCH, count)) for start in range(0, count, BATCH)]
-
-
-def _apply(step: Step, values: Array) -> Array:
-    if isinstance(step, Affine):
-        return step.weight @ values + step.bias[:, None]
-    total = np.zeros((step.bias.size, values.shape[1]))
-    for block in step.blocks:
-        total[block.rows] += block.next_weight @ _hidden(block, values)
-    return total + step.bias[:, None]
-
-
-def _hidden(block: Block, values: Array) -> Array:
-    before = block.weight @ values
-    before += block.bias[:, None]
-    return np.maximum(before, 0.0, out=before)
-
-
-def _pull_back(step: Step, values: Array, gradient: Array) -> Array:
-    if isinstance(step, Affine):
-        return step.weight.T @ gradient
-    total = np.zeros(values.shape)
-    for block in step.blocks:
-        arriving = block.next_weight.T @ gradient[block.rows]
-        arriving *= _hidden(block, values) > 0
-        total += block.weight.T @ arriving
-    return total

@@ -19,50 +19,17 @@ argument holds logit by logit, with margin F_y - max_{k != y} F_k.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
-from scipy.spatial.distance import cdist
 
-from theory.balls import (
-    METRICS,
-    Design,
-    Norm,
-    SphereDesign,
-    ball_box,
-    ball_design,
-    certain_distance,
-    distance_rounding,
-)
-from theory.interval_bounds import UNIT_ROUNDOFF, output_bounds
+from theory.balls import METRICS, Design, Norm, ball_box, ball_design
+from theory.interval_bounds import output_bounds
 from theory.relu_composition import blocks, deepen, identity, on_top, parallel, serial
 from theory.relu_network import ReluNetwork, as_sparse
-from theory.yarotsky import squared_norm_error
 
 Array = NDArray[np.float64]
-
-
-@dataclass(frozen=True, eq=False)
-class Certificate:
-    """What is proved about the balls around the training samples.
-
-    Attributes
-    ----------
-    margins : array, shape (N,)
-        Lower bound of the margin on every closed ball, for the exact network and its float64 evaluation; -inf where
-        nothing is proved.
-    method : how it is proved
-    """
-
-    margins: Array
-    method: str
-
-    @property
-    def robust_training_error(self) -> float:
-        """Upper bound of the robust training error: the share of balls without a positive bound."""
-        return float(np.mean(~(self.margins > 0)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,11 +71,6 @@ class CgroClassifier:
     def margins(self, points: ArrayLike, labels: ArrayLike) -> Array:
         """``y f`` or ``F_y - max_{k != y} F_k``, shape (n,): a point is classified correctly where it is positive."""
         return classification_margins(self.network, points, labels)
-
-    @cached_property
-    def certificate(self) -> Certificate:
-        """Prove, from the arrays of the network, how every training ball is classified."""
-        return certify(self)
 
 
 def cgro_classifier(
@@ -193,10 +155,10 @@ def cgro_parameters(samples: int, dimension: int, clean: ReluNetwork, design: De
 def classification_margins(network: ReluNetwork, points: ArrayLike, labels: ArrayLike) -> Array:
     """Margins of any network: ``y f`` for one output, ``F_y - max_{k != y} F_k`` for several."""
     values, labels = network(np.atleast_2d(points)), np.asarray(labels, dtype=np.int64)
-    return _margins(values, values, labels)
+    return margins_between(values, values, labels)
 
 
-def _margins(own: Array, others: Array, labels: NDArray[np.int64]) -> Array:
+def margins_between(own: Array, others: Array, labels: NDArray[np.int64]) -> Array:
     """Margins when the label's output is taken from `own` and the rest from `others`."""
     if own.shape[1] == 1:
         return np.where(labels > 0, own[:, 0], -others[:, 0])
@@ -204,61 +166,6 @@ def _margins(own: Array, others: Array, labels: NDArray[np.int64]) -> Array:
     rest = others.copy()
     rest[rows, labels] = -np.inf
     return own[rows, labels] - rest.max(axis=1)
-
-
-def certify(classifier: CgroClassifier) -> Certificate:
-    """Prove how the training balls are classified. Kind: bound (proved, rounding included).
-
-    l_inf: interval bounds through the arrays of the network, one box a ball. l_2: the arrays are compared with those
-    that the formula prescribes, and for the formula the distances between samples decide (see `_sphere_margins`);
-    interval bounds alone would treat a ball of radius delta like a cube of half-diagonal sqrt(D) delta.
-    """
-    lower, upper = ball_box(classifier.samples, classifier.radius)
-    if classifier.norm == "linf":
-        low, high = output_bounds(classifier.network, lower, upper)
-        # The difference of two bounds is rounded once more.
-        margins = np.nextafter(_margins(low, high, classifier.labels), -np.inf)
-        return Certificate(margins, "interval bounds through the network")
-    return Certificate(_sphere_margins(classifier, lower, upper), "distances between the samples and sawtooth error")
-
-
-def _sphere_margins(classifier: CgroClassifier, lower: Array, upper: Array) -> Array:
-    """Margin 1 on every ball for which the three inequalities of the construction hold, else -inf.
-
-    With e the error of the squares and r the rounding bound, q_i - inner <= delta^2 + e + r - inner <= 0 on ball i
-    makes I_i = 1 exactly; q_j - inner >= (d_ij - delta)^2 - r - inner >= ramp makes I_j = 0 exactly; |f_clean| <= M
-    shuts the gates.
-    """
-    design, centres, radius = classifier.design, classifier.samples, classifier.radius
-    assert isinstance(design, SphereDesign)
-    prescribed = assemble(classifier.clean, centres, classifier.labels, radius, design, classifier.clamp)
-    if not same_arrays(prescribed, classifier.network):
-        return np.full(len(centres), -np.inf)
-    dimension = centres.shape[1]
-    inside = float(np.abs(centres).max()) + 2 * radius <= design.half_range
-    error = squared_norm_error(dimension, design.half_range, design.levels)
-    rounding = distance_rounding(dimension, design.half_range, design.levels)
-    full = inside and radius**2 + error + rounding <= design.inner
-    distances = cdist(centres, centres, METRICS["l2"])
-    distances[classifier.labels[:, None] == classifier.labels] = np.inf
-    nearest = certain_distance(distances.min(axis=1), dimension)
-    empty = (nearest - radius) ** 2 - rounding - design.inner >= design.ramp * (1 + 8 * UNIT_ROUNDOFF)
-    low, high = output_bounds(classifier.clean, lower, upper)
-    shut = np.maximum(np.abs(low), np.abs(high)).max(axis=1) <= classifier.clamp
-    return np.where(full & empty & (nearest > radius) & shut, 1.0, -np.inf)
-
-
-def same_arrays(first: ReluNetwork, second: ReluNetwork) -> bool:
-    """Whether two networks have the same connections with the same values, bit for bit."""
-    if len(first.weights) != len(second.weights):
-        return False
-    pairs = [
-        (getattr(a, name), getattr(b, name))
-        for a, b in zip(first.weights, second.weights, strict=True)
-        for name in ("data", "indices", "indptr")
-    ]
-    pairs += list(zip(first.biases, second.biases, strict=True))
-    return all(np.array_equal(a, b) for a, b in pairs)
 
 
 def _checked(

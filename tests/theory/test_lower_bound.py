@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from relu_cases import random_network
 
 from theory.ball_attacks import attack
+from theory.certification import certify
 from theory.lower_bound import (
     CGRO_LAYERS,
     LayerSize,
@@ -153,7 +154,7 @@ def test_hard_distribution_is_what_the_argument_uses(dimension: int) -> None:
     worst, _ = attack(clean, samples, labels, 0.4, "linf", generator, steps=2, restarts=1)
     assert np.all(worst < 0)
     robust = cgro_classifier(clean, samples, labels, 0.4)
-    assert robust.certificate.robust_training_error == 0.0
+    assert certify(robust).robust_training_error == 0.0
     row = sizes(dimension, 2)
     assert robust.parameter_count == row.robust
     assert len(robust.network.weights) == CGRO_LAYERS

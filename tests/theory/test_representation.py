@@ -11,9 +11,10 @@ from relu_cases import Case, cgro_cases, plain, random_network
 
 from theory.ball_attacks import attack, extreme_offsets, project, random_offsets
 from theory.balls import CubeDesign, SeparationError, SphereDesign, ball_box, separation
+from theory.certification import certify
 from theory.relu_composition import affine_network
 from theory.relu_network import ReluNetwork, load_network
-from theory.representation import CgroClassifier, assemble, certify, cgro_classifier, classification_margins
+from theory.representation import CgroClassifier, assemble, cgro_classifier, classification_margins
 from theory.yarotsky import approximate_square
 
 
@@ -66,7 +67,7 @@ def test_network_is_the_formula_and_its_size_is_the_count(case: Case) -> None:
 @given(cgro_cases(), st.integers(0, 10**6))
 def test_every_closed_ball_is_certified_and_holds_against_attacks(case: Case, seed: int) -> None:
     classifier = cgro_classifier(*case)
-    certificate = classifier.certificate
+    certificate = certify(classifier)
     assert certificate.robust_training_error == 0.0
     # 1 but for the rounding of a few hundred operations on numbers of size 1 (the indicators and their sums).
     assert np.all(certificate.margins >= 1 - 1e-12)
@@ -128,7 +129,7 @@ def test_overlapping_balls_of_one_class(norm: str) -> None:
     samples = np.array([[0.0, 0.0], [0.15, 0.0], [0.3, 0.0], [1.0, 0.0]])
     labels = np.array([1, 1, 1, -1])
     classifier = cgro_classifier(affine_network([[0.0, 1.0]], [0.0]), samples, labels, 0.2, norm)
-    assert classifier.certificate.robust_training_error == 0.0
+    assert certify(classifier).robust_training_error == 0.0
     assert classifier.margins([[0.15, 0.0]], [1])[0] == pytest.approx(3.0, abs=1e-12)
     assert classifier.margins([[-0.1, 0.0]], [1])[0] >= 1.0
 
@@ -146,7 +147,7 @@ def test_meeting_balls_of_two_classes_are_refused_by_name(norm: str, distance: f
             cgro_classifier(clean, samples, labels, radius, norm)
         assert info.value.pair == (1, 3)
         assert info.value.distance == pytest.approx(distance, rel=1e-15)
-    assert cgro_classifier(clean, samples, labels, 0.4999 * distance, norm).certificate.robust_training_error == 0.0
+    assert certify(cgro_classifier(clean, samples, labels, 0.4999 * distance, norm)).robust_training_error == 0.0
 
 
 def test_the_same_image_with_two_labels_is_refused() -> None:
@@ -218,7 +219,7 @@ def test_a_damaged_network_is_not_certified(norm: str, outputs: int) -> None:
 def test_clean_classifier_larger_than_the_clamp_is_not_certified(norm: str) -> None:
     samples, labels = np.array([[0.0, 0.0], [1.0, 1.0]]), np.array([-1, 1])
     classifier = cgro_classifier(affine_network([[0.0, 0.0]], [3.0]), samples, labels, 0.1, norm)
-    assert classifier.certificate.margins == pytest.approx(1.0, abs=1e-12)
+    assert certify(classifier).margins == pytest.approx(1.0, abs=1e-12)
     network = assemble(classifier.clean, samples, labels, 0.1, classifier.design, 1.0)
     weak = dataclasses.replace(classifier, network=network, clamp=1.0)
     assert certify(weak).margins[0] <= 0  # f_clean = 3 opposes the label -1 and the gate lets 2 pass
@@ -242,7 +243,7 @@ def test_robust_test_error_is_that_of_the_clean_classifier_away_from_the_balls()
     assert np.array_equal(worst <= 0, np.abs(fresh[:, 0]) <= 0.15)
     assert np.max(np.abs(points - fresh)) <= 0.15 * (1 + 1e-12)
     assert 0.02 < np.mean(worst <= 0) < 0.5
-    assert classifier.certificate.robust_training_error == 0.0
+    assert certify(classifier).robust_training_error == 0.0
 
 
 def test_saved_network_is_the_classifier(tmp_path) -> None:
