@@ -1,4 +1,4 @@
-"""The arrays behind one network, and the calls into the compiled kernels: 16 channels side by side."""
+"""The arrays behind one network, and the calls into the compiled kernels."""
 
 from __future__ import annotations
 
@@ -10,14 +10,15 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from cgrosim.vision.kernels import channels, slots, update
+from cgrosim.vision.kernels import channels, samples, slots, update
 from cgrosim.vision.kernels.program import Column
 from cgrosim.vision.layers import Architecture
 from cgrosim.vision.microkernels import BLOCK
 from cgrosim.vision.plan import Plan, blocks_of
+from cgrosim.vision.sample_plan import SamplePlan
 
 Floats = NDArray[np.float32]
-LOGITS, PIXELS, WEIGHTS = slots.FOR_LOGITS, slots.FOR_PIXELS, slots.FOR_WEIGHTS
+LOGITS, PIXELS, WEIGHTS, IMAGES = slots.FOR_LOGITS, slots.FOR_PIXELS, slots.FOR_WEIGHTS, slots.FOR_IMAGES
 NORMS = {"linf": slots.LINF, "l2": slots.L2}
 
 
@@ -55,26 +56,37 @@ class Outcome:
     logits: Floats
 
 
-class ChannelEngine:
-    """Weights and work arrays of one network."""
+class Engine:
+    """Weights and work arrays of one network.
+
+    Parameters
+    ----------
+    layout : ``channels`` or ``samples``: which numbers lie side by side
+    """
 
     largest_batch = 128
 
-    def __init__(self, architecture: Architecture, capacity: int) -> None:
-        threads = numba.config.NUMBA_NUM_THREADS
-        self.plan = plan = Plan(architecture, capacity, threads)
+    def __init__(self, architecture: Architecture, layout: str) -> None:
+        self._kernels: Any = samples if layout == "samples" else channels
+        self._make_plan: type[Plan] = SamplePlan if layout == "samples" else Plan
+        self.plan = plan = self._make_plan(architecture, 1, numba.config.NUMBA_NUM_THREADS)
         self.parameters = np.zeros(plan.parameter_size, np.float32)
         self.velocity = np.zeros(plan.trained_size, np.float32)
         self.gradient = np.zeros(plan.parameter_size, np.float32)
         for places, values in plan.fixed.values():
             self.parameters[places] = values
         self._tables = np.zeros(plan.table_size, np.float32)
-        self._allocate(capacity)
         self._stale = True
+        self.capacity = 0
+        self._allocate(1)
 
-    def _allocate(self, capacity: int) -> None:
-        plan = self.plan = Plan(self.plan.architecture, capacity, self.plan.threads)
-        groups = -(-capacity // channels.GROUP_SIZE)
+    def _allocate(self, count: int) -> None:
+        """Make room for a batch of `count` samples."""
+        units = blocks_of(count) if self._make_plan is SamplePlan else count
+        self.capacity = units * BLOCK if self._make_plan is SamplePlan else units
+        plan = self.plan = self._make_plan(self.plan.architecture, units, self.plan.threads)
+        chunks = units if self._make_plan is SamplePlan else channels.CHUNKS
+        groups = -(-count // channels.GROUP_SIZE)
         self._arrays: dict[int, NDArray[Any]] = {
             slots.TABLE: plan.table,
             slots.PARAMETERS: self.parameters,
@@ -84,7 +96,7 @@ class ChannelEngine:
             slots.GRADIENTS: np.zeros(plan.gradient_size, np.float32),
             slots.CHOICES: np.zeros(plan.choice_size, np.uint8),
             slots.PANELS: np.zeros(groups * plan.panel_rows * BLOCK, np.float32),
-            slots.CHUNKS: np.zeros((channels.CHUNKS, plan.convolution_size), np.float32),
+            slots.CHUNKS: np.zeros((chunks, plan.convolution_size), np.float32),
             slots.SCRATCH: np.zeros((plan.threads, plan.scratch_size), np.float32),
             slots.SPARE: np.zeros((plan.threads, plan.spare_size), np.float32),
             slots.LISTS: np.zeros((plan.threads, plan.spare_size), np.int32),
@@ -126,10 +138,10 @@ class ChannelEngine:
     ) -> Outcome:
         """Attack the images (``(n, pixels)``, changed in place), then do what `goal` asks for."""
         count = len(images)
-        if count > self.plan.capacity:
+        if count > self.capacity:
             self._allocate(count)
         self._rearrange()
-        run, task = channels.compiled()
+        run, task = self._kernels.compiled()
         losses, margins, least = np.empty(count), np.empty(count), np.full(count, np.inf)
         worst, pixels, stuck = images.copy(), np.zeros_like(images), np.zeros(count, np.uint8)
         numbers = np.array([scale, ascent.radius, ascent.rate, ascent.low, ascent.high])
@@ -159,12 +171,18 @@ class ChannelEngine:
         for slot, value in orders.items():
             self._context[slot] = value
         run(self._context)
+        if goal == IMAGES:
+            worst, least = images, np.full(count, np.nan)
         return Outcome(worst, least, losses, stuck != 0, pixels, self._logits(count))
 
     def _logits(self, count: int) -> Floats:
         at, classes = int(self.plan.table[-1, Column.INPUT]), self.plan.architecture.classes
-        whole = self._arrays[slots.STATE][at : at + self.plan.capacity * blocks_of(classes) * BLOCK]
-        return whole.reshape(self.plan.capacity, -1)[:count, :classes].copy()
+        state, units = self._arrays[slots.STATE], self.plan.capacity
+        size = int(self.plan.table[-1, Column.INPUT_SIZE])
+        whole = state[at : at + units * size]
+        if self._make_plan is SamplePlan:  # blocks of 16 samples
+            whole = whole.reshape(units, classes, BLOCK).transpose(0, 2, 1).reshape(-1, classes)
+        return whole.reshape(self.capacity, -1)[:count, :classes].copy()
 
     def clear_untrained(self) -> None:
         """Forget the gradient of what is not trained."""

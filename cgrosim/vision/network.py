@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from cgrosim.errors import ParameterError, UserError
-from cgrosim.vision.engine import LOGITS, PIXELS, WEIGHTS, Ascent, ChannelEngine, Floats, Outcome
+from cgrosim.vision.engine import IMAGES, LOGITS, PIXELS, WEIGHTS, Ascent, Engine, Floats, Outcome
 from cgrosim.vision.layers import Architecture
+from cgrosim.vision.layouts import Layout, check_layout, choose_layout
 from cgrosim.vision.reference import cut_patches, join_patches
-
-Layout = Literal["auto", "channels", "samples"]
 
 
 class NonFiniteError(UserError):
@@ -35,14 +34,16 @@ class Network:
     Raises
     ------
     ParameterError
-        If the parameters do not fit the architecture.
+        If the parameters do not fit the architecture, or the layout does not.
     """
 
     def __init__(
         self, architecture: Architecture, parameters: Mapping[str, NDArray[Any]], layout: Layout = "auto"
     ) -> None:
         self.architecture = architecture
-        self._engine = ChannelEngine(architecture, 1)
+        check_layout(architecture, layout)
+        self.layout = choose_layout(architecture) if layout == "auto" else layout
+        self._engine = Engine(architecture, self.layout)
         self.set_parameters(parameters)
 
     def parameters(self) -> dict[str, Floats]:
@@ -95,6 +96,7 @@ class Network:
         step_size: float,
         steps: int,
         keep_worst: bool = False,
+        judge: bool = True,
         low: float = 0.0,
         high: float = 1.0,
     ) -> tuple[Floats, NDArray[np.float64], NDArray[np.bool_]]:
@@ -107,6 +109,7 @@ class Network:
         ----------
         start : where to begin, shaped like `images`
         keep_worst : return the point of least margin on the way, the start and the end included, instead of the end
+        judge : whether to compute the margins; training does not need them (they are nan then)
 
         Returns
         -------
@@ -114,7 +117,8 @@ class Network:
         the first gradient was exactly zero, ``(n,)``
         """
         ascent = Ascent(steps, norm, radius, step_size, low, high, keep_worst)
-        found = list(self._run(images, labels, LOGITS, ascent, start=start))
+        goal = LOGITS if judge or keep_worst else IMAGES
+        found = self._run(images, labels, goal, ascent, start=start)
         joined = self._join(np.concatenate([each.images for each in found]))
         return joined, np.concatenate([e.margins for e in found]), np.concatenate([e.stuck for e in found])
 

@@ -166,6 +166,7 @@ class ReferenceNetwork:
         step_size: float,
         steps: int,
         keep_worst: bool = False,
+        judge: bool = True,
         low: float = 0.0,
         high: float = 1.0,
     ) -> tuple[Array, Array, NDArray[np.bool_]]:

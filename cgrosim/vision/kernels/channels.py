@@ -210,6 +210,8 @@ def compiled() -> tuple[Any, Any]:
         table, stages, steps = longs_at(context[slots.TABLE]), context[slots.STAGES], context[slots.STEPS]
         for step in range(steps + 1):
             final = step == steps
+            if final and context[slots.GOAL] == slots.FOR_IMAGES:
+                return
             s = 0
             while s < stages:
                 last = _segment(table, stages, s)

@@ -100,8 +100,9 @@ def convolve_lanes(  # type: ignore[no-untyped-def]
     run = size * channels
     pixel = channels * BLOCK
     first = 0
+    heights = HEIGHTS_1[1] if width == 1 else FREE_HEIGHTS
     while first < filters:
-        high = next_piece(FREE_HEIGHTS, min(filters - first, BLOCK - first % BLOCK))
+        high = next_piece(heights, min(filters - first, BLOCK - first % BLOCK))
         panel = weight + (first // BLOCK) * size * run * BLOCK + first % BLOCK
         x = 0
         while x < width:
@@ -168,11 +169,11 @@ def add_correlation(  # type: ignore[no-untyped-def]
 @njit(**INNER)
 def add_lane_products(  # type: ignore[no-untyped-def]
     left, left_at, left_row, left_step, left_outer, rows,
-    right, right_at, right_step, right_outer, columns, outer, steps, out, out_at,
+    right, right_at, right_step, right_outer, columns, outer, steps, out, out_at, out_block,
 ):  # fmt: skip
-    """``out[r, c] += sum over steps and lanes of left[.., r] right[.., c]``; out[r, c] at the panel of 16 columns.
+    """``out[r, c] += sum over steps and lanes of left[.., r] right[.., c]``.
 
-    out : ``[block of 16 columns][row][16]`` from `out_at`
+    out : (r, c) at ``out_at + (c // 16) out_block + 16 r + c % 16``
     """
     c = 0
     while c < columns:
@@ -183,7 +184,7 @@ def add_lane_products(  # type: ignore[no-untyped-def]
             inner(
                 high, wide, left, left_at + r * left_row, left_row, left_step, left_outer,
                 right, right_at + c * BLOCK, right_step, right_outer, outer, steps,
-                out, out_at + ((c // BLOCK) * rows + r) * BLOCK + c % BLOCK, BLOCK,
+                out, out_at + (c // BLOCK) * out_block + r * BLOCK + c % BLOCK, BLOCK,
             )  # fmt: skip
             r += high
         c += wide

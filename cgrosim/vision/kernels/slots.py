@@ -57,4 +57,4 @@ NUMBER_LOW = 3
 NUMBER_HIGH = 4
 
 LINF, L2 = 0, 1  # norms
-FOR_LOGITS, FOR_PIXELS, FOR_WEIGHTS = range(3)  # goals: what follows the steps of an attack
+FOR_LOGITS, FOR_PIXELS, FOR_WEIGHTS, FOR_IMAGES = range(4)  # goals: what follows the steps of an attack
