@@ -67,7 +67,8 @@ def resampled_means(values: Array, generator: np.random.Generator) -> Array:
     """Means over points of `RESAMPLES` bootstrap samples of the points: ``(n, ...) -> (RESAMPLES, ...)``."""
     points = len(values)
     counts = generator.multinomial(points, np.full(points, 1.0 / points), size=RESAMPLES)
-    return np.tensordot(counts / points, values, axes=1)
+    # not a matrix product: BLAS rounds differently with one thread and with two
+    return np.asarray(np.einsum("bn,n...->b...", counts / points, values))
 
 
 def mean_interval(values: Array, generator: np.random.Generator) -> Interval:
