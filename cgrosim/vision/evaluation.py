@@ -125,7 +125,7 @@ def evaluate(
     black_box_samples : images for Square Attack (and the transfer), at most; 0 leaves both out
     black_box_queries : forward passes of Square Attack for each
     substitute : another network for the same task, to make adversarial examples on
-    progress : called with a text and the share done
+    progress : called with a text and the share done of what it names
 
     Raises
     ------

@@ -9,6 +9,8 @@ from attacked_networks import linear_network, small_network, two_layer_network
 from cgrosim.errors import ParameterError, UserError
 from cgrosim.vision.attacks import Attack, finite_margins
 from cgrosim.vision.evaluation import SecondOpinion, evaluate
+from cgrosim.vision.network import Network
+from cgrosim.vision.reference import ReferenceNetwork
 
 SHAPE, SIZE, RADIUS = (8, 8, 1), 64, 0.1
 PGD = Attack.pgd("linf", RADIUS, 10, restarts=2)
@@ -60,10 +62,11 @@ def test_a_linear_network_raises_no_warning():
     )
 
 
-def test_dead_units_raise_the_zero_gradient_warning():
+@pytest.mark.parametrize("network_type", [Network, ReferenceNetwork])
+def test_dead_units_raise_the_zero_gradient_warning(network_type):
     """With every hidden unit dead the network is constant: its first class is right, and there is no gradient."""
     hidden = np.ones((SIZE, 4)), np.full(4, -1000.0)
-    network = two_layer_network(hidden, (np.ones((4, 2)), np.array([1.0, 0.0])), SHAPE)
+    network = two_layer_network(hidden, (np.ones((4, 2)), np.array([1.0, 0.0])), SHAPE, network_type)
     labels = np.array([0] * 30 + [1] * 20)
     found = evaluate(network, grey_images(0, 50), labels, PGD, np.random.default_rng(0))
     assert found.clean_accuracy == found.robust_accuracy == found.zero_gradient_share == 0.6
@@ -74,24 +77,34 @@ def test_dead_units_raise_the_zero_gradient_warning():
     assert found.black_box.only_here == 0  # a constant network is robust, only the attack cannot tell
 
 
-def test_saturation_raises_the_zero_gradient_warning():
-    """In float64 the softmax is exactly 0 or 1 once logits differ by more than 745: the reference has no gradient."""
+@pytest.mark.parametrize("network_type", [Network, ReferenceNetwork])
+def test_saturation(network_type):
+    """A softmax that is exactly 0 or 1 hides the gradient from the reference, and nothing from the compiled network.
+
+    In float64 that happens once logits differ by more than 745. The compiled network rescales the gradient of the loss,
+    so that only its direction is left; it finds the same robust accuracy as with logits a million times smaller.
+    """
     generator = np.random.default_rng(0)
-    weight = generator.standard_normal((SIZE, 2))
-    weight = np.stack([weight[:, 0], -weight[:, 0]], axis=1)
+    weight = generator.standard_normal((SIZE, 1)) * np.array([1.0, -1.0])
     images = grey_images(0, 40)
     results = []
     for scale in (1.0, 1e6):
-        network = linear_network(scale * weight, scale * np.array([2.0, -2.0]) - scale * weight.sum(axis=0) / 2, SHAPE)
+        bias = scale * (np.array([2.0, -2.0]) - weight.sum(axis=0) / 2)
+        network = linear_network(scale * weight, bias, SHAPE, network_type)
         labels = np.argmax(network.logits(images), axis=1)
         results.append(evaluate(network, images, labels, PGD, np.random.default_rng(1), black_box_queries=100))
     plain, saturated = results
     assert plain.clean_accuracy == saturated.clean_accuracy == 1.0
     assert plain.warnings == ()
     assert plain.robust_accuracy == 0.0
-    assert saturated.robust_accuracy == saturated.zero_gradient_share > 0.9  # the margin is four deviations of a start
-    assert "exactly zero" in saturated.warnings[0]
-    assert "A black-box attack beats" in saturated.warnings[1]
+    if network_type is Network:
+        assert saturated.robust_accuracy == saturated.zero_gradient_share == 0.0
+        assert saturated.warnings == ()
+    else:
+        # the margin is four standard deviations of what a random start changes
+        assert saturated.robust_accuracy == saturated.zero_gradient_share > 0.9
+        assert "exactly zero" in saturated.warnings[0]
+        assert "A black-box attack beats" in saturated.warnings[1]
 
 
 @pytest.mark.parametrize("norm", ["linf", "l2"])
