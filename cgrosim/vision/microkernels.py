@@ -49,7 +49,7 @@ _SHAPES: dict[int, dict[int, tuple[int, ...]]] = {
 }
 _SHAPES_ANY: dict[int, dict[int, tuple[int, ...]]] = {
     8: {1: (1, 2, 4, 7, 8), 2: (1, 2, 4, 7, 8)},
-    4: {1: (1, 2, 4)},
+    4: {1: (1, 2, 4), 2: (1, 2)},
     2: {1: (1, 2)},
 }
 _SHAPES_16 = {8: (1, 2), 4: (1, 2), 2: (1,)}  # widths needed where rows are 16 apart
