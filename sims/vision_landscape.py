@@ -39,8 +39,8 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     dataset = load_dataset(settings.dataset)
     place = experiment.out / f"{experiment.name}_runs" / f"{settings.dataset}{'_toy' if experiment.toy else ''}"
     trainings = {
-        name: train(study.trainings[name], dataset, checkpoint=place / f"{name}.npz")
-        for name in experiment.track(study.trainings, "trainings")
+        name: train(each, dataset, checkpoint=place / f"{name}.npz", progress=progress_of(experiment, f"{name}, "))
+        for name, each in study.trainings.items()
     }
     data = run_study(study, dataset, trainings, place / "landscape.nc", new_network, progress_of(experiment))
     means, found = curves(data), {}
@@ -61,9 +61,10 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     )
 
 
-def progress_of(experiment: Experiment) -> Any:
+def progress_of(experiment: Experiment, work: str = "measuring ") -> Any:
     """One line on standard error."""
-    return lambda what, share: print(f"\r{experiment.name}: {what}, {share:.0%}     ", end="", file=sys.stderr)
+    begin = f"\r{experiment.name}: {work}"
+    return lambda what, share: print(f"{begin}{what}, {share:.0%}     ", end="", file=sys.stderr, flush=True)
 
 
 def course(means: Any) -> dict[str, Any]:
