@@ -29,7 +29,7 @@ class Train:
     """
 
     options: Annotated[TrainingOptions, tyro.conf.arg(name="")] = field(default_factory=TrainingOptions)
-    restarts: Annotated[str, tyro.conf.arg(metavar="INT", help="of PGD for the final numbers")] = "2"
+    restarts: Annotated[str, tyro.conf.arg(metavar="INT", help="of PGD for the final numbers")] = "5"
     out: Annotated[Path, tyro.conf.arg(help="directory of the results; a training begun there goes on")] = Path(
         "results/vision"
     )

@@ -107,14 +107,16 @@ def _mark(axes: Axes, best: int, value: float) -> None:
     """The epoch that validation selected, with its robust test accuracy."""
     axes.axvline(best, color=style.GREY, lw=1.2, ls=":")
     axes.plot([best], [value], "o", ms=9, mfc="white", mec=style.VERMILION, mew=2, zorder=4, clip_on=False)
-    right, above = best < 0.5 * sum(axes.get_xlim()), value < 25.0
+    low, high = axes.get_xlim()
+    right, below = best < low + 0.5 * (high - low), value > 40.0
     axes.annotate(
         f"selected by validation:\nepoch {best}, robust test {value:.1f}",
-        xy=(best, value),
-        xytext=(10 if right else -10, 14 if above else -14),
+        xy=(best, 12.0 if below else value),
+        xytext=(7 if right else -7, 0 if below else 14),
         textcoords="offset points",
         ha="left" if right else "right",
-        va="bottom" if above else "top",
+        va="center" if below else "bottom",
         fontsize=style.FONT - 2,
         color=style.GREY,
+        bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 1.0},
     )

@@ -70,7 +70,7 @@ DEFAULTS: Mapping[str, Defaults] = {
         {"subset": 2000, "validation": 500, "epochs": 60, "batch_size": 50, "learning_rate": 0.02},
     ),
 }
-ATTACK_STEPS, EVALUATION_STEPS, RESTARTS = 7, 10, 2
+ATTACK_STEPS, EVALUATION_STEPS, RESTARTS = 7, 10, 5
 
 
 def defaults_of(dataset: str) -> Defaults:
