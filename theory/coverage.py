@@ -105,7 +105,7 @@ class PatchBalls:
         elif shared == 0:
             elsewhere = float(chi2.cdf(reach, alone))
         else:
-            energy, weight = _chi_square_nodes(alone)
+            energy, weight = _chi_square_nodes(alone, reach)
             elsewhere = float(np.sum(weight * chi2.cdf(np.maximum(reach - energy, 0.0) / 2, shared)))
         return float(same / self.patches + (1 - 1 / self.patches) * elsewhere)
 
@@ -123,7 +123,7 @@ class PatchBalls:
                 f"radius is {self.radius}, more than sqrt(2) signal strengths, with {self.patches} patches: average "
                 "ball_probability over draws instead, or take a smaller radius."
             )
-        energy, weight = _chi_square_nodes(self.freedom)
+        energy, weight = _chi_square_nodes(self.freedom, self._reach(2))
         noise = np.zeros((energy.size, self.patches - 1))
         noise[:, 0] = energy
         inside = np.minimum(self.ball_probability(noise), 1.0)
@@ -137,13 +137,21 @@ class PatchBalls:
         return 1.0 if chance >= 1 else float(-np.expm1(samples * np.log1p(-chance)))
 
 
-def _chi_square_nodes(freedom: int) -> tuple[Array, Array]:
-    """Nodes and probability weights for expectations over chi^2_n, taken in its square root (smooth for every n).
+def _chi_square_nodes(freedom: int, kink: float) -> tuple[Array, Array]:
+    """Nodes and probability weights for expectations over chi^2_n of functions with a kink, smooth elsewhere.
 
-    The root has standard deviation about 0.7 whatever n; beyond the ends lies a probability of 1e-17.
+    Taken in the square root x, smooth for every n, of standard deviation about 0.7 whatever n; beyond the ends lies a
+    probability of 1e-17. A distribution function of ``kink - x^2`` begins like a power of its root, which is smooth in
+    the angle whose sine is x / sqrt(kink).
     """
     from scipy.stats import chi
 
-    low, high = chi.ppf(1e-17, freedom), chi.isf(1e-17, freedom)
-    nodes, weights = panel_nodes(float(low), float(high), 0.25)
+    low, high = float(chi.ppf(1e-17, freedom)), float(chi.isf(1e-17, freedom))
+    edge = min(max(np.sqrt(max(kink, 0.0)), low), high)
+    nodes, weights = panel_nodes(edge, high, 0.25)
+    if edge > low:
+        root = np.sqrt(kink)
+        angles, widths = panel_nodes(np.arcsin(low / root), np.arcsin(min(edge / root, 1.0)), min(0.25 / root, 0.25))
+        nodes = np.concatenate([root * np.sin(angles), nodes])
+        weights = np.concatenate([widths * root * np.cos(angles), weights])
     return nodes**2, weights * chi.pdf(nodes, freedom)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings, target
 from hypothesis import strategies as st
-from scipy.stats import binomtest
+from scipy.stats import binomtest, chi2, norm
 
 from theory.coverage import PatchBalls
 
@@ -60,6 +60,22 @@ def test_laws_against_samples(balls: PatchBalls) -> None:
             chances = -np.expm1(count * np.log1p(-balls.ball_probability(draw(balls, trials, rng)[1])))
             error = np.sqrt((chances.var() + covered.var()) / trials)
             assert chances.mean() == pytest.approx(covered.mean(), abs=5 * error)
+
+
+@pytest.mark.parametrize("patches", [2, 3])
+def test_the_edge_of_reach_costs_no_accuracy(patches: int) -> None:
+    """One degree of freedom a patch: where balls just reach another position the law begins like a root."""
+    balls = PatchBalls(2.0, 2, patches, 1.0, 1.0)
+    alone = 0.5 * (chi2.cdf(4 / 2, patches - 1) + chi2.cdf(0, patches - 1)) / patches
+    if patches == 2:  # squares of two normal numbers that add up to at most 2
+        elsewhere = 1 - np.exp(-2 / 2)
+        assert balls.coverage(1) == pytest.approx(balls.pair_probability, rel=1e-12)
+    else:  # a^2 + b^2 + 2 c^2 <= 2, over the angle of a trigonometric substitution
+        angle, weight = np.polynomial.legendre.leggauss(60)
+        angle, weight = np.pi / 4 * (angle + 1), np.pi / 4 * weight
+        c = np.sin(angle)
+        elsewhere = np.sum(weight * np.cos(angle) * 2 * norm.pdf(c) * (1 - np.exp(-(2 - 2 * c**2) / 2)))
+    assert balls.pair_probability == pytest.approx(alone + (1 - 1 / patches) * elsewhere, rel=1e-12)
 
 
 def test_independent_chances_would_cover_visibly_more() -> None:
