@@ -173,7 +173,7 @@ class ReferenceNetwork:
         """Projected gradient ascent on the loss; see `cgrosim.vision.network.Network.perturb`."""
         clean, x = np.asarray(images, np.float64), np.array(start, np.float64)
         worst, least = x.copy(), np.full(len(x), np.inf)
-        stuck = np.zeros(len(x), bool)
+        stuck: NDArray[np.bool_] = np.zeros(len(x), np.bool_)
         for step in range(steps + 1):
             found = margins(self.logits(x), labels)
             better = (found < least) if keep_worst else np.ones(len(x), bool)
@@ -182,7 +182,7 @@ class ReferenceNetwork:
                 break
             gradient = self.input_gradient(x, labels)
             if step == 0:
-                stuck = ~gradient.reshape(len(x), -1).any(axis=1)
+                stuck = np.all(gradient.reshape(len(x), -1) == 0, axis=1)
             x = np.clip(project(x + step_size * direction(gradient, norm), clean, radius, norm), low, high)
         return worst, least, stuck
 

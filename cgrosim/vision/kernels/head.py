@@ -71,7 +71,8 @@ def climb(image, clean, gradient, first, step, count, norm, numbers):  # type: i
     for i in range(first, first + count * step, step):
         image[i] += np.float32(factor * gradient[i])
         square += (np.float64(image[i]) - np.float64(clean[i])) ** 2
-    shrink = min(1.0, radius / math.sqrt(square)) if square > 0.0 else 1.0
+    length = math.sqrt(square)
+    shrink = radius / length if length > radius else np.float64(1.0)
     for i in range(first, first + count * step, step):
         value = np.float32(clean[i] + shrink * (np.float64(image[i]) - np.float64(clean[i])))
         image[i] = max(min(value, high), low)
