@@ -161,6 +161,7 @@ class Engine:
         orders = {
             slots.TASK: task.address,
             slots.COUNT: count,
+            slots.GROUPS: -(-count // channels.GROUP_SIZE),
             slots.NORM: NORMS[ascent.norm],
             slots.KEEP: int(ascent.keep_worst),
             slots.STEPS: ascent.steps,
@@ -170,7 +171,7 @@ class Engine:
             self._context[slot] = array.ctypes.data
         for slot, value in orders.items():
             self._context[slot] = value
-        run(self._context)
+        run(self._context, *self._kernels.orders(self.plan, count))
         if goal == IMAGES:
             worst, least = images, np.full(count, np.nan)
         return Outcome(worst, least, losses, stuck != 0, pixels, self._logits(count))

@@ -9,7 +9,9 @@ from __future__ import annotations
 import functools
 from typing import Any
 
+import numpy as np
 from numba import cfunc, njit
+from numpy.typing import NDArray
 
 from cgrosim.vision.kernels import slots
 from cgrosim.vision.kernels.caching import ENTRY, INNER, fingerprint
@@ -48,11 +50,13 @@ GROUP_SIZE = 14  # samples that a dense layer takes at once; at most BLOCK, whic
 CHUNKS = 8  # parts of a batch whose weight gradients are summed apart
 
 
+Orders = NDArray[np.int64]
+
 # Phases.
 (
-    _NOTHING, _LOAD, _FORWARD, _BACKWARD, _PACK_INPUT, _PACK_GRADIENT, _DENSE, _DENSE_INPUT, _DENSE_WEIGHT, _WEIGHT,
+    _LOAD, _FORWARD, _BACKWARD, _PACK_INPUT, _PACK_GRADIENT, _DENSE, _DENSE_INPUT, _DENSE_WEIGHT, _WEIGHT,
     _HEAD, _CLIMB, _TAKE,
-) = range(13)  # fmt: skip
+) = range(12)  # fmt: skip
 _FIRST_STEP = 1
 
 
@@ -155,34 +159,45 @@ def _do_task(context, task, thread):  # type: ignore[no-untyped-def]
         )
 
 
-@njit(**INNER)
-def _segment(table, stages, s):  # type: ignore[no-untyped-def]
-    """The last stage, exclusive, of those from s on that one task can do: up to the next dense layer."""
-    last = s
-    while last < stages and table[last * WIDE + KIND] != DENSE:
-        last += 1
-    return max(last, s + 1)
+def orders(plan: Any, count: int) -> tuple[Orders, Orders, Orders]:
+    """The phases of a batch of `count` samples: forward, backward to the pixels, backward with the weights.
+
+    Each is a table with one row a phase: (phase, first stage, last stage exclusive, number of tasks). The numbers of
+    tasks are functions of the sizes alone, so the results do not depend on the number of threads.
+    """
+    table, groups = plan.table, -(-count // GROUP_SIZE)
+    forward: list[tuple[int, int, int, int]] = []
+    backward: list[tuple[int, int, int, int]] = []
+    weights: list[tuple[int, int, int, int]] = []
+    for first, last in _segments(plan):
+        if table[first, KIND] != DENSE:
+            forward.append((_FORWARD, first, last, count))
+            backward.append((_BACKWARD, first, last, count))
+            weights.append((_WEIGHT, first, last, min(CHUNKS, count)))
+            continue
+        outputs, inputs = -(-int(table[first, BLOCKS]) // 2), -(-int(table[first, GROUPS]) // 2)
+        forward += [(_LOAD, first, last, count)] if first == 0 else []
+        forward += [(_PACK_INPUT, first, last, groups), (_DENSE, first, last, outputs)]
+        back = [(_PACK_GRADIENT, first, last, groups), (_DENSE_INPUT, first, last, inputs)]
+        backward += back[::-1]
+        weights += [*(back[:0:-1] if first > 0 else []), (_DENSE_WEIGHT, first, last, inputs), back[0]]
+    forward.append((_HEAD, 0, 0, count))
+    found = forward, [*backward[::-1], (_CLIMB, 0, 0, count)], weights[::-1]
+    return tuple(np.array(each, np.int64) for each in found)  # type: ignore[return-value]
 
 
-@njit(**INNER)
-def _tasks(table, s, phase, groups, count):  # type: ignore[no-untyped-def]
-    """Number of tasks of a phase: a function of the sizes alone."""
-    if phase in (_PACK_INPUT, _PACK_GRADIENT):
-        return groups
-    if phase == _DENSE:
-        return (table[s * WIDE + BLOCKS] + 1) // 2
-    if phase in (_DENSE_INPUT, _DENSE_WEIGHT):
-        return (table[s * WIDE + GROUPS] + 1) // 2
-    if phase == _WEIGHT:
-        return min(CHUNKS, count)
-    if phase == _NOTHING:
-        return 0
-    return count
+def _segments(plan: Any) -> list[tuple[int, int]]:
+    """Runs of stages that one task can do for a sample, and dense layers by themselves."""
+    found: list[tuple[int, int]] = []
+    for s in range(len(plan.stages)):
+        alone = plan.table[s, KIND] == DENSE or not found or plan.table[s - 1, KIND] == DENSE
+        found.append((s, s + 1) if alone else (found.pop()[0], s + 1))
+    return found
 
 
 @functools.cache
 def compiled() -> tuple[Any, Any]:
-    """The entry points ``run(context)`` and, by address, the task it shares out."""
+    """The entry points ``run(context, forward, backward, weights)`` and, by address, the task it shares out."""
     link()
     source = fingerprint("channels")
     share = shared()
@@ -193,58 +208,32 @@ def compiled() -> tuple[Any, Any]:
         _do_task(context, index, thread)
 
     @njit(**ENTRY)
-    def perform(context, phase, first, last, kind):  # type: ignore[no-untyped-def]
-        """One phase: independent tasks on the stages from `first` to `last` (exclusive)."""
-        _ = source
-        groups = (context[slots.COUNT] + GROUP_SIZE - 1) // GROUP_SIZE
-        tasks = _tasks(longs_at(context[slots.TABLE]), first, phase, groups, context[slots.COUNT])
-        context[slots.PHASE], context[slots.FIRST], context[slots.LAST] = phase, first, last
-        context[slots.TASKS], context[slots.GROUPS], context[slots.KIND] = tasks, groups, kind
-        if tasks > 0:
-            share(context, tasks)
-
-    @njit(**ENTRY)
-    def run(context):  # type: ignore[no-untyped-def]
+    def run(context, forward, backward, weights):  # type: ignore[no-untyped-def]
         """The steps of an attack on the images, then what the goal asks for."""
         _ = source
-        table, stages, steps = longs_at(context[slots.TABLE]), context[slots.STAGES], context[slots.STEPS]
+        steps, goal = context[slots.STEPS], context[slots.GOAL]
         for step in range(steps + 1):
             final = step == steps
-            if final and context[slots.GOAL] == slots.FOR_IMAGES:
+            if final and goal == slots.FOR_IMAGES:
                 return
-            s = 0
-            while s < stages:
-                last = _segment(table, stages, s)
-                if table[s * WIDE + KIND] == DENSE:
-                    perform(context, _LOAD if s == 0 else _NOTHING, s, last, 0)
-                    perform(context, _PACK_INPUT, s, last, 0)
-                    perform(context, _DENSE, s, last, 0)
-                else:
-                    perform(context, _FORWARD, s, last, 0)
-                s = last
-            perform(context, _HEAD, 0, 0, DERIVATIVE if final else DIRECTION)
-            if final and context[slots.GOAL] == slots.FOR_LOGITS:
-                return
-            weights = final and context[slots.GOAL] == slots.FOR_WEIGHTS
-            last = stages
-            while last > 0:
-                s = last - 1
-                if table[s * WIDE + KIND] == DENSE:
-                    perform(context, _PACK_GRADIENT, s, last, 0)
-                    perform(context, _DENSE_WEIGHT if weights else _NOTHING, s, last, 0)
-                    perform(context, _DENSE_INPUT if s > 0 or not weights else _NOTHING, s, last, 0)
-                else:
-                    while s > 0 and table[(s - 1) * WIDE + KIND] != DENSE:
-                        s -= 1
-                    perform(context, _WEIGHT if weights else _BACKWARD, s, last, 0)
-                last = s
-            if weights:
-                gradient, chunks = floats_at(context[slots.GRADIENT]), floats_at(context[slots.CHUNKS])
-                size = context[slots.CHUNK_SIZE]
-                for part in range(min(CHUNKS, context[slots.COUNT])):
-                    for i in range(size):
-                        gradient[i] += chunks[part * size + i]
-                return
-            perform(context, _TAKE if final else _CLIMB, 0, 0, _FIRST_STEP if step == 0 else 0)
+            for half in range(2):
+                phases = forward if half == 0 else weights if final and goal == slots.FOR_WEIGHTS else backward
+                for i in range(phases.shape[0]):
+                    phase, kind = phases[i, 0], _FIRST_STEP if step == 0 else 0
+                    if phase == _HEAD:
+                        kind = DERIVATIVE if final else DIRECTION
+                    elif phase == _CLIMB and final:
+                        phase = _TAKE
+                    context[slots.PHASE], context[slots.KIND], context[slots.TASKS] = phase, kind, phases[i, 3]
+                    context[slots.FIRST], context[slots.LAST] = phases[i, 1], phases[i, 2]
+                    share(context, phases[i, 3])
+                if final and goal == slots.FOR_LOGITS:
+                    return
+        if goal == slots.FOR_WEIGHTS:
+            gradient, chunks = floats_at(context[slots.GRADIENT]), floats_at(context[slots.CHUNKS])
+            size = context[slots.CHUNK_SIZE]
+            for part in range(min(CHUNKS, context[slots.COUNT])):
+                for i in range(size):
+                    gradient[i] += chunks[part * size + i]
 
     return run, task

@@ -254,6 +254,11 @@ def _do_block(context, block, thread):  # type: ignore[no-untyped-def]
     _turn(context, block, images, lanes, True)
 
 
+def orders(plan: Any, count: int) -> tuple[()]:
+    """Nothing: a block of samples needs no order of phases."""
+    return ()
+
+
 @functools.cache
 def compiled() -> tuple[Any, Any]:
     """The entry points ``run(context)`` and, by address, the task it shares out."""
