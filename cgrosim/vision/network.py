@@ -54,6 +54,7 @@ class Network:
         """Replace all trained arrays."""
         self._fill(self._engine.parameters, parameters)
         self._engine.changed()
+        self._checked = False
 
     def velocity(self) -> dict[str, Floats]:
         """Copies of the velocity of gradient descent with momentum."""
@@ -132,6 +133,7 @@ class Network:
     def step(self, learning_rate: float, momentum: float = 0.0, weight_decay: float = 0.0) -> None:
         """One step with the stored gradient g, which is then zero: v <- mu v + g + decay w; w <- w - rate v."""
         self._engine.descend(learning_rate, momentum, weight_decay)
+        self._checked = False
 
     def _pieces(self, images: ArrayLike, labels: ArrayLike | None, goal: int, ascent: Ascent, what: str) -> Any:
         return np.concatenate([getattr(each, what) for each in self._run(images, labels, goal, ascent)])
@@ -145,6 +147,7 @@ class Network:
         start: ArrayLike | None = None,
         scale: float = 1.0,
     ) -> list[Outcome]:
+        self._check_parameters()
         clean = self._flat("images", images)
         begin = clean if start is None else self._flat("start", start)
         if begin.shape != clean.shape:
@@ -170,6 +173,9 @@ class Network:
             raise ParameterError(
                 f"{name} have the shape {whole.shape}, but {self.architecture.name} takes (n, {wanted})."
             )
+        if not np.isfinite(whole).all():  # ReLU and the pixel box can swallow an infinity
+            sample, *place = (int(i) for i in np.argwhere(~np.isfinite(whole))[0])
+            raise NonFiniteError(f"{name} hold {whole[(sample, *place)]} in image {sample} at {tuple(place)}; mend it.")
         cut = cut_patches(whole, self.architecture.patch) if self.architecture.patch > 1 else whole
         return np.ascontiguousarray(cut.reshape(len(whole), -1))
 
@@ -193,14 +199,21 @@ class Network:
             )
         return found
 
+    def _check_parameters(self) -> None:
+        """Once after every change: a weight of minus infinity, for one, could hide behind a ReLU."""
+        if self._checked:
+            return
+        if not np.isfinite(self._engine.parameters).all():
+            for name, values in self.parameters().items():
+                for place in np.argwhere(~np.isfinite(values))[:1]:
+                    where = tuple(int(i) for i in place)
+                    raise NonFiniteError(f"{name} holds {values[where]} at {where}; lower the learning rate.")
+        self._checked = True
+
     def _locate(self, outcome: Outcome, first: int) -> NonFiniteError:
         """Say where the first number that is not finite is, in the slow reference."""
         from cgrosim.vision.reference import ReferenceNetwork
 
-        for name, values in self.parameters().items():
-            if not np.isfinite(values).all():
-                place = tuple(int(i) for i in np.argwhere(~np.isfinite(values))[0])
-                return NonFiniteError(f"{name} holds {values[place]} at {place}; lower the learning rate.")
         sample = int(np.flatnonzero(~np.isfinite(outcome.logits).all(axis=1))[0])
         with np.errstate(all="ignore"):
             one = self._join(outcome.images[sample : sample + 1])
