@@ -1,10 +1,15 @@
 """Random networks and images, and how far rounding can move what a float32 network computes from them.
 
-`Analysis` is a running error analysis (Higham 2002, Accuracy and Stability of Numerical Algorithms, section 3.3): it
-carries, beside the exact values of `ReferenceNetwork`, a bound on the error of every number, layer by layer. A sum of
-n products in any order, with or without fused multiply-add, is off by at most gamma(n) times the sum of the absolute
-values, gamma(n) = n u / (1 - n u), u = 2^-24; an error e of the inputs adds |W| e. At kinks (a ReLU input, or two
-candidates of a maximum, nearer than their errors) the gradient may go either way, and the bound says so.
+`Analysis` is a running error analysis (Higham 2002, Accuracy and Stability of Numerical Algorithms, section 3.3) in
+its probabilistic form (Higham and Mary 2019, SIAM J. Sci. Comput. 41:A2815): roundings are independent of mean zero
+and at most u = 2^-24 of what they round. It carries, beside the exact values of `ReferenceNetwork`, eight standard
+deviations of the error of every number, layer by layer. A sum of n products rounds n + 1 times a partial sum, with a
+variance of at most a third of (u times the partial sum)^2 each. The weights of the cases are independent and
+symmetric, so a partial sum is a random walk: beyond five times the root of the sum of its squares with a probability
+below 2e-5 (Levy's and Hoeffding's inequalities), whatever the order. For the same reason an error e of the inputs
+adds the root of W^2 e^2. The worst case instead of eight deviations is a thousand times as large for LeNet, too large
+to see a wrong weight. At kinks (a ReLU input, or two candidates of a maximum, nearer than their errors) the gradient
+may go either way, and the bound says so.
 """
 
 from __future__ import annotations
@@ -34,9 +39,17 @@ Array = NDArray[np.float64]
 UNIT = 2.0**-24  # unit round-off of float32
 
 
+DEVIATIONS, WALK = 8.0, 5.0
+
+
 def gamma(terms: float) -> float:
-    """Relative error of a sum of that many products."""
+    """Relative error of so many roundings, at worst."""
     return terms * UNIT / (1.0 - terms * UNIT)
+
+
+def rounding(terms: float) -> float:
+    """Eight standard deviations of the error of a sum of that many products, for partial sums of size 1."""
+    return DEVIATIONS * math.sqrt((terms + 1.0) / 3.0) * UNIT
 
 
 @dataclass(frozen=True)
@@ -64,8 +77,11 @@ def make_case(architecture: Architecture, samples: int, seed: int) -> Case:
 
 
 @st.composite
-def architectures(draw: Any, most_channels: int = 40, largest: int = 13) -> Architecture:
-    """One to three convolutions with ReLUs, powers and pools as they fall, and any end; any sizes and channels."""
+def architectures(draw: Any, most_channels: int = 40, largest: int = 13, common: bool = False) -> Architecture:
+    """One to three convolutions with ReLUs, powers and pools as they fall, and any end; any sizes and channels.
+
+    The `common` ones have neither powers nor sums over positions.
+    """
     height, width = draw(st.integers(1, largest)), draw(st.integers(1, largest))
     patch = draw(st.sampled_from([1, 1, 1, 2, 3]))
     shape = (height * patch, width * patch, draw(st.integers(1, 4)))
@@ -79,7 +95,7 @@ def architectures(draw: Any, most_channels: int = 40, largest: int = 13) -> Arch
         layers.append(Convolution(draw(st.integers(1, most_channels)), size, padding, bias=draw(st.booleans())))
         height, width = height + 2 * padding - size + 1, width + 2 * padding - size + 1
         after = draw(st.sampled_from(["relu", "relu", "relu", "power", "nothing"]))
-        if after == "power" and powers == 0:
+        if after == "power" and powers == 0 and not common:
             layers.append(Power(draw(st.integers(2, 5))))
             powers += 1
         elif after != "nothing":
@@ -87,7 +103,7 @@ def architectures(draw: Any, most_channels: int = 40, largest: int = 13) -> Arch
         if draw(st.booleans()) and min(height, width) >= 2:
             layers.append(MaxPool())
             height, width = height // 2, width // 2
-    if draw(st.booleans()):
+    if draw(st.booleans()) and not common:
         layers.append(SumPositions())
         height = width = 1
     channels = next(layer.filters for layer in reversed(layers) if isinstance(layer, Convolution))
@@ -118,7 +134,8 @@ class Analysis:
     def __init__(self, case: Case, weight: float = 1.0) -> None:
         self.case = case
         self.exact = case.reference()
-        self.absolute = ReferenceNetwork(case.architecture, {k: np.abs(v) for k, v in case.parameters.items()})
+        exact = {name: np.asarray(value, np.float64) for name, value in case.parameters.items()}
+        self.squared = ReferenceNetwork(case.architecture, {name: value**2 for name, value in exact.items()})
         self._forward()
         self._loss()
         self._backward(weight)
@@ -138,18 +155,25 @@ class Analysis:
         if isinstance(layer, Power):
             q, most = layer.exponent, np.abs(x) + e
             return q * most ** (q - 1) * e + gamma(q) * most**q
-        # the bias is one more term of the sum, and it is exact: `through` of e must leave it out
-        return self._through(index, layer, e) + gamma(_fan_in(layer, x) + 1) * self._sum(index, layer, np.abs(x) + e)
+        biases = self._squares(index, layer, np.zeros_like(x[:1]))
+        through = np.maximum(self._squares(index, layer, e**2) - biases, 0.0)
+        walk = self._squares(index, layer, (np.abs(x) + e) ** 2)
+        if isinstance(layer, SumPositions | FixedReadout):  # all of one sign, perhaps: no random walk
+            return np.sqrt(through) + rounding(_fan_in(layer, x)) * self._sum(layer, np.abs(x) + e)
+        return np.sqrt(through + (rounding(_fan_in(layer, x) + 1) * WALK) ** 2 * walk)
 
-    def _sum(self, index: int, layer: Layer, x: Array) -> Array:
-        """|W| x + |b|, for x >= 0."""
+    def _squares(self, index: int, layer: Layer, x: Array) -> Array:
+        """W^2 x + b^2."""
         if isinstance(layer, FixedReadout):
-            return (x.reshape(len(x), -1) @ np.abs(layer.matrix(x[0].size)))[:, None, None]
-        return self.absolute._forward(index, layer, x)
+            return (x.reshape(len(x), -1) @ layer.matrix(x[0].size) ** 2)[:, None, None]
+        return self.squared._forward(index, layer, x)
 
-    def _through(self, index: int, layer: Layer, x: Array) -> Array:
-        """|W| x."""
-        return self._sum(index, layer, x) - self._sum(index, layer, np.zeros_like(x[:1]))
+    def _sum(self, layer: Layer, x: Array) -> Array:
+        """|W| x of the fixed sums, for x >= 0."""
+        if isinstance(layer, SumPositions):
+            return x.sum(axis=(1, 2), keepdims=True)
+        assert isinstance(layer, FixedReadout)
+        return (x.reshape(len(x), -1) @ np.abs(layer.matrix(x[0].size)))[:, None, None]
 
     def _loss(self) -> None:
         """-log softmax moves by at most twice as much as the logits; log, exp and the differences round.
@@ -194,27 +218,34 @@ class Analysis:
             q, most = layer.exponent, np.abs(x) + e
             slope_error = q * (q - 1) * most ** (q - 2) * e + gamma(q + 1) * q * most ** (q - 1)
             return exact, slope_error * (np.abs(g) + d) + q * np.abs(x) ** (q - 1) * d
-        matrix = np.abs(layer.matrix(x[0].size)) if isinstance(layer, FixedReadout) else None
-        terms = _fan_out(layer, g)
-        through = [
-            self.absolute._backward(index, x, x, part)
-            if matrix is None
-            else (part[:, 0, 0] @ matrix.T).reshape(x.shape)
-            for part in (d, np.abs(g) + d)
-        ]
-        return exact, through[0] + gamma(terms) * through[1]
+        if isinstance(layer, FixedReadout):  # every input has one logit, or two of equal size and opposite sign
+            matrix = np.abs(layer.matrix(x[0].size)).T
+            spread = (d + 2 * UNIT * (np.abs(g) + d))[:, 0, 0]
+            return exact, (spread @ matrix).reshape(x.shape)
+        through, walk = (self.squared._backward(index, x, x, part**2) for part in (d, np.abs(g) + d))
+        return exact, np.sqrt(through + (rounding(_fan_out(layer, g)) * WALK) ** 2 * walk)
 
     def _weight_gradient(self, index: int, g: Array, d: Array, scale: float) -> None:
+        """Sums of x g over positions and samples.
+
+        The errors d of one sample may have a common cause, so they add up in full over its positions; those of
+        different samples, and those of x, add up in squares. Partial sums need not be random walks here.
+        """
         layer, x, e = self.case.architecture.layers[index], self.values[index], self.errors[index]
         if not isinstance(layer, Convolution | FullyConnected):
             return
-        terms = g.shape[0] * g.shape[1] * g.shape[2] + 3
-        sums = [(x, g), (e, np.abs(g) + d), (np.abs(x), d), (np.abs(x) + e, np.abs(g) + d)]
-        exact, first, second, whole = (self._products(index, layer, *each) for each in sums)
-        for name in exact:
-            self.gradient[name] = scale * exact[name]
-            bound = second[name] if name.endswith("bias") else first[name] + second[name]
-            self.gradient_error[name] = scale * (bound + gamma(terms) * whole[name])
+        whole = self._products(index, layer, np.abs(x) + e, np.abs(g) + d)
+        roundings = rounding(g.shape[0] * g.shape[1] * g.shape[2] + 3)
+        squares = {name: (roundings * value) ** 2 for name, value in whole.items()}
+        for name, value in self._products(index, layer, e**2, g**2).items():
+            squares[name] += 0.0 if name.endswith("bias") else value
+        for sample in range(len(x)):
+            one = slice(sample, sample + 1)
+            for name, value in self._products(index, layer, np.abs(x[one]), d[one]).items():
+                squares[name] += value**2
+        for name, value in self._products(index, layer, x, g).items():
+            self.gradient[name] = scale * value
+            self.gradient_error[name] = scale * np.sqrt(squares[name])
 
     def _products(self, index: int, layer: Layer, x: Array, g: Array) -> dict[str, Array]:
         """Sums of x g over samples and positions, shaped like the parameters of the layer."""
