@@ -105,60 +105,6 @@ def _do_climb(context, table, n, thread, gradients):  # type: ignore[no-untyped-
             bytes_at(context[slots.STUCK])[n] = zero
 
 
-@njit(**INNER)
-def _do_task(context, task, thread):  # type: ignore[no-untyped-def]
-    """One task of the phase that the context names."""
-    phase, first, last = context[slots.PHASE], context[slots.FIRST], context[slots.LAST]
-    table, state, gradients = (
-        longs_at(context[slots.TABLE]),
-        floats_at(context[slots.STATE]),
-        floats_at(context[slots.GRADIENTS]),
-    )
-    if phase in (_HEAD, _CLIMB, _TAKE):
-        if phase == _HEAD:
-            _do_head(context, table, task, state, gradients)
-        else:
-            _do_climb(context, table, task, thread, gradients)
-        return
-    if phase in (_PACK_INPUT, _PACK_GRADIENT, _DENSE, _DENSE_INPUT, _DENSE_WEIGHT):
-        _do_dense(context, phase, table, first, task, state, gradients, floats_at(context[slots.PANELS]))
-        return
-    choices, tables = bytes_at(context[slots.CHOICES]), floats_at(context[slots.TABLES])
-    scratch = floats_at(context[slots.SCRATCH] + 4 * thread * context[slots.SCRATCH_SIZE])
-    spare = floats_at(context[slots.SPARE] + 4 * thread * context[slots.SPARE_SIZE])
-    lists = integers_at(context[slots.LISTS] + 4 * thread * context[slots.SPARE_SIZE])
-    ends = longs_at(context[slots.BEGINS] + 8 * thread * context[slots.CELL_SIZE])
-    if phase in (_FORWARD, _LOAD):
-        if first == 0:
-            load_image(table, task, floats_at(context[slots.IMAGES]), state)
-        if phase == _FORWARD:
-            for s in range(first, last):
-                forward_stage(table, s, task, floats_at(context[slots.PARAMETERS]), state, choices, scratch)
-    elif phase == _BACKWARD:
-        for s in range(last - 1, first - 1, -1):
-            backward_stage(table, s, task, thread, tables, state, gradients, choices, scratch, spare, lists, ends)
-    elif phase == _WEIGHT:
-        chunk = floats_at(context[slots.CHUNKS] + 4 * task * context[slots.CHUNK_SIZE])
-        begin, end = part_of(task, context[slots.TASKS], context[slots.COUNT])
-        weigh_chunk(
-            table,
-            first,
-            last,
-            begin,
-            end,
-            thread,
-            tables,
-            state,
-            gradients,
-            choices,
-            scratch,
-            spare,
-            lists,
-            ends,
-            chunk,
-        )
-
-
 def orders(plan: Any, count: int) -> tuple[Orders, Orders, Orders]:
     """The phases of a batch of `count` samples: forward, backward to the pixels, backward with the weights.
 
@@ -203,9 +149,58 @@ def compiled() -> tuple[Any, Any]:
     share = shared()
 
     @cfunc(TASK, cache=True)
-    def task(context, index, thread):  # type: ignore[no-untyped-def]
+    def perform(context, task, thread):  # type: ignore[no-untyped-def]
+        """One task of the phase that the context names."""
         _ = source
-        _do_task(context, index, thread)
+        phase, first, last = context[slots.PHASE], context[slots.FIRST], context[slots.LAST]
+        table, state, gradients = (
+            longs_at(context[slots.TABLE]),
+            floats_at(context[slots.STATE]),
+            floats_at(context[slots.GRADIENTS]),
+        )
+        if phase in (_HEAD, _CLIMB, _TAKE):
+            if phase == _HEAD:
+                _do_head(context, table, task, state, gradients)
+            else:
+                _do_climb(context, table, task, thread, gradients)
+            return
+        if phase in (_PACK_INPUT, _PACK_GRADIENT, _DENSE, _DENSE_INPUT, _DENSE_WEIGHT):
+            _do_dense(context, phase, table, first, task, state, gradients, floats_at(context[slots.PANELS]))
+            return
+        choices, tables = bytes_at(context[slots.CHOICES]), floats_at(context[slots.TABLES])
+        scratch = floats_at(context[slots.SCRATCH] + 4 * thread * context[slots.SCRATCH_SIZE])
+        spare = floats_at(context[slots.SPARE] + 4 * thread * context[slots.SPARE_SIZE])
+        lists = integers_at(context[slots.LISTS] + 4 * thread * context[slots.SPARE_SIZE])
+        ends = longs_at(context[slots.BEGINS] + 8 * thread * context[slots.CELL_SIZE])
+        if phase in (_FORWARD, _LOAD):
+            if first == 0:
+                load_image(table, task, floats_at(context[slots.IMAGES]), state)
+            if phase == _FORWARD:
+                for s in range(first, last):
+                    forward_stage(table, s, task, floats_at(context[slots.PARAMETERS]), state, choices, scratch)
+        elif phase == _BACKWARD:
+            for s in range(last - 1, first - 1, -1):
+                backward_stage(table, s, task, thread, tables, state, gradients, choices, scratch, spare, lists, ends)
+        elif phase == _WEIGHT:
+            chunk = floats_at(context[slots.CHUNKS] + 4 * task * context[slots.CHUNK_SIZE])
+            begin, end = part_of(task, context[slots.TASKS], context[slots.COUNT])
+            weigh_chunk(
+                table,
+                first,
+                last,
+                begin,
+                end,
+                thread,
+                tables,
+                state,
+                gradients,
+                choices,
+                scratch,
+                spare,
+                lists,
+                ends,
+                chunk,
+            )
 
     @njit(**ENTRY)
     def run(context, forward, backward, weights):  # type: ignore[no-untyped-def]
@@ -236,4 +231,4 @@ def compiled() -> tuple[Any, Any]:
                 for i in range(size):
                     gradient[i] += chunks[part * size + i]
 
-    return run, task
+    return run, perform

@@ -218,42 +218,6 @@ def _turn(context, block, rows, lanes, back):  # type: ignore[no-untyped-def]
                 lanes[i * BLOCK + lane] = _ZERO
 
 
-@njit(**INNER)
-def _do_block(context, block, thread):  # type: ignore[no-untyped-def]
-    """The steps of an attack on a block of samples, then what the goal asks for."""
-    table, stages, goal = longs_at(context[slots.TABLE]), context[slots.STAGES], context[slots.GOAL]
-    state, gradients = floats_at(context[slots.STATE]), floats_at(context[slots.GRADIENTS])
-    parameters, tables = floats_at(context[slots.PARAMETERS]), floats_at(context[slots.TABLES])
-    scratch = floats_at(context[slots.SCRATCH] + 4 * thread * context[slots.SCRATCH_SIZE])
-    spare, size = context[slots.SPARE] + 4 * thread * context[slots.SPARE_SIZE], context[slots.PIXEL_COUNT]
-    lanes, clean = floats_at(spare), floats_at(spare + 4 * size * BLOCK)
-    chunk = floats_at(context[slots.CHUNKS] + 4 * block * context[slots.CHUNK_SIZE])
-    images, pixels = floats_at(context[slots.IMAGES]), floats_at(context[slots.PIXELS])
-    _turn(context, block, images, lanes, False)
-    _turn(context, block, floats_at(context[slots.CLEAN]), clean, False)
-    at = table[GRADIENT] + block * table[GRADIENT_SIZE]
-    for step in range(context[slots.STEPS] + 1):
-        final = step == context[slots.STEPS]
-        if final and goal == slots.FOR_IMAGES:
-            break
-        _spread(context, table, block, lanes, state)
-        for s in range(stages):
-            _forward(table, s, block, parameters, tables, state, bytes_at(context[slots.CHOICES]), scratch)
-        _judge_lanes(context, table, block, state, gradients, DERIVATIVE if final else DIRECTION, lanes)
-        if final and goal == slots.FOR_LOGITS:
-            break
-        weigh = final and goal == slots.FOR_WEIGHTS
-        for i in range(context[slots.CHUNK_SIZE] if weigh else 0):
-            chunk[i] = _ZERO
-        for s in range(stages - 1, -1, -1):
-            _backward(context, table, s, block, state, gradients, scratch, weigh, chunk)
-        if not final:
-            _climb_lanes(context, block, lanes, clean, gradients, at, step == 0)
-        elif not weigh:
-            _turn(context, block, pixels, floats_at(context[slots.GRADIENTS] + 4 * at), True)
-    _turn(context, block, images, lanes, True)
-
-
 def orders(plan: Any, count: int) -> tuple[()]:
     """Nothing: a block of samples needs no order of phases."""
     return ()
@@ -267,9 +231,40 @@ def compiled() -> tuple[Any, Any]:
     share = shared()
 
     @cfunc(TASK, cache=True)
-    def task(context, block, thread):  # type: ignore[no-untyped-def]
+    def perform(context, block, thread):  # type: ignore[no-untyped-def]
+        """The steps of an attack on a block of samples, then what the goal asks for."""
         _ = source
-        _do_block(context, block, thread)
+        table, stages, goal = longs_at(context[slots.TABLE]), context[slots.STAGES], context[slots.GOAL]
+        state, gradients = floats_at(context[slots.STATE]), floats_at(context[slots.GRADIENTS])
+        parameters, tables = floats_at(context[slots.PARAMETERS]), floats_at(context[slots.TABLES])
+        scratch = floats_at(context[slots.SCRATCH] + 4 * thread * context[slots.SCRATCH_SIZE])
+        spare, size = context[slots.SPARE] + 4 * thread * context[slots.SPARE_SIZE], context[slots.PIXEL_COUNT]
+        lanes, clean = floats_at(spare), floats_at(spare + 4 * size * BLOCK)
+        chunk = floats_at(context[slots.CHUNKS] + 4 * block * context[slots.CHUNK_SIZE])
+        images, pixels = floats_at(context[slots.IMAGES]), floats_at(context[slots.PIXELS])
+        _turn(context, block, images, lanes, False)
+        _turn(context, block, floats_at(context[slots.CLEAN]), clean, False)
+        at = table[GRADIENT] + block * table[GRADIENT_SIZE]
+        for step in range(context[slots.STEPS] + 1):
+            final = step == context[slots.STEPS]
+            if final and goal == slots.FOR_IMAGES:
+                break
+            _spread(context, table, block, lanes, state)
+            for s in range(stages):
+                _forward(table, s, block, parameters, tables, state, bytes_at(context[slots.CHOICES]), scratch)
+            _judge_lanes(context, table, block, state, gradients, DERIVATIVE if final else DIRECTION, lanes)
+            if final and goal == slots.FOR_LOGITS:
+                break
+            weigh = final and goal == slots.FOR_WEIGHTS
+            for i in range(context[slots.CHUNK_SIZE] if weigh else 0):
+                chunk[i] = _ZERO
+            for s in range(stages - 1, -1, -1):
+                _backward(context, table, s, block, state, gradients, scratch, weigh, chunk)
+            if not final:
+                _climb_lanes(context, block, lanes, clean, gradients, at, step == 0)
+            elif not weigh:
+                _turn(context, block, pixels, floats_at(context[slots.GRADIENTS] + 4 * at), True)
+        _turn(context, block, images, lanes, True)
 
     @njit(**ENTRY)
     def run(context):  # type: ignore[no-untyped-def]
@@ -284,4 +279,4 @@ def compiled() -> tuple[Any, Any]:
                 for i in range(size):
                     gradient[i] += chunks[block * size + i]
 
-    return run, task
+    return run, perform
