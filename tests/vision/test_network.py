@@ -379,8 +379,8 @@ def test_an_overflow_on_the_way_is_located() -> None:
 CHILD = """
 import sys
 sys.path.insert(0, sys.argv[1])
-from test_network import fingerprint
-print(fingerprint(int(sys.argv[2])))
+import test_network
+print(getattr(test_network, sys.argv[3])(int(sys.argv[2])))
 """
 
 
@@ -414,12 +414,21 @@ def fingerprint(threads: int) -> str:
     return digest.hexdigest()
 
 
-def run_child(lanes: int | None, threads: int) -> subprocess.Popen[str]:
+def compare_all(threads: int) -> str:
+    """Compare every named network, in both layouts, with the reference."""
+    for architecture in NAMED:
+        for layout in LAYOUTS:
+            if fits(architecture, layout):
+                check_everything(make_case(architecture, 19, seed=1), layout)
+    return "compared"
+
+
+def run_child(lanes: int | None, threads: int, task: str = "fingerprint") -> subprocess.Popen[str]:
     environment = {**os.environ, "NUMBA_NUM_THREADS": "2"}
     environment.pop(LANES_VARIABLE, None)
     if lanes is not None:
         environment[LANES_VARIABLE] = str(lanes)
-    arguments = [sys.executable, "-c", CHILD, os.path.dirname(__file__), str(threads)]
+    arguments = [sys.executable, "-c", CHILD, os.path.dirname(__file__), str(threads), task]
     return subprocess.Popen(arguments, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
@@ -441,3 +450,10 @@ def test_threads_lanes_and_repetition_do_not_change_bits() -> None:
 def test_lanes_do_not_change_bits(lanes: int) -> None:
     children = [run_child(None, 1), run_child(lanes, 1)]
     assert finish(children[0]) == finish(children[1])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("lanes", [8, 4, 2])
+def test_every_number_of_lanes_is_within_rounding(lanes: int) -> None:
+    """Two lanes multiply and add in two roundings, so their bits are others; the bound holds for them as well."""
+    assert finish(run_child(lanes, 1, "compare_all")) == "compared"
