@@ -126,7 +126,7 @@ def _print_table(sweep: Sweep, results: list[Result]) -> None:
         f"accuracy (%), mean and standard deviation over seeds, on {results[0].train_samples} training and "
         f"{results[0].test_samples} test images of {sweep.settings.dataset}\nrobust: {sweep.attack.describe()}\n"
         f"trained with λ = {sweep.settings.adversarial_weight:g} against {sweep.settings.attack.describe()}\n"
-        "const: seeds with one class for every image; selected: epoch of best robust validation accuracy"
+        "const: seeds with one class for 99 % of the images; selected: epoch of best robust validation accuracy"
     )
     if paper_numbers(sweep):
         title += "\nthe paper: Table 1 of arXiv 2306.01271, all 60,000 training images, linf radius 0.3"

@@ -30,7 +30,8 @@ if TYPE_CHECKING:
     from cgrosim.vision.final import FinalAccuracies
     from cgrosim.vision.training_file import Training
 
-FORMAT = "cgrosim capacity 1"
+FORMAT = "cgrosim capacity 2"
+CONSTANT = 0.99  # share of the images in one class from which on a network has collapsed
 CURVES = ("clean_test", "robust_test", "robust_train")
 PAPER_MNIST: Mapping[int, Mapping[str, float]] = {
     1: dict(zip(CURVES, (0.1135, 0.1135, 0.1170), strict=True)),
@@ -111,7 +112,7 @@ class Measured:
     Attributes
     ----------
     clean_train, robust_train, clean_test, robust_test : accuracies in [0, 1]
-    collapsed : every clean training and test image gets the same class
+    collapsed : at least 99 % of the clean training and test images get the same class
     epoch : after which the network is taken
     warnings : of the checks of the attack
     """
@@ -198,8 +199,13 @@ def multiplications(architecture: Architecture) -> int:
 
 
 def is_constant(predictions: NDArray[Any]) -> bool:
-    """The trivial solution: all predictions are one class."""
-    return bool(np.all(predictions == predictions[0]))
+    """The trivial solution: at least 99 of 100 predictions are one class.
+
+    Not all: the logits of a collapsed network are the biases but for a hair, and where the two largest of them tie
+    a few images fall on the other side, while the loss stays at that of the constant prediction.
+    """
+    counts = np.unique(predictions, return_counts=True)[1]
+    return bool(counts.max() >= CONSTANT * counts.sum())
 
 
 def _measured_once(path: Path, sweep: Sweep, width: int, training: Training, dataset: Dataset) -> Result:

@@ -56,11 +56,12 @@ def sentences(found: Statements) -> list[str]:
     if found.ordering is not None and found.difference is not None and found.share_positive is not None:
         tau, difference = found.ordering, found.difference
         grows = "increases with width" if tau.low > 0 else "decreases with width" if tau.high < 0 else "is undecided"
+        chance = max(tau.value - tau.low, tau.high - tau.value)
         spread = ""
         if math.isfinite(difference.low):
             spread = f" ({rate} interval {100 * difference.low:.1f} to {100 * difference.high:.1f})"
         told.append(
-            f"Robust train accuracy {grows}: Kendall tau {tau.value:.2f}, by chance within {tau.value - tau.low:.2f} "
+            f"Robust train accuracy {grows}: Kendall tau {tau.value:.2f}, by chance within {chance:.2f} "
             f"({rate}); widest minus narrowest {100 * difference.value:.1f} points{spread}, positive for "
             f"{round(found.share_positive.value * found.seeds)} of {found.seeds} seeds."
         )

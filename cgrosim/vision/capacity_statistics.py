@@ -97,8 +97,8 @@ def ordering(values: ArrayLike, error_rate: float) -> Interval:
     the sum over all pairs and seeds is divided by their number. If the width did not matter, all orders of the values
     of one seed would be equally likely, and seeds are independent: the distribution of the sum, given the values, is
     enumerated, ties included (a blocked Kendall test; compare Page 1963, J. Am. Stat. Assoc. 58:216). The interval is
-    tau -+ c with P(|tau| > c) <= error_rate under this distribution. Where the values do grow with the width
-    (stochastically), an interval below zero is rarer than `error_rate`.
+    tau -+ c, cut to [-1, 1], with P(|tau| > c) <= error_rate under this distribution. Where the values do grow with
+    the width (stochastically), an interval below zero is rarer than `error_rate`.
 
     Parameters
     ----------
@@ -119,7 +119,7 @@ def ordering(values: ArrayLike, error_rate: float) -> Interval:
             summed[a + b] += p * q  # type: ignore[assignment]  # a Counter of probabilities
         chance = dict(summed)
     critical = _critical(chance, error_rate) / most
-    return Interval(tau, tau - critical, tau + critical)
+    return Interval(tau, max(tau - critical, -1.0), min(tau + critical, 1.0))
 
 
 def concordance(values: ArrayLike) -> int:
