@@ -49,8 +49,10 @@ def landscape_figure(curves: xarray.Dataset, notes: Mapping[tuple[str, str], str
                 _write_note(axes, (notes or {}).get((quantity, name), ""))
             _over_time(panels[row, -1], curves, quantity, names[-1])
             panels[row, 0].set_ylabel(_with_norm(label, curves))
-        for axes in panels[0, :-1]:
-            axes.legend(loc="lower right")
+        handles, labels = max(
+            (axes.get_legend_handles_labels() for axes in panels[0, :-1]), key=lambda found: len(found[1])
+        )
+        figure.legend(handles, labels, loc="outside lower left", ncols=len(labels))  # where no curve can run
         panels[1, -1].legend(loc="upper left", handlelength=3.2)
     return figure
 
