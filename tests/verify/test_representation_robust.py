@@ -1,0 +1,54 @@
+"""The claims about the price of robustness: supported or too small by design, refutable, and missed by mutations."""
+
+import numpy as np
+import pytest
+
+from cgrosim.verify.checks import combine
+from cgrosim.verify.claim import Context, evaluate
+from cgrosim.verify.claims import representation_robust
+from cgrosim.verify.table_fits import Effort, hard_inputs, needed_widths
+from theory.lower_bound import hard_points, hard_samples
+
+
+@pytest.mark.parametrize(("name", "expected"), [("excluded-parameters", "supported"), ("robust-width", "underpowered")])
+def test_verdicts_of_the_quick_sizes(name, expected):
+    """D = 3 to 6 is too short a range for the slope of the width; the full sizes decide it."""
+    claim = next(claim for claim in representation_robust.CLAIMS if claim.name == name)
+    verdict = evaluate(claim, Context("quick"))
+    assert (verdict.verdict, verdict.falsifier_outcome) == (expected, "violated")
+    assert "violated" not in {check.outcome for check in verdict.evidence.checks}
+
+
+def test_another_error_level_gives_another_table(monkeypatch):
+    true_sizes = representation_robust.excluded_width
+    monkeypatch.setattr(representation_robust, "excluded_width", lambda dimension: true_sizes(dimension, 0.2))
+    checks = representation_robust.CLAIMS[0].measure(Context("quick"), False).checks
+    assert combine(checks) == "violated"
+
+
+def test_robust_labels_used_as_clean_ones_are_found(monkeypatch):
+    """Without the hint in the last coordinate clean fit is as hard as robust fit."""
+    monkeypatch.setattr(representation_robust, "HINT", 0.0)
+    assert combine(representation_robust.CLAIMS[1].measure(Context("quick"), False).checks) == "violated"
+
+
+def test_inputs_are_those_of_the_hard_distribution():
+    labels = np.array([[1.0, -1.0, -1.0, 1.0], [1.0, 1.0, 1.0, -1.0]])
+    found = hard_inputs(3, labels, 0.2)
+    np.testing.assert_array_equal(found[1], hard_samples(labels[1], 0.2))
+
+
+def test_parity_of_two_bits_needs_two_units_and_a_half_space_one():
+    """Two halves of a table: a function of two bits that no single unit computes, and one that it does."""
+    bits = hard_points(3)
+    labels = np.stack([np.where(bits.sum(axis=1) == 1, 1.0, -1.0), np.where(bits[:, 0] == 1, 1.0, -1.0)])
+    widths = needed_widths(hard_inputs(3, labels, 0.0), labels, np.random.default_rng(0), Effort(restarts=16))
+    assert widths[0] >= 2  # f = a ReLU(w z + b) + c is monotone along w
+    assert np.isfinite(widths[0])
+    assert widths[1] == 1
+
+
+def test_what_does_not_fit_is_infinite():
+    labels = np.array([[1.0, -1.0, -1.0, 1.0]])
+    found = needed_widths(hard_inputs(3, labels, 0.0), labels, np.random.default_rng(0), Effort(), largest=1)
+    assert np.isinf(found).all()
