@@ -27,6 +27,10 @@ READING_ORDER = (
     "phase",
     "robust_distance",
     "threat_gap",
+    "representation",
+    "representation_robust",
+    "flatness",
+    "flatness_order",
 )  # the story first, then the others (the ground it stands on) by name
 
 
