@@ -91,11 +91,7 @@ def _report(sweep: Sweep, results: list[Result], out: Path) -> None:
 
     found = statements(results)
     _print_table(sweep, results)
-    for result in results:
-        for text in (result.message, *result.last.warnings):
-            if text:
-                name = sweep.file_of(result.width, result.seed, result.adversarial)
-                console.print(f"[bold red]warning[/bold red] {name}: {text}", highlight=False)
+    _print_warnings(sweep, results)
     for sentence in sentences(found):
         console.print(sentence, highlight=False)
     figure = save_figure(draw(sweep, results), out / "capacity.png")
@@ -111,6 +107,20 @@ def _report(sweep: Sweep, results: list[Result], out: Path) -> None:
     path = write_atomically(out / "capacity.json", lambda partial: Path(partial).write_text(text))
     seconds = sum(result.seconds for result in results)
     console.print(f"trained in {seconds:.1f} s; written {figure}, {path}", highlight=False)
+
+
+def _print_warnings(sweep: Sweep, results: list[Result]) -> None:
+    """What went wrong, and what the checks of the attack found on networks that say anything; the rest is counted."""
+    left_out = 0
+    for result in results:
+        name = sweep.file_of(result.width, result.seed, result.adversarial)
+        telling = result.adversarial and not result.last.collapsed
+        left_out += 0 if telling else len(result.last.warnings)
+        for text in (result.message, *(result.last.warnings if telling else ())):
+            if text:
+                console.print(f"[bold red]warning[/bold red] {name}: {text}", highlight=False)
+    if left_out:
+        console.print(f"{left_out} more on constant networks and standard training, in capacity.json", highlight=False)
 
 
 def _print_table(sweep: Sweep, results: list[Result]) -> None:

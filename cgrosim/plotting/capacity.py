@@ -55,7 +55,8 @@ def capacity_figure(panels: Sequence[CapacityPanel], heading: Sequence[str]) -> 
         width, height = 0.9 + 6.6 * len(panels), 5.9
         lines = [part for line in heading for part in textwrap.wrap(line, int(9.2 * width))]
         figure = style.new_figure(width, height, layout=None)
-        top = 1.0 - (0.9 + 0.24 * len(lines)) / height
+        room = 0.9 if any(panel.compared for panel in panels) else 0.6
+        top = 1.0 - (room + 0.24 * len(lines)) / height
         grid = figure.add_gridspec(
             1, len(panels), left=0.85 / width, right=1.0 - 1.75 / width, bottom=0.95 / height, top=top, wspace=0.5
         )
