@@ -39,11 +39,12 @@ def test_theory_needs_numpy_and_scipy_only():
 
 
 def test_kernels_draw_no_random_numbers_and_plotting_runs_no_engine():
-    for path in files("cgrosim/kernels"):
+    for path in [*files("cgrosim/kernels"), *files("cgrosim/vision/kernels")]:
         assert "random." not in path.read_text().replace("no random", ""), path
     for path in files("cgrosim/plotting"):
         names = set(imported(path))
-        assert not [n for n in names if n.startswith(("cgrosim.engines", "cgrosim.run", "cgrosim.kernels"))], path
+        engines = ("cgrosim.engines", "cgrosim.run", "cgrosim.kernels", "cgrosim.vision.kernels", "cgrosim.vision.engine")
+        assert not [n for n in names if n.startswith((*engines, "cgrosim.vision.network"))], path
 
 
 def test_no_fastmath_in_the_theory_simulator():
@@ -64,7 +65,7 @@ def test_modules_stay_small():
             assert len(path.read_text().splitlines()) <= 400, path
 
 
-@pytest.mark.parametrize("module", ["cgrosim", "theory", "cgrosim.cli"])
+@pytest.mark.parametrize("module", ["cgrosim", "theory", "cgrosim.cli", "cgrosim.vision", "cgrosim.vision.layers"])
 def test_importing_does_no_work(module):
     code = f"import sys, {module}; print(sorted(set(sys.modules) & {{'numba', 'matplotlib', 'xarray', 'scipy'}}))"
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
