@@ -167,8 +167,8 @@ def _measure_widths(context: Context, falsified: bool) -> Evidence:
     return Evidence(
         checks=checks,
         seeds=(context.seed,),
-        tested_range=f"D = 3 to {dimensions[-1]:.0f}, random tables, Adam, best of {effort.restarts} starts a width; D^2, of slope "
-        f"{2 * polynomial:.2f}, is excluded only by an interval above that",
+        tested_range=f"D = 3 to {dimensions[-1]:.0f}, random tables, Adam, best of {effort.restarts} starts; D^2, "
+        f"slope {2 * polynomial:.2f}, is excluded only by an interval above that",
         panels=(panel,),
     )
 
