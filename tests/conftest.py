@@ -4,6 +4,11 @@ import os
 
 from hypothesis import HealthCheck, settings
 
+# There is one test worker a processor; threads of theirs would only wait for one another. The tests of threads start
+# processes of their own.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.setdefault("NUMBA_NUM_THREADS", "1")
+
 settings.register_profile(
     "ci", derandomize=True, deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow]
 )
