@@ -29,9 +29,7 @@ class SamplePlan(Plan):
         last[Column.CHANNELS] = last[Column.GROUP] = self.architecture.classes
         last[Column.GROUPS] = last[Column.HEIGHT] = last[Column.WIDTH] = 1
         self._place_parameters()
-        self.convolution_size = (
-            self.zero
-        )  # all of it is summed in chunks, also what is not trained and is forgotten later
+        self.convolution_size = self.zero  # all is summed in chunks, also what is not trained and forgotten later
         self._place_state()
         self._place_gradients()
         self._place_tables()

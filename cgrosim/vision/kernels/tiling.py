@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from cgrosim.vision.kernels.caching import INNER
 from cgrosim.vision.microkernels import ROWS_1, ROWS_16, ROWS_ANY, tile_shapes
 
+WIDEST = max(tile_shapes(ROWS_16))  # blocks of channels a tile covers at once, in every layout
 LONGEST = 64  # beyond this many left, the largest piece is right
 _LATENCY = 10.0  # a tile with fewer sums than this waits for its own results
 _LOADS = 0.3  # cost of a load, in multiply-adds
@@ -35,9 +36,8 @@ def _height_tables(layout: int) -> NDArray[np.int64]:
     """``[width, left]``: the next height of a tile that is 1 or 2 blocks wide."""
     shapes = tile_shapes(layout)
     tables = np.zeros((3, LONGEST + 1), np.int64)
-    for width in (1, 2):
-        heights = shapes.get(width, shapes[1])
-        tables[width] = cheapest_pieces({height: _tile_cost(height, width) for height in heights})
+    for width in range(1, WIDEST + 1):
+        tables[width] = cheapest_pieces({height: _tile_cost(height, width) for height in shapes[width]})
     return tables
 
 
@@ -57,7 +57,6 @@ def _width_tables() -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     return cheapest_pieces(costs), widths
 
 
-WIDEST = 2 if 2 in tile_shapes(ROWS_16) else 1  # blocks of channels a tile covers at once
 HEIGHTS_16, HEIGHTS_1, HEIGHTS_ANY = (_height_tables(layout) for layout in (ROWS_16, ROWS_1, ROWS_ANY))
 FREE_HEIGHTS, FREE_WIDTHS = _width_tables()
 
