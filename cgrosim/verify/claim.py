@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from cgrosim.params import Params
 from cgrosim.verify.checks import Check, Outcome, combine
 
-Kind = Literal["exact identity", "bound", "order", "asymptotic", "law", "derived here"]
+Kind = Literal["exact identity", "bound", "order", "asymptotic", "law", "derived here", "observation"]
 Effort = Literal["quick", "full"]
 VerdictName = Literal["supported", "violated", "not applicable", "underpowered"]
 
@@ -123,7 +123,8 @@ class Claim:
         rules are applied in the wrong world of `falsifier`
     falsifier : what is wrong in that world
     proved_for : activations for which the claim is proved
-    cost : rough seconds of the quick measurement, to order the work (longest first)
+    cost : rough seconds of the quick measurement (of the full one where there is no quick one), to order the work
+        (longest first)
     """
 
     name: str
