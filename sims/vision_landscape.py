@@ -27,7 +27,8 @@ from cgrosim.vision.landscape_statistics import contrasts, curves, last_epoch, n
 from cgrosim.vision.landscape_study import run_study, study_of
 from cgrosim.vision.training import new_network, train
 
-FULL = {"dataset": "mnist", "radius": 0.1, "epochs": 60, "validation": 0, "evaluation_samples": 200}
+FULL = {"dataset": "mnist", "radius": 0.1, "epochs": 60, "batch_size": 50, "learning_rate": 0.01,
+        "adversarial_weight": 1.0, "validation": 0, "evaluation_samples": 200}  # fmt: skip
 TOY = {"dataset": "digits", "width": 1, "epochs": 2, "subset": 100, "validation": 0, "evaluation_samples": 50}
 NETWORKS, POINTS, SEARCH = (5, 2), (100, 10), (Search(steps=10), Search(steps=2, randoms=1, segments=1))  # full, toy
 

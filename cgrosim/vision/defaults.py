@@ -16,6 +16,8 @@ from cgrosim.vision.settings import Settings
 Norm = Literal["linf", "l2"]
 ARCHITECTURES: Mapping[str, Callable[[int, Shape, int], Architecture]] = {"lenet": lenet, "stack3x3": stack3x3}
 
+MIXED = {"subset": 1000, "validation": 500, "batch_size": 25, "adversarial_weight": 0.5}
+
 
 @dataclass(frozen=True)
 class Defaults:
@@ -30,8 +32,10 @@ class Defaults:
     training: Mapping[str, Any]
 
 
-# Digits: chosen so that 200 images can be fitted under attack within a minute (radius 0.15 takes three times as long).
-# The other radii are those of Madry et al. (2018) for MNIST and CIFAR-10, and the usual 0.1 for Fashion-MNIST.
+# Chosen so that so few images can be fitted under attack: digits in half a minute, the others in some minutes to hours.
+# The radii are those of Madry et al. (2018) for MNIST and CIFAR-10, and the usual 0.1 for Fashion-MNIST. Of a
+# thousand images MNIST (at 0.3) and CIFAR-10 end in a constant prediction when the whole loss is adversarial, whatever
+# learning rate was tried (0.002 to 0.02); half a clean loss leads out of it. Fashion-MNIST has the same for comparison.
 DEFAULTS: Mapping[str, Defaults] = {
     "digits": Defaults(
         (8, 8, 1),
@@ -42,32 +46,10 @@ DEFAULTS: Mapping[str, Defaults] = {
         0.5,
         {"subset": 200, "validation": 200, "epochs": 60, "batch_size": 20, "learning_rate": 0.02},
     ),
-    "mnist": Defaults(
-        (28, 28, 1),
-        10,
-        "lenet",
-        8,
-        0.3,
-        2.0,
-        {"subset": 1000, "validation": 500, "epochs": 60, "batch_size": 50, "learning_rate": 0.01},
-    ),
-    "fashion-mnist": Defaults(
-        (28, 28, 1),
-        10,
-        "lenet",
-        8,
-        0.1,
-        1.0,
-        {"subset": 1000, "validation": 500, "epochs": 60, "batch_size": 50, "learning_rate": 0.01},
-    ),
+    "mnist": Defaults((28, 28, 1), 10, "lenet", 8, 0.3, 2.0, {**MIXED, "epochs": 80, "learning_rate": 0.03}),
+    "fashion-mnist": Defaults((28, 28, 1), 10, "lenet", 8, 0.1, 1.0, {**MIXED, "epochs": 100, "learning_rate": 0.03}),
     "cifar-10": Defaults(
-        (32, 32, 3),
-        10,
-        "stack3x3",
-        32,
-        8.0 / 255.0,
-        0.5,
-        {"subset": 2000, "validation": 500, "epochs": 60, "batch_size": 50, "learning_rate": 0.02},
+        (32, 32, 3), 10, "stack3x3", 16, 8.0 / 255.0, 0.5, {**MIXED, "epochs": 100, "learning_rate": 0.02}
     ),
 }
 ATTACK_STEPS, EVALUATION_STEPS, RESTARTS = 7, 10, 5
