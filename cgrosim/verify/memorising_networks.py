@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,9 @@ from theory.certification import certify
 from theory.relu_composition import affine_network
 from theory.relu_network import ReluNetwork
 from theory.representation import CgroClassifier, cgro_classifier, classification_margins
+
+if TYPE_CHECKING:
+    from cgrosim.vision.datasets import Dataset
 
 Array = NDArray[np.float64]
 Labels = NDArray[np.int64]
@@ -87,13 +90,19 @@ def digits_task(generator: np.random.Generator, *, samples: int, test: int, clea
     """The digits of scikit-learn; without a classifier the nearest class mean, ``<mu_k, x> - |mu_k|^2 / 2``."""
     from cgrosim.vision.datasets import load_dataset
 
-    dataset = load_dataset("digits").subset(samples, test, generator)
+    found = image_task(load_dataset("digits").subset(samples, test, generator))
+    if clean is None:
+        means = np.stack([found.points[found.labels == k].mean(axis=0) for k in range(10)])
+        clean = affine_network(means, -0.5 * np.sum(means**2, axis=1))
+    return replace(found, clean=clean)
+
+
+def image_task(dataset: Dataset) -> Task:
+    """Images as rows, with a classifier of no weights to be replaced."""
     points, test_points = (np.asarray(images, np.float64).reshape(len(images), -1)
                            for images in (dataset.train_images, dataset.test_images))  # fmt: skip
-    if clean is None:
-        means = np.stack([points[dataset.train_labels == k].mean(axis=0) for k in range(10)])
-        clean = affine_network(means, -0.5 * np.sum(means**2, axis=1))
-    return Task("digits", points, dataset.train_labels, test_points, dataset.test_labels, clean)
+    nothing = affine_network(np.zeros((dataset.classes, points.shape[1])), np.zeros(dataset.classes))
+    return Task(dataset.name, points, dataset.train_labels, test_points, dataset.test_labels, nothing)
 
 
 def measure_task(
