@@ -31,6 +31,9 @@ READING_ORDER = (
     "representation_robust",
     "flatness",
     "flatness_order",
+    "vision_overfitting",
+    "vision_capacity",
+    "vision_landscape",
 )  # the story first, then the others (the ground it stands on) by name
 
 
