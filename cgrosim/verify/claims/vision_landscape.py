@@ -39,12 +39,20 @@ class Sizes:
 
 @dataclass(frozen=True)
 class Surroundings:
-    """The landscape around all training points and around test points of one network."""
+    """The landscape around all training points and around test points of one network.
+
+    Attributes
+    ----------
+    radius, attack : of the training attack (of the adversarial one also where training was standard)
+    shares : radii in units of the training radius
+    described : network, training and search in words
+    """
 
     radius: float
     shares: tuple[float, ...]
     train: Landscape
     test: Landscape
+    attack: str
     described: str
 
     def rises(self, part: str) -> tuple[Array, Array]:
@@ -128,7 +136,7 @@ def surroundings(seed: int, sizes: Sizes, adversarial: bool) -> Surroundings:
     )
     against = f"trained against {settings.attack.describe()}" if adversarial else "trained without attack"
     described = f"{settings.architecture.name}, {against}; {search.describe(ball.norm)}"
-    return Surroundings(radius, sizes.shares, train_points, test_points, described)
+    return Surroundings(radius, sizes.shares, train_points, test_points, settings.attack.describe(), described)
 
 
 def landscape_checks(found: Sequence[Surroundings]) -> tuple[Check, ...]:
@@ -204,7 +212,8 @@ def _panels(adversarial: Surroundings, standard: Surroundings) -> tuple[Panel, P
         edge = Series("line", "training radius", np.ones(2), heights)
         drawn.append(
             Panel(
-                f"{title} around training and test points, after adversarial and standard training",
+                f"{title} found around training and test points, after adversarial ({adversarial.attack}) and "
+                "standard training",
                 f"radius r / training radius ({adversarial.radius:g})",
                 label,
                 (*lines, edge),

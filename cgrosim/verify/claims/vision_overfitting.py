@@ -192,8 +192,8 @@ def course_panel(run: Run, title: str) -> Panel:
         Series("points", "robust test, all images, strong attack", x, values, low, high),
     )
     return Panel(
-        f"{title}, {settings.architecture.name}: lines {settings.evaluation_attack.describe()}; "
-        f"marks {run.attack.describe()}",
+        f"{title}, {settings.architecture.name}: lines {settings.evaluation_attack.describe()}, at "
+        f"most {settings.evaluation_samples} images; marks {run.attack.describe()}",
         "epoch",
         "accuracy",
         (*lines, *marks),
@@ -241,6 +241,7 @@ def mnist_settings(seed: int, **changes: Any) -> Settings:
 
     start: dict[str, Any] = {"radius": 0.1, "validation": 100, "evaluation_samples": 100, "epochs": 15, "seed": seed}
     start |= {"batch_size": 25, "attack_steps": 5, "evaluation_steps": 5}
+    start |= {"learning_rate": 0.01, "adversarial_weight": 1.0}
     return default_settings("mnist", **{**start, **changes})
 
 
