@@ -147,13 +147,13 @@ def _measure_count(context: Context, falsified: bool) -> Evidence:
                   float(np.abs(rest - rest[0]).max()), 8 * float(size.max()) * np.finfo(float).eps,
                   "integers; N D c is rounded four times"),
         )  # fmt: skip
-        x = (counts[:, None] * dimensions).ravel().astype(np.float64)
-        order = np.argsort(x, kind="stable")
         series += [
-            Series("points", f"counted, {norm}", x[order], size.ravel()[order].astype(np.float64)),
-            Series("line", f"{per_weight} N D", x[order], per_weight * x[order]),
+            Series("points", f"counted, {norm}", dimensions.astype(np.float64), slope.mean(axis=0)),
+            Series("line", f"{per_weight} + {per_ball}/D", dimensions.astype(np.float64), c),
         ]
-    panel = Panel("Parameters of the memorising network", "N D", "parameters", tuple(series), "log", "log")
+    panel = Panel(
+        "Parameters a sample and coordinate", "input dimension D", "c, parameters / (N D)", tuple(series), "log"
+    )
     return Evidence(
         checks=tuple(checks),
         seeds=(context.seed,),
