@@ -169,7 +169,11 @@ def test_a_link_in_the_archive_is_not_followed(tmp_path, monkeypatch):
         read_archive(tmp_path / CIFAR_ARCHIVE)
 
 
-@pytest.mark.parametrize("content", [gzip.compress(b"no tar"), gzip.compress(bytes(100)), b"no gzip", b""])
+@pytest.mark.parametrize(
+    "content",
+    [gzip.compress(b"no tar"), gzip.compress(bytes(100)), b"no gzip", b""],
+    ids=["packed text", "packed zeros", "text", "empty"],
+)
 def test_an_archive_of_another_kind_is_a_sentence(tmp_path, monkeypatch, content):
     path = tmp_path / CIFAR_ARCHIVE
     path.write_bytes(content)
