@@ -32,10 +32,10 @@ def _parse(arguments: Sequence[str] | None) -> Any:
     from cgrosim.commands.info import Info
     from cgrosim.commands.simulate import Simulate
     from cgrosim.commands.verify import Verify
-    from cgrosim.commands.vision import vision_group
+    from cgrosim.commands.vision import Vision
 
     return tyro.extras.subcommand_cli_from_dict(
-        {"simulate": Simulate, "verify": Verify, "vision": vision_group(), "info": Info},
+        {"simulate": Simulate, "verify": Verify, "vision": Vision, "info": Info},
         prog="cgrosim",
         description="Run the learning dynamics of adversarial training and check the theory of robust overfitting.",
         args=None if arguments is None else list(arguments),
