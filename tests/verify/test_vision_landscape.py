@@ -11,15 +11,17 @@ from cgrosim.vision.landscape import Landscape
 SHARES = (0.5, 1.0, 2.0)
 
 
-def around(train, test, slope=0.2):
+def around(train, test, slopes=(0.2, 3.0)):
     """Mean rises at half, one and two training radii; the shells of every point differ from the means by a factor."""
 
-    def landscape(rises, seed):
-        shells = np.random.default_rng(seed).uniform(0.5, 1.5, (200, 3)) * np.diff(rises, prepend=0.0)
-        norms = np.full((200, 3), slope / 0.1)
+    def landscape(rises, slope, seed):
+        factors = np.random.default_rng(seed).uniform(0.5, 1.5, (200, 3))
+        shells, norms = factors * np.diff(rises, prepend=0.0), factors * slope / 0.1
         return Landscape(0.1 * np.array(SHARES), norms, np.cumsum(shells, axis=1))
 
-    return claims.Surroundings(0.1, SHARES, landscape(train, 1), landscape(test, 2), "an attack", "known")
+    return claims.Surroundings(
+        0.1, SHARES, landscape(train, slopes[0], 1), landscape(test, slopes[1], 2), "an attack", "known"
+    )
 
 
 FLAT, STEEP = (0.0, 0.02, 4.0), (0.3, 1.2, 6.0)
@@ -30,10 +32,10 @@ FLAT, STEEP = (0.0, 0.02, 4.0), (0.3, 1.2, 6.0)
     [
         (around(FLAT, STEEP), ["supported"] * 5),
         (around((0.3, 1.0, 7.0), STEEP), ["violated", "supported", "supported", "supported", "supported"]),
-        (around(FLAT, STEEP, slope=5.0), ["supported", "violated", "supported", "supported", "supported"]),
-        (around((0.1, 0.2, 0.38), STEEP), ["supported", "supported", "violated", "supported", "violated"]),
-        (around(FLAT, FLAT), ["supported", "supported", "supported", "underpowered", "underpowered"]),
-        (around(FLAT, (0.0, 0.01, 4.0)), ["supported", "supported", "supported", "violated", "violated"]),
+        (around((0.1, 0.2, 0.38), STEEP), ["supported", "violated", "supported", "supported", "violated"]),
+        (around(FLAT, STEEP, (3.0, 0.2)), ["supported", "supported", "supported", "violated", "supported"]),
+        (around(FLAT, FLAT), ["supported", "supported", "underpowered", "supported", "underpowered"]),
+        (around(FLAT, (0.0, 0.01, 4.0)), ["supported", "supported", "violated", "supported", "violated"]),
     ],
 )
 def test_each_rule_is_broken_by_its_own_violation(found, outcomes):
