@@ -260,8 +260,8 @@ def _measure_landscape(context: Context, falsified: bool) -> Evidence:
     finding = (
         "Standard training is sharper beyond the radius at training points than at test points as well (rise beyond "
         f"over rise within {told}), but its training points are not flat inside. After adversarial training the "
-        f"largest gradient norm times the radius is {steep} nat (training and test points, by seed): the gradient grows before "
-        "the edge of the ball, so it is far above the rise."
+        f"largest gradient norm times the radius is {steep} nat (training and test points, by seed): the "
+        "gradient grows before the edge of the ball, so it is far above the rise."
     )
     return Evidence(
         evidence.checks,
