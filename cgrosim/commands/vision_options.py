@@ -62,7 +62,8 @@ OPTIONS: dict[str, tuple[str, str, Callable[[str, str], Any]]] = {
     "weight_decay": ("NUMBER", "of gradient descent (default: 0)", real_number),
     "schedule": ("NAME", "constant, cosine, cyclic or piecewise:SHARES:FACTOR (default: piecewise:0.6,0.85:0.1)",
                  _schedule),
-    "adversarial_weight": ("NUMBER", "lam in (1 - lam) clean + lam adversarial loss (default: 1 for digits, else 0.5)", real_number),
+    "adversarial_weight": ("NUMBER", "lam in (1 - lam) clean + lam adversarial loss (default: 1 for digits, "
+                           "else 0.5)", real_number),
     "norm": ("linf|l2", "of the attack (default: linf)", _name),
     "radius": ("NUMBER", "of the attack, pixels in [0, 1], 8/255 for example (default for linf: 0.1, mnist 0.3, "
                "cifar-10 8/255)", real_number),
