@@ -281,7 +281,7 @@ def _nearest_distances(
 CLAIMS = (
     Claim(
         name="cgro-classifier",
-        title="memorising network: clean, robust on its training set, not beyond",
+        title="memorising network: robust on its training set only",
         statement="f_clean with a ball around every sample: robust training error exactly 0 (certified), clean test "
         "error at most that of f_clean, robust test error Omega(1).",
         source="arXiv 2306.01271 v4, Thm 4.4 and Lemma 4.5; construction and certificate derived here",
