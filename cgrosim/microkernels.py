@@ -76,6 +76,13 @@ def integer_constant(value: int) -> ir.Constant:
     return ir.Constant(_index, value)
 
 
+def broadcast(builder: Any, scalar: Any, count: int) -> Any:
+    """A vector of `count` times the same number."""
+    word, undefined = ir.IntType(32), ir.Constant(ir.VectorType(scalar.type, count), ir.Undefined)
+    single = builder.insert_element(undefined, scalar, ir.Constant(word, 0))
+    return builder.shuffle_vector(single, undefined, ir.Constant(ir.VectorType(word, count), [0] * count))
+
+
 class Vectors:
     """Vector instructions at the current position of a builder: float64, or float32 with twice the lanes."""
 
@@ -95,11 +102,7 @@ class Vectors:
         return ir.Constant(self.type, [value] * self.lanes)
 
     def broadcast(self, scalar: Any) -> Any:
-        single = self.builder.insert_element(
-            ir.Constant(self.type, ir.Undefined), scalar, ir.Constant(ir.IntType(32), 0)
-        )
-        mask = ir.Constant(ir.VectorType(ir.IntType(32), self.lanes), [0] * self.lanes)
-        return self.builder.shuffle_vector(single, ir.Constant(self.type, ir.Undefined), mask)
+        return broadcast(self.builder, scalar, self.lanes)
 
     def _address(self, pointer: Any, offset: int) -> Any:
         return self.builder.bitcast(self.builder.gep(pointer, [integer_constant(offset)]), self.type.as_pointer())

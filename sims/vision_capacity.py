@@ -23,7 +23,7 @@ from cgrosim.vision.capacity_statistics import statements
 from cgrosim.vision.datasets import load_dataset
 from cgrosim.vision.defaults import default_settings
 
-WIDTHS, SEEDS = (1, 2, 4, 8), 3
+WIDTHS, SEEDS = (1, 2, 4, 8, 16), 3
 # Half of the loss is clean: at radius 0.3 a thousand images are too few to leave the constant prediction otherwise.
 FULL = {"subset": 1000, "validation": 200, "epochs": 80, "batch_size": 25, "learning_rate": 0.03,
         "adversarial_weight": 0.5, "evaluation_samples": 500, "evaluation_steps": 3}  # fmt: skip

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from cgrosim.vision.kernels import channels, samples, slots, update
 from cgrosim.vision.kernels.program import Column
+from cgrosim.vision.kernels.shapes import BLOCK
 from cgrosim.vision.layers import Architecture
-from cgrosim.vision.microkernels import BLOCK
 from cgrosim.vision.plan import Plan, blocks_of
 from cgrosim.vision.sample_plan import SamplePlan
 

@@ -2,7 +2,7 @@
 
 All arrays are one-dimensional and hold *blocks* of 16 numbers that lie side by side: 16 channels of one pixel of one
 sample, or 16 samples of one number. A block is one vector (AVX-512), two (AVX2) or four (any other processor). Three
-kernels, each a loop nest with all its sums in registers:
+products, each a loop nest with all its sums in registers, and a filter:
 
 `tile`
     a piece of a matrix product whose left factor is read as scalars and whose right factor is read as blocks. A
@@ -12,6 +12,8 @@ kernels, each a loop nest with all its sums in registers:
     where at most one number in four is nonzero.
 `inner`
     a piece of a product of two factors that are both read as blocks, summed over the 16 lanes as well.
+`append_chosen`
+    the numbers of a block that carry a mark, one after another: the lists that `scatter` reads (AVX-512 only).
 
 The order of every sum is fixed by the sizes, never by the shape of the tiles: 16 and 8 lanes give the same bits.
 """
@@ -26,47 +28,24 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-from cgrosim.microkernels import Vectors, counted_loop, data_pointers, integer_constant, lanes, switch_over
+from cgrosim.microkernels import Vectors, broadcast, counted_loop, data_pointers, integer_constant, switch_over
+from cgrosim.vision.kernels.shapes import (
+    BLOCK,
+    MAX_SCATTER,
+    ROWS_1,
+    ROWS_16,
+    ROWS_ANY,
+    inner_sides,
+    scatter_widths,
+    tile_shapes,
+)
 
-BLOCK = 16
 SYMBOL = "cgrosim_vision_"  # what the compiled micro-kernels are called by
 
 Emitter = Callable[[str, Any, Any, Any, Any], Any]
 
-# How the left factor of a tile is laid out: which of its two strides is known at compile time.
-ROWS_16 = 0  # rows 16 numbers apart, steps 1 apart (pixels of a blocked image)
-ROWS_1 = 1  # rows side by side, steps any number apart (channels of a pixel, outputs of a panel)
-ROWS_ANY = 2  # rows any number apart, steps 1 apart (pixels of an image with few channels)
-
 # What happens to the sums before they are stored.
 PLAIN, RELU, MASK = 0, 1, 2
-
-# Heights of the tiles for every width in blocks; as many sums as fit into the registers (32 of 16 lanes, else 16).
-_SHAPES: dict[int, dict[int, tuple[int, ...]]] = {
-    8: {1: (1, 2, 4, 6, 8, 10, 12, 14), 2: (1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14), 4: (1, 2, 4), 7: (1, 2, 4)},
-    4: {1: (1, 2, 3, 4, 6), 2: (1, 2, 3)},
-    2: {1: (1, 2, 3)},
-}
-_SHAPES_ANY: dict[int, dict[int, tuple[int, ...]]] = {
-    8: {1: (1, 2, 4, 7, 8), 2: (1, 2, 4, 7, 8)},
-    4: {1: (1, 2, 4), 2: (1, 2)},
-    2: {1: (1, 2)},
-}
-_SHAPES_16 = {8: (1, 2), 4: (1, 2), 2: (1,)}  # widths needed where rows are 16 apart
-_INNER_SIDES = {8: (1, 2, 4), 4: (1, 2), 2: (1, 2)}
-
-
-def tile_shapes(layout: int = ROWS_1) -> dict[int, tuple[int, ...]]:
-    """Heights available for every width (in blocks) of a tile."""
-    if layout == ROWS_ANY:
-        return _SHAPES_ANY[lanes()]
-    shapes = _SHAPES[lanes()]
-    return {width: shapes[width] for width in _SHAPES_16[lanes()]} if layout == ROWS_16 else shapes
-
-
-def inner_sides() -> tuple[int, ...]:
-    """Numbers of rows, and of columns, that a piece of `inner` can have."""
-    return _INNER_SIDES[lanes()]
 
 
 def _multiples(builder: Any, stride: Any, count: int) -> list[Any]:
@@ -77,6 +56,35 @@ def _row_offsets(builder: Any, layout: int, stride: Any, rows: int) -> list[Any]
     if layout == ROWS_ANY:
         return _multiples(builder, stride, rows)
     return [integer_constant(row * (BLOCK if layout == ROWS_16 else 1)) for row in range(rows)]
+
+
+def _add_products(vectors: Vectors, scalars: list[Any], blocks: list[Any], sums: list[Any]) -> list[Any]:
+    """Sums of the places (row, column, part), and every scalar times every block: registers hold the shorter side."""
+    rows, columns, added = range(len(scalars)), range(len(blocks)), list(sums)
+
+    def scalar(row: int) -> Any:
+        return vectors.broadcast(vectors.builder.load(scalars[row]))
+
+    def block(column: int) -> list[Any]:
+        return [vectors.load(blocks[column], part * vectors.lanes) for part in range(vectors.parts)]
+
+    def add(row: int, column: int, single: Any, parts: list[Any]) -> None:
+        for place, part in enumerate(parts, start=(row * len(columns) + column) * vectors.parts):
+            added[place] = vectors.multiply_add(single, part, added[place])
+
+    if len(rows) < len(columns):
+        singles = [scalar(row) for row in rows]
+        for column in columns:
+            loaded = block(column)
+            for row in rows:
+                add(row, column, singles[row], loaded)
+        return added
+    held = [block(column) for column in columns]
+    for row in rows:
+        single = scalar(row)
+        for column in columns:
+            add(row, column, single, held[column])
+    return added
 
 
 def _emit_tile(builder: Any, layout: int, rows: int, columns: int, arguments: list[Any]) -> None:
@@ -101,17 +109,11 @@ def _emit_tile(builder: Any, layout: int, rows: int, columns: int, arguments: li
         right_here = builder.gep(right_there, [builder.mul(index, right_outer)])
 
         def step(count: Any, sums: list[Any]) -> list[Any]:
-            sums = list(sums)
             scalars = builder.gep(left_here, [builder.mul(count, left_step)])
             blocks = builder.gep(right_here, [builder.mul(count, right_step)])
+            singles = [builder.gep(scalars, [offset]) for offset in left_rows]
             sources = [builder.gep(blocks, [offset]) for offset in right_columns]
-            loaded = {(c, p): vectors.load(sources[c], p * vectors.lanes) for c in range(columns) for p in parts}
-            for row in range(rows):
-                scalar = vectors.broadcast(builder.load(builder.gep(scalars, [left_rows[row]])))
-                for place, (r, c, p) in enumerate(places):
-                    if r == row:
-                        sums[place] = vectors.multiply_add(scalar, loaded[c, p], sums[place])
-            return sums
+            return _add_products(vectors, singles, sources, sums)
 
         return counted_loop(builder, steps, carried, step)
 
@@ -184,14 +186,6 @@ def _emit_tiles(builder: Any, arguments: list[Any]) -> None:
     switch_over(builder, builder.add(builder.mul(shape, integer_constant(BLOCK)), columns), cases)
 
 
-def scatter_widths() -> tuple[int, ...]:
-    """Numbers of rows of blocks that `scatter` can fill at once."""
-    return (1, 2) if lanes() == 8 else (1,)
-
-
-MAX_SCATTER = 7
-
-
 def _emit_scatter(builder: Any, size: int, width: int, arguments: list[Any]) -> None:
     channels, values, first, first_count, second, second_count, table, table_row, out, out_row = arguments
     vectors = Vectors(builder, single=True)
@@ -252,6 +246,40 @@ def _emit_scatters(builder: Any, arguments: list[Any]) -> None:
         for blocks in range(1, MAX_SCATTER + 1)
     }
     switch_over(builder, builder.add(builder.mul(size, integer_constant(BLOCK)), width), cases)
+
+
+@intrinsic
+def append_chosen(  # type: ignore[no-untyped-def]
+    typing_context, choices, choice_offset, place, numbers, offset, first, channels, values, end
+):
+    """Append the numbers of a block whose choice is `place` to a list; return where it ends then (AVX-512 only).
+
+    choices, numbers : 16 bytes from `choice_offset`, 16 numbers from `offset`
+    channels, values : the list (int32 and float32): an entry is ``first + lane`` and its number. Up to 16 entries
+        beyond the end are overwritten: to store a part of a vector takes a hundred cycles on some processors.
+    """
+    integer = types.int64
+    signature = integer(choices, integer, integer, numbers, *[integer] * 2, channels, values, integer)
+    return signature, _emit_append
+
+
+def _emit_append(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+    choices, at, place, numbers, offset, first, *lists, end = data_pointers(context, builder, signature, arguments)
+    byte, word = ir.IntType(8), ir.IntType(32)
+    marks = builder.bitcast(builder.gep(choices, [at]), ir.VectorType(byte, BLOCK).as_pointer())
+    wanted = broadcast(builder, builder.trunc(place, byte), BLOCK)
+    chosen = builder.icmp_unsigned("==", builder.load(marks, align=1), wanted)
+    lane = ir.Constant(ir.VectorType(word, BLOCK), list(range(BLOCK)))
+    entries = builder.add(broadcast(builder, builder.trunc(first, word), BLOCK), lane)
+    block = Vectors(builder, single=True).load(builder.gep(numbers, [offset]))
+    for vector, suffix, target in zip((entries, block), ("i32", "f32"), lists, strict=True):
+        kind = ir.FunctionType(vector.type, [vector.type, vector.type, chosen.type])
+        name = f"llvm.x86.avx512.mask.compress.v{BLOCK}{suffix}"
+        function = builder.module.globals.get(name) or ir.Function(builder.module, kind, name)
+        squeezed = builder.call(function, [vector, ir.Constant(vector.type, ir.Undefined), chosen])
+        builder.store(squeezed, builder.bitcast(builder.gep(target, [end]), vector.type.as_pointer()), align=4)
+    count = builder.ctpop(builder.bitcast(chosen, ir.IntType(BLOCK)))
+    return builder.add(end, builder.zext(count, end.type))
 
 
 def _sum_lanes(vectors: Vectors, pieces: list[Any]) -> Any:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from cgrosim.vision.kernels import program
 from cgrosim.vision.kernels.program import Column
+from cgrosim.vision.kernels.shapes import BLOCK, MAX_SCATTER, scatter_widths
 from cgrosim.vision.layers import (
     Architecture,
     Convolution,
@@ -23,7 +24,6 @@ from cgrosim.vision.layers import (
     Shape,
     SumPositions,
 )
-from cgrosim.vision.microkernels import BLOCK, MAX_SCATTER, scatter_widths
 
 Indices = NDArray[np.int64]
 
@@ -201,7 +201,7 @@ class Plan:
             windows = int(row[Column.SPARSE_WIDTH] + 1) * BLOCK
             scratch += [2 * columns * block, block * (rows + around) * (columns + around), windows]
             seen = blocks_of(int(row[Column.SIZE] ** 2 * row[Column.CHANNELS])) * BLOCK
-            spare += [(count * block) if row[Column.POOLED] else 1, columns * seen]
+            spare += [count * block + BLOCK if row[Column.POOLED] else 1, columns * seen]
             cells.append(count)
         self.scratch_size, self.spare_size, self.cell_size = max(scratch), max(spare), 5 * max(cells)
         dense = [row for row in self.table if row[Column.KIND] == program.DENSE]

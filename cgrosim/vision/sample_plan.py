@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from cgrosim.vision.kernels import program
 from cgrosim.vision.kernels.program import Column
+from cgrosim.vision.kernels.shapes import BLOCK
 from cgrosim.vision.layers import Convolution, FixedReadout, FullyConnected
-from cgrosim.vision.microkernels import BLOCK
 from cgrosim.vision.plan import Indices, Plan, Stage, blocks_of, convolution_places, fuse
 
 

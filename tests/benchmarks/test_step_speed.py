@@ -75,17 +75,23 @@ class Problem:
         return lambda: kernels.advance_reduced(self.problem, gram, state, work, self.record, eta, 1, 0, parallel)
 
 
-def interleaved(calls: dict[str, Callable[[], Any]], seconds: float) -> dict[str, float]:
-    """Median seconds of each call; the calls take turns, so that all of them see the same machine."""
+def interleaved(calls: dict[str, Callable[[], Any]], seconds: float, turn: float = 0.05) -> dict[str, float]:
+    """Median seconds of each call. The calls take turns, so that all of them see the same machine.
+
+    A turn repeats one call for at least `turn` seconds, as a training does: the first call of a turn finds the caches
+    full of somebody else's data, which for calls of a few milliseconds would be half of what is measured.
+    """
     times: dict[str, list[float]] = {name: [] for name in calls}
     for call in calls.values():
         call()
     end = time.perf_counter() + seconds
     while time.perf_counter() < end or min(len(taken) for taken in times.values()) < 5:
         for name, call in calls.items():
-            start = time.perf_counter()
-            call()
-            times[name].append(time.perf_counter() - start)
+            begin = start = time.perf_counter()
+            while start - begin < turn:
+                call()
+                times[name].append(time.perf_counter() - start)
+                start = time.perf_counter()
     return {name: float(np.median(taken)) for name, taken in times.items()}
 
 

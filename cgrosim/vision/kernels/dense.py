@@ -7,6 +7,7 @@ from numba import njit
 
 from cgrosim.vision.kernels.caching import INNER
 from cgrosim.vision.kernels.products import multiply_rows
+from cgrosim.vision.kernels.shapes import BLOCK
 from cgrosim.vision.kernels.stages import (
     BIAS,
     BLOCKS,
@@ -20,7 +21,7 @@ from cgrosim.vision.kernels.stages import (
     WEIGHT,
     WIDE,
 )
-from cgrosim.vision.microkernels import BLOCK, PLAIN, RELU
+from cgrosim.vision.microkernels import PLAIN, RELU
 
 _ZERO = np.float32(0)
 

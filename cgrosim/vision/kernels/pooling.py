@@ -9,8 +9,10 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+from cgrosim.microkernels import lanes
 from cgrosim.vision.kernels.caching import INNER
-from cgrosim.vision.microkernels import BLOCK
+from cgrosim.vision.kernels.shapes import BLOCK
+from cgrosim.vision.microkernels import append_chosen
 
 SHUT = 4
 _ZERO = np.float32(0)
@@ -46,47 +48,46 @@ def unpool_pair(gradient, at, cell, cells, run, choices, choice_at, out, upper, 
     """Send every cell's gradient to its chosen place, zero to the other three."""
     for x in range(cells):
         g, chosen, a, b = at + x * cell, choice_at + x * run, upper + 2 * x * run, lower + 2 * x * run
-        for c in range(run):
+        for c in range(run):  # two loops: with four rows to write to, the compiler does not use vectors
             value, place = gradient[g + c], choices[chosen + c]
             out[a + c] = value if place == 0 else _ZERO
             out[a + run + c] = value if place == 1 else _ZERO
+        for c in range(run):
+            value, place = gradient[g + c], choices[chosen + c]
             out[b + c] = value if place == 2 else _ZERO
             out[b + run + c] = value if place == 3 else _ZERO
+
+
+@njit(**INNER)
+def _append_by_lane(choices, choice_at, place, numbers, at, first, channels, values, end):  # type: ignore[no-untyped-def]
+    """`append_chosen` for any processor: every lane is written, and the next one overwrites it unless it was chosen."""
+    for lane in range(BLOCK):
+        channels[end], values[end] = first + lane, numbers[at + lane]
+        end += choices[choice_at + lane] == place
+    return end
+
+
+_append = append_chosen if lanes() == 8 else _append_by_lane
 
 
 @njit(**INNER)
 def list_cell(  # type: ignore[no-untyped-def]
     gradient, at, plane, blocks, choices, choice_at, choice_plane, spread, channels, values, to, begins, begin
 ):
-    """Sort one cell's gradients by chosen place, those that a ReLU shut last; return where the open ones end.
+    """Sort one cell's gradients by chosen place, without those that a ReLU shut; return where they end.
 
     channels, values : lists that are written from `to`; an entry is channel + place * `spread`, and its gradient
     begins : the list of place p begins at ``begins[begin + p]`` and ends at ``begins[begin + p + 1]``, p = 0..3
     """
-    first, second, third, fourth = 0, 0, 0, 0
-    for block in range(blocks):
-        for c in range(choice_at + block * choice_plane, choice_at + block * choice_plane + BLOCK):
-            first += choices[c] == 0
-            second += choices[c] == 1
-            third += choices[c] == 2
-            fourth += choices[c] == 3
-    begins[begin] = to
-    begins[begin + 1] = to + first
-    begins[begin + 2] = begins[begin + 1] + second
-    begins[begin + 3] = begins[begin + 2] + third
-    begins[begin + 4] = begins[begin + 3] + fourth
-    end = begins[begin + 4]
-    for block in range(blocks):
-        for c in range(BLOCK):
-            place = choices[choice_at + block * choice_plane + c]
-            slot = begins[begin + place]
-            channels[slot] = block * BLOCK + c + place * spread
-            values[slot] = gradient[at + block * plane + c]
-            begins[begin + place] = slot + 1
+    end = to
+    for place in range(4):
+        begins[begin + place] = end
+        for block in range(blocks):
+            end = _append(
+                choices, choice_at + block * choice_plane, place, gradient, at + block * plane,
+                block * BLOCK + place * spread, channels, values, end,
+            )  # fmt: skip
     begins[begin + 4] = end
-    for place in range(3, 0, -1):
-        begins[begin + place] = begins[begin + place - 1]
-    begins[begin] = to
     return end
 
 

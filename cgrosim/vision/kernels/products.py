@@ -5,6 +5,7 @@ from __future__ import annotations
 from numba import njit
 
 from cgrosim.vision.kernels.caching import INNER
+from cgrosim.vision.kernels.shapes import BLOCK, ROWS_1, ROWS_16, ROWS_ANY, inner_sides
 from cgrosim.vision.kernels.tiling import (
     FREE_HEIGHTS,
     FREE_WIDTHS,
@@ -14,7 +15,7 @@ from cgrosim.vision.kernels.tiling import (
     WIDEST,
     next_piece,
 )
-from cgrosim.vision.microkernels import BLOCK, PLAIN, ROWS_1, ROWS_16, ROWS_ANY, inner, inner_sides, tile
+from cgrosim.vision.microkernels import PLAIN, inner, tile
 
 _SIDES = inner_sides()
 

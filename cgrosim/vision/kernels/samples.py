@@ -18,6 +18,7 @@ from cgrosim.vision.kernels.head import DERIVATIVE, DIRECTION, climb, judge
 from cgrosim.vision.kernels.linking import TASK, bytes_at, doubles_at, floats_at, link, longs_at, shared
 from cgrosim.vision.kernels.pooling import pool_pair, unpool_pair
 from cgrosim.vision.kernels.products import add_lane_products, convolve_lanes
+from cgrosim.vision.kernels.shapes import BLOCK
 from cgrosim.vision.kernels.stages import (
     BIAS,
     CHANNELS,
@@ -43,7 +44,7 @@ from cgrosim.vision.kernels.stages import (
     WIDE,
     WIDTH,
 )
-from cgrosim.vision.microkernels import BLOCK, PLAIN, RELU
+from cgrosim.vision.microkernels import PLAIN, RELU
 
 _ZERO = np.float32(0)
 

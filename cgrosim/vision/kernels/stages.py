@@ -19,7 +19,8 @@ from cgrosim.vision.kernels.program import (
     SUM,
     Column,
 )
-from cgrosim.vision.microkernels import BLOCK, PLAIN, RELU, scatter, scatter_widths
+from cgrosim.vision.kernels.shapes import BLOCK, scatter_widths
+from cgrosim.vision.microkernels import PLAIN, RELU, scatter
 
 (
     KIND, HEIGHT, WIDTH, CHANNELS, GROUP, GROUPS, PADDING, SIZE, FILTERS, BLOCKS, ROWS, COLUMNS, POOLED, RECTIFIED,

@@ -9,7 +9,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from cgrosim.vision.kernels.caching import INNER
-from cgrosim.vision.microkernels import ROWS_1, ROWS_16, ROWS_ANY, tile_shapes
+from cgrosim.vision.kernels.shapes import ROWS_1, ROWS_16, ROWS_ANY, tile_shapes
 
 WIDEST = max(tile_shapes(ROWS_16))  # blocks of channels a tile covers at once, in every layout
 LONGEST = 64  # beyond this many left, the largest piece is right

@@ -9,7 +9,7 @@ import numpy as np
 from numba import njit, prange
 
 from cgrosim.vision.kernels.caching import ENTRY, fingerprint
-from cgrosim.vision.microkernels import BLOCK
+from cgrosim.vision.kernels.shapes import BLOCK
 
 
 @functools.cache

@@ -8,6 +8,7 @@ from numba import njit
 from cgrosim.vision.kernels.caching import INNER
 from cgrosim.vision.kernels.products import add_correlation
 from cgrosim.vision.kernels.program import CONVOLUTION
+from cgrosim.vision.kernels.shapes import BLOCK
 from cgrosim.vision.kernels.stages import (
     BIAS,
     BLOCKS,
@@ -23,7 +24,6 @@ from cgrosim.vision.kernels.stages import (
     convolution_gradient,
     input_place,
 )
-from cgrosim.vision.microkernels import BLOCK
 
 _ZERO = np.float32(0)
 
