@@ -1,4 +1,4 @@
-"""Random networks and images, and how far rounding can move what a float32 network computes from them.
+"""Networks and images, how far rounding can move what a float32 network computes from them, and the comparison.
 
 `Analysis` is a running error analysis (Higham 2002, Accuracy and Stability of Numerical Algorithms, section 3.3) in
 its probabilistic form (Higham and Mary 2019, SIAM J. Sci. Comput. 41:A2815): roundings are independent of mean zero
@@ -19,9 +19,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pytest
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from cgrosim.errors import ParameterError
+from cgrosim.vision.architectures import lenet, patch_network, stack3x3
 from cgrosim.vision.layers import (
     Architecture,
     Convolution,
@@ -37,9 +40,15 @@ from cgrosim.vision.reference import ReferenceNetwork, join_patches
 
 Array = NDArray[np.float64]
 UNIT = 2.0**-24  # unit round-off of float32
-
-
 DEVIATIONS, WALK = 8.0, 5.0
+LAYOUTS = ("channels", "samples")
+NAMED = [
+    lenet(2, (12, 11, 1)),
+    lenet(1, (8, 8, 1)),
+    stack3x3(5, (9, 8, 3)),
+    patch_network((12, 9, 1), 3, filters=20),
+    patch_network((4, 6, 2), 2, filters=6, classes=2, readout="signed_sum"),
+]
 
 
 def gamma(terms: float) -> float:
@@ -275,3 +284,77 @@ def _pool_error(x: Array, e: Array, g: Array, d: Array) -> Array:
     for (i, j), may in zip(places, possible, strict=True):
         out[:, i, j] = np.where(may, d + np.where(tied, np.abs(g), 0.0), 0.0)
     return out
+
+
+def fits(architecture: Architecture, layout: str) -> bool:
+    """Whether the layout has kernels for the network; both have the convolutions and dense layers of the others."""
+    from cgrosim.vision.layouts import check_layout
+
+    try:
+        check_layout(architecture, layout)
+    except ParameterError:
+        return False
+    return True
+
+
+def pairs(architectures: list[Architecture]) -> list:
+    """Every network with every layout that fits it."""
+    return [
+        pytest.param(each, layout, id=f"{each.name}-{layout}")
+        for each in architectures
+        for layout in LAYOUTS
+        if fits(each, layout)
+    ]
+
+
+def network(case: Case, layout: str = "auto"):
+    from cgrosim.vision.network import Network
+
+    return Network(case.architecture, case.parameters, layout=layout)
+
+
+def close(found: np.ndarray, expected: np.ndarray, error: np.ndarray) -> None:
+    """Within the bound, which may be zero where nothing is computed; and the bound must not excuse everything."""
+    found = np.asarray(found, np.float64)
+    assert found.shape == expected.shape
+    off = np.abs(found - expected) - error
+    assert np.all(off <= 1e-37), (
+        f"off by {off.max():.3g} more than the bound at {np.unravel_index(off.argmax(), off.shape)}"
+    )
+
+
+def check_everything(case: Case, layout: str) -> None:
+    """Logits, losses, both gradients and one step."""
+    ours, bound = network(case, layout), Analysis(case, weight=0.7)
+    images, labels = case.images, case.labels
+    close(ours.logits(images), bound.logits, bound.logits_error)
+    close(ours.losses(images, labels), bound.losses, bound.losses_error)
+    close(ours.input_gradient(images, labels), bound.input_gradient, bound.input_gradient_error)
+    close(ours.accumulate_gradient(images, labels, 0.7), bound.losses, bound.losses_error)
+    gradient = ours.gradient()
+    assert gradient.keys() == case.parameters.keys()
+    for name in gradient:
+        close(gradient[name], bound.gradient[name], bound.gradient_error[name])
+    check_steps(case, ours, gradient)
+
+
+def check_steps(case: Case, ours, gradient: dict) -> None:
+    """Two steps of descent from the gradients found: only the update's own rounding is left."""
+    weights = {name: value.astype(np.float64) for name, value in case.parameters.items()}
+    velocity = {name: np.zeros(value.shape) for name, value in weights.items()}
+    for name, value in ours.velocity().items():
+        assert not value.any(), name
+    rate = 0.1 / max(1.0, *(float(np.abs(value).max()) for value in gradient.values()))  # powers have large ones
+    for _ in range(2):
+        ours.step(rate, momentum=0.9, weight_decay=0.02)
+        for name, value in ours.parameters().items():
+            before, moved = weights[name], velocity[name]
+            new = 0.9 * moved + gradient[name] + 0.02 * before
+            # v: two products and two sums; w: one of each; the constants are rounded to float32 first
+            off = gamma(5) * (0.9 * np.abs(moved) + np.abs(gradient[name]) + 0.02 * np.abs(before))
+            close(ours.velocity()[name], new, off)
+            close(value, before - rate * new, rate * off + gamma(3) * (np.abs(before) + rate * np.abs(new)))
+            weights[name], velocity[name] = value.astype(np.float64), ours.velocity()[name].astype(np.float64)
+        assert not any(value.any() for value in ours.gradient().values())
+        ours.accumulate_gradient(case.images, case.labels, 1.0)
+        gradient = ours.gradient()

@@ -2,114 +2,39 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
-import subprocess
-import sys
-from collections.abc import Iterator
-
 import numpy as np
 import pytest
 from hypothesis import given, reject, settings
 from hypothesis import strategies as st
-from network_cases import UNIT, Analysis, Case, architectures, gamma, make_case
+from network_cases import (
+    LAYOUTS,
+    NAMED,
+    UNIT,
+    Analysis,
+    Case,
+    architectures,
+    check_everything,
+    close,
+    fits,
+    gamma,
+    make_case,
+    network,
+    pairs,
+)
 
 from cgrosim.errors import ParameterError
-from cgrosim.microkernels import LANES_VARIABLE
 from cgrosim.vision.architectures import lenet, patch_network, stack3x3
 from cgrosim.vision.layers import Architecture, Convolution, FullyConnected, MaxPool, Power, ReLU
 from cgrosim.vision.reference import direction, margins, project
 
 pytest.importorskip("cgrosim.vision.network")
 
-LAYOUTS = ("channels", "samples")
 BATCHES = st.sampled_from([1, 2, 3, 7, 8, 9, 15, 16, 17, 31, 33, 64, 70])
-NAMED = [
-    lenet(2, (12, 11, 1)),
-    lenet(1, (8, 8, 1)),
-    stack3x3(5, (9, 8, 3)),
-    patch_network((12, 9, 1), 3, filters=20),
-    patch_network((4, 6, 2), 2, filters=6, classes=2, readout="signed_sum"),
-]
-
-
-def fits(architecture: Architecture, layout: str) -> bool:
-    """Whether the layout has kernels for the network; both have the convolutions and dense layers of the others."""
-    from cgrosim.vision.layouts import check_layout
-
-    try:
-        check_layout(architecture, layout)
-    except ParameterError:
-        return False
-    return True
-
-
-def pairs(architectures: list[Architecture]) -> list:
-    """Every network with every layout that fits it."""
-    return [
-        pytest.param(each, layout, id=f"{each.name}-{layout}")
-        for each in architectures
-        for layout in LAYOUTS
-        if fits(each, layout)
-    ]
-
-
-def network(case: Case, layout: str = "auto"):
-    from cgrosim.vision.network import Network
-
-    return Network(case.architecture, case.parameters, layout=layout)
-
-
-def close(found: np.ndarray, expected: np.ndarray, error: np.ndarray) -> None:
-    """Within the bound, which may be zero where nothing is computed; and the bound must not excuse everything."""
-    found = np.asarray(found, np.float64)
-    assert found.shape == expected.shape
-    off = np.abs(found - expected) - error
-    assert np.all(off <= 1e-37), (
-        f"off by {off.max():.3g} more than the bound at {np.unravel_index(off.argmax(), off.shape)}"
-    )
 
 
 def margins_of(network, images: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """Exact differences of the float32 logits."""
     return margins(network.logits(images).astype(np.float64), labels)
-
-
-def check_everything(case: Case, layout: str) -> None:
-    """Logits, losses, both gradients and one step."""
-    ours, bound = network(case, layout), Analysis(case, weight=0.7)
-    images, labels = case.images, case.labels
-    close(ours.logits(images), bound.logits, bound.logits_error)
-    close(ours.losses(images, labels), bound.losses, bound.losses_error)
-    close(ours.input_gradient(images, labels), bound.input_gradient, bound.input_gradient_error)
-    close(ours.accumulate_gradient(images, labels, 0.7), bound.losses, bound.losses_error)
-    gradient = ours.gradient()
-    assert gradient.keys() == case.parameters.keys()
-    for name in gradient:
-        close(gradient[name], bound.gradient[name], bound.gradient_error[name])
-    check_steps(case, ours, gradient)
-
-
-def check_steps(case: Case, ours, gradient: dict) -> None:
-    """Two steps of descent from the gradients found: only the update's own rounding is left."""
-    weights = {name: value.astype(np.float64) for name, value in case.parameters.items()}
-    velocity = {name: np.zeros(value.shape) for name, value in weights.items()}
-    for name, value in ours.velocity().items():
-        assert not value.any(), name
-    rate = 0.1 / max(1.0, *(float(np.abs(value).max()) for value in gradient.values()))  # powers have large ones
-    for _ in range(2):
-        ours.step(rate, momentum=0.9, weight_decay=0.02)
-        for name, value in ours.parameters().items():
-            before, moved = weights[name], velocity[name]
-            new = 0.9 * moved + gradient[name] + 0.02 * before
-            # v: two products and two sums; w: one of each; the constants are rounded to float32 first
-            off = gamma(5) * (0.9 * np.abs(moved) + np.abs(gradient[name]) + 0.02 * np.abs(before))
-            close(ours.velocity()[name], new, off)
-            close(value, before - rate * new, rate * off + gamma(3) * (np.abs(before) + rate * np.abs(new)))
-            weights[name], velocity[name] = value.astype(np.float64), ours.velocity()[name].astype(np.float64)
-        assert not any(value.any() for value in ours.gradient().values())
-        ours.accumulate_gradient(case.images, case.labels, 1.0)
-        gradient = ours.gradient()
 
 
 @pytest.mark.parametrize(("architecture", "layout"), pairs(NAMED))
@@ -181,22 +106,6 @@ def test_parameters_and_velocity_are_read_and_written_exactly() -> None:
                 assert all(np.array_equal(found[name], other[name]) for name in other)
                 found["layer0.weight"][...] = 7.0  # copies
                 assert np.array_equal(read()["layer0.weight"], other["layer0.weight"])
-
-
-@pytest.mark.parametrize(("architecture", "layout"), pairs(NAMED[:4]))
-def test_logits_do_not_depend_on_the_batch(architecture: Architecture, layout: str) -> None:
-    case = make_case(architecture, 70, seed=2)
-    ours = network(case, layout)
-    whole = ours.logits(case.images)
-    gradient = ours.input_gradient(case.images, case.labels)
-    for size in (1, 5, 16, 33):
-        parts = [slice(at, at + size) for at in range(0, 70, size)]
-        assert np.array_equal(np.concatenate([ours.logits(case.images[part]) for part in parts]), whole)
-        found = np.concatenate([ours.input_gradient(case.images[part], case.labels[part]) for part in parts])
-        assert np.array_equal(found, gradient)
-    order = np.random.default_rng(0).permutation(70)
-    assert np.array_equal(ours.logits(case.images[order]), whole[order])
-    assert np.array_equal(ours.logits(np.asfortranarray(case.images)), whole)
 
 
 def test_batches_larger_than_the_workspace() -> None:
@@ -374,86 +283,3 @@ def test_an_overflow_on_the_way_is_located() -> None:
     case.parameters["layer0.weight"] *= np.float32(1e10)
     with pytest.raises(NonFiniteError, match=r"layer ?1\b"):
         network(case).logits(case.images)
-
-
-CHILD = """
-import sys
-sys.path.insert(0, sys.argv[1])
-import test_network
-print(getattr(test_network, sys.argv[3])(int(sys.argv[2])))
-"""
-
-
-def outputs(layout: str) -> Iterator[np.ndarray]:
-    """Everything a network computes, of sizes that are shared out among threads and of sizes that are not."""
-    for architecture, samples in ((lenet(2, (12, 11, 1)), 70), (stack3x3(5, (9, 8, 3)), 33), (NAMED[3], 200)):
-        if not fits(architecture, layout):
-            continue
-        case = make_case(architecture, samples, seed=3)
-        ours = network(case, layout)
-        yield ours.logits(case.images)
-        yield ours.input_gradient(case.images, case.labels)
-        options = {"norm": "l2", "radius": 1.0, "step_size": 0.5, "steps": 3, "keep_worst": True}
-        yield from ours.perturb(case.images, case.labels, case.images, **options)
-        for _ in range(3):
-            yield ours.accumulate_gradient(case.images, case.labels, 1.0)
-            ours.step(0.05, 0.9, 1e-3)
-        yield from ours.parameters().values()
-        yield from ours.velocity().values()
-
-
-def fingerprint(threads: int) -> str:
-    """Hash of the bits of both layouts."""
-    import numba
-
-    numba.set_num_threads(threads)
-    digest = hashlib.sha256()
-    for layout in LAYOUTS:
-        for array in outputs(layout):
-            digest.update(np.ascontiguousarray(array).tobytes())
-    return digest.hexdigest()
-
-
-def compare_all(threads: int) -> str:
-    """Compare every named network, in both layouts, with the reference."""
-    for architecture in NAMED:
-        for layout in LAYOUTS:
-            if fits(architecture, layout):
-                check_everything(make_case(architecture, 19, seed=1), layout)
-    return "compared"
-
-
-def run_child(lanes: int | None, threads: int, task: str = "fingerprint") -> subprocess.Popen[str]:
-    environment = {**os.environ, "NUMBA_NUM_THREADS": "2"}
-    environment.pop(LANES_VARIABLE, None)
-    if lanes is not None:
-        environment[LANES_VARIABLE] = str(lanes)
-    arguments = [sys.executable, "-c", CHILD, os.path.dirname(__file__), str(threads), task]
-    return subprocess.Popen(arguments, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-
-
-def finish(child: subprocess.Popen[str]) -> str:
-    out, error = child.communicate(timeout=300)
-    assert child.returncode == 0, error
-    return out.strip()
-
-
-def test_threads_lanes_and_repetition_do_not_change_bits() -> None:
-    children = [run_child(None, 1), run_child(None, 2)]
-    found = [finish(child) for child in children]
-    assert found[0] == found[1]
-    assert finish(run_child(None, 2)) == found[0]
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("lanes", [8, 4])
-def test_lanes_do_not_change_bits(lanes: int) -> None:
-    children = [run_child(None, 1), run_child(lanes, 1)]
-    assert finish(children[0]) == finish(children[1])
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("lanes", [8, 4, 2])
-def test_every_number_of_lanes_is_within_rounding(lanes: int) -> None:
-    """Two lanes multiply and add in two roundings, so their bits are others; the bound holds for them as well."""
-    assert finish(run_child(lanes, 1, "compare_all")) == "compared"
