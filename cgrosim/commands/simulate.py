@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
+from cgrosim.commands.folders import check_directory
 from cgrosim.commands.options import ExperimentOptions, params_from
 from cgrosim.commands.terminal import announce_compilation, console, progress_bar
 
@@ -42,7 +43,7 @@ class Simulate:
             raise UserError(
                 "resume continues a run with the parameters in its checkpoint; leave out every other parameter."
             )
-        _check_directory(self.out)
+        check_directory(self.out)
         announce_compilation()
         with progress_bar("simulating") as progress:
             if self.resume is not None:
@@ -56,16 +57,6 @@ class Simulate:
             return 130
         _draw(run, predictions, self.out, self.paired, self.animate)
         return 1 if run.status == "diverged" else 0
-
-
-def _check_directory(out: Path) -> None:
-    """Refuse a place that cannot be written to before the work, not after it."""
-    from cgrosim.errors import FileError
-
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise FileError(f"{out} cannot be made a directory ({error.strerror}); choose another --out.") from None
 
 
 def _print_summary(run: Run, predictions: Predictions | None, path: Path) -> None:

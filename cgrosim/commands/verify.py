@@ -8,6 +8,7 @@ from typing import Annotated
 
 import tyro
 
+from cgrosim.commands.folders import check_directory
 from cgrosim.commands.terminal import announce_compilation, console
 
 
@@ -57,7 +58,6 @@ def _whole(name: str, text: str, least: int) -> int:
 def _verify(names: list[str], full: bool, seed: int, workers: int | None, out: Path) -> int:
     import time
 
-    from cgrosim.commands.simulate import _check_directory
     from cgrosim.commands.warmup import compile_kernels
     from cgrosim.verify.claim import Context, Verdict
     from cgrosim.verify.registry import select
@@ -65,7 +65,7 @@ def _verify(names: list[str], full: bool, seed: int, workers: int | None, out: P
     from cgrosim.verify.report_json import false_alarms
     from cgrosim.verify.runner import verify
 
-    _check_directory(out)
+    check_directory(out)
     began = time.perf_counter()
     announce_compilation()
     compile_kernels()

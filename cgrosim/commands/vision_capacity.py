@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
+from cgrosim.commands.folders import check_directory
 from cgrosim.commands.terminal import announce_compilation, console, progress_bar
 from cgrosim.commands.vision_options import TrainingOptions, dataset_from, settings_from, whole_number
 
@@ -36,10 +37,8 @@ class Capacity:
 
     def run(self) -> int:
         """Train, measure, draw; status 1 if a training diverged, 130 if it was interrupted."""
-        from cgrosim.commands.simulate import _check_directory
-
         sweep = self._sweep()
-        _check_directory(self.out)
+        check_directory(self.out)
         with progress_bar("data") as progress:
             dataset = dataset_from(self.options, progress)
         results, interrupted = _run(sweep, dataset, self.out)

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
+from cgrosim.commands.folders import check_directory
 from cgrosim.commands.terminal import announce_compilation, console, progress_bar
 from cgrosim.commands.vision_options import TrainingOptions, dataset_from, settings_from, whole_number
+from cgrosim.commands.vision_training import train_both
 
 if TYPE_CHECKING:
     import xarray
@@ -42,16 +44,14 @@ class Landscape:
 
     def run(self) -> int:
         """Train, measure, draw; status 1 if a training diverged, 130 if it was interrupted."""
-        from cgrosim.commands.simulate import _check_directory
-        from cgrosim.commands.vision_train import _train_both
         from cgrosim.vision.landscape_study import run_study
         from cgrosim.vision.training import new_network
 
         study = self.study()
-        _check_directory(self.out)
+        check_directory(self.out)
         with progress_bar("data") as progress:
             dataset = dataset_from(self.options, progress)
-        trainings = _train_both(study.trainings["adversarial"], dataset, self.out)
+        trainings = train_both(study.trainings["adversarial"], dataset, self.out)
         _print_messages(trainings)
         if any(training.status == "interrupted" for training in trainings.values()):
             console.print("interrupted; the same command goes on from here")

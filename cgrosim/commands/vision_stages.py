@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
+from cgrosim.commands.folders import check_directory
 from cgrosim.commands.terminal import announce_compilation, console, progress_bar
 from cgrosim.commands.vision_options import real_number, whole_number
 
@@ -88,7 +89,6 @@ class Stages:
 
     def run(self) -> int:
         """Train both, judge, draw, save; status 1 if a run diverged, 130 if it was interrupted."""
-        from cgrosim.commands.simulate import _check_directory
         from cgrosim.errors import UserError
         from cgrosim.vision.datasets import load_dataset
         from cgrosim.vision.image_stages import stage_data
@@ -96,7 +96,7 @@ class Stages:
         if self.dataset not in DEFAULTS:
             raise UserError(f"dataset is {self.dataset!r}, but must be one of {', '.join(DEFAULTS)}.")
         attack = attack_from(self, 1)
-        _check_directory(self.out)
+        check_directory(self.out)
         with progress_bar("data") as progress:
             dataset = load_dataset(self.dataset, self.data_dir, progress=progress)
         settings = settings_from(self, dataset, attack)

@@ -5,16 +5,16 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
-from cgrosim.commands.terminal import announce_compilation, console, progress_bar
+from cgrosim.commands.folders import check_directory
+from cgrosim.commands.terminal import console, progress_bar
 from cgrosim.commands.vision_options import TrainingOptions, dataset_from, settings_from, whole_number
+from cgrosim.commands.vision_training import part_of, train_both
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from cgrosim.vision.attacks import Attack
     from cgrosim.vision.datasets import Dataset
     from cgrosim.vision.final import FinalAccuracies
@@ -36,7 +36,6 @@ class Train:
 
     def run(self) -> int:
         """Train, measure, draw; status 1 if a training diverged, 130 if it was interrupted."""
-        from cgrosim.commands.simulate import _check_directory
         from cgrosim.errors import UserError
         from cgrosim.vision.defaults import final_attack
 
@@ -44,39 +43,16 @@ class Train:
         if settings.adversarial_weight == 0.0:
             raise UserError("adversarial_weight is 0, but standard training is done in any case; give more than 0.")
         attack = final_attack(settings, whole_number("restarts", self.restarts))
-        _check_directory(self.out)
+        check_directory(self.out)
         with progress_bar("data") as progress:
             dataset = dataset_from(self.options, progress)
-        trainings = _train_both(settings, dataset, self.out)
+        trainings = train_both(settings, dataset, self.out)
         finals = _measure(trainings, dataset, attack)
         _report(trainings, finals, attack, self.out)
         if any(training.status == "interrupted" for training in trainings.values()):
             console.print("interrupted; the same command goes on from here")
             return 130
         return 1 if any(training.status == "diverged" for training in trainings.values()) else 0
-
-
-def _train_both(settings: Settings, dataset: Dataset, out: Path) -> dict[str, Training]:
-    """Standard and adversarial training of the same start; an interruption ends both."""
-    from cgrosim.vision.training import train, work
-
-    both = {"standard": settings.replace(adversarial_weight=0.0), "adversarial": settings}
-    costs = {name: work(each, dataset) for name, each in both.items()}
-    announce_compilation("vision")
-    trainings: dict[str, Training] = {}
-    done = 0.0
-    with progress_bar("training") as progress:
-        for name, each in both.items():
-            report = _part(progress, name, done, costs[name] / sum(costs.values()))
-            trainings[name] = train(each, dataset, checkpoint=out / f"{name}.npz", progress=report)
-            if trainings[name].status == "interrupted":
-                break
-            done += costs[name] / sum(costs.values())
-    return trainings
-
-
-def _part(progress: Any, name: str, begin: float, share: float) -> Callable[[str, float], None]:
-    return lambda what, done: progress(f"{name}, {what}", begin + share * done)
 
 
 def _measure(trainings: dict[str, Training], dataset: Dataset, attack: Attack) -> dict[str, list[FinalAccuracies]]:
@@ -87,7 +63,7 @@ def _measure(trainings: dict[str, Training], dataset: Dataset, attack: Attack) -
     finals = {}
     with progress_bar("measuring") as progress:
         for place, (name, training) in enumerate(finished.items()):
-            report = _part(progress, name, place / len(finished), 1.0 / len(finished))
+            report = part_of(progress, name, place / len(finished), 1.0 / len(finished))
             adversarial = name == "adversarial"  # standard training has no robust accuracy to select an epoch by
             finals[name] = final_accuracies(training, dataset, attack, selected=adversarial, progress=report)
     return finals

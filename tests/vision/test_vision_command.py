@@ -88,7 +88,7 @@ def test_a_place_with_other_settings_is_refused(done, capsys):
 
 def test_ctrl_c_keeps_what_is_there_and_the_same_command_goes_on(done, tmp_path, capsys, monkeypatch):
     """A Ctrl-C in the second epoch of the second training."""
-    import cgrosim.commands.vision_train as command
+    import cgrosim.commands.vision_training as command
 
     progress_bar = command.progress_bar
 
