@@ -61,3 +61,11 @@ def test_flatness_gap(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert numbers["largest_gap_over_wasserstein_bound"] <= 1.0
     for mean, low, high in numbers["rank_correlation_with_95_percent_interval"].values():
         assert low <= mean <= high
+
+
+def test_flatness_images(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every draw gives its networks, and every correlation comes with an interval."""
+    numbers = run_toy("flatness_images", tmp_path, monkeypatch)
+    assert numbers["networks"] == 2 * 2 * 2 * 2  # draws, widths, radii, epochs
+    for mean, low, high in numbers["rank_correlation_with_95_percent_interval"].values():
+        assert mean is None or low <= mean <= high

@@ -91,7 +91,7 @@ def attacked_loss(params: Params, signal_sum: float, noise_margins: Array) -> fl
     return float(np.mean(np.logaddexp(0.0, -margin - noise_margins)))
 
 
-def rank_correlation(moments: Sequence[Moment], flatness: str = "test_flatness") -> float:
+def rank_correlation(moments: Sequence[Any], flatness: str = "test_flatness") -> float:
     """Spearman's correlation of a flatness with the robust gap; nan where one of them is constant."""
     ranks = [rankdata([getattr(moment, name) for moment in moments]) for name in (flatness, "robust_gap")]
     if any(np.ptp(each) == 0 for each in ranks):
@@ -99,10 +99,10 @@ def rank_correlation(moments: Sequence[Moment], flatness: str = "test_flatness")
     return float(np.corrcoef(*ranks)[0, 1])
 
 
-def slices(moments: Sequence[Moment], varied: str) -> list[float]:
-    """Rank correlations over moments that differ in one of "step", "gap" and "neurons" only."""
-    held = [name for name in ("step", "gap", "neurons") if name != varied]
-    groups: dict[tuple[float, ...], list[Moment]] = {}
+def slices(moments: Sequence[Any], varied: str, names: Sequence[str] = ("step", "gap", "neurons")) -> list[float]:
+    """Rank correlations over moments that differ in `varied` only, one of the `names` of what they can differ in."""
+    held = [name for name in names if name != varied]
+    groups: dict[tuple[float, ...], list[Any]] = {}
     for moment in moments:
         groups.setdefault(tuple(getattr(moment, name) for name in held), []).append(moment)
     return [rank_correlation(group) for group in groups.values()]

@@ -31,6 +31,7 @@ READING_ORDER = (
     "representation_robust",
     "flatness",
     "flatness_order",
+    "flatness_images",
     "vision_overfitting",
     "vision_capacity",
     "vision_landscape",

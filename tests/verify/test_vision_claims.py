@@ -7,7 +7,7 @@ import pytest
 
 from cgrosim.verify.checks import clopper_pearson, inside
 from cgrosim.verify.claim import Context, Evidence, evaluate
-from cgrosim.verify.claims import vision_capacity, vision_landscape, vision_overfitting
+from cgrosim.verify.claims import flatness_images, vision_capacity, vision_landscape, vision_overfitting
 from cgrosim.verify.image_runs import (
     POSTPONED,
     Estimate,
@@ -20,7 +20,12 @@ from cgrosim.verify.image_runs import (
     smallest,
 )
 
-CLAIMS = (*vision_overfitting.CLAIMS, *vision_capacity.CLAIMS, *vision_landscape.CLAIMS)
+CLAIMS = (
+    *vision_overfitting.CLAIMS,
+    *vision_capacity.CLAIMS,
+    *vision_landscape.CLAIMS,
+    *flatness_images.CLAIMS,
+)
 MNIST = vision_overfitting.CLAIMS[1]
 
 
