@@ -1,16 +1,19 @@
 """The landscape measure against closed forms: linear networks, a quadratic bowl, and what holds for every network."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from network_cases import UNIT, Analysis, gamma, make_case
 
 from cgrosim.errors import ParameterError
 from cgrosim.vision.architectures import lenet
-from cgrosim.vision.landscape import Ball, NetworkSurface, Search, measure
-from cgrosim.vision.layers import Architecture, FullyConnected, initial_parameters
+from cgrosim.vision.attacks import Attack, perturb
+from cgrosim.vision.landscape import STRIDE, Ball, NetworkSurface, Search, measure
+from cgrosim.vision.layers import Architecture, Convolution, FullyConnected, ReLU, initial_parameters
+from cgrosim.vision.network import Network
 from cgrosim.vision.reference import ReferenceNetwork
 
 SHAPE = (3, 4, 1)
@@ -109,6 +112,74 @@ def test_the_change_is_at_least_that_of_an_attack_with_the_same_steps():
     adversarial, _, _ = network.perturb(points, labels, points, norm="linf", radius=0.2, step_size=0.1, steps=5)
     reached = surface.losses(adversarial, labels) - surface.losses(points, labels)
     assert np.all(found.value_change[:, 0] >= reached - 1e-12)  # the two projections round differently
+
+
+def length(values):
+    """Euclidean length of every sample."""
+    return np.sqrt((values.reshape(len(values), -1) ** 2).sum(axis=1))
+
+
+def nearest_kink(bound):
+    """How far every point is from the kinks of the ReLUs behind the first layer, at least, with rounding deducted."""
+    steepness = np.sqrt((bound.case.parameters["layer0.weight"].astype(np.float64) ** 2).sum(axis=(0, 1, 2)))
+    return ((np.abs(bound.values[1]) - bound.errors[1]) / steepness).min(axis=(1, 2, 3))
+
+
+def attacked(network, case, attack):
+    """Where an attack ends, how far two computations of it can part, in pixels and in loss, and for which samples.
+
+    Between the kinks of a network of two classes and one hidden layer the steepest direction is constant, and
+    projections bring points no further apart: the two computations part by the rounding of their steps, which adds
+    up. That holds for the samples whose kinks are all further away than that.
+    """
+    places = [case.images]
+    for steps in range(1, attack.steps + 1):
+        shorter = replace(attack, steps=steps)
+        places.append(perturb(network, case.images, case.labels, shorter, np.random.default_rng(0))[0])
+    bounds = [Analysis(replace(case, images=place)) for place in places]
+    size, apart, clear = case.images[0].size, np.zeros(len(case.images)), np.ones(len(case.images), bool)
+    for bound in bounds[:-1]:
+        clear &= nearest_kink(bound) > apart
+        # g / |g| moves by at most 2 |error| / |g|; then a length, a quotient, a product and a sum of every pixel below
+        # 2 in size, for the step and for the projection; and either computation can be that far from the exact step
+        turn = 2 * length(bound.input_gradient_error) / length(bound.input_gradient)
+        rounded = gamma(2 * size + 16) * (attack.radius + attack.step_size) + 4 * UNIT * np.sqrt(size)
+        apart = apart + 2 * (attack.step_size * turn + rounded)
+    end = bounds[-1]
+    clear &= nearest_kink(end) > apart
+    # the loss is softplus(-margin), which is no steeper than the margin; that has the slope |g| / (1 - p), where p is
+    # exp(-loss). Besides, each of the two losses moves by at most twice as much as the logits
+    slope = length(end.input_gradient) / -np.expm1(-end.losses)
+    return places[-1], apart, slope * apart + 4 * end.logits_error.max(axis=1), clear
+
+
+def test_an_l2_landscape_of_a_compiled_network_reaches_what_an_attack_and_the_gradient_do():
+    architecture = Architecture("two classes", (6, 6, 1), (Convolution(3, 5), ReLU(), FullyConnected(2)))
+    case = make_case(architecture, 60, seed=11)
+    case = replace(case, images=(0.1 + 0.8 * case.images).astype(np.float32))  # the box does not cut the smallest balls
+    network = Network(architecture, case.parameters)
+    surface, radii, search = NetworkSurface(network), np.array([0.003, 0.1, 0.5, 1.0]), Search(8, 0, 0, 0)
+    found = measure(surface, case.images, case.labels, radii, Ball("l2"), search, np.random.default_rng(0))
+    for values in (found.value_change, found.gradient_norm):
+        assert np.all(np.diff(values, axis=1) >= 0.0)  # exactly: the largest of more and more places
+
+    start = surface.losses(case.images, case.labels)
+    attacks = [Attack("l2", r, search.steps, STRIDE * r / search.steps, random_start=False) for r in radii.tolist()]
+    ends = [attacked(network, case, attack) for attack in attacks]
+    for rise, (adversarial, _, slack, clear) in zip(found.value_change.T, ends, strict=True):
+        reached = surface.losses(adversarial, case.labels) - start
+        assert np.all((rise >= reached - slack)[clear])
+        assert clear.mean() > 0.8  # otherwise little was tested
+        assert np.median(slack / reached) < 0.05
+
+    # without a kink in the ball the loss is convex there, so a full step along the gradient, where the ascent ends up
+    # to rounding, gains at least `steep`; a kink takes away all of that at most. The share of samples with a kink in
+    # the ball is proportional to the radius, so the tolerance is of second order, beside the rounding
+    (_, apart, slack, _), centre = ends[0], Analysis(case)
+    steep = radii[0] * length(centre.input_gradient)
+    tolerance = np.where(nearest_kink(centre) > radii[0] + apart, slack, steep).mean()
+    assert found.value_change[:, 0].mean() >= steep.mean() - tolerance
+    assert tolerance < 0.1 * steep.mean()  # otherwise the bound says little
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from cgrosim.commands.vision_landscape import Landscape
 from cgrosim.commands.vision_options import TrainingOptions
 from cgrosim.errors import UserError
 from cgrosim.vision import landscape_study, training
+from cgrosim.vision.defaults import DEFAULTS
 from cgrosim.vision.landscape_file import load
 from cgrosim.vision.training import Training
 
@@ -45,6 +46,21 @@ def test_it_writes_table_figure_and_file_and_goes_on(tmp_path, capsys, monkeypat
     monkeypatch.setattr(landscape_study, "measure", refuse)
     monkeypatch.setattr(training, "_next_epoch", refuse)
     assert small.run() == 0
+
+
+def test_the_balls_have_the_norm_of_the_attack(tmp_path, capsys):
+    small = dataclasses.replace(SMALL, options=dataclasses.replace(TINY, norm="l2"), out=tmp_path)
+    assert small.run() == 0
+    said = re.sub(r"\s+", " ", capsys.readouterr().out)
+    assert "lower bounds of the maxima: l2 PGD-2" in said
+    data = load(tmp_path / "landscape.nc")
+    assert (data.attrs["norm"], data.attrs["training_radius"]) == ("l2", DEFAULTS["digits"].l2_radius)
+    assert data["gradient_norm"].attrs["long_name"].startswith("largest l_2 norm")
+    for name in ("gradient_norm", "value_change"):
+        along = data[name].transpose(..., "radius").values
+        assert np.all(np.diff(along, axis=-1) >= 0.0)
+        assert np.all(along[..., -1] > 0.0)
+    assert (tmp_path / "landscape.png").read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
 
 
 def test_it_refuses_a_directory_of_other_settings(tmp_path):
