@@ -155,7 +155,7 @@ def attacked(network, case, attack):
 
 def test_an_l2_landscape_of_a_compiled_network_reaches_what_an_attack_and_the_gradient_do():
     architecture = Architecture("two classes", (6, 6, 1), (Convolution(3, 5), ReLU(), FullyConnected(2)))
-    case = make_case(architecture, 60, seed=11)
+    case = make_case(architecture, 60, seed=11)  # a start that has no sample with all units dead, so no zero gradient
     case = replace(case, images=(0.1 + 0.8 * case.images).astype(np.float32))  # the box does not cut the smallest balls
     network = Network(architecture, case.parameters)
     surface, radii, search = NetworkSurface(network), np.array([0.003, 0.1, 0.5, 1.0]), Search(8, 0, 0, 0)
