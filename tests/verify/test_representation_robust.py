@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 
+from cgrosim.verify import ball_fits
+from cgrosim.verify.ball_fits import needed_ball_widths
 from cgrosim.verify.checks import combine
 from cgrosim.verify.claim import Context, evaluate
 from cgrosim.verify.claims import representation_robust
@@ -28,7 +30,8 @@ def test_another_error_level_gives_another_table(monkeypatch):
 
 def test_robust_labels_used_as_clean_ones_are_found(monkeypatch):
     """Without the hint in the last coordinate clean fit is as hard as robust fit, and undecided at these sizes."""
-    monkeypatch.setattr(representation_robust, "HINT", 0.0)
+    true_inputs = representation_robust.hard_inputs
+    monkeypatch.setattr(representation_robust, "hard_inputs", lambda d, labels, hint: true_inputs(d, labels, 0.0))
     clean = representation_robust.CLAIMS[1].measure(Context("quick"), False).checks[1]
     assert clean.name.startswith("slope of log2 of the clean width")
     assert clean.outcome != "supported"
@@ -48,6 +51,31 @@ def test_parity_of_two_bits_needs_two_units_and_a_half_space_one():
     assert widths[0] >= 2  # f = a ReLU(w z + b) + c is monotone along w
     assert np.isfinite(widths[0])
     assert widths[1] == 1
+
+
+def test_whole_balls_need_at_least_what_their_centres_need():
+    """Parity of two bits, which no single unit computes, and one bit, which one does."""
+    bits = hard_points(3)
+    labels = np.stack([np.where(bits.sum(axis=1) == 1, 1.0, -1.0), np.where(bits[:, 0] == 1, 1.0, -1.0)])
+    widths = needed_ball_widths(3, labels, 0.2, 0.2, np.random.default_rng(0), Effort(restarts=8, steps=800))
+    assert widths[0] >= 2
+    assert np.isfinite(widths[0])
+    assert widths[1] == 1
+
+
+def test_a_width_counts_only_with_a_proof(monkeypatch):
+    labels = np.ones((1, 4))
+    generator = np.random.default_rng(0)
+    assert needed_ball_widths(3, labels, 0.1, 0.1, generator, Effort(steps=200)).tolist() == [1.0]
+    monkeypatch.setattr(ball_fits, "proved_signs", lambda *boxes: np.array([True, True, False, True]))
+    assert np.isinf(needed_ball_widths(3, labels, 0.1, 0.1, generator, Effort(steps=200), largest=1)).all()
+
+
+def test_balls_that_overlap_cannot_be_fitted():
+    """At radius 1/2 balls of neighbouring corners touch: no network is right on both sides of the common face."""
+    labels = np.array([[1.0, -1.0, -1.0, 1.0]])
+    found = needed_ball_widths(3, labels, 0.5, 0.5, np.random.default_rng(0), Effort(steps=100), largest=3)
+    assert np.isinf(found).all()
 
 
 def test_what_does_not_fit_is_infinite():
