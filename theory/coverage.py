@@ -1,4 +1,4 @@
-"""How much of the patch distribution the training balls cover: the law of l_2 distances between samples.
+"""How much of the patch distribution the training balls cover: the laws of distances between samples.
 
 Two samples of the patch distribution (arXiv 2306.01271 v4, Definition 5.1) with noise patches of squared norm
 ``sigma_p^2 r_j``, r_j independent chi-square with d - 1 degrees of freedom, n = (P - 1)(d - 1) in all. Derived here:
@@ -133,6 +133,52 @@ class PatchBalls:
 
     def independent_coverage(self, samples: int) -> float:
         """``1 - (1 - p_delta)^N``, as if every sample had its own independent chance. Kind: bound, from above."""
+        chance = self.pair_probability
+        return 1.0 if chance >= 1 else float(-np.expm1(samples * np.log1p(-chance)))
+
+
+@dataclass(frozen=True)
+class CubeBalls:
+    """l_inf balls of one radius around samples of the patch distribution whose w_star is a coordinate axis.
+
+    Then all coordinates are independent: ``P(|z - z'| <= delta)`` is ``erf(delta / (2 sigma_p))`` for two noise
+    coordinates and ``erf(delta / (sqrt(2) sigma_p))`` for one of them against zero. Derived here. The chance of a noise
+    patch is the (d - 1)-th power of such a number, no chi-square probability: it vanishes with d unless delta grows
+    like sigma_p sqrt(4 log d).
+
+    Attributes
+    ----------
+    radius, dimension, patches, signal_strength, noise_std : as those of `PatchBalls`
+    """
+
+    radius: float
+    dimension: int
+    patches: int
+    signal_strength: float
+    noise_std: float
+
+    def __post_init__(self) -> None:
+        """The same values are rejected."""
+        PatchBalls(self.radius, self.dimension, self.patches, self.signal_strength, self.noise_std)
+
+    @property
+    def pair_probability(self) -> float:
+        """Probability p_delta that two samples are within the radius of each other. Kind: exact.
+
+        Signals at the same position: of equal labels, or of any if 2 alpha <= delta, and P - 1 pairs of noise patches;
+        at different ones: alpha <= delta, two noise patches against zero and P - 2 pairs.
+        """
+        from scipy.special import erf
+
+        size, share = self.dimension - 1, self.radius / self.noise_std
+        both, alone = float(erf(share / 2.0)) ** size, float(erf(share / np.sqrt(2.0))) ** size
+        labels = 1.0 if 2.0 * self.signal_strength <= self.radius else 0.5
+        same = labels * both ** (self.patches - 1)
+        elsewhere = alone**2 * both ** (self.patches - 2) if self.signal_strength <= self.radius else 0.0
+        return same / self.patches + (1.0 - 1.0 / self.patches) * elsewhere
+
+    def independent_coverage(self, samples: int) -> float:
+        """``1 - (1 - p_delta)^N``. Kind: bound, from above; exact for one sample."""
         chance = self.pair_probability
         return 1.0 if chance >= 1 else float(-np.expm1(samples * np.log1p(-chance)))
 

@@ -6,7 +6,7 @@ from hypothesis import given, settings, target
 from hypothesis import strategies as st
 from scipy.stats import binomtest, chi2, norm
 
-from theory.coverage import PatchBalls
+from theory.coverage import CubeBalls, PatchBalls
 
 
 def draw(balls: PatchBalls, count: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
@@ -113,7 +113,31 @@ def test_at_the_scale_of_the_paper_coverage_is_a_matter_of_position() -> None:
     assert narrow.coverage(10**6) < 1e-20  # below the distance sqrt(2) of two noise patches nothing is ever covered
 
 
+@pytest.mark.parametrize(("patches", "radius"), [(2, 0.9), (2, 1.3), (2, 2.5), (3, 0.9), (3, 1.4), (4, 2.2)])
+def test_cubes_against_samples(patches: int, radius: float) -> None:
+    """Below alpha, between alpha and 2 alpha, beyond: each term of the law counts in one of the cases."""
+    balls = CubeBalls(radius, 4, patches, signal_strength=1.0, noise_std=0.7)
+    rng, like = np.random.default_rng(11), PatchBalls(radius, 4, patches, 1.0, 0.7)
+    (one, _), (other, _) = draw(like, 50_000, rng), draw(like, 50_000, rng)
+    assert plausible(np.abs(one - other).max(axis=1) <= radius, balls.pair_probability)
+    train = draw(like, 20 * 4000, rng)[0].reshape(4000, 20, -1)
+    fresh, _ = draw(like, 4000, rng)
+    covered = (np.abs(train - fresh[:, None]).max(axis=2) <= radius).any(axis=1)
+    bound = balls.independent_coverage(20)
+    assert covered.mean() <= bound + 5 * np.sqrt(bound * (1 - bound) / 4000) + 1e-3
+    assert balls.independent_coverage(1) == pytest.approx(balls.pair_probability, rel=1e-12)
+
+
+def test_cubes_vanish_with_the_dimension_and_fill_with_the_radius() -> None:
+    chances = [CubeBalls(0.5, d, 2, 1.0, 0.25).pair_probability for d in (2, 10, 100, 1000)]
+    assert chances == sorted(chances, reverse=True)
+    assert chances[-1] < 1e-40
+    assert CubeBalls(50.0, 1000, 3, 1.0, 0.25).pair_probability == 1.0
+
+
 def test_bad_input_is_refused() -> None:
+    with pytest.raises(ValueError, match="noise_std must be a positive number, got 0"):
+        CubeBalls(1.0, 3, 2, 1.0, 0.0)
     with pytest.raises(ValueError, match="radius must be a positive number, got -1"):
         PatchBalls(-1.0, 3, 2, 1.0, 1.0)
     with pytest.raises(ValueError, match="at least 2, got 1 and 2"):
