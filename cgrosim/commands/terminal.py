@@ -24,9 +24,9 @@ def progress_bar(title: str) -> Iterator[Callable[[str, float], None]]:
         yield lambda what, share: bar.update(task, completed=share, description=f"{title}: {what}")
 
 
-def announce_compilation(room: str = "") -> None:
-    """Say that the first run compiles, when it will; the kernels on images are in the room "vision"."""
-    if not _is_compiled(room):
+def announce_compilation(*rooms: str) -> None:
+    """Say that the first run compiles, when it will; "" are the theory's kernels, "vision" those on images."""
+    if not all(_is_compiled(room) for room in rooms or ("",)):
         _errors.print("compiling the kernels (first run only, about ten seconds)", highlight=False)
 
 

@@ -67,8 +67,9 @@ def _verify(names: list[str], full: bool, seed: int, workers: int | None, out: P
 
     check_directory(out)
     began = time.perf_counter()
-    announce_compilation()
-    compile_kernels()
+    images = full and any(claim.kind == "observation" for claim in select(names))  # on real images
+    announce_compilation(*(("", "vision") if images else ("",)))
+    compile_kernels(images)
 
     def show(verdict: Verdict, done: int, total: int) -> None:
         seconds = time.perf_counter() - began
