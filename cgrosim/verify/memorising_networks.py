@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -87,14 +88,26 @@ def patch_task(generator: np.random.Generator, *, dimension: int, patches: int, 
 
 
 def digits_task(generator: np.random.Generator, *, samples: int, test: int, clean: ReluNetwork | None = None) -> Task:
-    """The digits of scikit-learn; without a classifier the nearest class mean, ``<mu_k, x> - |mu_k|^2 / 2``."""
+    """The digits of scikit-learn; without a classifier that of the nearest class mean."""
     from cgrosim.vision.datasets import load_dataset
 
     found = image_task(load_dataset("digits").subset(samples, test, generator))
-    if clean is None:
-        means = np.stack([found.points[found.labels == k].mean(axis=0) for k in range(10)])
-        clean = affine_network(means, -0.5 * np.sum(means**2, axis=1))
-    return replace(found, clean=clean)
+    return replace(found, clean=nearest_mean(found) if clean is None else clean)
+
+
+def mnist_task(folder: Path, generator: np.random.Generator, *, samples: int, test: int) -> Task:
+    """A subset of MNIST with the classifier of the nearest class mean."""
+    from cgrosim.vision.datasets import load_dataset
+
+    data = load_dataset("mnist", folder, train_count=samples, test_count=test, generator=generator)
+    found = image_task(data)
+    return replace(found, clean=nearest_mean(found))
+
+
+def nearest_mean(task: Task) -> ReluNetwork:
+    """The classifier of the nearest class mean, ``<mu_k, x> - |mu_k|^2 / 2``."""
+    means = np.stack([task.points[task.labels == k].mean(axis=0) for k in range(task.labels.max() + 1)])
+    return affine_network(means, -0.5 * np.sum(means**2, axis=1))
 
 
 def image_task(dataset: Dataset) -> Task:

@@ -89,7 +89,7 @@ class Dataset:
 
 def load_dataset(
     name: str,
-    data_dir: Path | None = None,
+    data_dir: str | Path | None = None,
     *,
     train_count: int | None = None,
     test_count: int | None = None,
@@ -116,7 +116,7 @@ def load_dataset(
     FileError
         If files are missing, damaged, cut short, mislabelled or of another format, or cannot be downloaded.
     """
-    raw, class_names, scale = read_raw(name, data_dir, progress)
+    raw, class_names, scale = read_raw(name, None if data_dir is None else Path(data_dir), progress)
     if generator is None and (train_count, test_count) != (None, None):
         raise ParameterError("a subset is drawn at random; give the generator that draws it.")
     train, test = raw.train, raw.test

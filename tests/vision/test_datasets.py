@@ -191,7 +191,7 @@ def test_the_argument_comes_before_the_variable(tmp_path, monkeypatch):
     monkeypatch.setenv("CGROSIM_DATA", str(tmp_path / "variable"))
     variable = load_dataset("mnist").train_images
     assert not np.array_equal(argument, variable)
-    assert np.array_equal(load_dataset("mnist", tmp_path / "argument").train_images, argument)
+    assert np.array_equal(load_dataset("mnist", str(tmp_path / "argument")).train_images, argument)
 
 
 def test_loading_imports_nothing_heavy():

@@ -13,12 +13,14 @@ from cgrosim.params import Params
 from cgrosim.patches import draw_direction, draw_patch_data
 from cgrosim.verify.checks import Check, exact, inside, law, proportion
 from cgrosim.verify.claim import Claim, Context, Evidence, Panel, Series
+from cgrosim.verify.image_runs import local_data
 from cgrosim.verify.memorising_networks import (
     Measured,
     Task,
     closest_pair_radius,
     digits_task,
     measure_task,
+    mnist_task,
     patch_task,
 )
 from theory.balls import Norm, SeparationError
@@ -49,6 +51,7 @@ def cases(context: Context, generator: np.random.Generator) -> list[Case]:
 
     On patch data the clean classifier <w, x> has margin alpha at every point, so the radius 1.2 alpha / |w|_dual breaks
     it everywhere. On digits pixels have steps of 1/16, and the closest digits of two classes are 0.44 (1.23) apart.
+    MNIST only where its files are.
     """
     found = []
     norms: tuple[Norm, ...] = ("linf", "l2")
@@ -62,6 +65,10 @@ def cases(context: Context, generator: np.random.Generator) -> list[Case]:
     for norm, radius in zip(norms, (0.15, 0.4), strict=True):
         task = digits_task(generator, samples=context.choose(150, 1000), test=context.choose(100, 500))
         found.append(Case(task, radius, norm))
+    folder = local_data("mnist")[0] if context.full else None
+    if folder is not None:
+        task = mnist_task(folder, generator, samples=300, test=500)
+        found += [Case(task, radius, norm) for norm, radius in zip(norms, (0.3, 1.5), strict=True)]
     return found
 
 
@@ -69,7 +76,8 @@ def _measure_classifier(context: Context, falsified: bool) -> Evidence:
     generator = context.generator("cgro-classifier")
     share = SMALLER_BALLS if falsified else 1.0
     checks, results = [], []
-    for case in cases(context, generator):
+    chosen = cases(context, generator)
+    for case in chosen:
         attacked = context.choose(50, 100)
         found = measure_task(case.task, case.radius, case.norm, generator, attacked=attacked, ball_share=share,
                              steps=context.choose(3, 10), restarts=1)  # fmt: skip
@@ -78,7 +86,9 @@ def _measure_classifier(context: Context, falsified: bool) -> Evidence:
     return Evidence(
         checks=tuple(checks),
         seeds=(context.seed,),
-        tested_range="patch data (d = 40, P = 3 and 6, linear f_clean) and digits (nearest class mean), l_inf and l_2",
+        tested_range="patch data (d = 40, P = 3 and 6, linear f_clean), digits"
+        + (" and MNIST" if len(chosen) > 4 else " (MNIST was not found)" if context.full else "")
+        + " (nearest class mean), l_inf and l_2",
         panels=(_error_panel(results),),
     )
 
