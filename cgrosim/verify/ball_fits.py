@@ -10,7 +10,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from cgrosim.verify.table_fits import Effort, hard_inputs
+from cgrosim.verify.table_fits import hard_inputs
+from cgrosim.verify.two_layer_fits import Effort, TwoLayerFits
 from theory.sign_proofs import TwoLayers, proved_signs
 
 Array = NDArray[np.float64]
@@ -50,54 +51,29 @@ def _train(
     centres: Array, labels: Array, radius: float, width: int, generator: np.random.Generator, effort: Effort
 ) -> Array:
     """Adam on the logistic loss at the corner each ball has reached; whether a proof was ever found, shape (R,)."""
-    tables, _, dimension = centres.shape
-    parameters = [
-        generator.standard_normal((tables, dimension, width)) / np.sqrt(dimension),
-        generator.uniform(-1.0, 1.0, (tables, 1, width)),
-        generator.standard_normal((tables, width, 1)) / np.sqrt(width),
-        np.zeros((tables, 1, 1)),
-    ]
-    means, squares = ([np.zeros_like(value) for value in parameters] for _ in range(2))
-    signs, proved = labels[:, :, None], np.zeros(tables, dtype=bool)
+    fits = TwoLayerFits(len(centres), centres.shape[2], width, generator, effort.learning_rate)
+    signs, proved = labels[:, :, None], np.zeros(len(centres), dtype=bool)
     offset = generator.uniform(-radius, radius, centres.shape)
     for step in range(1, effort.steps + 1):
-        gradients, slopes, _ = _derivatives(parameters, centres + offset, signs)
-        for value, mean, square, gradient in zip(parameters, means, squares, gradients, strict=True):
-            mean += 0.1 * (gradient - mean)
-            square += 0.01 * (gradient**2 - square)
-            value -= effort.learning_rate * (mean / (1.0 - 0.9**step)) / (np.sqrt(square / (1.0 - 0.99**step)) + 1e-8)
+        gradients, slopes, _ = fits.derivatives(centres + offset, signs)
+        fits.descend(gradients)
         offset = np.clip(offset - 0.5 * radius * np.sign(slopes), -radius, radius)
         if step % LOOK == 0:
-            for table in np.flatnonzero(_unbroken(parameters, centres, signs, radius, generator) & ~proved):
-                proved[table] = _proof([value[table] for value in parameters], centres[table], labels[table], radius)
+            for table in np.flatnonzero(_unbroken(fits, centres, signs, radius, generator) & ~proved):
+                network = [value[table] for value in fits.parameters]
+                proved[table] = _proof(network, centres[table], labels[table], radius)
         if proved.all():
             break
     return proved
 
 
-def _derivatives(parameters: list[Array], points: Array, signs: Array) -> tuple[list[Array], Array, Array]:
-    """Gradients of the summed loss, slopes of the margins with respect to the points, and the margins."""
-    hidden = np.maximum(points @ parameters[0] + parameters[1], 0.0)
-    margins = signs * (hidden @ parameters[2] + parameters[3])
-    pull = -signs / (1.0 + np.exp(np.minimum(margins, 700.0)))
-    open_units = (hidden > 0) * parameters[2].transpose(0, 2, 1)
-    inner = pull * open_units
-    gradients = [
-        points.transpose(0, 2, 1) @ inner,
-        inner.sum(axis=1, keepdims=True),
-        hidden.transpose(0, 2, 1) @ pull,
-        pull.sum(axis=1, keepdims=True),
-    ]
-    return gradients, signs * (open_units @ parameters[0].transpose(0, 2, 1)), margins
-
-
 def _unbroken(
-    parameters: list[Array], centres: Array, signs: Array, radius: float, generator: np.random.Generator
+    fits: TwoLayerFits, centres: Array, signs: Array, radius: float, generator: np.random.Generator
 ) -> NDArray[np.bool_]:
     """Whether no attack finds a mistake in any ball of a table: descent of the margins from a random point."""
     offset, fine = generator.uniform(-radius, radius, centres.shape), np.ones(len(centres), dtype=bool)
     for _ in range(ASCENT):
-        _, slopes, margins = _derivatives(parameters, centres + offset, signs)
+        _, slopes, margins = fits.derivatives(centres + offset, signs)
         fine &= (margins > 0).all(axis=(1, 2))
         offset = np.clip(offset - 0.5 * radius * np.sign(slopes), -radius, radius)
     return fine
@@ -105,5 +81,6 @@ def _unbroken(
 
 def _proof(parameters: list[Array], centres: Array, labels: Array, radius: float) -> bool:
     """Whether the network of one table has the right sign on the whole of every ball."""
-    network = TwoLayers(parameters[0].T, parameters[1][0], parameters[2][:, 0], float(parameters[3][0, 0]))
+    first, bias, second, offset = parameters
+    network = TwoLayers(first.T, bias[0], second[:, 0], float(offset[0, 0]))
     return bool(proved_signs(network, centres - radius, centres + radius, labels).all())

@@ -7,23 +7,13 @@ side. What training reaches, on the other hand, need not be all that a width can
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 
+from cgrosim.verify.two_layer_fits import Effort, TwoLayerFits
 from theory.lower_bound import hard_points
 
 Array = NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class Effort:
-    """How hard a fit is tried: starts a width, steps of Adam, its learning rate."""
-
-    restarts: int = 4
-    steps: int = 400
-    learning_rate: float = 0.05
 
 
 def hard_inputs(dimension: int, labels: Array, hint: float) -> Array:
@@ -54,34 +44,13 @@ def needed_widths(
 
 
 def train_tables(inputs: Array, labels: Array, width: int, generator: np.random.Generator, effort: Effort) -> Array:
-    """Train one two-layer ReLU network a table by Adam on the logistic loss; whether it ever fitted it, shape (R,)."""
-    tables, _, dimension = inputs.shape
-    parameters = [
-        generator.standard_normal((tables, dimension, width)) / np.sqrt(dimension),
-        generator.uniform(-1.0, 1.0, (tables, 1, width)),
-        generator.standard_normal((tables, width, 1)) / np.sqrt(width),
-        np.zeros((tables, 1, 1)),
-    ]
-    means, squares = ([np.zeros_like(value) for value in parameters] for _ in range(2))
-    signs, fitted = labels[:, :, None], np.zeros(tables, dtype=bool)
-    transposed = np.ascontiguousarray(inputs.transpose(0, 2, 1))
-    for step in range(1, effort.steps + 1):
-        hidden = np.maximum(inputs @ parameters[0] + parameters[1], 0.0)
-        margins = signs * (hidden @ parameters[2] + parameters[3])
+    """Train one network a table; whether it ever fitted it, shape (R,)."""
+    fits = TwoLayerFits(len(inputs), inputs.shape[2], width, generator, effort.learning_rate)
+    signs, fitted = labels[:, :, None], np.zeros(len(inputs), dtype=bool)
+    for _ in range(effort.steps):
+        gradients, _, margins = fits.derivatives(inputs, signs)
         fitted |= (margins > 0).all(axis=(1, 2))
         if fitted.all():
             break
-        outer = -signs / (1.0 + np.exp(np.minimum(margins, 700.0)))
-        inner = (outer @ parameters[2].transpose(0, 2, 1)) * (hidden > 0)
-        gradients = [
-            transposed @ inner,
-            inner.sum(axis=1, keepdims=True),
-            hidden.transpose(0, 2, 1) @ outer,
-            outer.sum(axis=1, keepdims=True),
-        ]
-        for value, mean, square, gradient in zip(parameters, means, squares, gradients, strict=True):
-            mean += 0.1 * (gradient - mean)
-            square += 0.01 * (gradient**2 - square)
-            scale = np.sqrt(square / (1.0 - 0.99**step)) + 1e-8
-            value -= effort.learning_rate * mean / (1.0 - 0.9**step) / scale
+        fits.descend(gradients)
     return fitted

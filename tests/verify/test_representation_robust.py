@@ -8,7 +8,8 @@ from cgrosim.verify.ball_fits import needed_ball_widths
 from cgrosim.verify.checks import combine
 from cgrosim.verify.claim import Context, evaluate
 from cgrosim.verify.claims import representation_robust
-from cgrosim.verify.table_fits import Effort, hard_inputs, needed_widths
+from cgrosim.verify.table_fits import hard_inputs, needed_widths
+from cgrosim.verify.two_layer_fits import Effort
 from theory.lower_bound import hard_points, hard_samples
 
 

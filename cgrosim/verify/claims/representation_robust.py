@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from cgrosim.verify.ball_fits import needed_ball_widths
 from cgrosim.verify.checks import Check, exact, inside, slope_interval
 from cgrosim.verify.claim import Claim, Context, Evidence, Panel, Series
-from cgrosim.verify.table_fits import Effort, hard_inputs, needed_widths
+from cgrosim.verify.table_fits import hard_inputs, needed_widths
+from cgrosim.verify.two_layer_fits import Effort
 from theory.certification import certify
 from theory.lower_bound import (
     Sizes,
