@@ -102,6 +102,8 @@ def default_settings(
     if radius is None:
         radius = start.linf_radius if norm == "linf" else start.l2_radius
     width = start.width if width is None else width
+    if width < 1:
+        raise ParameterError(f"width is {width}, but must be at least 1.")
     network = ARCHITECTURES[name](width, start.input_shape, start.classes)
     attack, evaluation = (Attack.pgd(norm, radius, steps) for steps in (attack_steps, evaluation_steps))
     schedule = Schedule("piecewise", (0.6, 0.85), 0.1)

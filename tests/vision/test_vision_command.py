@@ -142,7 +142,7 @@ def test_a_diverged_training_has_status_one_and_is_kept(tmp_path, capsys):
         (["--subset", "some"], "subset is 'some'"),
         (["--subset", "5000"], "subset 5000"),
         (["--architecture", "vgg"], "architecture is 'vgg'"),
-        (["--width", "0"], "0"),
+        (["--width", "0"], "width is 0"),
         (["--norm", "l1"], "norm is 'l1'"),
         (["--radius", "8/0"], "radius is '8/0'"),
         (["--radius", "-1"], "radius is -1"),
