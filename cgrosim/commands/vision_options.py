@@ -54,13 +54,14 @@ OPTIONS: dict[str, tuple[str, str, Callable[[str, str], Any]]] = {
     "subset": ("INT|all", "training images, class-balanced (default: 200 of digits, else 1000)",
                _count_or_all),
     "architecture": ("lenet|stack3x3", "network (default: lenet, for cifar-10 stack3x3)", _name),
-    "width": ("INT", "capacity factor of lenet, filters of stack3x3 (default: 8, for cifar-10 16)", whole_number),
+    "width": ("INT", "capacity factor of lenet, filters of stack3x3 (default: 8, for cifar-10 32)", whole_number),
     "epochs": ("INT", "passes over the training images (default: 60 for digits, mnist 80, else 100)", whole_number),
     "batch_size": ("INT", "images a step (default: 20 for digits, else 25)", whole_number),
-    "learning_rate": ("NUMBER", "of gradient descent (default: 0.02 for digits and cifar-10, else 0.03)", real_number),
+    "learning_rate": ("NUMBER", "of gradient descent (default: 0.02 for digits, cifar-10 0.005, else 0.03)", real_number),
     "momentum": ("NUMBER", "of gradient descent (default: 0.9)", real_number),
     "weight_decay": ("NUMBER", "of gradient descent (default: 0)", real_number),
-    "schedule": ("NAME", "constant, cosine, cyclic or piecewise:SHARES:FACTOR (default: piecewise:0.6,0.85:0.1)",
+    "schedule": ("NAME", "constant, cosine, cyclic or piecewise:SHARES:FACTOR (default: piecewise:0.6,0.85:0.1, "
+                 "for cifar-10 0.75,0.9)",
                  _schedule),
     "adversarial_weight": ("NUMBER", "lam in (1 - lam) clean + lam adversarial loss (default: 1 for digits, "
                            "else 0.5)", real_number),
