@@ -57,7 +57,7 @@ OPTIONS: dict[str, tuple[str, str, Callable[[str, str], Any]]] = {
     "width": ("INT", "capacity factor of lenet, filters of stack3x3 (default: 8, for cifar-10 32)", whole_number),
     "epochs": ("INT", "passes over the training images (default: 60 for digits, mnist 80, else 100)", whole_number),
     "batch_size": ("INT", "images a step (default: 20 for digits, else 25)", whole_number),
-    "learning_rate": ("NUMBER", "of gradient descent (default: 0.02 for digits, cifar-10 0.005, else 0.03)", real_number),
+    "learning_rate": ("NUMBER", "of gradient descent (default: digits 0.02, cifar-10 0.005, else 0.03)", real_number),
     "momentum": ("NUMBER", "of gradient descent (default: 0.9)", real_number),
     "weight_decay": ("NUMBER", "of gradient descent (default: 0)", real_number),
     "schedule": ("NAME", "constant, cosine, cyclic or piecewise:SHARES:FACTOR (default: piecewise:0.6,0.85:0.1, "

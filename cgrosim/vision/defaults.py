@@ -32,11 +32,11 @@ class Defaults:
     training: Mapping[str, Any]
 
 
-# Chosen so that so few images can be fitted under attack: digits in half a minute, the others in some minutes to hours.
-# The radii are those of Madry et al. (2018) for MNIST and CIFAR-10, and the usual 0.1 for Fashion-MNIST. Of a
-# thousand images MNIST (at 0.3) and CIFAR-10 end in a constant prediction when the whole loss is adversarial, whatever
-# learning rate was tried (0.002 to 0.02); half a clean loss leads out of it, on CIFAR-10 with a rate of at most 0.005 (at
-# 0.01 and 0.02 the same network stays constant). Fashion-MNIST has the same loss for comparison.
+# Chosen so that so few images can be fitted under attack: digits in half a minute, the others in minutes. The radii
+# are those of Madry et al. (2018) for MNIST and CIFAR-10, and the usual 0.1 for Fashion-MNIST. Of a thousand images
+# MNIST (at 0.3) and CIFAR-10 end in a constant prediction when the whole loss is adversarial, whatever learning rate
+# was tried (0.002 to 0.02); half a clean loss leads out of it, on CIFAR-10 with a rate of 0.005 (at 0.01 and 0.02 the
+# same network stays constant). Fashion-MNIST has the same loss for comparison.
 DEFAULTS: Mapping[str, Defaults] = {
     "digits": Defaults(
         (8, 8, 1),
