@@ -92,7 +92,7 @@ def draw_robust_curves(axes: Axes, panel: RobustCurves) -> None:
         return
     axes.set_xlim(min(epochs[0], epochs[-1] - 1.0), epochs[-1])
     if panel.best_epoch is not None:
-        _mark(axes, panel.best_epoch, 100.0 * panel.history["robust_test"][epochs == panel.best_epoch][0])
+        _mark(axes, panel.best_epoch, panel.history)
     labels = []
     for name, colour, look in CURVES:
         values = 100.0 * panel.history[name]
@@ -103,20 +103,32 @@ def draw_robust_curves(axes: Axes, panel: RobustCurves) -> None:
     style.label_ends(axes, labels)
 
 
-def _mark(axes: Axes, best: int, value: float) -> None:
-    """The epoch that validation selected, with its robust test accuracy."""
+def _mark(axes: Axes, best: int, history: Mapping[str, NDArray[np.float64]]) -> None:
+    """The epoch that validation selected, with its robust test accuracy, where no curve runs through the words."""
+    epochs = history["epoch"]
+    value = 100.0 * float(history["robust_test"][epochs == best][0])
     axes.axvline(best, color=style.GREY, lw=1.2, ls=":")
     axes.plot([best], [value], "o", ms=9, mfc="white", mec=style.VERMILION, mew=2, zorder=4, clip_on=False)
     low, high = axes.get_xlim()
-    right, below = best < low + 0.5 * (high - low), value > 40.0
+    right = best < low + 0.5 * (high - low)
+    reach = 0.55 * (high - low)  # of the words
+    beside = (epochs >= best) & (epochs <= best + reach) if right else (epochs <= best) & (epochs >= best - reach)
     axes.annotate(
         f"selected by validation:\nepoch {best}, robust test {value:.1f}",
-        xy=(best, 12.0 if below else value),
-        xytext=(7 if right else -7, 0 if below else 14),
+        xy=(best, _free_height([100.0 * history[name][beside] for name, _, _ in CURVES])),
+        xytext=(7 if right else -7, 0),
         textcoords="offset points",
         ha="left" if right else "right",
-        va="center" if below else "bottom",
+        va="center",
         fontsize=style.FONT - 2,
         color=style.GREY,
         bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 1.0},
     )
+
+
+def _free_height(curves: Sequence[NDArray[np.float64]]) -> float:
+    """The lowest height that is ten points away from all curves, or the one farthest away from them."""
+    heights = np.arange(8.0, 96.0, 2.0)
+    distance = np.abs(heights[:, None] - np.concatenate(curves)).min(axis=1)
+    free = heights[distance >= 10.0]
+    return float(free[0] if len(free) else heights[distance.argmax()])

@@ -4,7 +4,13 @@ import numpy as np
 import pytest
 
 from cgrosim.plotting import style
-from cgrosim.plotting.robust_curves import CURVES, RobustCurves, draw_robust_curves, robust_curves_figure
+from cgrosim.plotting.robust_curves import (
+    CURVES,
+    RobustCurves,
+    _free_height,
+    draw_robust_curves,
+    robust_curves_figure,
+)
 
 HEADING = ["digits, 200 training images, lenet-x8, seed 0", "Robust accuracy: linf PGD-10, radius 0.1"]
 
@@ -59,3 +65,12 @@ def test_panels_can_be_drawn_on_given_axes():
         axes = figure.add_axes((0.1, 0.1, 0.6, 0.8))
         draw_robust_curves(axes, RobustCurves("Adversarial", history(5), 5))
         assert axes.get_xlabel() == "epoch"
+
+
+@pytest.mark.parametrize("level", [0.0, 12.0, 50.0, 97.0])
+def test_the_label_of_the_selected_epoch_keeps_away_from_the_curves(level):
+    curves = [np.full(20, level), np.linspace(20.0, 40.0, 20)]
+    height = _free_height(curves)
+    assert min(np.abs(height - curve).min() for curve in curves) >= 10.0
+    crowded = [np.full(1, value) for value in np.arange(0.0, 101.0, 5.0)]
+    assert 8.0 <= _free_height(crowded) < 96.0
