@@ -78,6 +78,7 @@ def _verify(names: list[str], full: bool, seed: int, workers: int | None, out: P
             highlight=False,
         )
 
+    console.print(f"[dim]{len(select(names))} claims, the longest first[/dim]", highlight=False)
     context = Context("full" if full else "quick", seed)
     verdicts = verify(names, context, workers=workers, progress=show)
     print_table(verdicts, console)
