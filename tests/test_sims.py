@@ -10,6 +10,7 @@ import pytest
 
 from cgrosim import Params
 from cgrosim.results import versions
+from cgrosim.vision.settings import Settings
 
 SIMS = Path(__file__).parents[1] / "sims"
 SLOW: set[str] = set()
@@ -54,7 +55,11 @@ def test_an_experiment_leaves_a_figure_and_its_numbers(name, load, tmp_path):
     assert told["seeds"]
     assert all(isinstance(seed, int) for seed in told["seeds"])
     for label, values in told["params"].items():
-        assert Params(**{k: v for k, v in values.items() if k != "perturbation_radius"}).seed >= 0
+        if "architecture" in values:  # of an image network
+            settings = Settings.from_dump(values)
+            assert json.loads(json.dumps(settings.model_dump())) == values
+        else:
+            assert Params(**{k: v for k, v in values.items() if k != "perturbation_radius"}).seed >= 0
         assert told["attack"][label]
     numbers = [leaf for leaf in leaves(told["numbers"]) if isinstance(leaf, int | float)]
     assert numbers
