@@ -54,3 +54,12 @@ def train_tables(inputs: Array, labels: Array, width: int, generator: np.random.
             break
         fits.descend(gradients)
     return fitted
+
+
+def separable(points: Array, labels: Array) -> bool:
+    """Whether a hyperplane separates the labels -1 and +1 of points of shape (K, D): a linear program."""
+    from scipy.optimize import linprog
+
+    rows = -labels[:, None] * np.column_stack([points, np.ones(len(points))])
+    found = linprog(np.zeros(rows.shape[1]), A_ub=rows, b_ub=-np.ones(len(rows)), bounds=(None, None))
+    return bool(found.status == 0)

@@ -8,7 +8,7 @@ from cgrosim.verify.ball_fits import needed_ball_widths
 from cgrosim.verify.checks import combine
 from cgrosim.verify.claim import Context, evaluate
 from cgrosim.verify.claims import representation_robust
-from cgrosim.verify.table_fits import hard_inputs, needed_widths
+from cgrosim.verify.table_fits import hard_inputs, needed_widths, separable
 from cgrosim.verify.two_layer_fits import Effort
 from theory.lower_bound import hard_points, hard_samples
 
@@ -77,6 +77,23 @@ def test_balls_that_overlap_cannot_be_fitted():
     labels = np.array([[1.0, -1.0, -1.0, 1.0]])
     found = needed_ball_widths(3, labels, 0.5, 0.5, np.random.default_rng(0), Effort(steps=100), largest=3)
     assert np.isinf(found).all()
+
+
+def test_half_spaces_are_told_from_parity():
+    bits = hard_points(4)
+    assert separable(bits, np.where(bits.sum(axis=1) >= 2, 1.0, -1.0))  # majority
+    assert separable(bits, np.ones(len(bits)))
+    assert not separable(bits, np.where(bits.sum(axis=1) % 2 == 0, 1.0, -1.0))
+
+
+def test_a_fit_by_one_unit_of_what_no_half_space_separates_is_found(monkeypatch):
+    """Training that calls every table fitted by one unit: the proof of the opposite is independent of it."""
+    for name in ("needed_widths", "needed_ball_widths"):
+        monkeypatch.setattr(
+            representation_robust, name, lambda first, *rest: np.ones(len(rest[0] if np.ndim(rest[0]) == 2 else first))
+        )
+    checks = representation_robust.CLAIMS[1].measure(Context("quick"), False).checks
+    assert next(check for check in checks if "half-space" in check.name).outcome == "violated"
 
 
 def test_what_does_not_fit_is_infinite():
