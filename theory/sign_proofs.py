@@ -89,9 +89,9 @@ def proved_signs(
     proved, owner = np.ones(len(lows), dtype=bool), np.arange(len(lows))
     for _ in range(halvings):
         bounds, blame = least_outputs(network, lows, highs, wanted[owner])
-        wrong = wanted[owner] * network((lows + highs) / 2.0) <= 0.0
-        proved[owner[wrong]] = False
-        left = (bounds <= 0.0) & proved[owner]
+        right = wanted[owner] * network((lows + highs) / 2.0) > 0.0  # a nan is not right
+        proved[owner[~right]] = False
+        left = ~(bounds > 0.0) & proved[owner]
         if not left.any():
             return proved
         lows, highs, owner, blame = lows[left], highs[left], owner[left], blame[left]

@@ -82,3 +82,10 @@ def test_boxes_are_judged_apart() -> None:
     step = TwoLayers(np.array([[1.0]]), np.zeros(1), np.ones(1), -0.5)  # ReLU(x) - 1/2
     proved = proved_signs(step, [[0.6], [0.4], [-2.0], [-2.0]], [[3.0], [0.6], [0.4], [0.4]], [1.0, 1.0, -1.0, 1.0])
     assert proved.tolist() == [True, False, True, False]
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_nothing_is_proved_of_a_network_that_is_not_finite(value: float) -> None:
+    broken = TwoLayers(np.array([[value], [1.0]]), np.ones(2), np.array([1.0, 1.0]), 1.0)
+    with np.errstate(invalid="ignore"):
+        assert not proved_signs(broken, [[-1.0]], [[1.0]], [1.0]).any()
