@@ -15,6 +15,7 @@ than N independent chances would.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,15 +27,8 @@ Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class PatchBalls:
-    """l_2 balls of one radius around samples of the patch distribution.
-
-    Attributes
-    ----------
-    radius : delta
-    dimension, patches : d and P, at least 2
-    signal_strength, noise_std : alpha and sigma_p
-    """
+class _Balls(ABC):
+    """Balls of one radius around samples of the patch distribution, in a norm that the subclass chooses."""
 
     radius: float
     dimension: int
@@ -50,6 +44,28 @@ class PatchBalls:
                 raise ValueError(f"{name} must be a positive number, got {value}.")
         if self.dimension < 2 or self.patches < 2:
             raise ValueError(f"dimension and patches must be at least 2, got {self.dimension} and {self.patches}.")
+
+    @property
+    @abstractmethod
+    def pair_probability(self) -> float:
+        """Probability p_delta that two samples are within the radius of each other."""
+
+    def independent_coverage(self, samples: int) -> float:
+        """``1 - (1 - p_delta)^N``, as if every sample had its own independent chance. Kind: bound, from above."""
+        chance = self.pair_probability
+        return 1.0 if chance >= 1 else float(-np.expm1(samples * np.log1p(-chance)))
+
+
+@dataclass(frozen=True)
+class PatchBalls(_Balls):
+    """l_2 balls of one radius around samples of the patch distribution.
+
+    Attributes
+    ----------
+    radius : delta
+    dimension, patches : d and P, at least 2
+    signal_strength, noise_std : alpha and sigma_p
+    """
 
     @property
     def freedom(self) -> int:
@@ -131,14 +147,9 @@ class PatchBalls:
             covered = -np.expm1(samples * np.log1p(-inside))
         return float(np.sum(weight * covered))
 
-    def independent_coverage(self, samples: int) -> float:
-        """``1 - (1 - p_delta)^N``, as if every sample had its own independent chance. Kind: bound, from above."""
-        chance = self.pair_probability
-        return 1.0 if chance >= 1 else float(-np.expm1(samples * np.log1p(-chance)))
-
 
 @dataclass(frozen=True)
-class CubeBalls:
+class CubeBalls(_Balls):
     """l_inf balls of one radius around samples of the patch distribution whose w_star is a coordinate axis.
 
     Then all coordinates are independent: ``P(|z - z'| <= delta)`` is ``erf(delta / (2 sigma_p))`` for two noise
@@ -150,16 +161,6 @@ class CubeBalls:
     ----------
     radius, dimension, patches, signal_strength, noise_std : as those of `PatchBalls`
     """
-
-    radius: float
-    dimension: int
-    patches: int
-    signal_strength: float
-    noise_std: float
-
-    def __post_init__(self) -> None:
-        """The same values are rejected."""
-        PatchBalls(self.radius, self.dimension, self.patches, self.signal_strength, self.noise_std)
 
     @property
     def pair_probability(self) -> float:
@@ -176,11 +177,6 @@ class CubeBalls:
         same = labels * both ** (self.patches - 1)
         elsewhere = alone**2 * both ** (self.patches - 2) if self.signal_strength <= self.radius else 0.0
         return same / self.patches + (1.0 - 1.0 / self.patches) * elsewhere
-
-    def independent_coverage(self, samples: int) -> float:
-        """``1 - (1 - p_delta)^N``. Kind: bound, from above; exact for one sample."""
-        chance = self.pair_probability
-        return 1.0 if chance >= 1 else float(-np.expm1(samples * np.log1p(-chance)))
 
 
 def _chi_square_nodes(freedom: int, kink: float) -> tuple[Array, Array]:
