@@ -2,17 +2,33 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from cgrosim.run.presenting import PRESENTERS
 
 __version__ = "0.1.0"
 __all__ = ["Params", "Run", "load", "resume", "simulate"]
 
 if TYPE_CHECKING:
-    from cgrosim.params import Params
-    from cgrosim.results import Run, load
-    from cgrosim.run import resume, simulate
+    from matplotlib.figure import Figure
 
-_HOMES = {"Params": "params", "Run": "results", "load": "results", "resume": "run", "simulate": "run"}
+    from cgrosim.model.params import Params
+    from cgrosim.predictions.predicted import Predictions
+    from cgrosim.run.results import Run, load
+    from cgrosim.run.session import resume, simulate
+
+# The theory stands beside this package in a checkout and inside it where it is installed.
+if not (Path(__file__).parent / "theory").is_dir():
+    __path__.append(str(Path(__file__).resolve().parents[1]))
+
+_HOMES = {
+    "Params": "cgrosim.model.params",
+    "Run": "cgrosim.run.results",
+    "load": "cgrosim.run.results",
+    "resume": "cgrosim.run.session",
+    "simulate": "cgrosim.run.session",
+}
 
 
 def __getattr__(name: str) -> Any:
@@ -21,4 +37,18 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module 'cgrosim' has no attribute {name!r}")
     from importlib import import_module
 
-    return getattr(import_module(f"cgrosim.{_HOMES[name]}"), name)
+    return getattr(import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])
+
+
+def _plot(run: Run, predictions: Predictions | None) -> Figure:
+    from cgrosim.figures.three_stages import three_stage_figure
+    from cgrosim.predictions.bridge import predict_run
+
+    return three_stage_figure(run, predictions or predict_run(run))
+
+
+PRESENTERS["plot"] = _plot

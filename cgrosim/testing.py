@@ -13,8 +13,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from cgrosim.params import Params
-from cgrosim.patches import PatchData
+from cgrosim.model.params import Params
+from cgrosim.model.patches import PatchData
 
 try:
     from hypothesis import strategies as st

@@ -15,7 +15,7 @@ import numpy as np
 from common import run_script, start
 
 from cgrosim import Params, Run, simulate
-from cgrosim.plotting import style
+from cgrosim.figures import style
 
 POWERS = (2.0, 2.5, 3.0, 4.0, 5.0)
 OTHERS = {"relu": 100_000, "linear": 100_000, "smoothed_relu": 2_000_000}  # gradient steps; the flow stalls at kinks

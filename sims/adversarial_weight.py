@@ -15,11 +15,11 @@ import numpy as np
 from common import run_script, start
 
 from cgrosim import Params, simulate
-from cgrosim.plotting import style
-from cgrosim.sampling import draw_gram
-from cgrosim.verify.predictions import required_exposures, setting_of, starts_of_system
-from theory.control import required_adversarial_weight
-from theory.power_growth import growth_exposure
+from cgrosim.figures import style
+from cgrosim.model.sampling import draw_gram
+from cgrosim.predictions.bridge import required_exposures, setting_of, starts_of_system
+from cgrosim.theory.control import required_adversarial_weight
+from cgrosim.theory.power_growth import growth_exposure
 
 COMMON = {"samples": 10, "patches": 2, "neurons": 10, "init_polylog": 1.0, "engine": "flow", "sampling": "gram",
           "flow_tolerance": 1e-6, "records": 1}  # fmt: skip

@@ -17,11 +17,11 @@ import numpy as np
 from common import run_script, start
 
 from cgrosim import Params, Run, simulate
-from cgrosim.patches import ATTACK, TEST, PatchData, draw_patch_data, stream
-from cgrosim.plotting import style
-from cgrosim.reference import attacked_inputs
-from cgrosim.sampling import draw_explicit
-from cgrosim.threats import Model, attack
+from cgrosim.figures import style
+from cgrosim.model.patches import ATTACK, TEST, PatchData, draw_patch_data, stream
+from cgrosim.model.reference import attacked_inputs
+from cgrosim.model.sampling import draw_explicit
+from cgrosim.model.threats import Model, attack
 
 DATA = {"dimension": 200, "samples": 10, "patches": 2, "neurons": 10, "signal_strength": 2.0, "noise_std": 200**-0.509}
 TRAINING = {"init_std": 0.1, "learning_rate": 0.08, "sampling": "explicit", "engine": "direct", "record": ("weights",)}

@@ -16,7 +16,7 @@ import numpy as np
 from common import run_script, start
 
 from cgrosim import Params, simulate
-from cgrosim.plotting import style
+from cgrosim.figures import style
 
 DIMENSION, TARGET_LOSS, MEMORISED, ERROR = 10_000, 0.1, 0.7, 0.05  # V_i from 0.7 on counts as memorised
 COMMON = {"patches": 2, "neurons": 20, "noise_std": DIMENSION**-0.5, "threat": "none", "adversarial_weight": 0.0,

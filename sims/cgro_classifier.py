@@ -16,12 +16,12 @@ from typing import Any
 import numpy as np
 from common import run_script, start
 
-from cgrosim.plotting import style
-from cgrosim.verify.image_runs import local_data
-from cgrosim.verify.memorising_networks import Measured, Task, image_task, measure_task
-from cgrosim.vision.datasets import load_dataset
-from theory.relu_network import ReluNetwork
-from theory.representation import classification_margins
+from cgrosim.claims.image_runs import local_data
+from cgrosim.claims.memorising_networks import Measured, Task, image_task, measure_task
+from cgrosim.figures import style
+from cgrosim.images.data.datasets import load_dataset
+from cgrosim.theory.relu_network import ReluNetwork
+from cgrosim.theory.representation import classification_margins
 
 SAMPLES, TEST, ATTACKED = 1000, 500, 100
 RADII = {"digits": {"linf": 0.2, "l2": 0.5}, "mnist": {"linf": 0.3, "l2": 1.5}}

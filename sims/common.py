@@ -16,9 +16,10 @@ from typing import Any
 import numpy as np
 
 from cgrosim.errors import UserError
-from cgrosim.params import Params
-from cgrosim.plotting import save_figure, style
-from cgrosim.results import versions, write_atomically
+from cgrosim.figures import save_figure, style
+from cgrosim.files.atomic import write_atomically
+from cgrosim.files.versions import versions
+from cgrosim.model.params import Params
 
 
 @dataclass

@@ -17,8 +17,8 @@ from common import run_script, start
 from matplotlib.ticker import FormatStrFormatter
 
 from cgrosim import Params, Run, simulate
-from cgrosim.plotting import style
-from cgrosim.verify.checks import mean_interval
+from cgrosim.claims.checks import mean_interval
+from cgrosim.figures import style
 
 COMMON = {"dimension": 200, "patches": 2, "neurons": 10, "signal_strength": 1.0, "noise_std": 200**-0.5, "gap": 0.02,
           "init_std": 0.05, "learning_rate": 0.05, "engine": "flow", "flow_tolerance": 1e-6}  # fmt: skip

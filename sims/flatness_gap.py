@@ -15,10 +15,10 @@ from typing import Any
 import numpy as np
 from common import run_script, start
 
-from cgrosim.plotting import style
-from cgrosim.verify.checks import mean_interval
-from cgrosim.verify.flatness_runs import Moment, experiment, follow, rank_correlation, slices
-from theory.transport import wasserstein_line
+from cgrosim.claims.checks import mean_interval
+from cgrosim.claims.flatness_runs import Moment, experiment, follow, rank_correlation, slices
+from cgrosim.figures import style
+from cgrosim.theory.transport import wasserstein_line
 
 WIDTHS, GAPS, STARTS, FRESH = (4, 8, 16), (0.02, 0.1, 0.3, 0.6), 20, 2000
 STEPS = (10, 20, 50, 100, 200, 500, 1000, 2000, 5000)

@@ -15,10 +15,10 @@ from typing import Any
 import numpy as np
 from common import run_script, start
 
-from cgrosim.plotting import style
-from cgrosim.verify.checks import mean_interval
-from cgrosim.verify.flatness_runs import rank_correlation, slices
-from cgrosim.verify.image_flatness import ImageMoment, Sizes, image_moments, settings_of
+from cgrosim.claims.checks import mean_interval
+from cgrosim.claims.flatness_runs import rank_correlation, slices
+from cgrosim.claims.image_flatness import ImageMoment, Sizes, image_moments, settings_of
+from cgrosim.figures import style
 
 DRAWS = 8
 TOY = Sizes(images=30, test=20, widths=(1, 2), radii=(0.05, 0.1), epochs=(1, 3), steps=2)

@@ -15,8 +15,8 @@ import numpy as np
 from common import run_script, start
 
 from cgrosim import simulate
-from cgrosim.plotting import style
-from cgrosim.verify.claims.phase import observe, phase_params
+from cgrosim.claims.catalogue.phase import observe, phase_params
+from cgrosim.figures import style
 
 REGIONS = ("robust\noverfitting", "memorised\nyet robust", "robust\nby signal")
 SAMPLES, SEEDS, GAPS = 4, 6, np.geomspace(3e-3, 0.3, 23)

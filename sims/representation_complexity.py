@@ -17,12 +17,12 @@ from typing import Any
 import numpy as np
 from common import run_script, start
 
-from cgrosim.plotting import style
-from cgrosim.verify.ball_fits import needed_ball_widths
-from cgrosim.verify.checks import slope_interval
-from cgrosim.verify.table_fits import hard_inputs, needed_widths
-from cgrosim.verify.two_layer_fits import Effort
-from theory.lower_bound import crossing_dimension, sizes, two_layer_parameters
+from cgrosim.claims.ball_fits import needed_ball_widths
+from cgrosim.claims.checks import slope_interval
+from cgrosim.claims.table_fits import hard_inputs, needed_widths
+from cgrosim.claims.two_layer_fits import Effort
+from cgrosim.figures import style
+from cgrosim.theory.lower_bound import crossing_dimension, sizes, two_layer_parameters
 
 SAMPLES, HINT = 100, 0.1  # the hint is also the radius of the balls
 DIMENSIONS, TABLES = range(3, 9), 20

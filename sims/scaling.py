@@ -15,12 +15,12 @@ from typing import Any
 import numpy as np
 from common import run_script, start
 
-from cgrosim.plotting import style
-from cgrosim.verify.claim import Context
-from cgrosim.verify.claims.robust_distance import distance_from_start, distance_of
-from cgrosim.verify.claims.theorem import slope_over_seeds
-from cgrosim.verify.paper_scale import PaperRun, Predicted, paper_runs
-from theory.scaling import exponents
+from cgrosim.claims.catalogue.robust_distance import distance_from_start, distance_of
+from cgrosim.claims.catalogue.theorem import slope_over_seeds
+from cgrosim.claims.claim import Context
+from cgrosim.claims.paper_scale import PaperRun, Predicted, paper_runs
+from cgrosim.figures import style
+from cgrosim.theory.scaling import exponents
 
 SIZES, SEEDS = tuple(10.0 ** np.arange(3, 15)), 6
 PURE = exponents()

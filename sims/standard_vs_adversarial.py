@@ -16,8 +16,8 @@ import numpy as np
 from common import run_script, start
 
 from cgrosim import Params, Run, simulate
-from cgrosim.plotting import style
-from cgrosim.plotting.neuron_plane import draw_track, tracks_of
+from cgrosim.figures import style
+from cgrosim.figures.neuron_plane import draw_track, tracks_of
 
 SIZES = {"samples": 12, "patches": 2, "neurons": 8, "init_polylog": 1.0, "engine": "flow", "sampling": "gram"}
 DIMENSION, PAIRS = 2000, 8

@@ -17,9 +17,9 @@ import numpy as np
 from common import run_script, start
 
 from cgrosim import Params
-from cgrosim.plotting import style
-from cgrosim.verify.checks import clopper_pearson
-from cgrosim.verify.claims.success import Setup, predicted_rate, succeeds
+from cgrosim.claims.catalogue.success import Setup, predicted_rate, succeeds
+from cgrosim.claims.checks import clopper_pearson
+from cgrosim.figures import style
 
 SEEDS = 50
 AMPLE, TIGHT = 30.0, 2.5  # horizons in predicted median memorisation times of one sample

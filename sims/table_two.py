@@ -20,10 +20,10 @@ from common import run_script, start
 from scipy.stats import norm
 
 from cgrosim import Params, Run, simulate
-from cgrosim.patches import ATTACK, TEST, draw_patch_data, stream
-from cgrosim.plotting import style
-from cgrosim.sampling import draw_explicit
-from cgrosim.threats import Model, attack
+from cgrosim.figures import style
+from cgrosim.model.patches import ATTACK, TEST, draw_patch_data, stream
+from cgrosim.model.sampling import draw_explicit
+from cgrosim.model.threats import Model, attack
 
 PAPER = np.array([100.0, 98.5, 100.0, 17.5])
 KINDS = ("clean train", "clean test", "robust train", "robust test")

@@ -15,8 +15,8 @@ import numpy as np
 from common import Experiment, run_script, start
 
 from cgrosim import Params, Run, simulate
-from cgrosim.plotting import style
-from cgrosim.verify.predictions import Clock, predict_starts, regime_report, starts_of_run
+from cgrosim.figures import style
+from cgrosim.predictions.bridge import Clock, predict_starts, regime_report, starts_of_run
 
 SIZES = {"samples": 20, "patches": 2, "neurons": 10}
 TOY = {"samples": 4, "patches": 2, "neurons": 6, "flow_tolerance": 1e-5, "records": 5, "test_samples": 100}

@@ -17,15 +17,15 @@ from common import Experiment, run_script, start
 from scipy.stats import ks_2samp, kstwo
 
 from cgrosim import Params
-from cgrosim.patches import TEST, draw_patch_data, stream
-from cgrosim.plotting import style
-from cgrosim.reference import attacked_inputs
-from cgrosim.verify.claims.threat_gap import model_of
-from cgrosim.verify.fresh import draw_fresh_noise
-from cgrosim.verify.paper_scale import horizon_of
-from cgrosim.verify.training import Trained, train
-from theory.noise_law import IndependentNoiseLaw
-from theory.noise_moments import noise_deviation
+from cgrosim.claims.catalogue.threat_gap import model_of
+from cgrosim.claims.paper_scale import horizon_of
+from cgrosim.figures import style
+from cgrosim.model.patches import TEST, draw_patch_data, stream
+from cgrosim.model.reference import attacked_inputs
+from cgrosim.studies.fresh_noise import draw_fresh_noise
+from cgrosim.studies.trained import Trained, train
+from cgrosim.theory.noise_law import IndependentNoiseLaw
+from cgrosim.theory.noise_moments import noise_deviation
 
 SIZES = {"samples": 20, "patches": 3, "neurons": 10, "init_polylog": 1.0, "flow_tolerance": 1e-6}
 DIMENSION, FRESH, BATCH = 1000, 40_000, 1000

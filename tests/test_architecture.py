@@ -1,56 +1,139 @@
-"""The rooms of the house and the direction of the arrows, held by walking the imports."""
+"""The rooms of the house and the direction of the arrows, held by walking the imports, function-level ones included."""
 
 import ast
 import subprocess
 import sys
+import tomllib
+from functools import cache
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parents[1]
 
+# From the top floor down: a room imports from rooms further down only. Rooms of one line do not know each other.
+FLOORS = (
+    ("commands",),
+    ("claims",),
+    ("studies",),
+    ("sweeps",),
+    ("images",),
+    ("figures",),
+    ("predictions",),
+    ("testing",),
+    ("run",),
+    ("engines",),
+    ("model",),
+    ("kernels", "files"),
+    ("errors",),
+)
+FLOOR = {room: depth for depth, rooms in enumerate(FLOORS) for room in rooms}
+KNOW_THE_THEORY = ("claims", "predictions")
+SPARED = {"cgrosim", "cgrosim.__main__"}  # the front door stands above all rooms
+
+
+@cache
+def modules():
+    """Dotted name and file of every module of the package; the theory's under its installed name."""
+    found = {}
+    for folder, prefix in (("cgrosim", ()), ("theory", ("cgrosim",))):
+        for path in (ROOT / folder).rglob("*.py"):
+            parts = [*prefix, *path.relative_to(ROOT).with_suffix("").parts]
+            found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
+    return found
+
+
+def statements(node):
+    """Every import statement below a node, but for those that only a type checker reads."""
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.If) and "TYPE_CHECKING" in ast.dump(child.test):
+            continue
+        if isinstance(child, ast.Import | ast.ImportFrom):
+            yield child
+        yield from statements(child)
+
 
 def imported(path):
-    """Every module name a file imports, anywhere in it."""
-    for node in ast.walk(ast.parse(path.read_text())):
+    """Every module name a file imports, anywhere in it; of ``from a import b`` that is ``a.b`` or ``a``."""
+    for node in statements(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.level == 0:
-            yield node.module or ""
+        elif node.level == 0 and node.module:
+            names = [f"{node.module}.{alias.name}" for alias in node.names]
+            yield from (name if name in modules() else node.module for name in names)
+        else:
+            raise AssertionError(f"{path} imports relatively")
+
+
+@cache
+def graph():
+    """What each module imports of the package, directly."""
+    return {
+        name: {other for other in imported(path) if other in modules() and other not in (name, "cgrosim")}
+        for name, path in modules().items()
+    }
+
+
+def reach(name):
+    """Everything that a module imports, directly or through others."""
+    seen, waiting = set(), [name]
+    while waiting:
+        for other in graph()[waiting.pop()] - seen:
+            seen.add(other)
+            waiting.append(other)
+    return seen
+
+
+def room(name):
+    return name.split(".")[1]
 
 
 def files(folder):
     return sorted((ROOT / folder).rglob("*.py"))
 
 
-def test_theory_and_simulator_do_not_know_each_other():
-    for path in files("theory"):
-        assert not [name for name in imported(path) if name.split(".")[0] == "cgrosim"], path
-    for path in files("cgrosim"):
-        if "verify" in path.relative_to(ROOT).parts:
-            continue
-        assert not [name for name in imported(path) if name.split(".")[0] == "theory"], path
+def test_every_room_has_its_floor():
+    assert {room(name) for name in modules() if name not in SPARED} <= {*FLOOR, "theory"}
+
+
+@pytest.mark.parametrize("name", sorted(set(modules()) - SPARED))
+def test_arrows_point_down(name):
+    if room(name) == "theory":
+        assert all(room(other) == "theory" for other in reach(name))
+        return
+    for other in graph()[name]:
+        if room(other) == "theory":
+            assert room(name) in KNOW_THE_THEORY, other
+        elif room(other) != room(name):
+            assert FLOOR[room(other)] > FLOOR[room(name)], other
+    if FLOOR[room(name)] > FLOOR["predictions"]:
+        assert not [other for other in reach(name) if room(other) == "theory"]
+
+
+def test_there_are_no_circles():
+    for name in modules():
+        assert name not in reach(name), name
 
 
 def test_theory_needs_numpy_and_scipy_only():
-    allowed = {*sys.stdlib_module_names, "numpy", "scipy", "theory"}
+    allowed = {*sys.stdlib_module_names, "numpy", "scipy", "cgrosim"}
     for path in files("theory"):
         assert {name.split(".")[0] for name in imported(path)} <= allowed, path
 
 
-def test_kernels_draw_no_random_numbers_and_plotting_runs_no_engine():
-    for path in [*files("cgrosim/kernels"), *files("cgrosim/vision/kernels")]:
+def test_kernels_draw_no_random_numbers():
+    for path in [*files("cgrosim/kernels"), *files("cgrosim/images/network/kernels")]:
         assert "random." not in path.read_text().replace("no random", ""), path
-    for path in files("cgrosim/plotting"):
-        names = set(imported(path))
-        engines = ("cgrosim.engines", "cgrosim.run", "cgrosim.kernels", "cgrosim.vision.kernels")
-        assert not [n for n in names if n.startswith((*engines, "cgrosim.vision.engine", "cgrosim.vision.network"))], (
-            path
-        )
+
+
+def test_figures_compute_nothing():
+    computing = ("cgrosim.engines", "cgrosim.kernels", "cgrosim.run.session", "cgrosim.images.network")
+    for path in files("cgrosim/figures"):
+        assert not [name for name in imported(path) if name.startswith(computing)], path
 
 
 def test_no_fastmath_in_the_theory_simulator():
-    for path in [*files("cgrosim/kernels"), ROOT / "cgrosim/microkernels.py"]:
+    for path in files("cgrosim/kernels"):
         assert "fastmath=" not in path.read_text(), path
 
 
@@ -62,13 +145,31 @@ def test_nothing_is_pickled_by_our_own_code():
 
 
 def test_modules_stay_small():
-    for folder in ("cgrosim", "theory"):
-        for path in files(folder):
-            assert len(path.read_text().splitlines()) <= 400, path
+    for path in [*files("cgrosim"), *files("theory")]:
+        assert len(path.read_text().splitlines()) <= 400, path
 
 
-@pytest.mark.parametrize("module", ["cgrosim", "theory", "cgrosim.cli", "cgrosim.vision", "cgrosim.vision.layers"])
+def test_every_package_is_installed():
+    with (ROOT / "pyproject.toml").open("rb") as file:
+        setup = tomllib.load(file)["tool"]["setuptools"]
+    packages = {name for name, path in modules().items() if path.name == "__init__.py"}
+    assert set(setup["packages"]) == packages
+    assert setup["package-dir"] == {"cgrosim.theory": "theory"}
+
+
+@pytest.mark.parametrize(
+    "module", ["cgrosim", "cgrosim.theory", "cgrosim.commands.main", "cgrosim.images", "cgrosim.images.network.layers"]
+)
 def test_importing_does_no_work(module):
     code = f"import sys, {module}; print(sorted(set(sys.modules) & {{'numba', 'matplotlib', 'xarray', 'scipy'}}))"
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert out.stdout.strip() == "[]"
+
+
+def test_a_module_called_theory_beside_a_script_disturbs_nothing(tmp_path):
+    (tmp_path / "theory.py").write_text("raise RuntimeError('not yours')\n")
+    (tmp_path / "script.py").write_text(
+        "import cgrosim.predictions, cgrosim.theory.memorisation as m; print(m.__name__)\n"
+    )
+    done = subprocess.run([sys.executable, "script.py"], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "cgrosim.theory.memorisation"

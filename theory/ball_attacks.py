@@ -12,9 +12,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from theory.balls import Norm
-from theory.relu_network import ReluNetwork
-from theory.representation import classification_margins
+from cgrosim.theory.balls import Norm
+from cgrosim.theory.relu_network import ReluNetwork
+from cgrosim.theory.representation import classification_margins
 
 Array = NDArray[np.float64]
 

@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 from scipy import sparse
 from scipy.spatial.distance import cdist
 
-from theory.interval_bounds import UNIT_ROUNDOFF
-from theory.relu_composition import carry, identity, on_top, parallel
-from theory.relu_network import ReluNetwork, as_sparse
-from theory.yarotsky import levels_for, squared_norm_error, squared_norm_network, squared_norm_parameters
+from cgrosim.theory.interval_bounds import UNIT_ROUNDOFF
+from cgrosim.theory.relu_composition import carry, identity, on_top, parallel
+from cgrosim.theory.relu_network import ReluNetwork, as_sparse
+from cgrosim.theory.yarotsky import levels_for, squared_norm_error, squared_norm_network, squared_norm_parameters
 
 Array = NDArray[np.float64]
 Norm = Literal["linf", "l2"]

@@ -12,11 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.distance import cdist
 
-from theory.balls import METRICS, SphereDesign, ball_box, certain_distance, distance_rounding
-from theory.interval_bounds import UNIT_ROUNDOFF, output_bounds
-from theory.relu_network import ReluNetwork
-from theory.representation import CgroClassifier, assemble, margins_between
-from theory.yarotsky import squared_norm_error
+from cgrosim.theory.balls import METRICS, SphereDesign, ball_box, certain_distance, distance_rounding
+from cgrosim.theory.interval_bounds import UNIT_ROUNDOFF, output_bounds
+from cgrosim.theory.relu_network import ReluNetwork
+from cgrosim.theory.representation import CgroClassifier, assemble, margins_between
+from cgrosim.theory.yarotsky import squared_norm_error
 
 Array = NDArray[np.float64]
 

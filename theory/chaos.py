@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import erf, gammaln, lambertw
 
-from theory.noise_moments import _check_odd, log_absolute_moment
+from cgrosim.theory.noise_moments import _check_odd, log_absolute_moment
 
 Array = NDArray[np.float64]
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from theory.power_growth import check_power, grow
+from cgrosim.theory.power_growth import check_power, grow
 
 Array = NDArray[np.float64]
 

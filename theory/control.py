@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from theory.power_growth import check_power, grow, growth_exposure
+from cgrosim.theory.power_growth import check_power, grow, growth_exposure
 
 Array = NDArray[np.float64]
 

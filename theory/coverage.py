@@ -21,7 +21,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from theory._quadrature import panel_nodes
+from cgrosim.theory._quadrature import panel_nodes
 
 Array = NDArray[np.float64]
 

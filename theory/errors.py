@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtr
 
-from theory.chaos import conditional_deviations, log_tail_bound, small_ball_bound
-from theory.plateau import Threat, attacked_ratio_log
+from cgrosim.theory.chaos import conditional_deviations, log_tail_bound, small_ball_bound
+from cgrosim.theory.plateau import Threat, attacked_ratio_log
 
 Array = NDArray[np.float64]
 

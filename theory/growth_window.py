@@ -11,10 +11,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from theory.clock import MonotoneClock
-from theory.plateau import Threat, attacked_ratio_log, log_sigmoid_weight
-from theory.power_growth import check_power, grow
-from theory.tensor_power import Window, discretisation_factor, growth_integral, time_window
+from cgrosim.theory.clock import MonotoneClock
+from cgrosim.theory.plateau import Threat, attacked_ratio_log, log_sigmoid_weight
+from cgrosim.theory.power_growth import check_power, grow
+from cgrosim.theory.tensor_power import Window, discretisation_factor, growth_integral, time_window
 
 Array = NDArray[np.float64]
 

@@ -11,8 +11,8 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 from scipy.special import log_ndtr, ndtr, ndtri, ndtri_exp
 
-from theory._quadrature import panel_nodes
-from theory.tensor_power import growth_integral, growth_start
+from cgrosim.theory._quadrature import panel_nodes
+from cgrosim.theory.tensor_power import growth_integral, growth_start
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 
-from theory.relu_network import ReluNetwork
-from theory.relu_steps import Affine, Array, Block, Fused, batches
+from cgrosim.theory.relu_network import ReluNetwork
+from cgrosim.theory.relu_steps import Affine, Array, Block, Fused, batches
 
 UNIT_ROUNDOFF = 2.0**-53
 SMALLEST = 5e-324

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit
 
-from theory.relu_network import ReluNetwork
+from cgrosim.theory.relu_network import ReluNetwork
 
 Array = NDArray[np.float64]
 

@@ -28,10 +28,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 
-from theory.balls import CubeDesign
-from theory.relu_composition import affine_network
-from theory.relu_network import ReluNetwork
-from theory.representation import cgro_parameters
+from cgrosim.theory.balls import CubeDesign
+from cgrosim.theory.relu_composition import affine_network
+from cgrosim.theory.relu_network import ReluNetwork
+from cgrosim.theory.representation import cgro_parameters
 
 Array = NDArray[np.float64]
 

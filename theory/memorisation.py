@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import logsumexp
 
-from theory.clock import LOG_WEIGHTS, NODES
-from theory.plateau import SignalFlow
-from theory.power_growth import check_power, companion_log_growth, growth_exposure
+from cgrosim.theory.clock import LOG_WEIGHTS, NODES
+from cgrosim.theory.plateau import SignalFlow
+from cgrosim.theory.power_growth import check_power, companion_log_growth, growth_exposure
 
 Array = NDArray[np.float64]
 

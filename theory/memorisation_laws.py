@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import chdtri
 
-from theory.initial_laws import MaximumLaw
-from theory.power_growth import check_power, growth_exposure
-from theory.tensor_power import growth_start
+from cgrosim.theory.initial_laws import MaximumLaw
+from cgrosim.theory.power_growth import check_power, growth_exposure
+from cgrosim.theory.tensor_power import growth_start
 
 Array = NDArray[np.float64]
 

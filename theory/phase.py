@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import gammaln, ndtri
 
-from theory.noise_moments import log_absolute_moment
-from theory.plateau import SignalFlow
-from theory.power_growth import check_power
+from cgrosim.theory.noise_moments import log_absolute_moment
+from cgrosim.theory.plateau import SignalFlow
+from cgrosim.theory.power_growth import check_power
 
 Array = NDArray[np.float64]
 

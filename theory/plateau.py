@@ -12,8 +12,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from theory.clock import MonotoneClock
-from theory.power_growth import check_power, companion_log_growth
+from cgrosim.theory.clock import MonotoneClock
+from cgrosim.theory.power_growth import check_power, companion_log_growth
 
 Array = NDArray[np.float64]
 Threat = Literal["signal_span", "fixed_direction"]

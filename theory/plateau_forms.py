@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import expi, hyp1f1, lambertw
 
-from theory.power_growth import check_power
+from cgrosim.theory.power_growth import check_power
 
 Array = NDArray[np.float64]
 

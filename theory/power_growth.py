@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from theory.tensor_power import growth_integral
+from cgrosim.theory.tensor_power import growth_integral
 
 Array = NDArray[np.float64]
 

@@ -5,8 +5,8 @@ from math import inf, log
 
 import numpy as np
 
-from theory.setting import Setting
-from theory.tensor_power import comparison_log_margin, discretisation_factor
+from cgrosim.theory.setting import Setting
+from cgrosim.theory.tensor_power import comparison_log_margin, discretisation_factor
 
 LOG_RATIO = "natural logarithm of a ratio"
 ABSOLUTE = "absolute"

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import sparse
 
-from theory.relu_network import ReluNetwork, as_sparse
+from cgrosim.theory.relu_network import ReluNetwork, as_sparse
 
 
 def affine_network(weight: ArrayLike, bias: ArrayLike) -> ReluNetwork:

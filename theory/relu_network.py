@@ -21,8 +21,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 
-from theory._files import write_atomically
-from theory.relu_steps import Step, apply_step, batches, evaluation_steps, pull_back
+from cgrosim.theory._files import write_atomically
+from cgrosim.theory.relu_steps import Step, apply_step, batches, evaluation_steps, pull_back
 
 Array = NDArray[np.float64]
 FORMAT = "relu network 1"

@@ -24,10 +24,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 
-from theory.balls import METRICS, Design, Norm, ball_box, ball_design
-from theory.interval_bounds import output_bounds
-from theory.relu_composition import blocks, deepen, identity, on_top, parallel, serial
-from theory.relu_network import ReluNetwork, as_sparse
+from cgrosim.theory.balls import METRICS, Design, Norm, ball_box, ball_design
+from cgrosim.theory.interval_bounds import output_bounds
+from cgrosim.theory.relu_composition import blocks, deepen, identity, on_top, parallel, serial
+from cgrosim.theory.relu_network import ReluNetwork, as_sparse
 
 Array = NDArray[np.float64]
 

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import brentq
 from scipy.special import expit, wrightomega
 
-from theory._quadrature import integrate
+from cgrosim.theory._quadrature import integrate
 
 # Beyond this margin e^margin overflows, and margin + e^margin equals e^margin to the last bit.
 _LARGE = 700.0

@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from theory.regime import Hypothesis, hypotheses
-from theory.setting import MEMORISED, Setting, gaussian_log_moment
+from cgrosim.theory.regime import Hypothesis, hypotheses
+from cgrosim.theory.setting import MEMORISED, Setting, gaussian_log_moment
 
 __all__ = [
     "MEMORISED",

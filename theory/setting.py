@@ -5,9 +5,9 @@ from math import exp, inf, isnan, log, sqrt
 
 from scipy.special import gammaln
 
-from theory.initial_laws import GrowthTimeLaw, MaximumLaw
-from theory.saturation import power_saturation
-from theory.tensor_power import growth_integral
+from cgrosim.theory.initial_laws import GrowthTimeLaw, MaximumLaw
+from cgrosim.theory.saturation import power_saturation
+from cgrosim.theory.tensor_power import growth_integral
 
 MEMORISED = 0.7
 """Margin V_i at which a sample counts as memorised, and (gap alpha)^q U at which the signal counts as escaped."""

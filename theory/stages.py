@@ -11,10 +11,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from theory.clock import MonotoneClock
-from theory.initial_laws import GrowthTimeLaw, MaximumLaw
-from theory.plateau import SignalFlow, Threat, attacked_ratio_log
-from theory.power_growth import check_power, grow, growth_exposure
+from cgrosim.theory.clock import MonotoneClock
+from cgrosim.theory.initial_laws import GrowthTimeLaw, MaximumLaw
+from cgrosim.theory.plateau import SignalFlow, Threat, attacked_ratio_log
+from cgrosim.theory.power_growth import check_power, grow, growth_exposure
 
 Array = NDArray[np.float64]
 

@@ -14,8 +14,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from theory._quadrature import integrate
-from theory.saturation import (
+from cgrosim.theory._quadrature import integrate
+from cgrosim.theory.saturation import (
     logistic_saturation,
     logistic_saturation_bounds,
     logistic_saturation_late,

@@ -18,8 +18,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 
-from theory.relu_composition import blocks, identity
-from theory.relu_network import ReluNetwork
+from cgrosim.theory.relu_composition import blocks, identity
+from cgrosim.theory.relu_network import ReluNetwork
 
 Array = NDArray[np.float64]
 

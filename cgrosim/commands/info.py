@@ -10,7 +10,7 @@ import tyro
 
 from cgrosim.commands.options import ExperimentOptions, params_from
 from cgrosim.commands.terminal import console
-from cgrosim.params import Params
+from cgrosim.model.params import Params
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Info:
 
     def run(self) -> int:
         """Print the installation, the parameters, the plan and the slack of every hypothesis."""
-        from cgrosim.planning import plan
+        from cgrosim.run.planning import plan
 
         params = params_from(self.config, self.experiment)
         for name, value in installation().items():
@@ -44,8 +44,9 @@ def installation() -> dict[str, str]:
     import numba
     import numpy as np
 
-    from cgrosim import kernels, microkernels
-    from cgrosim.results import versions
+    from cgrosim import kernels
+    from cgrosim.files.versions import versions
+    from cgrosim.kernels import microkernels
 
     blas = np.show_config(mode="dicts")["Build Dependencies"]["blas"]
     cache = os.environ.get("NUMBA_CACHE_DIR") or str(Path(kernels.__file__).parent / "__pycache__")
@@ -61,7 +62,7 @@ def installation() -> dict[str, str]:
 def _print_regime(params: Params) -> None:
     from rich.table import Table
 
-    from cgrosim.verify.predictions import regime_report
+    from cgrosim.predictions.bridge import regime_report
 
     table = Table("hypothesis", "statement", "slack", "holds", title="regime report")
     for slack in regime_report(params):

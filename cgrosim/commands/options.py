@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import tyro
 
-from cgrosim.params import Params, read_toml
+from cgrosim.model.params import Params, read_toml
 
 POLYLOGS = {
     "signal_polylog": "polylog factor of the paper's signal strength d^0.249 (default 1)",

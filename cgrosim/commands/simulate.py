@@ -13,9 +13,9 @@ from cgrosim.commands.options import ExperimentOptions, params_from
 from cgrosim.commands.terminal import announce_compilation, console, progress_bar
 
 if TYPE_CHECKING:
-    from cgrosim.params import Params
-    from cgrosim.plotting.predictions_data import Predictions
-    from cgrosim.results import Run
+    from cgrosim.model.params import Params
+    from cgrosim.predictions.predicted import Predictions
+    from cgrosim.run.results import Run
 
 
 @dataclass(frozen=True)
@@ -35,8 +35,8 @@ class Simulate:
     def run(self) -> int:
         """Simulate, print, draw, save; status 1 if the run diverged, 130 if it was interrupted."""
         from cgrosim.errors import UserError
-        from cgrosim.run import resume, simulate
-        from cgrosim.verify.predictions import predict_run
+        from cgrosim.predictions.bridge import predict_run
+        from cgrosim.run.session import resume, simulate
 
         options = [value for value in vars(self.experiment).values() if value is not None]
         if self.resume is not None and (options or self.config is not None):
@@ -134,7 +134,7 @@ def _predicted(predictions: Any, name: str) -> str:
 
 def _draw(run: Run, predictions: Predictions | None, out: Path, paired: bool, animate: bool) -> None:
     """Write the figures; the paired standard run has the same data, start and length."""
-    from cgrosim.plotting import memorization_law_figure, neuron_plane_animation, neuron_plane_figure, save_figure
+    from cgrosim.figures import memorization_law_figure, neuron_plane_animation, neuron_plane_figure, save_figure
 
     written = [save_figure(run.plot(predictions), out / "three_stages.png")]
     standard = _standard_run(run) if paired else None
@@ -148,7 +148,7 @@ def _draw(run: Run, predictions: Predictions | None, out: Path, paired: bool, an
 
 def _standard_run(run: Run) -> Run | None:
     """The same experiment without adversarial training, in the same engine."""
-    from cgrosim.run import simulate
+    from cgrosim.run.session import simulate
 
     params: Params = run.params
     if params.adversarial_weight == 0.0 or not params.signal_only:

@@ -25,19 +25,23 @@ def progress_bar(title: str) -> Iterator[Callable[[str, float], None]]:
 
 
 def announce_compilation(*rooms: str) -> None:
-    """Say that the first run compiles, when it will; "" are the theory's kernels, "vision" those on images."""
-    if not all(_is_compiled(room) for room in rooms or ("",)):
+    """Say that the first run compiles, when it will; `rooms` are folders of kernels below the package."""
+    if not all(_is_compiled(room) for room in rooms or ("kernels",)):
         _errors.print("compiling the kernels (first run only, about ten seconds)", highlight=False)
 
 
 def _is_compiled(room: str) -> bool:
     """Whether compiled kernels newer than their sources lie in the cache; asked before anything heavy is imported."""
-    package = Path(__file__).parents[1] / room
-    sources = [package / "microkernels.py", *(package / "kernels").glob("*.py")]
+    kernels = Path(__file__).parents[1] / room
     cache = os.environ.get("NUMBA_CACHE_DIR")
-    compiled = Path(cache).rglob("*.nbc") if cache else (package / "kernels" / "__pycache__").glob("*.nbc")
+    compiled = Path(cache).rglob("*.nbc") if cache else (kernels / "__pycache__").glob("*.nbc")
     newest = max((file.stat().st_mtime for file in compiled), default=0.0)
-    return newest > max(file.stat().st_mtime for file in sources)
+    return newest > max(file.stat().st_mtime for file in kernels.glob("*.py"))
+
+
+def print_notice(sentence: str) -> None:
+    """One sentence on standard error that is no error."""
+    _errors.print(f"cgrosim: {sentence}", highlight=False, markup=False, soft_wrap=True)
 
 
 def print_error(sentence: str) -> None:

@@ -33,8 +33,8 @@ class Verify:
 
     def run(self) -> int:
         """Verify and report; status 1 if a claim is violated."""
+        from cgrosim.claims.registry import all_claims, select
         from cgrosim.errors import UserError
-        from cgrosim.verify.registry import all_claims, select
 
         if self.list:
             for claim in all_claims().values():
@@ -58,17 +58,18 @@ def _whole(name: str, text: str, least: int) -> int:
 def _verify(names: list[str], full: bool, seed: int, workers: int | None, out: Path) -> int:
     import time
 
+    from cgrosim.claims.claim import Context, Verdict
+    from cgrosim.claims.registry import select
+    from cgrosim.claims.report.data import false_alarms
+    from cgrosim.claims.report.terminal import print_table
+    from cgrosim.claims.report.writing import write_report
+    from cgrosim.claims.runner import verify
     from cgrosim.commands.warmup import compile_kernels
-    from cgrosim.verify.claim import Context, Verdict
-    from cgrosim.verify.registry import select
-    from cgrosim.verify.report import print_table, write_report
-    from cgrosim.verify.report_json import false_alarms
-    from cgrosim.verify.runner import verify
 
     check_directory(out)
     began = time.perf_counter()
     images = full and any(claim.kind == "observation" for claim in select(names))  # on real images
-    announce_compilation(*(("", "vision") if images else ("",)))
+    announce_compilation(*(("kernels", "images/network/kernels") if images else ("kernels",)))
     compile_kernels(images)
 
     def show(verdict: Verdict, done: int, total: int) -> None:

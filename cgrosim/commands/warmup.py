@@ -5,8 +5,8 @@ from __future__ import annotations
 
 def compile_kernels(images: bool = False) -> None:
     """Run every engine for a few steps on a tiny experiment; with `images` those of the image networks too."""
-    from cgrosim.params import Params
-    from cgrosim.run import simulate
+    from cgrosim.model.params import Params
+    from cgrosim.run.session import simulate
 
     tiny = Params.from_paper(50, samples=2, patches=2, neurons=2, steps=2, test_samples=2)
     for engine in ("reduced", "flow", "direct"):
@@ -19,9 +19,9 @@ def _compile_image_kernels() -> None:
     """One attack and one step of training in both layouts."""
     import numpy as np
 
-    from cgrosim.vision.architectures import lenet
-    from cgrosim.vision.layers import initial_parameters
-    from cgrosim.vision.network import Network
+    from cgrosim.images.network.architectures import lenet
+    from cgrosim.images.network.layers import initial_parameters
+    from cgrosim.images.network.network import Network
 
     tiny, labels = lenet(1, (8, 8, 1)), np.arange(2)
     pixels = np.full((2, 8, 8, 1), 0.5, np.float32)

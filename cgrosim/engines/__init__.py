@@ -5,26 +5,25 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from cgrosim.engines.base import Array, Engine
-from cgrosim.params import Params
-from cgrosim.planning import Plan
-from cgrosim.sampling import ClosedSystem
+from cgrosim.model.params import Params
+from cgrosim.model.sampling import ClosedSystem
 
 __all__ = ["Engine", "make_engine"]
 
 Evaluator = Callable[[Array], tuple[Array, Array, Array]]
 
 
-def make_engine(params: Params, chosen: Plan, system: ClosedSystem) -> tuple[Engine, Evaluator | None]:
+def make_engine(params: Params, name: str, system: ClosedSystem) -> tuple[Engine, Evaluator | None]:
     """Make the planned engine, and the evaluator of explicitly attacked fresh samples where the threat needs one."""
     if not params.signal_only:
         from cgrosim.engines.searching import AttackedTest, SearchingEngine
 
         return SearchingEngine(params, system), AttackedTest(params, system) if params.test_samples else None
-    if chosen.engine == "direct":
+    if name == "direct":
         from cgrosim.engines.direct import DirectEngine
 
         return DirectEngine(params, system), None
-    if chosen.engine == "reduced":
+    if name == "reduced":
         from cgrosim.engines.reduced import ReducedEngine
 
         return ReducedEngine(params, system), None

@@ -8,11 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cgrosim import kernels
-from cgrosim.activations import CODES
-from cgrosim.dense import combination
 from cgrosim.engines.base import ESCAPED, MEMORISED, SIGNAL_GROWN, Crossings
-from cgrosim.params import SIGNAL_THREATS, Params
-from cgrosim.sampling import ClosedSystem
+from cgrosim.model.activations import CODES
+from cgrosim.model.linear_algebra import combination
+from cgrosim.model.params import SIGNAL_THREATS, Params
+from cgrosim.model.sampling import ClosedSystem
 
 Array = NDArray[np.float64]
 

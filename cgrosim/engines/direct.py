@@ -8,15 +8,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cgrosim import kernels
-from cgrosim.dense import gram, product
 from cgrosim.engines.base import Snapshot
 from cgrosim.engines.closed import (
     record_state,
     restore_record,
 )
 from cgrosim.engines.stepping import SteppingEngine
-from cgrosim.params import Params
-from cgrosim.sampling import ClosedSystem
+from cgrosim.model.linear_algebra import gram, product
+from cgrosim.model.params import Params
+from cgrosim.model.sampling import ClosedSystem
 
 Array = NDArray[np.float64]
 

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from cgrosim.engines.base import ESCAPED, MEMORISED, SIGNAL_GROWN, Crossings, Divergence, Snapshot
 from cgrosim.engines.closed import ClosedForces, rebuild_weights
-from cgrosim.params import MAX_STEPS, Params
-from cgrosim.sampling import ClosedSystem, weight_gram
+from cgrosim.model.params import MAX_STEPS, Params
+from cgrosim.model.sampling import ClosedSystem, weight_gram
 
 Array = NDArray[np.float64]
 

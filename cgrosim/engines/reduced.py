@@ -15,8 +15,8 @@ from cgrosim.engines.closed import (
     restore_record,
 )
 from cgrosim.engines.stepping import SteppingEngine
-from cgrosim.params import Params
-from cgrosim.sampling import ClosedSystem, weight_gram
+from cgrosim.model.params import Params
+from cgrosim.model.sampling import ClosedSystem, weight_gram
 
 Array = NDArray[np.float64]
 

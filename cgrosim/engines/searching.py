@@ -8,16 +8,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cgrosim import kernels
-from cgrosim.activations import CODES
-from cgrosim.dense import gram, product
 from cgrosim.engines.base import MEMORISED, SIGNAL_GROWN, Crossings, Divergence, Snapshot
+from cgrosim.engines.cost import step_seconds
 from cgrosim.engines.direct import projections_of
-from cgrosim.params import Params
-from cgrosim.patches import ATTACK, TEST, PatchData, draw_patch_data, stream
-from cgrosim.planning import step_seconds
-from cgrosim.reference import logistic_weight
-from cgrosim.sampling import ClosedSystem
-from cgrosim.threats import Model, attack
+from cgrosim.model.activations import CODES
+from cgrosim.model.linear_algebra import gram, product
+from cgrosim.model.params import Params
+from cgrosim.model.patches import ATTACK, TEST, PatchData, draw_patch_data, stream
+from cgrosim.model.reference import logistic_weight
+from cgrosim.model.sampling import ClosedSystem
+from cgrosim.model.threats import Model, attack
 
 Array = NDArray[np.float64]
 

@@ -7,9 +7,9 @@ from abc import ABC, abstractmethod
 from cgrosim import kernels
 from cgrosim.engines.base import Crossings, Divergence
 from cgrosim.engines.closed import ClosedForces, crossings_of, make_kernel_problem, make_kernel_record
-from cgrosim.params import Params
-from cgrosim.planning import step_seconds
-from cgrosim.sampling import ClosedSystem
+from cgrosim.engines.cost import step_seconds
+from cgrosim.model.params import Params
+from cgrosim.model.sampling import ClosedSystem
 
 
 class SteppingEngine(ABC):

@@ -10,8 +10,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from cgrosim import microkernels
-from cgrosim.microkernels import BLOCK
+from cgrosim.kernels import microkernels
+from cgrosim.kernels.microkernels import BLOCK
 
 Array = NDArray[np.float64]
 _ALIGNMENT = 64  # bytes of a cache line, so that no vector straddles two

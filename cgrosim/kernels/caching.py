@@ -11,7 +11,7 @@ import functools
 import hashlib
 from pathlib import Path
 
-from cgrosim import microkernels
+from cgrosim.kernels import microkernels
 
 ENTRY = {"cache": True, "nogil": True, "error_model": "numpy"}  # options of every entry point
 INNER = {"nogil": True, "error_model": "numpy"}  # of what they call: compiled into them, so not cached on its own
@@ -21,7 +21,6 @@ INNER = {"nogil": True, "error_model": "numpy"}  # of what they call: compiled i
 def fingerprint(variant: str = "serial") -> str:
     """Hash of the kernel sources, the lane count and the name of the variant."""
     digest = hashlib.sha256(f"{variant} {microkernels.lanes()} {microkernels.fuses()}".encode())
-    sources = [Path(microkernels.__file__), *sorted(Path(__file__).parent.glob("*.py"))]
-    for source in sources:
+    for source in sorted(Path(__file__).parent.glob("*.py")):
         digest.update(source.read_bytes())
     return digest.hexdigest()

@@ -15,9 +15,9 @@ from numba import njit, prange
 from cgrosim.kernels.activation import activation_shape, dphi, phi
 from cgrosim.kernels.blocks import Array
 from cgrosim.kernels.caching import ENTRY, INNER, fingerprint
+from cgrosim.kernels.microkernels import tile_heights
 from cgrosim.kernels.product import COLUMNS, WIDTH, multiply_columns
 from cgrosim.kernels.threads import worth_threads
-from cgrosim.microkernels import tile_heights
 
 HEIGHT = tile_heights()[-1]
 ROWS = 96  # rows packed at a time: a multiple of 8 and of every tallest tile (12, 6, 3)

@@ -8,8 +8,8 @@ from numba import njit
 
 from cgrosim.kernels.activation import dphi
 from cgrosim.kernels.caching import INNER
+from cgrosim.kernels.microkernels import activation_sums, derivative_products
 from cgrosim.kernels.threat import signal_terms
-from cgrosim.microkernels import activation_sums, derivative_products
 
 
 @njit(**INNER)

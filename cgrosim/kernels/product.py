@@ -5,7 +5,7 @@ from __future__ import annotations
 from numba import njit
 
 from cgrosim.kernels.caching import INNER
-from cgrosim.microkernels import product_tile, tile_columns
+from cgrosim.kernels.microkernels import product_tile, tile_columns
 
 DEPTH = (
     16  # blocks of k a tile runs over before the next: 16 x 8 x 16 columns x 8 bytes = 16 kB, half a first-level cache

@@ -17,9 +17,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from cgrosim.vision.architectures import lenet, stack3x3
-from cgrosim.vision.layers import Architecture, initial_parameters
-from cgrosim.vision.network import Network
+from cgrosim.images.network.architectures import lenet, stack3x3
+from cgrosim.images.network.layers import Architecture, initial_parameters
+from cgrosim.images.network.network import Network
 
 from .test_step_speed import THREADS, interleaved
 from .torch_images import make_iterations

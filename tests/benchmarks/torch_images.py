@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cgrosim.vision.layers import Architecture, Convolution, FullyConnected, MaxPool, ReLU
+from cgrosim.images.network.layers import Architecture, Convolution, FullyConnected, MaxPool, ReLU
 
 Floats = NDArray[np.float32]
 

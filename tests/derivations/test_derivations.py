@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 import sympy as sp
 
-from cgrosim import reference
-from cgrosim.params import Params
-from theory.saturation import logistic_saturation, power_saturation_log_time
-from theory.tensor_power import growth_integral
+from cgrosim.model import reference
+from cgrosim.model.params import Params
+from cgrosim.theory.saturation import logistic_saturation, power_saturation_log_time
+from cgrosim.theory.tensor_power import growth_integral
 
 
 @pytest.mark.parametrize("name", gradient.activations())

@@ -4,7 +4,7 @@ import derive_stage_forms as derive
 import pytest
 import sympy as sp
 
-from theory.noise_moments import hermite_activation_moment
+from cgrosim.theory.noise_moments import hermite_activation_moment
 
 
 def test_growth_and_conservation() -> None:

@@ -6,11 +6,12 @@ import numpy as np
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from cgrosim import kernels, reference
-from cgrosim.activations import CODES, activate, output_weights
+from cgrosim import kernels
 from cgrosim.kernels.problem import make_problem
-from cgrosim.params import ACTIVATIONS, SIGNAL_THREATS, Params
-from cgrosim.patches import PatchData, draw_patch_data, draw_weights
+from cgrosim.model import reference
+from cgrosim.model.activations import CODES, activate, output_weights
+from cgrosim.model.params import ACTIVATIONS, SIGNAL_THREATS, Params
+from cgrosim.model.patches import PatchData, draw_patch_data, draw_weights
 
 Array = NDArray[np.float64]
 EPS = float(np.finfo(np.float64).eps)

@@ -17,12 +17,14 @@ from kernel_cases import EPS, Setting, make_params, sum_rounding
 from numba.core.runtime import _nrt_python, rtsys
 from numpy.typing import NDArray
 
-from cgrosim import kernels, microkernels, reference
-from cgrosim.activations import CODES, activate, derivative
+from cgrosim import kernels
+from cgrosim.kernels import microkernels
 from cgrosim.kernels import reduced as reduced_kernels
 from cgrosim.kernels.blocks import pack_blocks, pack_panels, unpack_blocks
 from cgrosim.kernels.problem import make_problem
-from cgrosim.params import ACTIVATIONS
+from cgrosim.model import reference
+from cgrosim.model.activations import CODES, activate, derivative
+from cgrosim.model.params import ACTIVATIONS
 
 Array = NDArray[np.float64]
 

@@ -9,10 +9,11 @@ from hypothesis import strategies as st
 from kernel_cases import EPS, Setting, make_params, shapes, sum_rounding
 from numpy.typing import NDArray
 
-from cgrosim import kernels, reference
-from cgrosim.activations import activate, derivative
+from cgrosim import kernels
 from cgrosim.kernels.problem import make_problem
-from cgrosim.params import SIGNAL_THREATS
+from cgrosim.model import reference
+from cgrosim.model.activations import activate, derivative
+from cgrosim.model.params import SIGNAL_THREATS
 
 Array = NDArray[np.float64]
 

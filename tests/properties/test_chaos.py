@@ -11,15 +11,15 @@ from hypothesis import strategies as st
 from scipy.special import erfc, log_ndtr, logsumexp
 from searching import breaks, check
 
-from theory.chaos import (
+from cgrosim.theory.chaos import (
     asymptotic_tail_constant,
     log_tail_bound,
     log_tail_bound_shifted,
     log_tail_bound_simple,
     small_ball_bound,
 )
-from theory.errors import chaos_error_bound, chebyshev_error_bound
-from theory.noise_moments import noise_deviation, noise_kurtosis
+from cgrosim.theory.errors import chaos_error_bound, chebyshev_error_bound
+from cgrosim.theory.noise_moments import noise_deviation, noise_kurtosis
 
 ANGLES = 2 * np.pi * (np.arange(4096) + 0.5) / 4096
 Case = tuple[np.ndarray, np.ndarray, int, float]

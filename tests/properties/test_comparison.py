@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from searching import ROUNDING, breaks, check
 
 from cgrosim.testing import ComparisonPair, comparison_pairs, log_uniform, powers
-from theory.tensor_power import comparison_bound, comparison_log_margin, growth_integral
+from cgrosim.theory.tensor_power import comparison_bound, comparison_log_margin, growth_integral
 
 COARSE = comparison_pairs(relative_growth=log_uniform(1e-2, 1e3), max_steps=6)
 SUPERLINEAR = comparison_pairs(power=powers(2.1, 8.0))

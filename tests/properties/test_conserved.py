@@ -4,8 +4,8 @@ import numpy as np
 from hypothesis import strategies as st
 from searching import ROUNDING, breaks, check
 
-from theory.conserved import advance, clock_drift, clock_reading, conserved_differences, drift_defect_bound
-from theory.power_growth import growth_exposure
+from cgrosim.theory.conserved import advance, clock_drift, clock_reading, conserved_differences, drift_defect_bound
+from cgrosim.theory.power_growth import growth_exposure
 
 POWERS = st.one_of(st.just(2.0), st.floats(2.0, 2.001), st.floats(2.01, 8.0))
 

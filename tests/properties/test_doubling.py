@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from searching import ROUNDING, breaks, check
 
 from cgrosim.testing import GrowthSequence, growth_sequences, log_uniform, powers
-from theory.tensor_power import (
+from cgrosim.theory.tensor_power import (
     cumulative_sandwich_time_bound,
     doubling_time_bound,
     growth_time_bound,

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from searching import breaks, check
 
 from cgrosim.testing import log_uniform, powers
-from theory.initial_laws import GrowthTimeLaw, MaximumLaw, expected_maximum, noise_start_cdf
+from cgrosim.theory.initial_laws import GrowthTimeLaw, MaximumLaw, expected_maximum, noise_start_cdf
 
 COUNTS = log_uniform(1.0, 1e12)
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from searching import breaks, check
 
 from cgrosim.testing import log_uniform, powers
-from theory.saturation import (
+from cgrosim.theory.saturation import (
     logistic_saturation,
     logistic_saturation_bounds,
     logistic_saturation_late,

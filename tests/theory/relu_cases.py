@@ -8,8 +8,8 @@ from typing import NamedTuple
 import numpy as np
 from hypothesis import strategies as st
 
-from theory.balls import Norm, separation
-from theory.relu_network import ReluNetwork
+from cgrosim.theory.balls import Norm, separation
+from cgrosim.theory.relu_network import ReluNetwork
 
 
 def random_network(seed: int, inputs: int, hidden: tuple[int, ...], outputs: int = 1) -> ReluNetwork:

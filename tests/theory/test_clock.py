@@ -4,8 +4,8 @@ import mpmath
 import numpy as np
 import pytest
 
-from theory.clock import MonotoneClock
-from theory.power_growth import companion_log_growth, grow, growth_exposure
+from cgrosim.theory.clock import MonotoneClock
+from cgrosim.theory.power_growth import companion_log_growth, grow, growth_exposure
 
 
 def test_clock_matches_exponential_flow_over_hundreds_of_decades() -> None:

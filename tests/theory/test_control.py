@@ -4,16 +4,16 @@ import numpy as np
 import pytest
 from decoupled import integrate, margins_at, random_world
 
-from theory.control import (
+from cgrosim.theory.control import (
     control_ratio,
     noise_limit,
     required_adversarial_weight,
     self_consistent_limit,
     signal_first_ratio,
 )
-from theory.memorisation import memorisation_times, required_exposure
-from theory.plateau import SignalFlow
-from theory.power_growth import growth_exposure
+from cgrosim.theory.memorisation import memorisation_times, required_exposure
+from cgrosim.theory.plateau import SignalFlow
+from cgrosim.theory.power_growth import growth_exposure
 
 
 @pytest.mark.parametrize(("power", "seed"), [(3.0, 0), (3.0, 6), (2.5, 2), (4.0, 4), (2.0, 1)])

@@ -6,7 +6,7 @@ from hypothesis import given, settings, target
 from hypothesis import strategies as st
 from scipy.stats import binomtest, chi2, norm
 
-from theory.coverage import CubeBalls, PatchBalls
+from cgrosim.theory.coverage import CubeBalls, PatchBalls
 
 
 def draw(balls: PatchBalls, count: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:

@@ -8,8 +8,8 @@ import pytest
 from scipy.integrate import quad
 from scipy.special import erf, ndtr
 
-from theory.chaos import conditional_deviations, small_ball_bound, small_ball_one_neuron
-from theory.errors import (
+from cgrosim.theory.chaos import conditional_deviations, small_ball_bound, small_ball_one_neuron
+from cgrosim.theory.errors import (
     attacked_margin,
     chaos_error_bound,
     chebyshev_error_bound,
@@ -18,8 +18,8 @@ from theory.errors import (
     gaussian_error,
     robust_error_lower_bound,
 )
-from theory.noise_law import IndependentNoiseLaw, dominated_error
-from theory.noise_moments import (
+from cgrosim.theory.noise_law import IndependentNoiseLaw, dominated_error
+from cgrosim.theory.noise_moments import (
     correlated_activation_moment,
     hermite_activation_moment,
     log_absolute_moment,

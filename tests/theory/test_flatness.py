@@ -10,7 +10,7 @@ from relu_cases import random_network
 from scipy.special import expit
 from scipy.stats import binom
 
-from theory.flatness import (
+from cgrosim.theory.flatness import (
     global_flatness,
     largest_rise,
     loss_slope,
@@ -19,7 +19,7 @@ from theory.flatness import (
     odd_power,
     steepest_position,
 )
-from theory.flatness_gap import (
+from cgrosim.theory.flatness_gap import (
     cell_gap_bound,
     cell_variation,
     lipschitz_gap_bound,
@@ -28,9 +28,9 @@ from theory.flatness_gap import (
     paper_rate,
     transport_gap_bound,
 )
-from theory.line import flatness_line, linear_pieces, robust_loss_line
-from theory.relu_composition import affine_network
-from theory.transport import cheapest_coupling, joint_cost, monotone_coupling, wasserstein_line
+from cgrosim.theory.line import flatness_line, linear_pieces, robust_loss_line
+from cgrosim.theory.relu_composition import affine_network
+from cgrosim.theory.transport import cheapest_coupling, joint_cost, monotone_coupling, wasserstein_line
 
 SEEDS = st.integers(0, 10**6)
 POWERS = st.sampled_from([2.0, 2.5, 3.0, 5.0])

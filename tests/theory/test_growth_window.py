@@ -5,9 +5,9 @@ import pytest
 from hypothesis import assume, given, target
 from hypothesis import strategies as st
 
-from theory.growth_window import growth_law_window, joint_growth_window, state_rate
-from theory.plateau import SignalFlow
-from theory.tensor_power import time_window
+from cgrosim.theory.growth_window import growth_law_window, joint_growth_window, state_rate
+from cgrosim.theory.plateau import SignalFlow
+from cgrosim.theory.tensor_power import time_window
 
 LONGEST = 5_000
 

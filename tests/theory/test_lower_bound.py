@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from relu_cases import random_network
 
-from theory.ball_attacks import attack
-from theory.certification import certify
-from theory.lower_bound import (
+from cgrosim.theory.ball_attacks import attack
+from cgrosim.theory.certification import certify
+from cgrosim.theory.lower_bound import (
     CGRO_LAYERS,
     LayerSize,
     binary_entropy,
@@ -29,8 +29,8 @@ from theory.lower_bound import (
     two_layers,
     vc_dimension_bound,
 )
-from theory.relu_network import ReluNetwork
-from theory.representation import cgro_classifier, classification_margins
+from cgrosim.theory.relu_network import ReluNetwork
+from cgrosim.theory.representation import cgro_classifier, classification_margins
 
 
 @given(st.integers(1, 200), st.floats(0.0, 0.5))

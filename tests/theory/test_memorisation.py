@@ -6,7 +6,7 @@ from decoupled import World, first_time, integrate, margins_at, random_world
 from scipy.integrate import quad, solve_ivp
 from scipy.stats import chi2, kstest
 
-from theory.memorisation import (
+from cgrosim.theory.memorisation import (
     clean_head_start,
     coupling,
     margin_after_memorisation,
@@ -15,7 +15,7 @@ from theory.memorisation import (
     noise_growth_rate,
     required_exposure,
 )
-from theory.memorisation_laws import (
+from cgrosim.theory.memorisation_laws import (
     clock_of_start,
     last_memorisation_cdf,
     memorisation_cdf,
@@ -25,7 +25,7 @@ from theory.memorisation_laws import (
     saturation_series,
     start_of_clock,
 )
-from theory.plateau import SignalFlow
+from cgrosim.theory.plateau import SignalFlow
 
 SCALES = {"power": 3.0, "samples": 10.0, "learning_rate": 0.01}
 LAW = SCALES | {"patch_energy": 1.2, "init_std": 0.02, "count": 12.0}
@@ -90,7 +90,7 @@ def test_head_start_closes_the_gap_to_the_plain_prediction() -> None:
     assert np.sum(world.signal**3) > 0
     assert closed == pytest.approx(exact, rel=1e-7)
     # Up to margin 1 the head start is ((1-lam)/lam) T_I at constant rate.
-    from theory.stages import signal_growth_rate, signal_growth_time
+    from cgrosim.theory.stages import signal_growth_rate, signal_growth_time
 
     rate = signal_growth_rate(**settings, gap=0.0)
     stage = signal_growth_time(largest, rate=rate, power=3.0, signal_strength=5.0)

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from decoupled import first_time, integrate, margins_at, random_world
 
-from theory.memorisation import memorisation_times, required_exposure
-from theory.noise_law import dominated_error
-from theory.noise_moments import noise_deviation
-from theory.phase import (
+from cgrosim.theory.memorisation import memorisation_times, required_exposure
+from cgrosim.theory.noise_law import dominated_error
+from cgrosim.theory.noise_moments import noise_deviation
+from cgrosim.theory.phase import (
     gap_of_robust_error,
     memorise_escape_gap,
     memorise_escape_log_ratio,
@@ -17,8 +17,8 @@ from theory.phase import (
     predicted_noise_deviation,
     weight_gram,
 )
-from theory.plateau import SignalFlow
-from theory.plateau_forms import escape_time
+from cgrosim.theory.plateau import SignalFlow
+from cgrosim.theory.plateau_forms import escape_time
 
 
 @pytest.mark.parametrize("gap", [0.01, 0.04, 0.08, 0.2, 0.4])

@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from relu_cases import plain, random_network
 from scipy import sparse
 
-import theory.relu_steps
-from theory.interval_bounds import output_bounds
-from theory.relu_composition import affine_network, carry, deepen, identity, on_top, parallel, serial
-from theory.relu_network import ReluNetwork, load_network
+from cgrosim.theory import relu_steps
+from cgrosim.theory.interval_bounds import output_bounds
+from cgrosim.theory.relu_composition import affine_network, carry, deepen, identity, on_top, parallel, serial
+from cgrosim.theory.relu_network import ReluNetwork, load_network
 
 SEEDS = st.integers(0, 10**6)
 HIDDEN = st.lists(st.integers(1, 6), max_size=4).map(tuple)
@@ -33,7 +33,7 @@ def test_blocks_give_the_same_values_gradients_and_bounds(monkeypatch: pytest.Mo
     network = random_network(3, 5, (9, 7, 8), 2)
     points, cotangents = np.random.default_rng(0).normal(size=(150, 5)), np.ones((150, 2))
     whole = network(points), network.input_gradient(points, cotangents), *output_bounds(network, points - 1, points + 1)
-    monkeypatch.setattr(theory.relu_steps, "BLOCK_UNITS", 4)
+    monkeypatch.setattr(relu_steps, "BLOCK_UNITS", 4)
     cut = ReluNetwork(network.weights, network.biases)
     assert [type(step).__name__ for step in cut.steps] == ["Fused", "Fused"]
     parts = cut(points), cut.input_gradient(points, cotangents), *output_bounds(cut, points - 1, points + 1)
@@ -190,8 +190,8 @@ def test_bounds_enclose_exact_and_evaluated_values(
         network = on_top(on_top(first, identity(3), rng.normal(size=3)), network.weights[0], network.biases[0])
         network = on_top(network, identity(network.outputs, -1.0), rng.normal(size=network.outputs))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(theory.relu_steps, "BLOCK_UNITS", 2 if wide else 4096)
-        assert any(isinstance(step, theory.relu_steps.Fused) for step in network.steps) <= wide
+        patch.setattr(relu_steps, "BLOCK_UNITS", 2 if wide else 4096)
+        assert any(isinstance(step, relu_steps.Fused) for step in network.steps) <= wide
     centre = rng.normal(size=3)
     low, high = output_bounds(network, centre - radius, centre + radius)
     lower, upper = centre - radius, centre + radius

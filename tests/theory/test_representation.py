@@ -9,13 +9,13 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from relu_cases import Case, cgro_cases, plain, random_network
 
-from theory.ball_attacks import attack, extreme_offsets, project, random_offsets
-from theory.balls import CubeDesign, SeparationError, SphereDesign, ball_box, separation
-from theory.certification import certify
-from theory.relu_composition import affine_network
-from theory.relu_network import ReluNetwork, load_network
-from theory.representation import CgroClassifier, assemble, cgro_classifier, classification_margins
-from theory.yarotsky import approximate_square
+from cgrosim.theory.ball_attacks import attack, extreme_offsets, project, random_offsets
+from cgrosim.theory.balls import CubeDesign, SeparationError, SphereDesign, ball_box, separation
+from cgrosim.theory.certification import certify
+from cgrosim.theory.relu_composition import affine_network
+from cgrosim.theory.relu_network import ReluNetwork, load_network
+from cgrosim.theory.representation import CgroClassifier, assemble, cgro_classifier, classification_margins
+from cgrosim.theory.yarotsky import approximate_square
 
 
 def indicators(classifier: CgroClassifier, points: np.ndarray) -> np.ndarray:

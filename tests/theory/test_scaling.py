@@ -9,11 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import integrate, stats
 
-from cgrosim.params import Params
+from cgrosim.model.params import Params
 from cgrosim.testing import regimes
-from theory.regime import largest_saturation_curvature
-from theory.scaling import Setting, exponents, hypotheses, local_slope, paper_setting, predicted_slope
-from theory.setting import gaussian_log_moment
+from cgrosim.theory.regime import largest_saturation_curvature
+from cgrosim.theory.scaling import Setting, exponents, hypotheses, local_slope, paper_setting, predicted_slope
+from cgrosim.theory.setting import gaussian_log_moment
 
 
 def setting_of(params: Params) -> Setting:

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, target
 from hypothesis import strategies as st
 
-from theory.sign_proofs import TwoLayers, least_outputs, proved_signs
+from cgrosim.theory.sign_proofs import TwoLayers, least_outputs, proved_signs
 
 
 def random_network(seed: int, inputs: int, units: int) -> TwoLayers:

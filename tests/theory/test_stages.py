@@ -8,9 +8,9 @@ import pytest
 from decoupled import World, first_time, integrate, margins_at, random_world
 from scipy.stats import kstest
 
-from theory.plateau import SignalFlow
-from theory.plateau_forms import escape_time, late_margin, plateau_height, plateau_rate, plateau_time
-from theory.stages import (
+from cgrosim.theory.plateau import SignalFlow
+from cgrosim.theory.plateau_forms import escape_time, late_margin, plateau_height, plateau_rate, plateau_time
+from cgrosim.theory.stages import (
     signal_correlation,
     signal_growth_rate,
     signal_growth_time,

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy import integrate, special, stats
 
-from theory.initial_laws import GrowthTimeLaw, MaximumLaw, expected_maximum, noise_start_cdf, patch_energy_law
-from theory.saturation import (
+from cgrosim.theory.initial_laws import GrowthTimeLaw, MaximumLaw, expected_maximum, noise_start_cdf, patch_energy_law
+from cgrosim.theory.saturation import (
     logistic_saturation,
     logistic_saturation_bounds,
     logistic_saturation_log_time,
@@ -15,7 +15,7 @@ from theory.saturation import (
     power_saturation_late,
     power_saturation_log_time,
 )
-from theory.tensor_power import (
+from cgrosim.theory.tensor_power import (
     comparison_bound,
     comparison_log_margin,
     cumulative_rate_window,

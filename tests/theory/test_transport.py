@@ -8,7 +8,7 @@ from hypothesis import given, settings, target
 from hypothesis import strategies as st
 from scipy.stats import binom, wasserstein_distance
 
-from theory.transport import (
+from cgrosim.theory.transport import (
     cheapest_coupling,
     joint_cost,
     mean_wasserstein_cube_bound,

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, target
 from hypothesis import strategies as st
 
-from theory.relu_composition import deepen
-from theory.yarotsky import (
+from cgrosim.theory.relu_composition import deepen
+from cgrosim.theory.yarotsky import (
     approximate_square,
     levels_for,
     sawtooth,

@@ -1,0 +1,142 @@
+"""Stage I: the step at which the true feature has been learnt, run by run, against the window of Lemma L1."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cgrosim.claims.checks import inside
+from cgrosim.claims.claim import Claim, Context, Evidence, Panel, Series
+from cgrosim.engines.reduced import ReducedEngine
+from cgrosim.model.params import Params
+from cgrosim.model.sampling import ClosedSystem, draw_gram
+from cgrosim.predictions.bridge import signal_flow, slacks
+from cgrosim.theory.growth_window import joint_growth_window
+from cgrosim.theory.plateau import Threat
+from cgrosim.theory.tensor_power import Window
+
+Array = NDArray[np.float64]
+
+SMALL_NOISE = 1e-4  # bound on every |V_i| during stage I that the windows are computed with; checked in every run
+GROWTH = ("signal-beats-noise", "signal-wins-race", "small-initialisation", "signal-grows-smoothly", "power-above-two")
+
+
+def long_growth(**changes: float | str | int) -> Params:
+    """An experiment whose stage I is long and whose noise stays small: alpha = 4, starts a thousand times smaller."""
+    values: dict[str, float | str | int] = {
+        "dimension": 10**6,
+        "samples": 5,
+        "patches": 3,
+        "neurons": 10,
+        "signal_strength": 4.0,
+        "noise_std": 1e-3,
+        "init_std": 2e-3,
+        "gap": 1e-2,
+        "adversarial_weight": 0.5,
+        "learning_rate": 0.01,
+        "sampling": "gram",
+        "engine": "reduced",
+    }
+    return Params(**{**values, **changes})
+
+
+def growth_step(params: Params, system: ClosedSystem, horizon: float) -> tuple[float, float]:
+    """Run gradient descent until alpha^q U >= 1 or `horizon`: the step (nan: never) and the last largest |V_i|."""
+    engine = ReducedEngine(params, system)
+    engine.advance(int(np.ceil(horizon)))
+    return engine.crossings.grown, float(np.max(np.abs(engine.snapshot().memorization)))
+
+
+def window_of(params: Params, signal: Array, noise_margin: float = SMALL_NOISE) -> Window:
+    """The predicted window of the growth time from the starts of a run, while every |V_i| <= `noise_margin`."""
+    threat: Threat = "fixed_direction" if params.threat == "fixed_direction" else "signal_span"
+    return joint_growth_window(
+        signal,
+        power=params.power,
+        signal_strength=params.signal_strength,
+        gap=params.gap,
+        adversarial_weight=params.adversarial_weight,
+        learning_rate=params.learning_rate,
+        threat=threat,
+        noise_margin=noise_margin,
+    )
+
+
+def _measure_window(context: Context, falsified: bool) -> Evidence:
+    seeds = context.seeds("signal-growth-window", context.choose(3, 20))
+    rates = (0.03, 0.01, 0.003) if not context.full else (0.03, 0.01, 0.003, 0.001, 0.0003)
+    kappas, lows, highs, times, noise = [], [], [], [], []
+    for rate in rates:
+        for seed in seeds:
+            params = long_growth(seed=seed, learning_rate=rate)
+            world = params.replace(power=params.power + 0.05) if falsified else params
+            system = draw_gram(params)
+            if not np.any(system.signal > 0.0):
+                continue
+            window, flow = window_of(params, system.signal), signal_flow(params, system.signal).time_of_margin(1.0)
+            step, largest = growth_step(world, system, 2.0 * window.upper)
+            noise.append(largest)
+            kappas.append(rate * params.signal_strength**2)
+            lows.append(window.lower / float(flow))
+            highs.append(window.upper / float(flow))
+            times.append(step / float(flow))
+    low, high, time = np.array(lows), np.array(highs), np.array(times)
+    outside = np.maximum(low - time, time - high) / (high - low)
+    checks = (
+        inside(
+            f"worst distance from the window, in window widths ({len(time)} runs)",
+            f"inside the window in every run (widths {np.min(high - low):.2g} to {np.max(high - low):.2g} of T_I)",
+            float(np.max(np.where(np.isnan(outside), np.inf, outside))),
+            (-1.0, 0.0),
+            "the window of L1 with the loss weight, the other neurons and |V_i| <= "
+            f"{SMALL_NOISE:g} bounded from both sides holds for every run; the centre of a window is at -1/2",
+        ),
+        inside(
+            "largest |V_i| at the end of stage I",
+            f"at most {SMALL_NOISE:g}",
+            float(np.max(noise)),
+            (0.0, SMALL_NOISE),
+            "the hypothesis under which the window was computed, looked at after the end of the window",
+        ),
+    )
+    return Evidence(
+        checks=checks,
+        hypotheses=slacks(long_growth(learning_rate=max(rates)), *GROWTH),
+        params=long_growth(seed=seeds[0]),
+        seeds=tuple(seeds),
+        tested_range=f"learning_rate {rates[-1]:g} to {rates[0]:g}, alpha = 4, sigma_0 = 0.002, q = 3, lam = 1/2",
+        panels=(_window_panel(np.array(kappas), low, high, time),),
+    )
+
+
+def _window_panel(kappa: Array, low: Array, high: Array, time: Array) -> Panel:
+    order = np.argsort(kappa, kind="stable")
+    spread = np.exp(np.linspace(-0.06, 0.06, len(kappa)))  # so that seeds at one step size stay apart
+    x = kappa[order] * spread
+    middle = 0.5 * (low + high)[order]
+    return Panel(
+        "Signal growth time of gradient descent and its window",
+        "step size times squared signal strength, eta alpha^2",
+        "growth time / time of the gradient flow",
+        (
+            Series("points", "window of L1", x, middle, low[order], high[order]),
+            Series("points", "gradient descent", x, time[order]),
+            Series("line", "gradient flow", np.array([x.min(), x.max()]), np.ones(2)),
+        ),
+        x_scale="log",
+    )
+
+
+CLAIMS = (
+    Claim(
+        name="signal-growth-window",
+        title="signal growth time inside the window of L1",
+        statement="Gradient descent reaches alpha^q U = 1 at a step inside the two-sided window of the tensor power "
+        "lemma L1, whose width closes like eta as the step size falls.",
+        source="arXiv 2306.01271 stage I; window with the loss weight, all neurons and V_i derived here from L1",
+        kind="bound",
+        measure=_measure_window,
+        falsifier="the simulated network has power q + 0.05, the prediction q",
+        cost=0.6,
+    ),
+)

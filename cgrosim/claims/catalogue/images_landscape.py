@@ -1,0 +1,288 @@
+"""The loss around training and test points: flat inside the training radius, sharp beyond it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cgrosim.claims.checks import ERROR_RATE, Check, inside, mean_interval
+from cgrosim.claims.claim import Claim, Context, Evidence, Panel, Series
+from cgrosim.claims.image_runs import OBSERVED, Estimate, draw_digits, largest, postponed, smallest
+
+if TYPE_CHECKING:
+    from cgrosim.images.experiments.landscape import Landscape
+
+Array = NDArray[np.float64]
+
+LANDSCAPE = 34  # random stream of the search, apart from those of training
+INSIDE, BEYOND = 1.0, 2.0  # radii in units of the training radius: two shells of equal width
+TIE = math.log(2.0)  # cross-entropy, nat, at which two classes are tied: below it the point is classified right
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """How much is trained and measured; `shares` are radii in units of the training radius."""
+
+    images: int = 200
+    test: int = 300
+    width: int = 8
+    epochs: int = 60
+    steps: int = 15
+    shares: tuple[float, ...] = (0.0, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0)
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """The landscape around all training points and around test points of one network.
+
+    Attributes
+    ----------
+    radius, attack : of the training attack (of the adversarial one also where training was standard)
+    shares : radii in units of the training radius
+    described : network, training and search in words
+    """
+
+    radius: float
+    shares: tuple[float, ...]
+    train: Landscape
+    test: Landscape
+    attack: str
+    described: str
+
+    def rises(self, part: str) -> tuple[Array, Array]:
+        """Largest rise found within the training radius, and the further rise up to twice that radius, nat: (n,)."""
+        values = getattr(self, part).value_change
+        inner, outer = (values[:, self.shares.index(share)] for share in (INSIDE, BEYOND))
+        return inner, outer - inner
+
+    def slopes(self, part: str) -> Array:
+        """Largest gradient norm found within the training radius, times that radius, nat: (n,).
+
+        An upper bound of the rise on any way out, and far above it where the loss steepens towards the edge.
+        """
+        norms: Array = getattr(self, part).gradient_norm[:, self.shares.index(INSIDE)]
+        return self.radius * norms
+
+    def sharpness(self, part: str) -> float:
+        """Mean rise in the shell beyond over the mean rise inside; 1 for a loss that is linear in the radius."""
+        inner, beyond = self.rises(part)
+        return float(np.mean(beyond) / np.mean(inner))
+
+    def flatter(self, error_rate: float) -> Estimate:
+        """Mean rise inside at test points minus at training points; random are the test points."""
+        return _excess(self.rises("test")[0], self.rises("train")[0], error_rate)
+
+    def less_steep(self, error_rate: float) -> Estimate:
+        """The same of `slopes`."""
+        return _excess(self.slopes("test"), self.slopes("train"), error_rate)
+
+    def relative_sharpness(self, error_rate: float) -> Estimate:
+        """Sharpness at test points over that at training points, with Fieller's interval over the test points."""
+        inner, beyond = self.rises("test")
+        train = self.sharpness("train")
+        low, high = fieller(beyond, inner, error_rate)
+        return Estimate(self.sharpness("test") / train, low / train, high / train)
+
+
+def _excess(test: Array, train: Array, error_rate: float) -> Estimate:
+    """Mean over test points minus mean over all training points, with Student's interval over the test points."""
+    known = float(np.mean(train))
+    return Estimate(*(end - known for end in mean_interval(test, error_rate)))
+
+
+def fieller(numerator: Array, denominator: Array, error_rate: float) -> tuple[float, float]:
+    """Interval of a ratio of means of paired values: where the mean of n - rho d is not told from 0 (Fieller 1954).
+
+    Unbounded where the mean of the denominator is not told from 0.
+    """
+    from scipy.stats import t
+
+    n = len(numerator)
+    quantile = float(t.isf(error_rate / 2.0, n - 1)) ** 2 / n
+    covariance = np.cov(numerator, denominator)
+    top, bottom = float(np.mean(numerator)), float(np.mean(denominator))
+    a = bottom**2 - quantile * covariance[1, 1]
+    b = top * bottom - quantile * covariance[0, 1]
+    c = top**2 - quantile * covariance[0, 0]
+    if a <= 0.0:
+        return -math.inf, math.inf
+    root = math.sqrt(max(0.0, b * b - a * c))
+    return float((b - root) / a), float((b + root) / a)
+
+
+@lru_cache(maxsize=8)
+def surroundings(seed: int, sizes: Sizes, adversarial: bool) -> Surroundings:
+    """Train, and measure the last network around every training image and around test images."""
+    from cgrosim.images.experiments.landscape import Ball, NetworkSurface, Search, measure
+    from cgrosim.images.training.defaults import default_settings
+    from cgrosim.images.training.samples import training_data
+    from cgrosim.images.training.train import new_network, train
+    from cgrosim.model.patches import stream
+
+    settings = default_settings(
+        "digits",
+        width=sizes.width,
+        subset=sizes.images,
+        validation=0,
+        epochs=sizes.epochs,
+        evaluation_steps=1,
+        evaluation_samples=10,  # the epochs on the way do not count
+        adversarial_weight=float(adversarial),
+        seed=seed,
+    )
+    dataset = draw_digits(sizes.images, seed, sizes.test)
+    data = training_data(settings, dataset)
+    surface = NetworkSurface(new_network(settings.architecture, train(settings, dataset).last))
+    radius, ball, search = settings.attack.radius, Ball(settings.attack.norm), Search(steps=sizes.steps)
+    radii = radius * np.array(sizes.shares)
+    train_points, test_points = (
+        measure(surface, each.images, each.labels, radii, ball, search, stream(seed, LANDSCAPE, place))
+        for place, each in enumerate((data.train, data.test))
+    )
+    against = f"trained against {settings.attack.describe()}" if adversarial else "trained without attack"
+    described = f"{settings.architecture.name}, {against}; {search.describe(ball.norm)}"
+    return Surroundings(radius, sizes.shares, train_points, test_points, settings.attack.describe(), described)
+
+
+def landscape_checks(found: Sequence[Surroundings]) -> tuple[Check, ...]:
+    """Flat inside, sharp beyond, and both less so at test points; the worst seed."""
+    rate, seeds, points = ERROR_RATE / len(found), len(found), len(found[0].train.value_change)
+    tests = len(found[0].test.value_change)
+    flat = max(float(np.mean(each.rises("train")[0])) for each in found)
+    sharp = min(each.sharpness("train") for each in found)
+    flatter = smallest([each.flatter(rate) for each in found])
+    steeper = smallest([each.less_steep(rate) for each in found])
+    relative = largest([each.relative_sharpness(rate) for each in found])
+    tie = (
+        "ln 2 is the cross-entropy of two tied classes, the least at which a point is misclassified: the scale on "
+        "which a loss is flat or not"
+    )
+    drawn = f"over the draw of the test points; worst of {seeds} seeds, error rate shared out among them"
+    skewed = "values skewed to the right make its lower end err on the low side"
+    return (
+        inside(
+            f"mean over all {points} training points of the largest rise of the loss within the training radius, nat",
+            "flat: at most ln 2",
+            flat,
+            (0.0, TIE),
+            f"{tie}; all training points, nothing is random",
+        ),
+        inside(
+            "training points: mean rise from the training radius to twice that over the mean rise within it",
+            "sharp beyond: more than 1",
+            sharp,
+            (1.0, np.inf),
+            "two shells of equal width: a loss that is linear in the radius rises equally in both",
+        ),
+        inside(
+            f"rise within the training radius, mean over {tests} test points minus over the training points, nat",
+            "test points less flat: positive",
+            flatter.value,
+            (0.0, np.inf),
+            f"Student interval {drawn}; {skewed}",
+            flatter.interval,
+        ),
+        inside(
+            f"largest gradient norm within it times the radius, mean over {tests} test points minus over the training "
+            "points, nat",
+            "test points steeper: positive",
+            steeper.value,
+            (0.0, np.inf),
+            f"Student interval {drawn}; {skewed}",
+            steeper.interval,
+        ),
+        inside(
+            "rise beyond over rise within, at test points, over the same at training points",
+            "test points less sharp: below 1",
+            relative.value,
+            (0.0, 1.0),
+            f"ratio of means with Fieller's interval {drawn}",
+            relative.interval,
+        ),
+    )
+
+
+def _panels(adversarial: Surroundings, standard: Surroundings) -> tuple[Panel, Panel]:
+    """Means over the points of one seed, against the radius."""
+    x = np.array(adversarial.shares)
+    drawn = []
+    for attribute, title, label in (
+        ("value_change", "Largest rise of the loss", "rise of the loss within r / nat"),
+        ("gradient_norm", "Largest gradient norm", "gradient norm (l1) within r / (nat per unit of pixels)"),
+    ):
+        lines = []
+        for name, each in (("adversarial", adversarial), ("standard", standard)):
+            for part in ("train", "test"):
+                means = getattr(getattr(each, part), attribute).mean(axis=0)
+                lines.append(Series("line", f"{name}, {part} points", x, means))
+        heights = np.array([min(line.y.min() for line in lines), max(line.y.max() for line in lines)])
+        edge = Series("line", "training radius", np.ones(2), heights)
+        drawn.append(
+            Panel(
+                f"{title} found around training and test points, after adversarial ({adversarial.attack}) and "
+                "standard training",
+                f"radius r / training radius ({adversarial.radius:g})",
+                label,
+                (*lines, edge),
+            )
+        )
+    return drawn[0], drawn[1]
+
+
+def landscape_evidence(found: Sequence[Surroundings], seeds: Sequence[int]) -> Evidence:
+    """The checks of one world."""
+    return Evidence(
+        landscape_checks(found),
+        seeds=tuple(seeds),
+        tested_range=f"digits, {len(found[0].train.value_change)} images, {found[0].described}",
+    )
+
+
+def _measure_landscape(context: Context, falsified: bool) -> Evidence:
+    if not context.full:
+        return postponed()
+    seeds, sizes = context.seeds("image-landscape", 2), Sizes()
+    standard = [surroundings(seed, sizes, False) for seed in seeds]
+    if falsified:
+        return landscape_evidence(standard, seeds)
+    adversarial = [surroundings(seed, sizes, True) for seed in seeds]
+    evidence = landscape_evidence(adversarial, seeds)
+    told = ", ".join(f"{each.sharpness('train'):.2g} and {each.sharpness('test'):.2g}" for each in standard)
+    steep = ", ".join(
+        f"{np.mean(each.slopes('train')):.2g} and {np.mean(each.slopes('test')):.2g}" for each in adversarial
+    )
+    finding = (
+        "Standard training is sharper beyond the radius at training points than at test points as well (rise beyond "
+        f"over rise within {told}), but its training points are not flat inside. After adversarial training the "
+        f"largest gradient norm times the radius is {steep} nat (training and test points, by seed): the "
+        "gradient grows before the edge of the ball, so it is far above the rise."
+    )
+    return Evidence(
+        evidence.checks,
+        seeds=evidence.seeds,
+        tested_range=evidence.tested_range,
+        panels=_panels(adversarial[0], standard[0]),
+        finding=finding,
+    )
+
+
+CLAIMS = (
+    Claim(
+        name="image-landscape",
+        title="digits: flat inside the training radius, sharp beyond",
+        statement="After adversarial training the loss around training points is flat within the training radius and "
+        "rises steeply beyond it; around test points it is less flat inside and less sharp beyond.",
+        source="arXiv 2306.01271, experiments on real images (loss landscape); here on scikit-learn's digits",
+        kind="observation",
+        measure=_measure_landscape,
+        falsifier="standard training",
+        proved_for=OBSERVED,
+        cost=40.0,
+    ),
+)

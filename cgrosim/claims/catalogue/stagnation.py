@@ -1,0 +1,224 @@
+"""Stage II: once the clean loss is solved the true feature stops growing, for as many decades of time as one likes."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cgrosim.claims.checks import Check, inside
+from cgrosim.claims.claim import Claim, Context, Evidence, Panel, Series
+from cgrosim.engines.flow import FlowEngine
+from cgrosim.model.params import Params
+from cgrosim.model.sampling import ClosedSystem, draw_gram
+from cgrosim.predictions.bridge import signal_flow, slacks
+
+Array = NDArray[np.float64]
+
+HYPOTHESES = ("signal-beats-noise", "stable-step-signal", "adversarial-weight-inside", "power-above-two")
+TOLERANCE = 1e-12  # of the integrator
+STEPS_A_DECADE = 100  # more than DOP853 takes at this tolerance on a logarithmic plateau (about forty)
+LATE = 25.0  # margin from which the log law is judged
+
+
+def _experiment(**changes: float | str | int) -> Params:
+    """A gap so small that the plateau outlasts 1e18 steps; noise so weak that no sample is memorised before."""
+    values: dict[str, float | str | int] = {
+        "dimension": 10**6, "samples": 2, "patches": 2, "neurons": 1, "signal_strength": 4.0, "noise_std": 1e-9,
+        "init_std": 5e-3, "gap": 1e-8, "adversarial_weight": 0.5, "learning_rate": 0.01, "sampling": "gram",
+        "engine": "flow", "flow_tolerance": TOLERANCE,
+    }  # fmt: skip
+    return Params(**{**values, **changes})
+
+
+class Plateau(NamedTuple):
+    """Simulated and predicted signal margins of one run on a grid of steps, and the largest |V_i| until then."""
+
+    steps: Array
+    margin: Array
+    predicted: Array
+    noise: Array
+    tolerance: float
+
+
+def _run(params: Params, world: Params, system: ClosedSystem, steps: Array) -> Plateau:
+    engine = FlowEngine(world, system)
+    margins, noise, largest = [], [], 0.0
+    for step in steps:
+        engine.advance(int(step))
+        snapshot = engine.snapshot()
+        scaled = world.signal_strength * snapshot.signal
+        margins.append(float(np.sum(np.sign(scaled) * np.abs(scaled) ** world.power)))
+        largest = max(largest, float(np.max(np.abs(snapshot.memorization))))
+        noise.append(largest)
+    predicted = signal_flow(params, system.signal).margin_at(steps)
+    return Plateau(steps, np.array(margins), predicted, np.array(noise), _tolerance(params, system, steps, predicted))
+
+
+def _tolerance(params: Params, system: ClosedSystem, steps: Array, margin: Array) -> float:
+    """How far the integrator may be off in a = alpha^q U, and the noise margins shift it.
+
+    Every step adds at most TOLERANCE sqrt(components) to log u (the integrator holds the root mean square error); an
+    error of log u grows by (u(t)/u(0))^(q-2) in stage I, where u^(2-q) is what advances evenly, and shrinks on the
+    plateau; da = q a d(log u).
+    """
+    components = len(system.signal) * (1 + len(system.noise))
+    count = STEPS_A_DECADE * (np.log10(steps[-1]) + 1.0)
+    amplification = (params.signal_strength * np.max(system.signal)) ** (2.0 - params.power)
+    return float(params.power * np.max(margin) * count * TOLERANCE * np.sqrt(components) * amplification)
+
+
+def _live_system(params: Params, seeds: list[int]) -> tuple[Params, ClosedSystem]:
+    """The first seed with a positive start (a dead network has no plateau)."""
+    for seed in seeds:
+        system = draw_gram(params.replace(seed=seed))
+        if np.any(system.signal > 0.2 * params.init_std):
+            return params.replace(seed=seed), system
+    raise AssertionError("no live start among the seeds")
+
+
+def _measure_quadrature(context: Context, falsified: bool) -> Evidence:
+    steps = np.unique(np.round(np.geomspace(1e4, 1e18, context.choose(43, 225))))
+    seeds = context.seeds("plateau-quadrature", 40)
+    single, system = _live_system(_experiment(), seeds[:20])
+    several, systems = _live_system(_experiment(neurons=10), seeds[20:])
+    power = single.power + (0.02 if falsified else 0.0)
+    runs = [
+        ("one neuron", _run(single, single.replace(power=power), system, steps)),
+        ("ten neurons", _run(several, several.replace(power=power), systems, steps)),
+    ]
+    checks = [
+        inside(
+            f"largest |a - quadrature| over 14 decades, {name}",
+            f"at most {run.tolerance:.2g}",
+            float(np.max(np.abs(run.margin - run.predicted))),
+            (0.0, run.tolerance),
+            "integrator: 1e-12 a step, a hundred steps a decade, amplified like u^(q-2) in stage I, damped after; "
+            f"largest |V_i| is {np.max(run.noise):.1g}",
+        )
+        for name, run in runs
+    ]
+    noisy, noisy_system = _live_system(
+        _experiment(samples=20, neurons=10, noise_std=3e-4, gap=1e-3, init_std=2e-3), seeds
+    )
+    early = np.unique(np.round(np.geomspace(1e3, 1e9, context.choose(40, 160))))
+    world = noisy.replace(power=power)
+    with_noise = _run(noisy, world, noisy_system, early)
+    checks.append(_with_noise_check(noisy, noisy_system, with_noise))
+    return Evidence(
+        checks=tuple(checks),
+        hypotheses=slacks(noisy, *HYPOTHESES),
+        params=single,
+        seeds=(single.seed, several.seed, noisy.seed),
+        tested_range="1e4 to 1e18 steps with |V_i| < 1e-9; with noise until V_i = 0.7; q = 3, alpha = 4, lam = 1/2",
+        panels=(_plateau_panel(runs, with_noise),),
+    )
+
+
+def _with_noise_check(params: Params, system: ClosedSystem, run: Plateau) -> Check:
+    kept = (run.noise <= 0.7) & (run.steps > 0)
+    flow = signal_flow(params, system.signal)
+    low = flow.margin_at(run.steps[kept] * np.exp(-run.noise[kept]))
+    high = flow.margin_at(run.steps[kept] * np.exp(run.noise[kept]))
+    excess = np.maximum(low - run.margin[kept], run.margin[kept] - high)
+    decades = float(np.log10(run.steps[kept][-1] / run.steps[kept][0]))
+    return inside(
+        f"excess over the band of the noise margins, {decades:.1f} decades",
+        "a(t e^-V) <= alpha^q U(t) <= a(t e^V), V the largest |V_i| until t",
+        float(np.max(excess)),
+        (-np.inf, run.tolerance),
+        "|d log s/dz| <= 1: margins V_i change the speed of the one-dimensional flow by a factor within e^(+-V)",
+    )
+
+
+def _plateau_panel(runs: list[tuple[str, Plateau]], with_noise: Plateau) -> Panel:
+    series = []
+    for name, run in runs:
+        series.append(Series("points", f"simulated, {name}", run.steps[::2], run.margin[::2]))
+        series.append(Series("line", f"quadrature, {name}", run.steps, run.predicted))
+    kept = with_noise.noise <= 0.7
+    series.append(
+        Series("points", "simulated, with noise until memorised", with_noise.steps[kept], with_noise.margin[kept])
+    )
+    return Panel(
+        "Stagnation of the true feature",
+        "gradient steps",
+        "signal margin alpha^q U",
+        tuple(series),
+        x_scale="log",
+    )
+
+
+def _measure_log_law(context: Context, falsified: bool) -> Evidence:
+    steps = np.unique(np.round(np.geomspace(1e8, 1e18, context.choose(41, 161))))
+    params, system = _live_system(_experiment(), context.seeds("plateau-log-law", 20))
+    run = _run(params, params.replace(power=4.0) if falsified else params, system, steps)
+    late = run.margin >= LATE
+    bend, log_steps, margin = 2.0 - 2.0 / params.power, np.log(run.steps[late]), run.margin[late]
+    straight = margin - bend * np.log(margin)
+    slope, plain = (float(np.polyfit(log_steps, y, 1)[0]) for y in (straight, margin))
+    least, most = float(margin[0]), float(margin[-1])
+    second = 2.0 * bend / least**2
+    noise = 2.0 * run.tolerance / (log_steps[-1] - log_steps[0])
+    decades = (log_steps[-1] - log_steps[0]) / np.log(10.0)
+    checks = (
+        inside(
+            f"slope of a - (2 - 2/q) log a in log t, {decades:.1f} decades",
+            f"1, from above, within {second:.4f}",
+            slope,
+            (1.0 - noise, 1.0 + second + noise),
+            "kap t = e^a a^-b (1 + b/a + b(b+1)/a^2 + ...), b = 2 - 2/q: the local slope is 1 + b/a^2 + O(a^-3), here "
+            "below 1 + 2b/a^2; a least-squares slope is an average of local slopes",
+        ),
+        inside(
+            "slope of a itself in log t",
+            "above 1 by the loglog term, 1/(1 - b/a)",
+            plain,
+            (1.0 / (1.0 - bend / most) - noise, (1.0 + second) / (1.0 - bend / least) + noise),
+            "the slope above divided by d(a - b log a)/da = 1 - b/a, between the two ends of the range",
+        ),
+    )
+    x = log_steps / np.log(10.0)
+    panel = Panel(
+        "Log law of the plateau",
+        "log10 of gradient steps",
+        "a - (2 - 2/q) log a",
+        (
+            Series("points", "simulated", x, straight),
+            Series("line", "slope 1 in log t", x, straight[-1] + log_steps - log_steps[-1]),
+        ),
+    )
+    return Evidence(
+        checks=checks,
+        hypotheses=slacks(params, *HYPOTHESES),
+        params=params,
+        seeds=(params.seed,),
+        tested_range=f"signal margins {least:.3g} to {most:.3g}, steps to 1e18, gap 1e-8, q = 3, one neuron",
+        panels=(panel,),
+    )
+
+
+CLAIMS = (
+    Claim(
+        name="plateau-quadrature",
+        title="stagnation: plateau against quadrature",
+        statement="After stage I, a = alpha^q U follows a' = eta q^2 alpha^2 a^(2-2/q) [(1-lam) s(a) + lam gap^q "
+        "s(gap^q a)], so it only creeps from 1 to about 45 within 1e18 steps.",
+        source="arXiv 2306.01271 stage II, Thm 4.1 v1 / 5.9 v4 (U = Theta(alpha^-q)); quadrature derived here",
+        kind="exact identity",
+        measure=_measure_quadrature,
+        falsifier="the simulated network has power q + 0.02, the quadrature q",
+        cost=1.8,
+    ),
+    Claim(
+        name="plateau-log-law",
+        title="stagnation: logarithmic law",
+        statement="alpha^q U = log t + (2 - 2/q) log log t + O(1) on the plateau.",
+        source="arXiv 2306.01271 stage II; derived here (L5)",
+        kind="asymptotic",
+        measure=_measure_log_law,
+        falsifier="the simulated network has power 4, the law that of 3",
+        cost=0.5,
+    ),
+)

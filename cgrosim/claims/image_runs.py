@@ -1,0 +1,185 @@
+"""Trainings on real images for claims: data that are on this machine, networks judged image by image, intervals.
+
+A trained network is judged on all of its training images, so that nothing is random there, and on test images that
+neither training nor selection has seen: given the network they are a sample, and every interval is one over their draw.
+Where several networks of different seeds are judged, the worst one counts, and the error rate is shared out among them.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cgrosim.claims.checks import clopper_pearson, combine
+from cgrosim.claims.claim import Evidence, Slack
+from cgrosim.errors import FileError
+
+if TYPE_CHECKING:
+    from cgrosim.images.attacks.gradient import Attack
+    from cgrosim.images.data.datasets import Dataset
+    from cgrosim.images.data.known_files import IdxName
+    from cgrosim.images.training.file import Parameters
+    from cgrosim.images.training.samples import Samples
+    from cgrosim.images.training.settings import Settings
+
+Flags = NDArray[np.bool_]
+
+SMALL, LARGE = 0.0515, 0.1657
+"""Table 1 of arXiv 2306.01271, MNIST, widths that fit: the largest error that should vanish (clean test, x16) and the
+smallest that should not (robust test, x16)."""
+CUT = math.sqrt(SMALL * LARGE)
+CUT_REASON = (
+    f"one cut for all errors, {CUT:.3g}: the geometric middle between the largest error that the paper calls small "
+    f"({SMALL:g}, clean test) and its smallest robust test error ({LARGE:g}) on MNIST (Table 1, widths that fit)"
+)
+OBSERVED = "nothing: an observation on real images"
+POSTPONED = "measured only with --full: its trainings take about a minute"
+SPLIT, TEST_SPLIT, JUDGED = 31, 32, 33  # random streams, apart from those of training, measurement and landscape
+
+
+class Estimate(NamedTuple):
+    """A number with its interval."""
+
+    value: float
+    low: float
+    high: float
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """The two ends."""
+        return self.low, self.high
+
+
+@dataclass(frozen=True)
+class Judged:
+    """Which images of a set a network gets right: clean, and clean and under everything an attack tried."""
+
+    clean: Flags
+    robust: Flags
+
+
+def postponed() -> Evidence:
+    """Evidence of a quick verification: none."""
+    return Evidence(checks=(), finding=POSTPONED)
+
+
+def local_data(name: IdxName) -> tuple[Path | None, str]:
+    """The folder whose files of a data set can be read without asking anybody, and otherwise a sentence why not.
+
+    Looked for in the folder that CGROSIM_DATA names, then among earlier downloads. Nothing is downloaded.
+    """
+    from cgrosim.images.data.download import cache_folder
+    from cgrosim.images.data.folders import DATA_VARIABLE, data_root, find_idx
+
+    try:
+        for root in (data_root(None), cache_folder()):
+            if root is not None and root.is_dir() and find_idx(name, root) is not None:
+                return root, ""
+    except FileError as error:
+        return None, str(error)
+    return None, (
+        f"{name} is neither in the folder that {DATA_VARIABLE} names nor among earlier downloads; nothing is "
+        f"downloaded here: set {DATA_VARIABLE}, or run 'cgrosim images train --dataset {name}' once."
+    )
+
+
+def without_data(name: str, why: str) -> Evidence:
+    """Evidence where the data are missing: the claim is not applicable."""
+    slack = Slack("data-present", f"the files of {name} are on this machine", -1.0)
+    return Evidence(checks=(), hypotheses=(slack,), finding=f"The data are missing: {why}")
+
+
+def data_present(name: str) -> Slack:
+    """The hypothesis that holds once the data were read."""
+    return Slack("data-present", f"the files of {name} are on this machine", 1.0)
+
+
+def draw_digits(count: int, seed: int, test: int | None = None) -> Dataset:
+    """The digits with `count` class-balanced images as training part (validation included); the others are the test.
+
+    Parameters
+    ----------
+    test : at most so many of the others, drawn uniformly; None keeps them all
+    """
+    from cgrosim.images.data.datasets import balanced_subset, load_dataset
+    from cgrosim.model.patches import stream
+
+    whole = load_dataset("digits")
+    images = np.concatenate([whole.train_images, whole.test_images])
+    labels = np.concatenate([whole.train_labels, whole.test_labels])
+    train = balanced_subset(labels, count, stream(seed, SPLIT))
+    others = stream(seed, TEST_SPLIT).permutation(np.setdiff1d(np.arange(len(labels)), train))[:test]
+    return dataclasses.replace(
+        whole,
+        train_images=images[train],
+        train_labels=labels[train],
+        test_images=images[others],
+        test_labels=labels[others],
+    )
+
+
+def judge(settings: Settings, parameters: Parameters, samples: Samples, attack: Attack, place: int) -> Judged:
+    """Attack a network on some images; `place` keeps the random starts of different sets apart."""
+    from cgrosim.images.attacks.gradient import worst_case
+    from cgrosim.images.training.train import new_network
+    from cgrosim.model.patches import stream
+
+    network = new_network(settings.architecture, parameters)
+    generator = stream(settings.seed, JUDGED, place)
+    found = worst_case(network, samples.images, samples.labels, attack, generator)
+    return Judged(found.clean_margins > 0.0, found.margins > 0.0)
+
+
+def error_of(correct: Flags, error_rate: float) -> Estimate:
+    """Share of misclassified images with its Clopper-Pearson interval."""
+    wrong = int(np.sum(~correct))
+    return Estimate(wrong / len(correct), *clopper_pearson(wrong, len(correct), error_rate))
+
+
+def paired_difference(before: Flags, after: Flags, error_rate: float) -> Estimate:
+    """Accuracy after minus accuracy before, on the same images.
+
+    Only images that changed sides count: the shares won and lost have a Clopper-Pearson interval each, at half of the
+    error rate, and the difference lies between the differences of their ends (Bonferroni).
+    """
+    n = len(before)
+    won, lost = int(np.sum(after & ~before)), int(np.sum(before & ~after))
+    (won_low, won_high), (lost_low, lost_high) = (clopper_pearson(k, n, error_rate / 2.0) for k in (won, lost))
+    return Estimate((won - lost) / n, won_low - lost_high, won_high - lost_low)
+
+
+def largest(estimates: Sequence[Estimate]) -> Estimate:
+    """The largest of several quantities whose intervals hold together; nan where there is none."""
+    return Estimate(*(float(np.max(ends)) for ends in zip(*estimates, strict=True))) if estimates else UNKNOWN
+
+
+def smallest(estimates: Sequence[Estimate]) -> Estimate:
+    """The smallest of several quantities whose intervals hold together; nan where there is none."""
+    return Estimate(*(float(np.min(ends)) for ends in zip(*estimates, strict=True))) if estimates else UNKNOWN
+
+
+UNKNOWN = Estimate(math.nan, math.nan, math.nan)
+
+
+def least_rejected(worlds: Mapping[str, Evidence]) -> Evidence:
+    """Evidence of several wrong worlds, each of which must be rejected: of the one that comes closest to passing.
+
+    All of them together where all are violated; every check says its world.
+    """
+    order = {"supported": 0, "underpowered": 1, "violated": 2}
+    outcomes = {name: order[combine(evidence.checks)] for name, evidence in worlds.items()}
+    least = min(outcomes.values())
+    kept = [name for name in worlds if outcomes[name] == least]
+    if least < order["violated"]:
+        kept = kept[:1]
+    named = tuple(
+        dataclasses.replace(check, name=f"[{name}] {check.name}") for name in kept for check in worlds[name].checks
+    )
+    return dataclasses.replace(worlds[kept[0]], checks=named)

@@ -1,0 +1,132 @@
+"""Runs at the paper's exponents over many decades of dimension, each beside what the theory predicts from its start."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cgrosim.claims.claim import Context
+from cgrosim.model.params import Params
+from cgrosim.model.sampling import draw_gram
+from cgrosim.predictions.bridge import Clock, predict_starts, setting_of, starts_of_system
+from cgrosim.studies.trained import Trained, train
+from cgrosim.theory.memorisation import margin_after_memorisation
+from cgrosim.theory.setting import MEMORISED
+
+Array = NDArray[np.float64]
+
+SIZES = {"samples": 10, "patches": 2, "neurons": 12}
+HORIZON = 10.0  # T in units of the predicted median time at which all samples are memorised: a fixed power of d
+
+
+@dataclass(frozen=True)
+class Predicted:
+    """What the theory says about a run from its start alone.
+
+    Attributes
+    ----------
+    growth_time : T_I, steps until alpha^q U = 1
+    memorization_times : T_i of every sample, decoupled
+    signal_margin : alpha^q U at the end
+    memorization : (N,) V_i at the end; nan for a sample predicted not to be memorised by then
+    """
+
+    growth_time: float
+    memorization_times: Array
+    signal_margin: float
+    memorization: Array
+
+
+@dataclass(frozen=True)
+class PaperRun:
+    """A trained network, the parameters the claim is about (in a wrong world others are simulated), its horizon."""
+
+    dimension: float
+    seed: int
+    steps: float
+    claimed: Params
+    trained: Trained
+
+    @property
+    def predicted(self) -> Predicted | None:
+        """The prediction; None where every filter starts dead."""
+        return predict(self.claimed, self.steps)
+
+
+def dimensions(context: Context) -> Array:
+    """Dimensions that span ten decades; below 1e4 the margins at the start are no longer small."""
+    return np.geomspace(1e4, 1e14, context.choose(5, 11))
+
+
+def horizon_of(params: Params) -> float:
+    """T = 10 predicted median memorisation times: a number of steps polynomial in d, fixed before any run."""
+    return float(HORIZON * setting_of(params).memorisation_time())
+
+
+@lru_cache(maxsize=256)
+def predict(params: Params, steps: float) -> Predicted | None:
+    """Predict a run of `steps` steps from its start.
+
+    On the plateau the clean push on u falls by e^(-V_i) once sample i is memorised, so that the margin a stops, up to
+    a logarithm of a logarithm, where the time weighted over samples stops: a(T) = a_0(mean of min(T_i, T)), a_0 the
+    signal's flow at V = 0. V_i grows from 0.7 at T_i by its own logarithmic law. Derived here.
+    """
+    starts = starts_of_system(params, draw_gram(params))
+    clock = Clock(params, starts.signal)
+    if clock.flow is None:
+        return None
+    times = predict_starts(params, starts, clock)
+    energy = starts.energy[:, 0]
+    late = np.maximum(steps - times, 0.0)
+    memorization = margin_after_memorisation(
+        late * energy / energy.mean(),
+        MEMORISED,
+        power=params.power,
+        samples=params.samples,
+        learning_rate=params.learning_rate,
+        attacked_weight=params.adversarial_weight,
+        energy=float(energy.mean()),
+    )
+    return Predicted(
+        growth_time=float(clock.flow.time_of_margin(1.0)),
+        memorization_times=times,
+        signal_margin=float(clock.flow.margin_at(np.mean(np.minimum(times, steps)))),
+        memorization=np.where(times < steps, memorization, np.nan),
+    )
+
+
+@lru_cache(maxsize=4)
+def paper_runs(
+    context: Context,
+    name: str,
+    replicates: int,
+    wrong: tuple[tuple[str, float], ...] = (),
+    sizes: tuple[float, ...] = (),
+    independent: bool = False,
+) -> tuple[PaperRun, ...]:
+    """Runs at every dimension (or the given `sizes`) and seed; `wrong` changes what is simulated, not what is claimed.
+
+    One seed starts from the same standard normals at every dimension, so that its sizes differ by d alone; with
+    `independent` every run has a seed of its own, as counting runs requires.
+    """
+    runs, chosen = [], tuple(sizes) or tuple(dimensions(context))
+    seeds = context.seeds(name, replicates * (len(chosen) if independent else 1))
+    for k in range(replicates):
+        for number, dimension in enumerate(chosen):
+            seed = seeds[k * len(chosen) + number] if independent else seeds[k]
+            common: dict[str, Any] = {
+                **SIZES,
+                "seed": seed,
+                "engine": "flow",
+                "sampling": "gram",
+                "flow_tolerance": 1e-6,
+            }
+            params = Params.from_paper(round(dimension), **common)
+            steps = horizon_of(params)
+            simulated = Params.from_paper(round(dimension), **{**common, **dict(wrong)}) if wrong else params
+            runs.append(PaperRun(dimension, seed, steps, params, train(simulated, steps)))
+    return tuple(runs)

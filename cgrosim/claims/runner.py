@@ -1,0 +1,104 @@
+"""Evaluate claims side by side in worker processes, each with one thread, longest first."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from contextlib import contextmanager, suppress
+from multiprocessing import active_children, get_context
+
+from cgrosim.claims.claim import Claim, Context, Verdict, evaluate
+from cgrosim.claims.registry import all_claims, select
+
+Progress = Callable[[Verdict, int, int], None]
+"""Called with each verdict as it arrives, how many there are, and how many there will be."""
+
+
+def verify(
+    names: Sequence[str] = (),
+    context: Context | None = None,
+    *,
+    workers: int | None = None,
+    progress: Progress | None = None,
+) -> list[Verdict]:
+    """Evaluate claims and return their verdicts in the order of the registry.
+
+    Ctrl-C stops the work; the verdicts that had arrived by then are returned.
+
+    Parameters
+    ----------
+    names
+        Claims to evaluate; all of them if empty.
+    context
+        Effort and seed. The verdicts depend on nothing else: not on the number of workers, nor on their order.
+    workers
+        Processes (default: one a processor); 1 evaluates in this process.
+    progress
+        Called with each verdict as it arrives.
+    """
+    context = context or Context()
+    chosen = select(list(names))
+    workers = min(workers or os.cpu_count() or 1, len(chosen))
+    arrived: dict[str, Verdict] = {}
+
+    def note(verdict: Verdict) -> None:
+        arrived[verdict.claim.name] = verdict
+        if progress is not None:
+            progress(verdict, len(arrived), len(chosen))
+
+    order = sorted(chosen, key=lambda claim: -claim.cost)
+    with suppress(KeyboardInterrupt):
+        if workers == 1:
+            for claim in order:
+                note(_evaluate_by_name(claim.name, context))
+        else:
+            _in_processes(order, context, workers, note)
+    return [arrived[claim.name] for claim in chosen if claim.name in arrived]
+
+
+def _in_processes(order: Sequence[Claim], context: Context, workers: int, note: Callable[[Verdict], None]) -> None:
+    # spawn, not fork: a fork copies locks that compiled threads may hold
+    with _single_threaded_children():
+        pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_ignore_interrupts)
+        try:
+            pending: set[Future[Verdict]] = {pool.submit(_evaluate_by_name, claim.name, context) for claim in order}
+            while pending:
+                done, pending = wait(pending, return_when=FIRST_COMPLETED)
+                for future in done:
+                    note(future.result())
+        except KeyboardInterrupt:
+            for child in active_children():
+                child.terminate()
+            raise
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _ignore_interrupts() -> None:
+    """Ctrl-C reaches the whole process group; the parent alone decides what to do about it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _evaluate_by_name(name: str, context: Context) -> Verdict:
+    from cgrosim.run.interrupts import raising_interrupts
+
+    with raising_interrupts():  # a claim must not judge half a run
+        return evaluate(all_claims()[name], context)
+
+
+@contextmanager
+def _single_threaded_children() -> Iterator[None]:
+    """Children inherit an environment of one thread each: the processes already share the processors."""
+    names = ("NUMBA_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+    before = {name: os.environ.get(name) for name in names}
+    os.environ.update(dict.fromkeys(names, "1"))
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value

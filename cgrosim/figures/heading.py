@@ -1,0 +1,32 @@
+"""What stands above a figure: the parameters of the run, and what a reader must know about it."""
+
+from __future__ import annotations
+
+import textwrap
+from typing import TYPE_CHECKING
+
+from cgrosim.figures.style import number
+
+if TYPE_CHECKING:
+    from cgrosim.model.params import Params
+    from cgrosim.run.results import Run
+
+LETTERS = 105  # of a line that fits the width of a figure
+
+
+def parameter_line(params: Params, *, weight: bool = True) -> str:
+    """The parameters in the paper's symbols; the adversarial weight only where it is the same for the whole figure."""
+    q = f", q = {params.power:g}" if params.activation in ("power", "relu_power", "smoothed_relu") else ""
+    lam = f"λ = {params.adversarial_weight:g}, " if weight else ""
+    return (
+        f"d = {number(params.dimension)}, N = {params.samples}, P = {params.patches}, m = {params.neurons}, "
+        f"{params.activation}{q}, {lam}α = {number(params.signal_strength)}, "
+        f"$\\sigma_p$ = {number(params.noise_std)}, $\\sigma_0$ = {number(params.init_std)}, seed {params.seed}"
+    )
+
+
+def warnings_of(run: Run) -> list[str]:
+    """Lines that say how the run ended if not as planned, and what its message says beyond the choice of horizon."""
+    told = [part for part in run.message.replace(". ", ".\n").splitlines() if not part.startswith("Horizon")]
+    ended = [] if run.status == "finished" else [run.status.upper()]
+    return [*ended, *textwrap.wrap(" ".join(told), LETTERS)]

@@ -1,0 +1,1 @@
+"""Attacks on images and what accuracy they leave."""

@@ -1,0 +1,261 @@
+"""Gradient attacks: perturbations of images inside a ball and the pixel box that make a network's loss large."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cgrosim.errors import ParameterError, UserError
+from cgrosim.images.network.reference import margins as margins_of
+
+Images = NDArray[np.float32]  # (n, height, width, channels), pixels in [0, 1]
+Progress = Callable[[str, float], None]
+
+_CHUNK = 1000  # images attacked between two calls of `progress`; results do not depend on it
+
+
+class Classifier(Protocol):
+    """What the attacks need of a network: the compiled one and the float64 reference have it."""
+
+    def logits(self, images: Any) -> NDArray[Any]:
+        """``(n, classes)``."""
+
+    def input_gradient(self, images: Any, labels: NDArray[np.int64]) -> NDArray[Any]:
+        """Gradient of every sample's own loss, shaped like `images`."""
+
+    def perturb(
+        self,
+        images: Any,
+        labels: NDArray[np.int64],
+        start: Any,
+        *,
+        norm: str,
+        radius: float,
+        step_size: float,
+        steps: int,
+        keep_worst: bool = False,
+        low: float = 0.0,
+        high: float = 1.0,
+    ) -> tuple[NDArray[Any], NDArray[Any], NDArray[np.bool_]]:
+        """Adversarial images, their margins, and where the first gradient was exactly zero."""
+
+
+@dataclass(frozen=True)
+class Attack:
+    """Projected gradient ascent on the loss (PGD; Madry et al. 2018, arXiv 1706.06083) in a ball and the pixel box.
+
+    Every step goes `step_size` along the sign of the gradient (``linf``) or along the gradient divided by its length
+    (``l2``), then back to the nearest point of the ball, then of the box [0, 1].
+
+    Parameters
+    ----------
+    norm : ``linf`` or ``l2``
+    radius : of the ball, in units of pixel values (0 to 1)
+    steps : gradient steps of every restart
+    step_size : length of a step in `norm`, same units
+    restarts : number of starts; the one that leaves a sample the smallest margin counts
+    random_start : start uniformly in the ball (cut to the box) instead of at the image
+
+    Raises
+    ------
+    ParameterError
+        If a number is out of its range, or restarts would all be the same.
+    """
+
+    norm: Literal["linf", "l2"]
+    radius: float
+    steps: int
+    step_size: float
+    restarts: int = 1
+    random_start: bool = True
+
+    def __post_init__(self) -> None:
+        if self.norm not in ("linf", "l2"):
+            raise ParameterError(f"The attack's norm is {self.norm!r}; choose 'linf' or 'l2'.")
+        for name in ("radius", "step_size"):
+            value = getattr(self, name)
+            if not (math.isfinite(value) and value > 0):
+                raise ParameterError(f"The attack's {name} is {value}, but it must be a positive number.")
+        for name in ("steps", "restarts"):
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+                raise ParameterError(f"The attack's {name} is {value}, but it must be a whole number of at least 1.")
+        if self.restarts > 1 and not self.random_start:
+            raise ParameterError(
+                f"The attack has {self.restarts} restarts without a random start, which would all be the same; "
+                "use 1 restart or random starts."
+            )
+
+    @classmethod
+    def fgsm(cls, radius: float) -> Attack:
+        """Fast gradient sign method (Goodfellow et al. 2015, arXiv 1412.6572): one full step from the image."""
+        return cls("linf", radius, steps=1, step_size=radius, random_start=False)
+
+    @classmethod
+    def pgd(
+        cls, norm: Literal["linf", "l2"], radius: float, steps: int, step_size: float | None = None, restarts: int = 1
+    ) -> Attack:
+        """PGD with random starts; without a `step_size` it is 2.5 radius / steps (Madry et al. 2018)."""
+        if step_size is None:
+            step_size = 2.5 * radius / max(steps, 1)
+        return cls(norm, radius, steps, step_size, restarts)
+
+    def describe(self) -> str:
+        """The whole attack in a line, to stand beside every number measured with it."""
+        if self == Attack("linf", self.radius, 1, self.radius, random_start=False):
+            return f"linf FGSM, radius {self.radius:.4g}"
+        restarts = "" if self.restarts == 1 else f", {self.restarts} restarts"
+        start = "random start" if self.random_start else "no random start"
+        return f"{self.norm} PGD-{self.steps}, radius {self.radius:.4g}, step {self.step_size:.4g}{restarts}, {start}"
+
+
+@dataclass(frozen=True)
+class WorstCase:
+    """The worst of the clean images and everything an attack tried on them, sample by sample.
+
+    Attributes
+    ----------
+    adversarial : ``(n, height, width, channels)``, the images with the smallest margins met
+    clean_margins, margins : ``(n,)``, logit of the label minus the largest other, at the clean images and the worst
+        ones; a sample is robust where `margins` is positive
+    zero_gradient : ``(n,)``, correctly classified, and the first gradient of every restart was exactly zero
+    """
+
+    adversarial: Images
+    clean_margins: NDArray[np.float64]
+    margins: NDArray[np.float64]
+    zero_gradient: NDArray[np.bool_]
+
+
+def random_start(images: NDArray[Any], attack: Attack, generator: np.random.Generator) -> Images:
+    """Uniform points of the balls around the images, cut to the box; the images themselves without a random start.
+
+    The draws go through the images in order, so images drawn in two calls get the numbers they get in one.
+    In ``l2`` they are the first D of D + 2 coordinates of a uniform point on the sphere, which is uniform in the ball
+    of D dimensions (Harman and Lacko 2010, J. Multivariate Anal. 101:2297): a normal direction with a radius u^(1/D).
+    """
+    if not attack.random_start:
+        return np.array(images, np.float32)
+    if attack.norm == "linf":
+        offset = generator.uniform(-attack.radius, attack.radius, images.shape)
+    else:
+        size = math.prod(images.shape[1:])
+        normal = generator.standard_normal((len(images), size + 2))
+        normal *= attack.radius / np.linalg.norm(normal, axis=1, keepdims=True)
+        offset = normal[:, :size].reshape(images.shape)
+    return np.clip(images + offset, 0.0, 1.0).astype(np.float32)
+
+
+def perturb(
+    network: Classifier,
+    images: NDArray[Any],
+    labels: NDArray[np.int64],
+    attack: Attack,
+    generator: np.random.Generator,
+    keep_worst: bool = False,
+) -> tuple[Images, NDArray[np.float64], NDArray[np.bool_]]:
+    """Attack every image with every restart; for training and for making adversarial examples.
+
+    Parameters
+    ----------
+    images : ``(n, height, width, channels)``, pixels in [0, 1]
+    labels : ``(n,)``
+    generator : every restart draws from its own spawned stream, so the first does not depend on how many follow
+    keep_worst : within a restart keep the iterate with the smallest margin instead of the last one
+
+    Returns
+    -------
+    adversarial images, their margins, and where the first gradient of every restart was exactly zero
+
+    Raises
+    ------
+    UserError
+        If a margin is not finite (`cgrosim.images.network.network.NonFiniteError` from the compiled network).
+    """
+    tried = WorstCase(
+        np.array(images, np.float32), np.empty(0), np.full(len(images), np.inf), np.ones(len(images), bool)
+    )
+    everything = np.ones(len(images), bool)
+    for stream in generator.spawn(attack.restarts):
+        start = random_start(images, attack, stream)
+        _restart(network, images, labels, attack, start, everything, tried, keep_worst)
+    return tried.adversarial, tried.margins, tried.zero_gradient
+
+
+def worst_case(
+    network: Classifier,
+    images: NDArray[Any],
+    labels: NDArray[np.int64],
+    attack: Attack,
+    generator: np.random.Generator,
+    progress: Progress | None = None,
+) -> WorstCase:
+    """Attack the images for an evaluation: the clean image and every iterate of every restart count.
+
+    Samples that are already misclassified are not attacked again. Parameters and errors as in `perturb`;
+    `progress` is called with a text and the share done.
+    """
+    clean = finite_margins(network, images, labels)
+    found = WorstCase(np.array(images, np.float32), clean, clean.copy(), clean > 0)
+    for restart, stream in enumerate(generator.spawn(attack.restarts)):
+        for first in range(0, len(images), _CHUNK):
+            part = slice(first, first + _CHUNK)
+            start = random_start(images[part], attack, stream)
+            view = WorstCase(found.adversarial[part], clean[part], found.margins[part], found.zero_gradient[part])
+            _restart(network, images[part], labels[part], attack, start, view.margins > 0, view, keep_worst=True)
+            if progress is not None:
+                done = (restart + min(first + _CHUNK, len(images)) / len(images)) / attack.restarts
+                progress(attack.describe(), done)
+    return found
+
+
+def _restart(
+    network: Classifier,
+    images: NDArray[Any],
+    labels: NDArray[np.int64],
+    attack: Attack,
+    start: Images,
+    chosen: NDArray[np.bool_],
+    worst: WorstCase,
+    keep_worst: bool,
+) -> None:
+    """Run one restart on the chosen samples and enter what it finds into `worst`."""
+    index = np.flatnonzero(chosen)
+    if len(index) == 0:
+        return
+    adversarial, margins, zero = network.perturb(
+        images[index],
+        labels[index],
+        start[index],
+        norm=attack.norm,
+        radius=attack.radius,
+        step_size=attack.step_size,
+        steps=attack.steps,
+        keep_worst=keep_worst,
+    )
+    _require_finite(margins, index)
+    worst.zero_gradient[index] &= zero
+    better = np.flatnonzero(margins < worst.margins[index])
+    worst.adversarial[index[better]] = adversarial[better]
+    worst.margins[index[better]] = margins[better]
+
+
+def finite_margins(network: Classifier, images: NDArray[Any], labels: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Logit of the label minus the largest other logit, ``(n,)``; a UserError if one is not finite."""
+    found = margins_of(np.asarray(network.logits(images), np.float64), labels)
+    _require_finite(found, np.arange(len(images)))
+    return found
+
+
+def _require_finite(margins: NDArray[Any], index: NDArray[np.intp]) -> None:
+    wrong = np.flatnonzero(~np.isfinite(margins))
+    if len(wrong):
+        raise UserError(
+            f"The network's margin of sample {index[wrong[0]]} is {margins[wrong[0]]} not a number one "
+            "can compare; check the weights and the images."
+        )

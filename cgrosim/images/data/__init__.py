@@ -1,0 +1,1 @@
+"""Images and labels: known data sets, their files and downloads."""

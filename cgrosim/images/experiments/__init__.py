@@ -1,0 +1,1 @@
+"""Experiments on images: capacity, landscape, stages."""

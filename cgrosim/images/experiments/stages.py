@@ -1,0 +1,352 @@
+"""The theory's three stages, looked for on real images: its two-layer patch network, trained with and without attack.
+
+The theory (arXiv 2306.01271v4, Section 5) has samples of a true feature ``alpha y w_star`` in one patch and noise in
+the others. On real images the place of the true feature is taken by the class-mean part of every patch, and that of the
+noise by what is left, a sample's residual: ``X_i[j] = common[j] + mu_{y_i,j} + xi_ij`` (see `ClassMeans`). The
+margin of a sample then is ``U + V_i`` with U the margin of its class mean, and V_i holds besides the residual's own
+margin ``R_i = sum_rj phi(v_rij)`` - the V_i of the theory - what the odd power mixes of both; in the theory the two
+never meet in one patch, so V_i = R_i. Fresh samples, which nothing could memorise, are recorded the same way.
+
+Training is full-batch gradient descent in float64; the bits do not depend on threads, and a run continued from its
+checkpoint is the run that never stopped.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import math
+import time
+import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cgrosim.errors import FileError, ParameterError
+from cgrosim.files.atomic import write_atomically
+from cgrosim.files.versions import versions
+from cgrosim.images.attacks.gradient import Attack
+from cgrosim.images.experiments.stage_records import StageData, StageRecorder, assemble
+from cgrosim.images.network.architectures import patch_network
+from cgrosim.images.network.layers import Architecture, Shape, initial_parameters
+from cgrosim.images.network.patch_model import Array, ClassMeanAttack, ClassMeans, PatchNetwork, PatchSamples
+from cgrosim.model.patches import stream
+from cgrosim.run.interrupts import Interrupts
+
+if TYPE_CHECKING:
+    import xarray
+
+    from cgrosim.images.data.datasets import Dataset
+
+Progress = Callable[[str, float], None]
+FORMAT = "cgrosim image stages checkpoint 1"
+SUBSET, TEST_SUBSET, INITIAL, START = range(4)  # random streams of one seed
+
+
+@dataclass(frozen=True)
+class StageSettings:
+    """One training of the patch network; the same settings give the same bits.
+
+    Attributes
+    ----------
+    dataset : name of the data set
+    classes : the classes told apart, by their numbers in the data set; of two, the second has label y = +1
+    class_names : names of these classes, for labels
+    patch : side of a square patch in pixels, a divisor of the image's height and width
+    filters : number of filters; with more than two classes every class has its share of them
+    exponent : q of phi(z) = sign(z) |z|^q
+    initial_scale : standard deviation of the initial weights
+    attack : what is trained against
+    evaluation_attack : what is measured with (None: the same)
+    adversarial_weight : lam of the loss (1 - lam) clean + lam adversarial; 0 is standard training
+    samples, test_samples : class-balanced draws of so many training and test images; None takes all
+    learning_rate, steps : of gradient descent on all training images at once
+    records : records per decade of steps
+    record_correlations : also record v of every filter, sample and patch
+    seed : of everything random; data and start do not depend on the other settings, so runs of one seed are paired
+
+    Raises
+    ------
+    ParameterError
+        If a value makes no sense.
+    """
+
+    dataset: str = "digits"
+    classes: tuple[int, ...] = (0, 1)
+    class_names: tuple[str, ...] = ("0", "1")
+    patch: int = 4
+    filters: int = 20
+    exponent: int = 3
+    initial_scale: float = 0.1
+    attack: ClassMeanAttack | Attack = field(default_factory=ClassMeanAttack)
+    evaluation_attack: ClassMeanAttack | Attack | None = None
+    adversarial_weight: float = 0.5
+    samples: int | None = 60
+    test_samples: int | None = None
+    learning_rate: float = 0.1
+    steps: int = 5000
+    records: int = 20
+    record_correlations: bool = False
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        count = len(self.classes)
+        if count < 2 or len(set(self.classes)) < count:
+            raise ParameterError(f"classes are {self.classes}, but at least two different ones are needed.")
+        if len(self.class_names) != count:
+            raise ParameterError(f"class_names are {self.class_names}, but there are {count} classes.")
+        least = {"patch": 1, "filters": 1, "steps": 1, "records": 1, "seed": 0}
+        least |= {name: count for name in ("samples", "test_samples") if getattr(self, name) is not None}
+        for name, bound in least.items():
+            if getattr(self, name) < bound:
+                raise ParameterError(f"{name} is {getattr(self, name)}, but must be at least {bound}.")
+        for name in ("initial_scale", "learning_rate"):
+            if not (math.isfinite(getattr(self, name)) and getattr(self, name) > 0.0):
+                raise ParameterError(f"{name} is {getattr(self, name):g}, but must be positive.")
+        if not 0.0 <= self.adversarial_weight <= 1.0:
+            raise ParameterError(f"adversarial_weight is {self.adversarial_weight:g}, but must lie between 0 and 1.")
+        for attack in (self.attack, self.measuring_attack):
+            if isinstance(attack, ClassMeanAttack) and attack.search and (count != 2 or self.exponent != 3):
+                raise ParameterError(
+                    f"The exact attack along class means needs two classes and exponent 3, not {count} and "
+                    f"{self.exponent}; choose its full shift, or a pixel attack."
+                )
+
+    @property
+    def measuring_attack(self) -> ClassMeanAttack | Attack:
+        """The attack of the records."""
+        return self.attack if self.evaluation_attack is None else self.evaluation_attack
+
+    @property
+    def attack_description(self) -> str:
+        """The exact attacks of training and of the records."""
+        trained = "trained without attack"
+        if self.adversarial_weight > 0.0:
+            trained = f"trained against {self.attack.describe()} (weight {self.adversarial_weight:g})"
+        return f"{trained}; measured by {self.measuring_attack.describe()}"
+
+    def architecture(self, input_shape: Shape) -> Architecture:
+        """The network for images of a shape: a signed sum for two classes, else the sums of the classes' filters."""
+        readout: Literal["class_sums", "signed_sum"] = "signed_sum" if len(self.classes) == 2 else "class_sums"
+        return patch_network(
+            input_shape, self.patch, self.filters, len(self.classes), self.exponent, self.initial_scale, readout
+        )
+
+    def replace(self, **changes: Any) -> StageSettings:
+        """Return a validated copy with some fields changed."""
+        return dataclasses.replace(self, **changes)
+
+    def model_dump(self) -> dict[str, Any]:
+        """The settings as plain numbers and texts, for JSON."""
+        plain: dict[str, Any] = json.loads(json.dumps(dataclasses.asdict(self)))
+        return plain
+
+
+def stage_data(settings: StageSettings, dataset: Dataset) -> StageData:
+    """The images of the chosen classes, the draws of them, and the class means.
+
+    The means are those of all training images of the classes, also of those not drawn: they stand for the population,
+    so that a drawn sample's residual is not bound to cancel the residuals of the other drawn ones.
+
+    Raises
+    ------
+    ParameterError
+        If the data set has no such class, too few images, or images that the patches do not divide.
+    """
+    from cgrosim.images.data.datasets import balanced_subset
+
+    unknown = [k for k in settings.classes if not 0 <= k < dataset.classes]
+    if unknown:
+        raise ParameterError(
+            f"classes contain {unknown[0]}, but {dataset.name} has the classes 0 to {dataset.classes - 1}."
+        )
+    settings.architecture(dataset.input_shape)  # says whether the patches fit
+    train_images, train_labels = _of_classes(dataset.train_images, dataset.train_labels, settings.classes)
+    test_images, test_labels = _of_classes(dataset.test_images, dataset.test_labels, settings.classes)
+    means = ClassMeans.of(train_images, train_labels, len(settings.classes), settings.patch)
+    if settings.samples is not None:
+        drawn = balanced_subset(train_labels, settings.samples, stream(settings.seed, SUBSET))
+        train_images, train_labels = train_images[drawn], train_labels[drawn]
+    if settings.test_samples is not None and settings.test_samples < len(test_labels):
+        drawn = balanced_subset(test_labels, settings.test_samples, stream(settings.seed, TEST_SUBSET))
+        test_images, test_labels = test_images[drawn], test_labels[drawn]
+    return StageData(train_images, train_labels, test_images, test_labels, means)
+
+
+def run_stages(
+    settings: StageSettings,
+    data: StageData,
+    *,
+    weights: Array | None = None,
+    progress: Progress | None = None,
+    checkpoint: Path | None = None,
+    checkpoint_seconds: float = 20.0,
+) -> xarray.Dataset:
+    """Train and record.
+
+    Parameters
+    ----------
+    settings : the run
+    data : from `stage_data`, or made by hand
+    weights : (m, d) initial filters; None draws them from the seed
+    progress : called with a text and the share done
+    checkpoint : file to save the state to and, if it is there, to continue from
+    checkpoint_seconds : seconds between two checkpoints (0: after every step)
+
+    Returns
+    -------
+    xarray.Dataset
+        The variables of `cgrosim.images.experiments.stage_records.VARIABLES` with long names and units; parameters,
+        seed, attacks, versions, the rules and what they say of the stages (``stages``, JSON), ``status``
+        (``finished``, ``diverged`` or ``interrupted``) and ``message`` as attributes.
+        Everything recorded until a divergence is there.
+
+    Raises
+    ------
+    FileError
+        If the checkpoint is damaged, or of other settings, data or library versions.
+    """
+    architecture = settings.architecture(data.train_images.shape[1:])
+    network = PatchNetwork(architecture, _start(settings, architecture, weights), data.means.common)
+    recorder = StageRecorder(settings, data, network)
+    run = _Run(settings, data, network, recorder, _header(settings, data, network.weights))
+    if checkpoint is not None and checkpoint.is_file():
+        _restore(run, checkpoint)
+    status, message = _advance(run, progress, checkpoint, checkpoint_seconds)
+    attributes = {"status": status, "message": message, "steps": run.step, "seconds": run.seconds}
+    return assemble(settings, data, recorder.records, attributes)
+
+
+def last_network(settings: StageSettings, data: StageData, run: xarray.Dataset) -> PatchNetwork:
+    """The network of the last record, for further attacks on it."""
+    architecture = settings.architecture(data.train_images.shape[1:])
+    return PatchNetwork(architecture, run["weights"].values[-1], data.means.common)
+
+
+@dataclass
+class _Run:
+    settings: StageSettings
+    data: StageData
+    network: PatchNetwork
+    recorder: StageRecorder
+    header: dict[str, Any]  # what a checkpoint must agree with
+    step: int = 0
+    seconds: float = 0.0
+
+
+def record_steps(records: int, steps: int) -> NDArray[np.int64]:
+    """The steps to record: 0, the last one, and a logarithmic grid between, without repeats."""
+    count = max(2, math.ceil(records * math.log10(max(steps, 2))) + 1)
+    return np.unique(np.concatenate([[0, steps], np.round(np.geomspace(1, steps, count)).astype(np.int64)]))
+
+
+def _advance(
+    run: _Run, progress: Progress | None, checkpoint: Path | None, checkpoint_seconds: float
+) -> tuple[str, str]:
+    """Train to the end; record on the grid, save now and then; status and message."""
+    settings, recorder = run.settings, run.recorder
+    grid = set(record_steps(settings.records, settings.steps).tolist())
+    samples = run.network.samples(run.data.train_images, run.data.train_labels)
+    began = saved = told = time.perf_counter()
+    before = run.seconds
+    with Interrupts() as interrupts:
+        while True:
+            run.seconds = before + time.perf_counter() - began
+            if run.step in grid and run.step not in recorder.records["step"][-1:]:
+                recorder.take(run.step, run.network)
+            done = run.step == settings.steps
+            if checkpoint is not None and (done or time.perf_counter() - saved >= checkpoint_seconds):
+                _save(run, checkpoint)
+                saved = time.perf_counter()
+            if progress is not None and (done or time.perf_counter() - told >= 0.1):
+                progress(f"step {run.step}", run.step / settings.steps)
+                told = time.perf_counter()
+            if done:
+                return "finished", ""
+            if interrupts.asked:
+                if checkpoint is not None:
+                    _save(run, checkpoint)
+                return "interrupted", f"Interrupted after step {run.step}; everything recorded until then is kept."
+            following = descended(run.network, samples, run.data.means, settings, run.step)
+            if not np.isfinite(following).all():
+                return "diverged", f"The weights overflow in step {run.step + 1}; take a smaller learning rate."
+            run.network.weights[...] = following
+            run.step += 1
+
+
+def descended(
+    network: PatchNetwork, samples: PatchSamples, means: ClassMeans, settings: StageSettings, step: int
+) -> Array:
+    """The weights after one more step of gradient descent on (1 - lam) clean + lam adversarial loss."""
+    lam, rate = settings.adversarial_weight, settings.learning_rate
+    following = network.weights.copy()
+    with np.errstate(over="ignore", invalid="ignore"):  # a divergence is told of by its status
+        if lam < 1.0:
+            network.descend(samples.patches, samples.labels, rate * (1.0 - lam), following)
+        if lam > 0.0:
+            attacked = network.attacked(samples, means, settings.attack, stream(settings.seed, START, step))
+            network.descend(attacked, samples.labels, rate * lam, following)
+    return following
+
+
+def _of_classes(images: NDArray[Any], labels: NDArray[np.int64], classes: tuple[int, ...]) -> tuple[Any, Any]:
+    kept = np.isin(labels, classes)
+    place = {k: new for new, k in enumerate(classes)}
+    return images[kept], np.array([place[int(k)] for k in labels[kept]], np.int64)
+
+
+def _start(settings: StageSettings, architecture: Architecture, weights: Array | None) -> Array:
+    shape = architecture.parameter_shapes["layer0.weight"][2:]
+    if weights is None:
+        drawn = initial_parameters(architecture, stream(settings.seed, INITIAL))["layer0.weight"]
+        return drawn.reshape(shape).T.astype(np.float64)
+    if weights.shape != shape[::-1]:
+        raise ParameterError(f"weights have the shape {weights.shape}, but must be {shape[::-1]}.")
+    return weights
+
+
+def _header(settings: StageSettings, data: StageData, weights: Array) -> dict[str, Any]:
+    digest = hashlib.sha256()
+    for array in (data.train_images, data.train_labels, data.test_images, data.test_labels, data.means.parts, weights):
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return {
+        "format": FORMAT,
+        "params": settings.model_dump(),
+        "versions": versions(),
+        "data and start": digest.hexdigest(),
+    }
+
+
+def _save(run: _Run, path: Path) -> None:
+    header = {**run.header, "step": run.step, "seconds": run.seconds}
+    arrays: dict[str, Any] = {"header": np.array(json.dumps(header)), "weights": run.network.weights}
+    arrays |= {f"record {name}": np.stack(values) for name, values in run.recorder.records.items() if values}
+
+    def write(partial: str) -> None:
+        with open(partial, "wb") as file:
+            np.savez(file, allow_pickle=False, **arrays)
+
+    write_atomically(path, write)
+
+
+def _restore(run: _Run, path: Path) -> None:
+    try:
+        with open(path, "rb") as file, np.load(file, allow_pickle=False) as archive:
+            header = json.loads(str(archive["header"]))
+            arrays = {name: archive[name] for name in archive.files}
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, TypeError) as error:
+        raise FileError(f"{path} is not a whole checkpoint of the stages ({error}); remove it.") from None
+    if not isinstance(header, dict) or header.get("format") != FORMAT:
+        raise FileError(f"{path} is not a checkpoint of the stages on images; choose another place.")
+    changed = [name for name, value in run.header.items() if header.get(name) != value]
+    if changed:
+        raise FileError(f"{path} was written with other {', '.join(changed)}; remove it, or choose another place.")
+    run.network.weights[...] = arrays["weights"]
+    run.step, run.seconds = header["step"], header["seconds"]
+    names = (name for name in arrays if name.startswith("record "))
+    run.recorder.records = {name.removeprefix("record "): list(arrays[name]) for name in names}

@@ -1,0 +1,1 @@
+"""Convolutional networks: layers, architectures, compiled kernels and their reference."""

@@ -1,0 +1,207 @@
+"""The arrays behind one network, and the calls into the compiled kernels."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+
+from cgrosim.images.network.kernels import channels, samples, slots, update
+from cgrosim.images.network.kernels.program import Column
+from cgrosim.images.network.kernels.shapes import BLOCK
+from cgrosim.images.network.layers import Architecture
+from cgrosim.images.network.plan import Plan, blocks_of
+from cgrosim.images.network.sample_plan import SamplePlan
+
+Floats = NDArray[np.float32]
+LOGITS, PIXELS, WEIGHTS, IMAGES = slots.FOR_LOGITS, slots.FOR_PIXELS, slots.FOR_WEIGHTS, slots.FOR_IMAGES
+NORMS = {"linf": slots.LINF, "l2": slots.L2}
+
+
+@dataclass(frozen=True)
+class Ascent:
+    """Steps of projected gradient ascent around clean images; none by default."""
+
+    steps: int = 0
+    norm: str = "linf"
+    radius: float = 0.0
+    rate: float = 0.0
+    low: float = 0.0
+    high: float = 1.0
+    keep_worst: bool = False
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a run of the kernels gave, for every sample.
+
+    Attributes
+    ----------
+    images : ``(n, pixels)``, the images that were reached (of least margin, or last)
+    margins, losses : ``(n,)``, margins of those images, losses of the last ones
+    stuck : ``(n,)``, whether the first step's gradient was zero
+    pixels : ``(n, pixels)``, gradient of the loss, if asked for
+    logits : ``(n, classes)``, of the last images
+    """
+
+    images: Floats
+    margins: NDArray[np.float64]
+    losses: NDArray[np.float64]
+    stuck: NDArray[np.bool_]
+    pixels: Floats
+    logits: Floats
+
+
+class Engine:
+    """Weights and work arrays of one network.
+
+    Parameters
+    ----------
+    layout : ``channels`` or ``samples``: which numbers lie side by side
+    """
+
+    largest_batch = 128
+
+    def __init__(self, architecture: Architecture, layout: str) -> None:
+        self._kernels: Any = samples if layout == "samples" else channels
+        self._make_plan: type[Plan] = SamplePlan if layout == "samples" else Plan
+        self.plan = plan = self._make_plan(architecture, 1, numba.config.NUMBA_NUM_THREADS)
+        self.parameters = np.zeros(plan.parameter_size, np.float32)
+        self.velocity = np.zeros(plan.trained_size, np.float32)
+        self.gradient = np.zeros(plan.parameter_size, np.float32)
+        for places, values in plan.fixed.values():
+            self.parameters[places] = values
+        self._tables = np.zeros(plan.table_size, np.float32)
+        self._stale = True
+        self.capacity = 0
+        self._allocate(1)
+
+    def _allocate(self, count: int) -> None:
+        """Make room for a batch of `count` samples."""
+        units = blocks_of(count) if self._make_plan is SamplePlan else count
+        self.capacity = units * BLOCK if self._make_plan is SamplePlan else units
+        plan = self.plan = self._make_plan(self.plan.architecture, units, self.plan.threads)
+        chunks = units if self._make_plan is SamplePlan else channels.CHUNKS
+        groups = -(-count // channels.GROUP_SIZE)
+        self._arrays: dict[int, NDArray[Any]] = {
+            slots.TABLE: plan.table,
+            slots.PARAMETERS: self.parameters,
+            slots.GRADIENT: self.gradient,
+            slots.TABLES: self._tables,
+            slots.STATE: np.zeros(plan.state_size, np.float32),
+            slots.GRADIENTS: np.zeros(plan.gradient_size, np.float32),
+            slots.CHOICES: np.zeros(plan.choice_size, np.uint8),
+            slots.PANELS: np.zeros(groups * plan.panel_rows * BLOCK, np.float32),
+            slots.CHUNKS: np.zeros((chunks, plan.convolution_size), np.float32),
+            slots.SCRATCH: np.zeros((plan.threads, plan.scratch_size), np.float32),
+            slots.SPARE: np.zeros((plan.threads, plan.spare_size), np.float32),
+            slots.LISTS: np.zeros((plan.threads, plan.spare_size), np.int32),
+            slots.BEGINS: np.zeros((plan.threads, plan.cell_size), np.int64),
+        }
+        sizes = {
+            slots.SCRATCH_SIZE: plan.scratch_size,
+            slots.SPARE_SIZE: plan.spare_size,
+            slots.CELL_SIZE: plan.cell_size,
+            slots.CHUNK_SIZE: plan.convolution_size,
+            slots.STAGES: len(plan.stages),
+            slots.PIXEL_COUNT: math.prod(plan.architecture.input_shape),
+        }
+        self._context = np.zeros(slots.COUNT_OF_SLOTS, np.int64)
+        for slot, value in sizes.items():
+            self._context[slot] = value
+
+    def changed(self) -> None:
+        """Say that the parameters have changed: the rearranged weights are made anew before they are needed."""
+        self._stale = True
+
+    def _rearrange(self) -> None:
+        if not self._stale:
+            return
+        _, gather, transpose = update.compiled()
+        gather(self.parameters, self.plan.gathers, self._tables)
+        for weight, at, inputs, outputs in self.plan.transposes:
+            transpose(self.parameters, weight, self._tables, at, inputs, outputs)
+        self._stale = False
+
+    def run(
+        self,
+        images: Floats,
+        clean: Floats,
+        labels: NDArray[np.int64],
+        goal: int,
+        ascent: Ascent,
+        scale: float = 1.0,
+    ) -> Outcome:
+        """Attack the images (``(n, pixels)``, changed in place), then do what `goal` asks for."""
+        count = len(images)
+        if count > self.capacity:
+            self._allocate(count)
+        self._rearrange()
+        run, task = self._kernels.compiled()
+        losses, margins, least = np.empty(count), np.empty(count), np.full(count, np.inf)
+        worst, pixels, stuck = images.copy(), np.zeros_like(images), np.zeros(count, np.uint8)
+        numbers = np.array([scale, ascent.radius, ascent.rate, ascent.low, ascent.high])
+        arrays: dict[int, NDArray[Any]] = {
+            **self._arrays,
+            slots.IMAGES: images,
+            slots.CLEAN: clean,
+            slots.LABELS: labels,
+            slots.PIXELS: pixels,
+            slots.LOSSES: losses,
+            slots.MARGINS: margins,
+            slots.WORST: worst,
+            slots.LEAST: least,
+            slots.STUCK: stuck,
+            slots.NUMBERS: numbers,
+        }
+        orders = {
+            slots.TASK: task.address,
+            slots.COUNT: count,
+            slots.GROUPS: -(-count // channels.GROUP_SIZE),
+            slots.NORM: NORMS[ascent.norm],
+            slots.KEEP: int(ascent.keep_worst),
+            slots.STEPS: ascent.steps,
+            slots.GOAL: goal,
+        }
+        for slot, array in arrays.items():
+            self._context[slot] = array.ctypes.data
+        for slot, value in orders.items():
+            self._context[slot] = value
+        run(self._context, *self._kernels.orders(self.plan, count))
+        if goal == IMAGES:
+            worst, least = images, np.full(count, np.nan)
+        return Outcome(worst, least, losses, stuck != 0, pixels, self._logits(count))
+
+    def _logits(self, count: int) -> Floats:
+        at, classes = int(self.plan.table[-1, Column.INPUT]), self.plan.architecture.classes
+        state, units = self._arrays[slots.STATE], self.plan.capacity
+        size = int(self.plan.table[-1, Column.INPUT_SIZE])
+        whole = state[at : at + units * size]
+        if self._make_plan is SamplePlan:  # blocks of 16 samples
+            whole = whole.reshape(units, classes, BLOCK).transpose(0, 2, 1).reshape(-1, classes)
+        return whole.reshape(self.capacity, -1)[:count, :classes].copy()
+
+    def clear_untrained(self) -> None:
+        """Forget the gradient of what is not trained."""
+        self.gradient[self.plan.trained_size :] = 0.0
+        for places in self.plan.untrained_biases:
+            self.gradient[places] = 0.0
+
+    def descend(self, rate: float, momentum: float, decay: float) -> None:
+        """One step of gradient descent with the gradient, which is then zero."""
+        self.clear_untrained()
+        descend, _, _ = update.compiled()
+        size = self.plan.trained_size
+        descend(
+            self.parameters,
+            self.velocity,
+            self.gradient[:size],
+            np.float32(rate),
+            np.float32(momentum),
+            np.float32(decay),
+        )
+        self.changed()

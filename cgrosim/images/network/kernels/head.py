@@ -1,0 +1,79 @@
+"""The last logit and the first pixel: loss, margin and their gradient; one step of an attack."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numba import njit
+
+from cgrosim.images.network.kernels import slots
+from cgrosim.images.network.kernels.caching import INNER
+
+DIRECTION, DERIVATIVE = 0, 1  # kinds of gradient: for attacks, which need no length, and the true one
+
+
+@njit(**INNER)
+def judge(logits, at, stride, classes, label, gradient, to, kind, scale):  # type: ignore[no-untyped-def]
+    """Cross-entropy and margin of one sample; its gradient with respect to the logits goes to `gradient`.
+
+    Logit k is at ``at + k stride``, its gradient at ``to + k stride``. With DIRECTION the gradient is divided by the
+    probability of the other classes: a sign or a unit vector does not change, and nothing vanishes by saturation.
+    """
+    mine, most = logits[at + label * stride], -math.inf
+    for k in range(classes):
+        if k != label and not logits[at + k * stride] <= most:
+            most = logits[at + k * stride]
+    others = 0.0
+    for k in range(classes):
+        if k != label:
+            others += math.exp(logits[at + k * stride] - most)
+    margin = mine - most
+    # loss = log(1 + others exp(-margin)), written so that neither end overflows
+    odds = math.log(others) - margin
+    loss = max(odds, 0.0) + math.log1p(math.exp(-abs(odds)))
+    wrong = 1.0 / (1.0 + math.exp(-odds)) if odds > -700.0 else 0.0
+    length = (1.0 if kind == DIRECTION else wrong) * scale
+    for k in range(classes):
+        share = math.exp(logits[at + k * stride] - most) / others
+        gradient[to + k * stride] = np.float32(-length if k == label else length * share)
+    return loss, margin
+
+
+@njit(**INNER)
+def climb(image, clean, gradient, first, step, count, norm, numbers):  # type: ignore[no-untyped-def]
+    """One step of projected ascent for one sample: image, clean and gradient hold its pixels at ``first + i step``.
+
+    `numbers` are those of `slots`: radius, rate and box. The step is as long as `rate`, in the steepest
+    direction of the norm; then the nearest point of the ball, then of the box.
+    Returns whether the gradient was zero.
+    """
+    radius, rate = np.float32(numbers[slots.NUMBER_RADIUS]), np.float32(numbers[slots.NUMBER_RATE])
+    low, high = np.float32(numbers[slots.NUMBER_LOW]), np.float32(numbers[slots.NUMBER_HIGH])
+    zero = True
+    if norm == slots.LINF:
+        for i in range(first, first + count * step, step):
+            g, middle = gradient[i], clean[i]
+            zero &= g == 0
+            value = image[i] + rate * (np.float32(g > 0) - np.float32(g < 0))
+            value = max(min(value, middle + radius), middle - radius)
+            image[i] = max(min(value, high), low)
+        return zero
+    most = np.float64(0.0)  # the largest entry first, so that squares neither overflow nor vanish
+    for i in range(first, first + count * step, step):
+        most = max(most, np.float64(abs(gradient[i])))
+    zero = most == 0.0
+    length = 0.0
+    for i in range(first, first + count * step, step):
+        length += (gradient[i] / most) ** 2 if not zero else 0.0
+    factor = 0.0 if zero else np.float64(rate) / (most * math.sqrt(length))
+    square = 0.0
+    for i in range(first, first + count * step, step):
+        image[i] += np.float32(factor * gradient[i])
+        square += (np.float64(image[i]) - np.float64(clean[i])) ** 2
+    length = math.sqrt(square)
+    shrink = radius / length if length > radius else np.float64(1.0)
+    for i in range(first, first + count * step, step):
+        value = np.float32(clean[i] + shrink * (np.float64(image[i]) - np.float64(clean[i])))
+        image[i] = max(min(value, high), low)
+    return zero

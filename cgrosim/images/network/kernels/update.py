@@ -1,0 +1,46 @@
+"""After the gradient: the step of gradient descent, and the rearranged weights that the input gradients read."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+import numpy as np
+from numba import njit, prange
+
+from cgrosim.images.network.kernels.caching import ENTRY, fingerprint
+from cgrosim.images.network.kernels.shapes import BLOCK
+
+
+@functools.cache
+def compiled() -> tuple[Any, Any, Any]:
+    """The entry points ``descend``, ``gather`` and ``transpose``."""
+    source = fingerprint("update")
+
+    @njit(parallel=True, **ENTRY)
+    def descend(parameters, velocity, gradient, rate, momentum, decay):  # type: ignore[no-untyped-def]
+        _ = source
+        for i in prange(gradient.size):
+            velocity[i] = momentum * velocity[i] + (gradient[i] + decay * parameters[i])
+            parameters[i] -= rate * velocity[i]
+            gradient[i] = np.float32(0)
+
+    @njit(**ENTRY)
+    def gather(parameters, places, table):  # type: ignore[no-untyped-def]
+        _ = source
+        for i in range(places.size):
+            table[i] = parameters[places[i]]
+
+    @njit(parallel=True, **ENTRY)
+    def transpose(parameters, weight, table, at, inputs, outputs):  # type: ignore[no-untyped-def]
+        """``[output block][input][16 outputs]`` to ``[input block][output][16 inputs]``, in blocks of 16 by 16."""
+        _ = source
+        for block in prange(inputs):
+            for other in range(outputs):
+                old = weight + (other * inputs + block) * BLOCK * BLOCK
+                new = at + (block * outputs + other) * BLOCK * BLOCK
+                for i in range(BLOCK):
+                    for j in range(BLOCK):
+                        table[new + i * BLOCK + j] = parameters[old + j * BLOCK + i]
+
+    return descend, gather, transpose

@@ -1,0 +1,254 @@
+"""Standard and adversarial training by stochastic gradient descent; a killed training goes on bit-identically.
+
+Every random draw comes from a stream keyed by the seed, the purpose and the epoch, so that no generator has to be
+saved: an epoch is a function of the settings, its number, and the parameters and velocity it starts from.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from cgrosim.images.attacks.gradient import perturb, worst_case
+from cgrosim.images.network.layers import Architecture, initial_parameters
+from cgrosim.images.training.file import Parameters, Status, Training, continuable
+from cgrosim.images.training.samples import EPOCH, INITIAL, START, Samples, TrainingData, training_data
+from cgrosim.images.training.settings import Settings
+from cgrosim.model.patches import stream
+from cgrosim.run.interrupts import Interrupts
+
+if TYPE_CHECKING:
+    from cgrosim.images.data.datasets import Dataset
+
+__all__ = ["Settings", "Training", "new_network", "train", "work"]
+
+Progress = Callable[[str, float], None]
+"""Called with what is going on and the share that is done, between 0 and 1."""
+MEASURED = ("clean_train", "robust_train", "clean_validation", "robust_validation", "clean_test", "robust_test")
+HISTORY = ("epoch", "learning_rate", "train_loss", *MEASURED)
+
+
+def new_network(architecture: Architecture, parameters: Parameters) -> Any:
+    """A network with these parameters on the compiled kernels."""
+    from cgrosim.images.network.network import Network
+
+    return Network(architecture, parameters)
+
+
+def train(
+    settings: Settings,
+    dataset: Dataset | None = None,
+    *,
+    checkpoint: str | Path | None = None,
+    progress: Progress | None = None,
+    on_epoch: Callable[[int, Any], None] | None = None,
+) -> Training:
+    """Train a network.
+
+    Parameters
+    ----------
+    settings
+        What to train.
+    dataset
+        The whole data set; without it, the one that ``settings.dataset`` names is loaded. Training and validation
+        images are drawn from its training images.
+    checkpoint
+        File written after every epoch, atomically. If it exists and its settings are these, the training goes on from
+        it bit for bit as if it had never stopped; if it is finished there, it is returned.
+    progress
+        Called after every step with a word and the share done.
+    on_epoch
+        Called with the number of every epoch done in this call and the network after it (not to be changed).
+
+    Returns
+    -------
+    Training
+        Also when it diverged or was interrupted: ``status`` and ``message`` say so, and all whole epochs are there.
+
+    Raises
+    ------
+    ParameterError
+        If the settings contradict the data.
+    FileError
+        If the checkpoint is damaged, of other settings, or of other library versions.
+    """
+    if dataset is None:
+        from cgrosim.images.data.datasets import load_dataset
+
+        dataset = load_dataset(settings.dataset)
+    data = training_data(settings, dataset)
+    found = None if checkpoint is None else continuable(checkpoint, settings)
+    if found is not None and found.status in ("finished", "diverged"):
+        return found
+    training = replace(found or _start(settings), status="running", message="")
+    run = _Run(settings, data, new_network(settings.architecture, training.last), progress)
+    run.network.set_velocity(training.velocity)
+    with Interrupts() as run.interrupts:
+        while training.status == "running":
+            training = _next_epoch(run, training)
+            if checkpoint is not None:
+                training.save(checkpoint)
+            if on_epoch is not None and training.status != "diverged":
+                on_epoch(training.epochs_done, run.network)
+    return training
+
+
+def work(settings: Settings, dataset: Dataset) -> float:
+    """How much a training costs, in passes of one image through the network: to share out one progress bar."""
+    data = training_data(settings, dataset)
+    return settings.epochs * (_training_work(settings, len(data.train)) + sum(_measuring_work(settings, data).values()))
+
+
+def _training_work(settings: Settings, images: int) -> float:
+    """Forward, backward and weight gradient of every loss that has a weight; two passes for a step of the attack."""
+    clean = 3.0 if settings.adversarial_weight < 1.0 else 0.0
+    adversarial = 3.0 + 2.0 * settings.attack.steps * settings.attack.restarts
+    return images * (clean + (adversarial if settings.adversarial_weight > 0.0 else 0.0))
+
+
+def _measuring_work(settings: Settings, data: TrainingData) -> dict[str, float]:
+    attack = settings.evaluation_attack
+    return {name: len(part) * (1.0 + 2.0 * attack.steps * attack.restarts) for name, part in data.measured.items()}
+
+
+def _start(settings: Settings) -> Training:
+    parameters = initial_parameters(settings.architecture, stream(settings.seed, INITIAL))
+    zero = {name: np.zeros_like(value) for name, value in parameters.items()}
+    kept = {0: parameters} if 0 in settings.snapshots else {}
+    return Training(settings, {name: np.empty(0) for name in HISTORY}, parameters, zero, snapshots=kept)
+
+
+@dataclass
+class _Run:
+    """What an epoch works with."""
+
+    settings: Settings
+    data: TrainingData
+    network: Any
+    progress: Progress | None
+    interrupts: Interrupts = field(default_factory=Interrupts)
+    told: str = ""  # the robust accuracies of the last epoch
+
+    def report(self, epoch: int, share: float) -> None:
+        """Say how far the training is, at a share of an epoch."""
+        if self.progress is not None:
+            text = f"epoch {epoch}/{self.settings.epochs}{self.told}"
+            self.progress(text, (epoch - 1 + share) / self.settings.epochs)
+
+
+class _Stopped(Exception):
+    """An epoch that does not end: why the training stops, and in which words."""
+
+    def __init__(self, status: Status, message: str) -> None:
+        super().__init__(message)
+        self.status, self.message = status, message
+
+
+def _next_epoch(run: _Run, training: Training) -> Training:
+    """The training after one more epoch, or stopped where it was."""
+    began, settings = time.perf_counter(), run.settings
+    epoch = training.epochs_done + 1
+    try:
+        loss, rate = _descend(run, epoch)
+        row = {"epoch": epoch, "learning_rate": rate, "train_loss": loss, **_measure(run, epoch)}
+    except _Stopped as stop:
+        return replace(training, status=stop.status, message=stop.message)
+    run.told = f", robust train {row['robust_train']:.0%}, test {row['robust_test']:.0%}"
+    parameters = run.network.parameters()
+    chosen = settings.validation > 0 and (
+        training.best_epoch is None or row["robust_validation"] > training.history["robust_validation"].max()
+    )
+    return replace(
+        training,
+        history={name: np.append(training.history[name], row[name]) for name in HISTORY},
+        last=parameters,
+        velocity=run.network.velocity(),
+        best=parameters if chosen else training.best,
+        best_epoch=epoch if chosen else training.best_epoch,
+        snapshots={**training.snapshots, epoch: parameters} if epoch in settings.snapshots else training.snapshots,
+        status="finished" if epoch == settings.epochs else "running",
+        seconds=training.seconds + time.perf_counter() - began,
+    )
+
+
+def _descend(run: _Run, epoch: int) -> tuple[float, float]:
+    """One epoch of descent; the mean loss and the last learning rate."""
+    from cgrosim.images.network.network import NonFiniteError
+
+    settings, samples = run.settings, run.data.train
+    generator = stream(settings.seed, EPOCH, epoch)
+    order = generator.permutation(len(samples))
+    batches = [order[at : at + settings.batch_size] for at in range(0, len(order), settings.batch_size)]
+    share = _training_work(settings, len(samples))
+    share /= share + sum(_measuring_work(settings, run.data).values())
+    total = rate = 0.0
+    for step, batch in enumerate(batches):
+        if run.interrupts.asked:
+            raise _Stopped("interrupted", f"Interrupted in epoch {epoch}; everything up to epoch {epoch - 1} is kept.")
+        rate = settings.schedule.rate(settings.learning_rate, (epoch - 1 + step / len(batches)) / settings.epochs)
+        try:
+            loss = _accumulate(run.network, settings, samples.take(batch), generator)
+            if not math.isfinite(loss):
+                raise NonFiniteError(f"the loss is {loss}")
+        except NonFiniteError as error:
+            raise _diverged(settings, epoch, step, str(error)) from None
+        run.network.step(rate, settings.momentum, settings.weight_decay)
+        total += loss * len(batch)
+        run.report(epoch, share * (step + 1) / len(batches))
+    return total / len(samples), rate
+
+
+def _accumulate(network: Any, settings: Settings, batch: Samples, generator: np.random.Generator) -> float:
+    """Add the gradient of (1 - lam) clean + lam adversarial loss; return that loss."""
+    weight, loss = settings.adversarial_weight, 0.0
+    if weight < 1.0:
+        losses = network.accumulate_gradient(batch.images, batch.labels, 1.0 - weight)
+        loss += (1.0 - weight) * float(np.mean(losses, dtype=np.float64))
+    if weight > 0.0:
+        images, _, _ = perturb(network, batch.images, batch.labels, settings.attack, generator)
+        losses = network.accumulate_gradient(images, batch.labels, weight)
+        loss += weight * float(np.mean(losses, dtype=np.float64))
+    return loss
+
+
+def _measure(run: _Run, epoch: int) -> dict[str, float]:
+    """Clean and robust accuracy of the measured samples; the random starts are the same in every epoch."""
+    from cgrosim.images.network.network import NonFiniteError
+
+    settings, found = run.settings, dict.fromkeys(MEASURED, math.nan)
+    costs = _measuring_work(settings, run.data)
+    left = sum(costs.values())
+    whole = left + _training_work(settings, len(run.data.train))
+    for place, (name, samples) in enumerate(run.data.measured.items()):
+        if not len(samples):
+            continue
+        try:
+            worst = worst_case(
+                run.network,
+                samples.images,
+                samples.labels,
+                settings.evaluation_attack,
+                stream(settings.seed, START, place),
+            )
+        except NonFiniteError as error:
+            raise _diverged(settings, epoch, None, str(error)) from None
+        found[f"clean_{name}"] = float(np.mean(worst.clean_margins > 0.0))
+        found[f"robust_{name}"] = float(np.mean(worst.margins > 0.0))
+        left -= costs[name]
+        run.report(epoch, 1.0 - left / whole)
+    return found
+
+
+def _diverged(settings: Settings, epoch: int, step: int | None, reason: str) -> _Stopped:
+    where = f"after the last step of epoch {epoch}" if step is None else f"at step {step + 1} of epoch {epoch}"
+    return _Stopped(
+        "diverged",
+        f"Diverged {where}: {reason.rstrip('.')}. Take a smaller learning rate than {settings.learning_rate:g}, for "
+        f"example {settings.learning_rate / 3:.2g}.",
+    )

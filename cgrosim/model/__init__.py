@@ -1,0 +1,1 @@
+"""What an experiment is: parameters, data, activations, threats, and the model in plain NumPy."""

@@ -1,0 +1,135 @@
+"""The model and one step of its training in plain NumPy: the page to read, and the oracle of the tests.
+
+A sample X has P patches of dimension d. The network is ``f(X) = sum_r a_r sum_j phi(<w_r, X[j]>)``; training
+minimises ``(1 - lam) l(y f(X)) + lam max_X' l(y f(X'))`` with the logistic loss ``l(z) = log(1 + exp(-z))``
+(arXiv 2306.01271v4, Section 5; the convention for lam is ours). Nothing here is fast; everything is meant to be clear.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cgrosim.model.activations import HOMOGENEOUS, activate, derivative
+from cgrosim.model.params import Params
+from cgrosim.model.patches import PatchData
+
+Array = NDArray[np.float64]
+
+
+def logistic_loss(margin: Array) -> Array:
+    """log(1 + exp(-z)), without overflow."""
+    return np.logaddexp(0.0, -margin)
+
+
+def logistic_weight(margin: Array) -> Array:
+    """s(z) = 1 / (1 + exp(z)), minus the derivative of the loss, without overflow."""
+    return np.exp(-np.logaddexp(0.0, margin))
+
+
+def network(params: Params, second_layer: Array, weights: Array, inputs: Array) -> Array:
+    """f(X) for inputs (N, P, d) and weights (m, d): (N,) outputs."""
+    return np.asarray(activate(params.activation, inputs @ weights.T, params.power).sum(axis=1) @ second_layer)
+
+
+def network_gradient(params: Params, second_layer: Array, weights: Array, inputs: Array, factors: Array) -> Array:
+    """Gradient of ``sum_i factors_i f(X_i)`` with respect to the weights: (m, d)."""
+    slopes = derivative(params.activation, inputs @ weights.T, params.power) * second_layer
+    return np.asarray(np.einsum("i,ijr,ijd->rd", factors, slopes, inputs))
+
+
+def signal_margin(params: Params, second_layer: Array, signal: Array, label: float, coefficient: float) -> float:
+    """What a signal patch ``coefficient * label * w_star`` adds to the margin: y sum_r a_r phi(coefficient y u_r)."""
+    return float(label * (activate(params.activation, coefficient * label * signal, params.power) @ second_layer))
+
+
+def attacked_coefficient(params: Params, second_layer: Array, signal: Array, label: float) -> float:
+    """The signal coefficient after the attack: the exact inner maximum of the threats that move only the signal.
+
+    ``signal_span`` may choose any coefficient in [alpha - delta, alpha + delta]. For a positively homogeneous
+    activation the margin is coefficient^degree times a constant, so the worst is an end of the interval; for
+    smoothed_relu the margin is piecewise ``A c^q + B c + C`` between the points where a neuron turns linear.
+    """
+    alpha, low = params.signal_strength, params.gap * params.signal_strength
+    if params.threat == "none":
+        return alpha
+    if params.threat == "fixed_direction":
+        return low
+    high = alpha + params.perturbation_radius
+    candidates = [low, high]
+    if params.activation not in HOMOGENEOUS:
+        candidates += _interior_candidates(params, second_layer, label * signal, low, high)
+    return min(candidates, key=lambda c: signal_margin(params, second_layer, signal, label, c))
+
+
+def _interior_candidates(params: Params, second_layer: Array, signed: Array, low: float, high: float) -> list[float]:
+    """Breakpoints and critical points of the smoothed-relu signal margin inside (low, high)."""
+    positive = signed > 0.0
+    kinks = [low, *sorted(k for k in 1.0 / signed[positive] if low < k < high), high]
+    found = list(kinks[1:-1])
+    q = params.power
+    for left, right in pairwise(kinks):
+        middle = 0.5 * (left + right)
+        curved = positive & (middle * signed < 1.0)
+        straight = positive & ~curved
+        a = float(second_layer[curved] @ signed[curved] ** q) / q
+        b = float(second_layer[straight] @ signed[straight])
+        if a != 0.0 and -b / (q * a) > 0.0:
+            critical = (-b / (q * a)) ** (1.0 / (q - 1.0))
+            if left < critical < right:
+                found.append(critical)
+    return found
+
+
+def attacked_inputs(params: Params, second_layer: Array, weights: Array, data: PatchData) -> Array:
+    """The inputs after a threat that moves only the true feature."""
+    attacked = data.inputs()
+    signal = weights @ data.direction
+    for i, label in enumerate(data.labels):
+        coefficient = attacked_coefficient(params, second_layer, signal, float(label))
+        attacked[i, data.signal_index[i]] = coefficient * label * data.direction
+    return attacked
+
+
+def training_loss(params: Params, second_layer: Array, weights: Array, data: PatchData, attacked: Array) -> float:
+    """The training loss of the given weights on clean and attacked inputs (N, P, d)."""
+    clean = logistic_loss(data.labels * network(params, second_layer, weights, data.inputs()))
+    hard = logistic_loss(data.labels * network(params, second_layer, weights, attacked))
+    lam = params.adversarial_weight
+    return float(np.mean((1.0 - lam) * clean + lam * hard))
+
+
+def training_gradient(params: Params, second_layer: Array, weights: Array, data: PatchData, attacked: Array) -> Array:
+    """Gradient of `training_loss` with the attacked inputs held fixed (Danskin's theorem): (m, d)."""
+    lam, total = params.adversarial_weight, np.zeros_like(weights)
+    for share, inputs in ((1.0 - lam, data.inputs()), (lam, attacked)):
+        margin = data.labels * network(params, second_layer, weights, inputs)
+        factors = -share * data.labels * logistic_weight(margin) / len(data.labels)
+        total += network_gradient(params, second_layer, weights, inputs, factors)
+    return total
+
+
+def forces(
+    params: Params, second_layer: Array, labels: Array, signal: Array, noise: Array
+) -> tuple[Array, Array, Array, Array]:
+    """The closed form of minus the gradient: force on u (m,), on the coefficients B (M, m), and the two margins (N,).
+
+    One step of gradient descent is ``u += eta force``, ``B += eta A`` and ``C += eta K A``.
+    """
+    lam, q, phi = params.adversarial_weight, params.power, params.activation
+    count, alpha = len(labels), params.signal_strength
+    per_sample = (activate(phi, noise, q) @ second_layer).reshape(count, -1).sum(axis=1)
+    memorization = labels * per_sample
+    kappa = np.array([attacked_coefficient(params, second_layer, signal, float(y)) for y in labels])
+    clean = memorization + [signal_margin(params, second_layer, signal, float(y), alpha) for y in labels]
+    attacked = memorization + [
+        signal_margin(params, second_layer, signal, float(y), k) for y, k in zip(labels, kappa, strict=True)
+    ]
+    c, a = (1.0 - lam) * logistic_weight(clean), lam * logistic_weight(attacked)
+    clean_slopes = derivative(phi, alpha * np.outer(labels, signal), q)
+    attacked_slopes = derivative(phi, np.outer(kappa * labels, signal), q)
+    on_signal = second_layer * ((alpha * c) @ clean_slopes + (kappa * a) @ attacked_slopes) / count
+    per_row = np.repeat(labels * (c + a), len(noise) // count)[:, None]
+    return on_signal, per_row * second_layer * derivative(phi, noise, q) / count, clean, attacked

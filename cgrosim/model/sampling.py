@@ -1,0 +1,134 @@
+"""The closed system the dynamics needs: from explicit vectors, or drawn exactly in law at any dimension.
+
+The dynamics under a threat that moves only the true feature depends on the data and the initial weights through
+the true correlations u, the noise projections C = <w_r, X_i[j]> and the Gram matrix K of the noise patches alone
+(the weights never leave the span of their start, the direction and the noise patches). Derived here:
+K = noise_std^2 L L^T with the Bartlett factor L of a Wishart matrix with d - 1 degrees of freedom; given K,
+C = init_std noise_std L Z with Z standard normal; u is independent of both; and the Gram matrix of the weights
+projected off the direction starts at init_std^2 (Z^T Z + Wishart_m(d - 1 - M)).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cgrosim.errors import ParameterError
+from cgrosim.model.activations import output_weights
+from cgrosim.model.linear_algebra import combination, gram, product
+from cgrosim.model.params import Params
+from cgrosim.model.patches import (
+    DATA,
+    INIT,
+    PatchData,
+    draw_direction,
+    draw_labels,
+    draw_patch_data,
+    draw_weights,
+    stream,
+)
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class ClosedSystem:
+    """Everything the closed dynamics starts from.
+
+    Attributes
+    ----------
+    labels : (N,) array of -1.0 and +1.0
+    signal : (m,) true correlations u_r = <w_r, w_star>
+    noise : (M, m) projections <w_r, X_k>, rows k = i (P - 1) + j of the noise patches j of sample i
+    gram : (M, M) Gram matrix K of the noise patches; None where the engine does not need it
+    weight_gram : (m, m) Gram matrix of the initial weights projected off w_star
+    second_layer : (m,) fixed output weights
+    data, weights : the vectors themselves, where sampling is explicit
+    """
+
+    labels: Array
+    signal: Array
+    noise: Array
+    gram: Array | None
+    weight_gram: Array
+    second_layer: Array
+    data: PatchData | None = field(default=None, repr=False)
+    weights: Array | None = field(default=None, repr=False)
+
+
+def close_system(data: PatchData, weights: Array, second_layer: Array, with_gram: bool = True) -> ClosedSystem:
+    """Compute the closed system of explicit data and weights."""
+    rows = data.noise.reshape(-1, data.noise.shape[-1])
+    signal = product(weights, data.direction[None, :])[:, 0]
+    off = weights - signal[:, None] * data.direction
+    return ClosedSystem(
+        labels=data.labels,
+        signal=signal,
+        noise=product(rows, weights),
+        gram=gram(rows) if with_gram else None,
+        weight_gram=gram(off),
+        second_layer=second_layer,
+        data=data,
+        weights=weights,
+    )
+
+
+def draw_explicit(params: Params, with_gram: bool = True) -> ClosedSystem:
+    """Draw vectors and close the system; the same seed gives the same data and weights whatever the training."""
+    generator = stream(params.seed, DATA)
+    data = draw_patch_data(params, generator, draw_direction(params, generator))
+    weights = draw_weights(params, stream(params.seed, INIT))
+    return close_system(data, weights, output_weights(params.neurons, params.second_layer_sign), with_gram)
+
+
+def draw_gram(params: Params) -> ClosedSystem:
+    """Draw the closed system exactly in law, at a cost that does not depend on the dimension.
+
+    Raises
+    ------
+    ParameterError
+        If the dimension is too small for the noise patches and filters to be in general position.
+    """
+    rows, neurons = params.noise_patches, params.neurons
+    if params.dimension - 1 < rows + neurons:
+        raise ParameterError(
+            f"sampling gram needs dimension above samples * (patches - 1) + neurons = {rows + neurons}, but dimension "
+            f"is {params.dimension}; take sampling explicit."
+        )
+    generator, initial = stream(params.seed, DATA), stream(params.seed, INIT)
+    labels = draw_labels(params.samples, generator)
+    factor = params.noise_std * bartlett_factor(rows, params.dimension - 1, generator)
+    signal = params.init_std * initial.standard_normal(neurons)
+    normal = initial.standard_normal((rows, neurons))
+    rest = bartlett_factor(neurons, params.dimension - 1 - rows, initial)
+    return ClosedSystem(
+        labels=labels,
+        signal=signal,
+        noise=params.init_std * combination(factor, normal),
+        gram=gram(factor),
+        weight_gram=params.init_std**2 * (gram(normal.T) + gram(rest)),
+        second_layer=output_weights(neurons, params.second_layer_sign),
+    )
+
+
+def bartlett_factor(size: int, degrees: int, generator: np.random.Generator) -> Array:
+    """Lower-triangular L with L L^T ~ Wishart_size(degrees, I): chi variables on the diagonal, normals below.
+
+    Source: Bartlett (1933); exact for degrees >= size.
+    """
+    factor = np.tril(generator.standard_normal((size, size)), -1)
+    factor[np.diag_indices(size)] = np.sqrt(generator.chisquare(degrees - np.arange(size, dtype=np.float64)))
+    return factor
+
+
+def weight_gram(system: ClosedSystem, coefficients: Array) -> Array:
+    """Gram matrix of the weights projected off w_star after the noise coefficients B (M, m) have been learnt.
+
+    Derived here: w_r = w_r(0) + (..) w_star + sum_k B_kr X_k gives G = G(0) + C(0)^T B + B^T C(0) + B^T K B.
+    """
+    assert system.gram is not None
+    cross = product(system.noise.T, coefficients.T)
+    learnt = product(combination(system.gram, coefficients).T, coefficients.T)
+    return np.asarray(system.weight_gram + cross + cross.T + learnt)

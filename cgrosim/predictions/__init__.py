@@ -1,0 +1,1 @@
+"""The bridge from an experiment to the theory: what is predicted for it."""

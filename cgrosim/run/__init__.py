@@ -1,0 +1,1 @@
+"""Run an experiment: plan it, advance it, record it, keep it."""

@@ -1,0 +1,1 @@
+"""Tables of runs that claims, sims and commands share."""

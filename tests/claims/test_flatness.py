@@ -1,0 +1,44 @@
+"""The claims about flatness: supported, refutable, and missed by mutated formulas."""
+
+import pytest
+
+from cgrosim.claims.catalogue import flatness, flatness_order
+from cgrosim.claims.checks import combine
+from cgrosim.claims.claim import Context, evaluate
+from cgrosim.claims.flatness_runs import experiment, follow, rank_correlation, slices
+
+
+@pytest.mark.parametrize("claim", flatness.CLAIMS, ids=lambda claim: claim.name)
+def test_supported_with_a_violated_falsifier(claim):
+    verdict = evaluate(claim, Context("quick"))
+    assert (verdict.verdict, verdict.falsifier_outcome) == ("supported", "violated")
+
+
+def test_the_order_is_supported_and_that_of_training_points_is_not():
+    """At the quick size six replicates decide the true order; its falsifier has the other sign, undecided."""
+    verdict = evaluate(flatness_order.CLAIMS[0], Context("quick"))
+    assert (verdict.verdict, verdict.falsifier_outcome) == ("supported", "underpowered")
+    assert verdict.falsifier_evidence.checks[0].measured < 0 < verdict.evidence.checks[0].measured
+
+
+@pytest.mark.parametrize("name", ["margin_change", "margin_slope", "global_flatness"])
+def test_the_landscape_misses_a_slightly_wrong_formula(name, monkeypatch):
+    true = getattr(flatness, name)
+    monkeypatch.setattr(flatness, name, lambda *values, **named: true(*values, **named) * (1 + 1e-8))
+    assert combine(flatness.CLAIMS[0].measure(Context("quick"), False).checks) == "violated"
+
+
+@pytest.mark.parametrize("name", ["lipschitz_gap_bound", "transport_gap_bound", "cell_gap_bound"])
+def test_a_bound_that_is_too_small_is_broken(name, monkeypatch):
+    """A tenth of each bound: random cases must come near the true one for the check to mean anything."""
+    true = getattr(flatness, name)
+    monkeypatch.setattr(flatness, name, lambda *values: 0.1 * true(*values))
+    assert combine(flatness.CLAIMS[1].measure(Context("quick"), False).checks) == "violated"
+
+
+def test_rank_correlations_of_moments_and_their_slices():
+    moments = [moment for width in (4, 8) for moment in follow(experiment(1, neurons=width), (10, 100), 50)]
+    assert -1 <= rank_correlation(moments) <= 1
+    assert len(slices(moments, "step")) == 2
+    assert all(abs(value) == pytest.approx(1.0) for value in slices(moments, "neurons"))
+    assert rank_correlation(moments[:1]) != rank_correlation(moments[:1])  # one point has no order: nan

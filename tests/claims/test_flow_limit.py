@@ -1,0 +1,42 @@
+"""The claims about the gradient flow: what it conserves, and the order at which gradient descent tends to it."""
+
+import numpy as np
+import pytest
+
+from cgrosim.claims.catalogue import flow_limit
+from cgrosim.claims.checks import combine
+from cgrosim.claims.claim import Context, evaluate
+
+
+@pytest.mark.parametrize("claim", flow_limit.CLAIMS, ids=lambda claim: claim.name)
+def test_quick_verdict_is_supported_and_the_falsifier_is_violated(claim):
+    verdict = evaluate(claim, Context("quick"))
+    assert verdict.verdict == "supported"
+    assert verdict.falsifier_outcome == "violated"
+
+
+def test_defect_shrinks_with_the_tolerance_of_the_integrator():
+    panel = flow_limit.measure_conserved(Context(), False).panels[0]
+    for series in panel.series[: len(flow_limit.POWERS)]:
+        assert series.y[-1] < series.y[0]
+
+
+def test_patches_that_are_not_orthogonal_break_the_noise_invariant(monkeypatch):
+    monkeypatch.setattr(flow_limit, "replace", lambda system, gram: system)
+    outcomes = {check.name: check.outcome for check in flow_limit.measure_conserved(Context(), False).checks}
+    assert outcomes["spread of the clocks over the clock: noise correlations of one sample [q = 3]"] == "violated"
+    assert outcomes["spread of the clocks over the clock: signal correlations [q = 3]"] == "supported"
+
+
+@pytest.mark.parametrize(("order", "outcome"), [(1.0, "supported"), (2.0, "violated"), (0.5, "violated")])
+def test_orders_are_told_apart(order, outcome):
+    sizes = 0.1 * 0.5 ** np.arange(7)
+    checks = flow_limit._order_checks("made up", sizes, sizes**order * (1.0 + sizes))
+    assert combine(checks) == outcome
+
+
+def test_a_flow_of_the_wrong_time_is_violated(monkeypatch):
+    """The same number of steps instead of the same time: the flow stops one per cent early."""
+    whole = flow_limit.FlowEngine.advance
+    monkeypatch.setattr(flow_limit.FlowEngine, "advance", lambda self, until: whole(self, int(0.99 * until)))
+    assert combine(flow_limit.measure_order(Context(), False).checks) == "violated"

@@ -1,0 +1,143 @@
+"""What the claims on real images share: nothing when quick, no data no verdict, intervals, wrong worlds together."""
+
+import math
+
+import numpy as np
+import pytest
+
+from cgrosim.claims.catalogue import flatness_images, images_capacity, images_landscape, images_overfitting
+from cgrosim.claims.checks import clopper_pearson, inside
+from cgrosim.claims.claim import Context, Evidence, evaluate
+from cgrosim.claims.image_runs import (
+    POSTPONED,
+    Estimate,
+    draw_digits,
+    error_of,
+    largest,
+    least_rejected,
+    local_data,
+    paired_difference,
+    smallest,
+)
+
+CLAIMS = (
+    *images_overfitting.CLAIMS,
+    *images_capacity.CLAIMS,
+    *images_landscape.CLAIMS,
+    *flatness_images.CLAIMS,
+)
+MNIST = images_overfitting.CLAIMS[1]
+
+
+@pytest.mark.parametrize("claim", CLAIMS, ids=lambda claim: claim.name)
+def test_a_quick_verification_trains_nothing_and_says_so(claim, monkeypatch):
+    def refuse(*arguments, **options):
+        raise AssertionError("trained")
+
+    monkeypatch.setattr("cgrosim.images.training.train.train", refuse)
+    verdict = evaluate(claim, Context("quick"))
+    assert (verdict.verdict, verdict.note, verdict.evidence.checks) == ("underpowered", POSTPONED, ())
+    assert verdict.falsifier_outcome == "underpowered"
+
+
+@pytest.fixture
+def no_downloads(monkeypatch, tmp_path):
+    """An empty cache of downloads, and none is ever tried."""
+
+    def refuse(*arguments, **options):
+        raise AssertionError("a download was tried")
+
+    monkeypatch.setattr("cgrosim.images.data.download.fetch", refuse)
+    monkeypatch.setattr("cgrosim.images.data.download.cache_folder", lambda: tmp_path / "cache")
+    monkeypatch.delenv("CGROSIM_DATA", raising=False)
+    return tmp_path
+
+
+def test_without_files_the_claim_is_not_applicable(no_downloads):
+    verdict = evaluate(MNIST, Context("full"))
+    assert verdict.verdict == "not applicable"
+    assert verdict.evidence.hypotheses[0].slack < 0.0
+    assert "The data are missing" in verdict.note
+    assert "CGROSIM_DATA" in verdict.note
+
+
+def test_a_folder_that_is_not_there_is_named(no_downloads, monkeypatch):
+    monkeypatch.setenv("CGROSIM_DATA", str(no_downloads / "gone"))
+    verdict = evaluate(MNIST, Context("full"))
+    assert verdict.verdict == "not applicable"
+    assert f"{no_downloads / 'gone'} of CGROSIM_DATA does not exist" in verdict.note
+
+
+def test_damaged_files_make_it_not_applicable_with_their_name(no_downloads, monkeypatch):
+    names = ("train-images-idx3", "train-labels-idx1", "t10k-images-idx3", "t10k-labels-idx1")
+    for name in names:
+        (no_downloads / f"{name}-ubyte.gz").write_bytes(b"nothing")
+    monkeypatch.setenv("CGROSIM_DATA", str(no_downloads))
+    verdict = evaluate(MNIST, Context("full"))
+    assert verdict.verdict == "not applicable"
+    assert "train-images-idx3-ubyte.gz" in verdict.note
+
+
+def test_files_are_found_in_the_named_folder_and_then_among_earlier_downloads(no_downloads, monkeypatch):
+    named, cache = no_downloads / "named", no_downloads / "cache"
+    for root in (named, cache):
+        folder = root / "mnist"
+        folder.mkdir(parents=True)
+        for name in ("train-images-idx3", "train-labels-idx1", "t10k-images-idx3", "t10k-labels-idx1"):
+            (folder / f"{name}-ubyte.gz").touch()
+    assert local_data("mnist") == (cache, "")
+    monkeypatch.setenv("CGROSIM_DATA", str(named))
+    assert local_data("mnist") == (named, "")
+
+
+def test_training_and_test_digits_share_no_image_and_are_all_of_them():
+    dataset = draw_digits(300, 5)
+    assert np.all(np.bincount(dataset.train_labels) == 30)
+    assert (len(dataset.train_labels), len(dataset.test_labels)) == (300, 1497)
+    train, test = ({image.tobytes() for image in part} for part in (dataset.train_images, dataset.test_images))
+    assert not train & test
+    assert len(draw_digits(300, 5, 40).test_labels) == 40
+
+
+def test_the_error_has_the_exact_interval():
+    correct = np.arange(50) >= 3
+    assert error_of(correct, 1e-3) == (3 / 50, *clopper_pearson(3, 50, 1e-3))
+
+
+def test_the_paired_difference_counts_only_images_that_changed_sides():
+    before, after = np.arange(100) < 60, np.arange(100) >= 10
+    value, low, high = paired_difference(before, after, 1e-3)
+    assert value == pytest.approx(0.3)
+    won, lost = clopper_pearson(40, 100, 5e-4), clopper_pearson(10, 100, 5e-4)
+    assert (low, high) == (won[0] - lost[1], won[1] - lost[0])
+
+
+def test_the_paired_difference_covers_the_true_one():
+    """1000 draws at a rate of 5 %: a binomial number of misses beyond 80 would be rarer than 1e-4 at the full rate."""
+    generator = np.random.default_rng(3)
+    missed = 0
+    for _ in range(1000):
+        before, after = generator.random((2, 80)) < np.array([[0.5], [0.7]])
+        _, low, high = paired_difference(before, after, 0.05)
+        missed += not low <= 0.2 <= high
+    assert missed <= 80
+
+
+def test_the_worst_of_several_estimates():
+    several = [Estimate(0.2, 0.1, 0.4), Estimate(0.3, 0.05, 0.35)]
+    assert largest(several) == (0.3, 0.1, 0.4)
+    assert smallest(several) == (0.2, 0.05, 0.35)
+    assert math.isnan(smallest([]).value)
+    assert math.isnan(largest([several[0], Estimate(math.nan, math.nan, math.nan)]).value)
+
+
+def world(*values):
+    """Evidence whose checks want numbers in [0, 1] with intervals of half-width 0.1."""
+    return Evidence(tuple(inside("a number", "", v, (0.0, 1.0), "", (v - 0.1, v + 0.1)) for v in values))
+
+
+def test_of_wrong_worlds_the_one_closest_to_passing_counts():
+    assert [c.name for c in least_rejected({"a": world(5.0), "b": world(0.5)}).checks] == ["[b] a number"]
+    assert [c.name for c in least_rejected({"a": world(5.0), "b": world(1.0)}).checks] == ["[b] a number"]
+    both = least_rejected({"a": world(5.0, 0.5), "b": world(6.0)}).checks
+    assert [c.name for c in both] == ["[a] a number", "[a] a number", "[b] a number"]

@@ -1,0 +1,85 @@
+"""Claims about the memorisation time of each sample, the kicks between samples and the law of the times."""
+
+from functools import lru_cache
+
+import numpy as np
+import pytest
+
+from cgrosim.claims.catalogue import memorisation, memorisation_kicks
+from cgrosim.claims.claim import Claim, Context, Verdict, evaluate
+from cgrosim.claims.memorisation_runs import (
+    kick_deviation,
+    kicked_race,
+    measure_times,
+    orthogonal,
+    overlaps_of,
+    rank_correlation,
+    small_coupling,
+)
+from cgrosim.model.sampling import draw_gram
+
+CLAIMS = (*memorisation.CLAIMS, *memorisation_kicks.CLAIMS)
+
+
+@lru_cache(maxsize=8)
+def verdict(claim: Claim) -> Verdict:
+    return evaluate(claim, Context("quick", 0))
+
+
+@pytest.mark.parametrize("claim", CLAIMS, ids=lambda claim: claim.name)
+def test_quick_decides_and_the_wrong_world_fails(claim: Claim) -> None:
+    found = verdict(claim)
+    assert found.verdict == "supported", found.evidence.checks
+    assert found.falsifier_outcome == "violated", found.falsifier_evidence.checks
+    assert found.evidence.panels
+    assert found.evidence.seeds
+
+
+def test_coupling_one_is_reported_as_a_finding() -> None:
+    kicked = next(claim for claim in CLAIMS if claim.name == "memorisation-kicks")
+    assert "right only within a factor" in verdict(kicked).evidence.finding
+
+
+def test_without_overlaps_the_decoupled_times_are_exact() -> None:
+    run = measure_times(small_coupling(1e4, 7, samples=12, init_exponent=-0.5), orthogonal)
+    both = np.isfinite(run.times) & np.isfinite(run.predicted)
+    # the residual clean weight is bracketed by s(V) and e^-V: its share of the exposure after T_I is below 1e-3 here
+    np.testing.assert_allclose(run.times[both], run.predicted[both], rtol=2e-3)
+
+
+def test_the_race_without_kicks_is_the_decoupled_prediction() -> None:
+    run = measure_times(small_coupling(1e6, 7, samples=12))
+    race = kicked_race(run, np.zeros((12, 12)))
+    # the race keeps the fastest feature alone and rounds event by event
+    np.testing.assert_allclose(race, run.predicted, rtol=1e-9)
+
+
+def test_kicks_with_the_wrong_sign_predict_worse_than_none() -> None:
+    params = small_coupling(1e4, 3, samples=60, init_exponent=-0.5)
+    run, overlaps = measure_times(params), overlaps_of(draw_gram(params))
+    np.fill_diagonal(overlaps, 0.0)
+    error = {}
+    for name, scale in (("right", 1.0), ("none", 0.0), ("wrong", -1.0)):
+        race = kicked_race(run, overlaps, scale)
+        both = np.isfinite(race) & np.isfinite(run.times)
+        error[name] = float(np.median(np.abs(np.log(race[both] / run.times[both]))))
+    assert error["right"] < error["none"] / 3 < error["wrong"]
+
+
+def test_the_first_kick_moves_nobody_before_it_and_fades_with_dimension() -> None:
+    small, large = (measure_times(small_coupling(d, 3, samples=30)) for d in (1e6, 1e10))
+    first = int(np.argmin(small.exposure))
+    assert kick_deviation(small)[first] == 0.0
+    assert np.median(kick_deviation(large)) < np.median(kick_deviation(small)) / 2
+
+
+def test_rank_correlation_interval_covers_at_its_rate() -> None:
+    generator = np.random.default_rng(5)
+    covered = 0
+    for _ in range(300):
+        x = generator.standard_normal(60)
+        y = 0.8 * x + 0.6 * generator.standard_normal(60)
+        _, (low, high) = rank_correlation(x, y, 0.05)
+        covered += low <= 6 / np.pi * np.arcsin(0.4) <= high  # Spearman's rho of a normal pair with correlation 0.8
+    # 300 trials at 0.95: a binomial count below 270 has probability 2e-4; Fieller's variance is approximate
+    assert covered >= 270

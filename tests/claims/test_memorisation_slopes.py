@@ -1,0 +1,50 @@
+"""Claims about the scaling of the memorisation time."""
+
+from functools import lru_cache
+
+import numpy as np
+import pytest
+
+from cgrosim.claims.catalogue import memorisation_slopes
+from cgrosim.claims.catalogue.memorisation_slopes import CLAIMS, a_priori_log_exposure
+from cgrosim.claims.claim import Claim, Context, Verdict, evaluate
+from cgrosim.claims.memorisation_runs import small_coupling
+
+
+@lru_cache(maxsize=4)
+def verdict(claim: Claim) -> Verdict:
+    return evaluate(claim, Context("quick", 0))
+
+
+@pytest.mark.parametrize("claim", CLAIMS, ids=lambda claim: claim.name)
+def test_quick_is_too_short_to_decide_and_the_wrong_world_fails(claim: Claim) -> None:
+    # the slopes of three seeds leave a Student interval wider than the region: under 2e-3 wide, 300 standard errors
+    found = verdict(claim)
+    assert found.verdict == "underpowered", found.evidence.checks
+    assert found.falsifier_outcome == "violated", found.falsifier_evidence.checks
+    for check in found.evidence.checks:
+        assert check.outcome != "violated", check
+
+
+@pytest.mark.parametrize("claim", CLAIMS, ids=lambda claim: claim.name)
+def test_every_slope_breaks_in_the_wrong_world(claim: Claim) -> None:
+    assert [check.outcome for check in verdict(claim).falsifier_evidence.checks] == ["violated"] * (
+        3 if claim is CLAIMS[0] else 2
+    )
+
+
+@pytest.mark.parametrize("claim", CLAIMS, ids=lambda claim: claim.name)
+def test_one_seed_alone_gives_no_limits(claim: Claim, monkeypatch: pytest.MonkeyPatch) -> None:
+    # the sizes of one seed share its starts: however smooth, they are one replicate
+    monkeypatch.setattr(memorisation_slopes, "QUICK_SEEDS", 1)
+    for check in claim.measure(Context("quick", 0), False).checks:
+        assert (check.low, check.high) == (-np.inf, np.inf)
+        assert check.outcome == "underpowered"
+
+
+@pytest.mark.parametrize(("power", "slope"), [(3.0, -3.0), (4.0, -4.0)])
+def test_the_a_priori_exposure_scales_as_noise_std_to_minus_q(power: float, slope: float) -> None:
+    base = small_coupling(10**12, 0, power=power)
+    change = a_priori_log_exposure(base.replace(noise_std=2 * base.noise_std)) - a_priori_log_exposure(base)
+    # finite threshold: (v / v_thr)^(q-2) below 1e-3 of the time at d = 1e12 (start 1e-4 for q = 3)
+    assert change / np.log(2.0) == pytest.approx(slope, abs=2e-3)

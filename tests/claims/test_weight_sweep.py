@@ -1,0 +1,32 @@
+"""The claim about the adversarial weight: supported, refutable, and each prediction in it is needed."""
+
+import numpy as np
+
+from cgrosim.claims.catalogue import weight_sweep
+from cgrosim.claims.checks import combine
+from cgrosim.claims.claim import Context, evaluate
+
+(CLAIM,) = weight_sweep.CLAIMS
+
+
+def test_supported_with_a_violated_falsifier():
+    verdict = evaluate(CLAIM, Context("quick"))
+    assert (verdict.verdict, verdict.falsifier_outcome) == ("supported", "violated")
+    share = verdict.evidence.panels[0].series[0].y
+    # the horizon separates small weights from large ones
+    assert share[0] == 0.0
+    assert share[-1] == 1.0
+
+
+def test_a_memorisation_time_without_half_the_weight_is_violated(monkeypatch):
+    true_times = weight_sweep.predict_starts
+    monkeypatch.setattr(weight_sweep, "predict_starts", lambda params, starts: 1.2 * true_times(params, starts))
+    assert combine(CLAIM.measure(Context("quick"), False).checks) == "violated"
+
+
+def test_the_slope_check_sees_a_wrong_exponent():
+    outcome = weight_sweep.Outcome(0.1, *[np.nan] * 3, np.ones(2), np.ones(2), *[np.nan] * 5)
+    rows = [[outcome._replace(weight=w, memorised=np.full(2, w**-1.3)) for w in weight_sweep.SMALL]]
+    assert weight_sweep._slope_check(rows, 0.01, 0.03).outcome == "violated"
+    rows = [[outcome._replace(weight=w, memorised=np.full(2, 1.0 / w)) for w in weight_sweep.SMALL]]
+    assert weight_sweep._slope_check(rows, 0.01, 0.03).outcome == "supported"
