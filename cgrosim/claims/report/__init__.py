@@ -1,0 +1,1 @@
+"""What is told of verdicts: in the terminal, as a page, as data."""

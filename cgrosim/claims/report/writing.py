@@ -1,0 +1,36 @@
+"""The files of a report: one self-contained page, and the same as data."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from cgrosim.claims.claim import Verdict
+from cgrosim.claims.report.data import report_text
+from cgrosim.claims.report.page import report_page
+from cgrosim.files.atomic import write_atomically
+
+
+def write_report(
+    verdicts: Sequence[Verdict], directory: str | Path, *, seconds: float | None = None
+) -> tuple[Path, Path]:
+    """Write ``index.html`` and ``verdicts.json`` into a directory, each atomically, and return their paths.
+
+    Parameters
+    ----------
+    verdicts
+        In the order in which the page shows them.
+    directory
+        Made if it does not exist.
+    seconds
+        How long the whole verification took.
+
+    Raises
+    ------
+    FileError
+        If the place cannot be written to.
+    """
+    place = Path(directory)
+    data, page = report_text(verdicts, seconds), report_page(verdicts, seconds)
+    written = write_atomically(place / "verdicts.json", lambda partial: Path(partial).write_text(data, "utf-8"))
+    return write_atomically(place / "index.html", lambda partial: Path(partial).write_text(page, "utf-8")), written
