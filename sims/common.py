@@ -17,7 +17,7 @@ import numpy as np
 
 from cgrosim.errors import UserError
 from cgrosim.figures import save_figure, style
-from cgrosim.files.atomic import write_atomically
+from cgrosim.files.atomic import write_text
 from cgrosim.files.versions import versions
 from cgrosim.model.params import Params
 
@@ -91,7 +91,7 @@ class Experiment:
             "numbers": plain(numbers),
         }
         text = json.dumps(content, indent=1, allow_nan=False) + "\n"
-        write_atomically(self.out / f"{self.name}.json", lambda partial: Path(partial).write_text(text))
+        write_text(self.out / f"{self.name}.json", text)
         print(f"{self.out / self.name}.png and .json ({content['seconds']:.0f} s)")
         return content
 

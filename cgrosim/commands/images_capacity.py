@@ -84,7 +84,7 @@ def _run(sweep: Sweep, dataset: Dataset, out: Path) -> tuple[list[Result], bool]
 def _report(sweep: Sweep, results: list[Result], out: Path) -> None:
     """Table, sentences, figure and JSON."""
     from cgrosim.figures import save_figure
-    from cgrosim.files.atomic import write_atomically
+    from cgrosim.files.atomic import write_text
     from cgrosim.files.versions import versions
     from cgrosim.images.experiments.capacity_report import attack_line, draw, numbers, sentences
     from cgrosim.images.experiments.capacity_statistics import statements
@@ -104,7 +104,7 @@ def _report(sweep: Sweep, results: list[Result], out: Path) -> None:
         **numbers(results, found),
     }
     text = json.dumps(content, indent=1, allow_nan=False) + "\n"
-    path = write_atomically(out / "capacity.json", lambda partial: Path(partial).write_text(text))
+    path = write_text(out / "capacity.json", text)
     seconds = sum(result.seconds for result in results)
     console.print(f"trained in {seconds:.1f} s; written {figure}, {path}", highlight=False)
 

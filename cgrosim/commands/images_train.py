@@ -158,7 +158,7 @@ def _write(
     out: Path,
 ) -> Path:
     """Everything measured, with settings, attacks and versions, as JSON; what was not measured is null."""
-    from cgrosim.files.atomic import write_atomically
+    from cgrosim.files.atomic import write_text
     from cgrosim.files.versions import versions
 
     content = {
@@ -180,4 +180,4 @@ def _write(
         },
     }
     text = json.dumps(content, indent=1, allow_nan=False) + "\n"
-    return write_atomically(out / "training.json", lambda partial: Path(partial).write_text(text))
+    return write_text(out / "training.json", text)

@@ -45,7 +45,7 @@ def neuron_plane_animation(
     FileError
         If the suffix is another one, or the place cannot be written to.
     """
-    from cgrosim.files.atomic import write_atomically
+    from cgrosim.files.atomic import write_atomically, write_text
 
     form = Path(path).suffix.lower()
     if form not in (".gif", ".html"):
@@ -55,10 +55,10 @@ def neuron_plane_animation(
     images = [image.quantize(128) for image in _render(tracks, moments, run)]
     if form == ".html":
         page = _page(moments, images, f"Neuron plane: {run.params.attack_description}")
-        return write_atomically(path, lambda partial: Path(partial).write_text(page, encoding="utf-8"))
+        return write_text(path, page)
     times = [FRAME_MILLISECONDS] * (len(images) - 1) + [REST_MILLISECONDS]
     film = {"save_all": True, "append_images": images[1:], "duration": times, "loop": 0}
-    return write_atomically(path, lambda partial: images[0].save(partial, format="GIF", **film))
+    return write_atomically(path, lambda file: images[0].save(file, format="GIF", **film))
 
 
 def moments_of(tracks: list[Track], frames: int) -> list[float]:

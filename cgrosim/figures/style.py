@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import IO, TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -100,9 +100,9 @@ def save_figure(figure: Figure, path: str | Path, *, dpi: float = 150.0) -> Path
     # no date inside: the same figure is the same file
     metadata = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}.get(form)
 
-    def write(partial: str) -> None:
+    def write(file: IO[bytes]) -> None:
         with styled():
-            figure.savefig(partial, format=form, dpi=dpi, metadata=metadata)
+            figure.savefig(file, format=form, dpi=dpi, metadata=metadata)
 
     return write_atomically(path, write)
 

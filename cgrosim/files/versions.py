@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+from functools import cache
 from importlib import metadata
 
 LIBRARIES = ("cgrosim", "numpy", "scipy", "numba", "xarray")
@@ -10,7 +11,9 @@ LIBRARIES = ("cgrosim", "numpy", "scipy", "numba", "xarray")
 
 def versions() -> dict[str, str]:
     """Versions of what computed a result."""
-    found = {"python": platform.python_version()}
-    for name in LIBRARIES:
-        found[name] = metadata.version(name)
-    return found
+    return dict(_versions())
+
+
+@cache  # looking through the installed packages takes milliseconds
+def _versions() -> dict[str, str]:
+    return {"python": platform.python_version(), **{name: metadata.version(name) for name in LIBRARIES}}

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 
 from cgrosim.engines.cost import step_seconds
 from cgrosim.errors import ParameterError
+from cgrosim.files.memory import memory_bytes
 from cgrosim.model.params import Params
 
 EXPLICIT_BYTES = 256 * 2**20  # explicit vectors above this size are replaced by the closed system, where that is exact
@@ -80,14 +80,6 @@ def _engine(params: Params, sampling: str, steps: int | None) -> tuple[str, str]
             f"engine flow, because {steps:.3g} steps of about {1e6 * cost:.3g} microseconds would take too long",
         )
     return discrete, f"engine {discrete}, because its step is the cheapest (about {1e6 * cost:.3g} microseconds)"
-
-
-def memory_bytes() -> int:
-    """Physical memory of this machine; 8 GiB where the system does not tell."""
-    try:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (AttributeError, ValueError, OSError):
-        return 8 * 2**30
 
 
 def _check_memory(params: Params, sampling: str, engine: str) -> None:

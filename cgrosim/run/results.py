@@ -9,20 +9,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cgrosim.errors import FileError
-from cgrosim.files.atomic import write_atomically
 from cgrosim.files.versions import versions
 from cgrosim.model.params import Params
 from cgrosim.run.presenting import PRESENTERS
 from cgrosim.run.recorder import VARIABLES
+from cgrosim.run.run_file import RUN, read_run, write_run
 
 if TYPE_CHECKING:
     import matplotlib.figure
     import xarray
 
     from cgrosim.predictions.predicted import Predictions
-
-FORMAT = "cgrosim run 1"
 
 
 @dataclass(frozen=True)
@@ -65,7 +62,7 @@ class Run:
         FileError
             If the place cannot be written to.
         """
-        return write_atomically(path, lambda partial: self.data.to_netcdf(partial, engine="h5netcdf"))
+        return write_run(path, self.data)
 
     def plot(self, predictions: Predictions | None = None) -> matplotlib.figure.Figure:
         """Draw the three-stage figure; without `predictions` they are computed, where the theory applies."""
@@ -79,20 +76,9 @@ def load(path: str | Path) -> Run:
     Raises
     ------
     FileError
-        If the file is missing, truncated, or was not written by cgrosim.
+        If the file is missing, cut, changed, or was not written by cgrosim.
     """
-    import xarray
-
-    if not Path(path).is_file():
-        raise FileError(f"{path} does not exist; give the path of a run that 'cgrosim simulate' saved.")
-    try:
-        data = xarray.load_dataset(path, engine="h5netcdf")
-    except (OSError, ValueError, KeyError, RuntimeError) as error:
-        reason = str(error).splitlines()[0]
-        raise FileError(f"{path} is not a complete netCDF file ({reason}); run the simulation again.") from None
-    if data.attrs.get("format") != FORMAT:
-        raise FileError(f"{path} is a netCDF file, but not a run of cgrosim; give one that 'cgrosim simulate' saved.")
-    return Run(data, Params(**json.loads(data.attrs["params"])))
+    return Run(*read_run(path))
 
 
 def assemble(params: Params, records: dict[str, list[Any]], crossings: Any, attributes: dict[str, Any]) -> Run:
@@ -117,7 +103,7 @@ def assemble(params: Params, records: dict[str, list[Any]], crossings: Any, attr
         variables,
         coords={"step": ("step", steps, {"long_name": "gradient steps", "units": "step"})},
         attrs={
-            "format": FORMAT,
+            "format": RUN.format,
             "params": params.model_dump_json(),
             "seed": params.seed,
             "attack": params.attack_description,

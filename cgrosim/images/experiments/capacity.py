@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cgrosim.errors import ParameterError
-from cgrosim.files.atomic import write_atomically
+from cgrosim.files.atomic import write_text
 from cgrosim.images.attacks.gradient import Attack
 from cgrosim.images.network.layers import Architecture, Convolution, FullyConnected
 from cgrosim.images.training.defaults import ARCHITECTURES
@@ -226,7 +226,7 @@ def _measured_once(path: Path, sweep: Sweep, width: int, training: Training, dat
         pass  # not there, or not whole: measuring again costs little beside the training
     result = _measure(sweep, width, training, dataset)
     text = json.dumps({"key": key, "result": dataclasses.asdict(result)}, indent=1) + "\n"
-    write_atomically(path, lambda partial: Path(partial).write_text(text))
+    write_text(path, text)
     return result
 
 

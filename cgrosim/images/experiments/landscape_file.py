@@ -10,13 +10,20 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cgrosim.errors import FileError
-from cgrosim.files.atomic import write_atomically
+from cgrosim.files.kinds import Kind
+from cgrosim.files.netcdf import read_netcdf, write_netcdf
 from cgrosim.files.versions import versions
 
 if TYPE_CHECKING:
     import xarray
 
-FORMAT = "cgrosim landscape 1"
+LANDSCAPE = Kind(
+    "cgrosim landscape 2",
+    "landscape of cgrosim",
+    "the landscape.nc that cgrosim wrote",
+    "remove it and measure again",
+    older=("cgrosim landscape 1",),
+)
 SETS = ("train", "test")
 DIMS = ("training", "epoch", "points_of", "point", "radius")
 ACCURACIES = ("clean_train", "robust_train", "clean_test", "robust_test")
@@ -56,7 +63,7 @@ def empty(description: Mapping[str, Any], coordinates: Mapping[str, Sequence[Any
             "points_of": list(SETS),
             "accuracy_of": list(ACCURACIES),
         },
-        {"format": FORMAT, "versions": json.dumps(versions()), **description},
+        {"format": LANDSCAPE.format, "versions": json.dumps(versions()), **description},
     )
 
 
@@ -68,7 +75,7 @@ def save(data: xarray.Dataset, path: str | Path) -> Path:
     FileError
         If the place cannot be written to.
     """
-    return write_atomically(path, lambda partial: data.to_netcdf(partial, engine="h5netcdf"))
+    return write_netcdf(path, LANDSCAPE, data)
 
 
 def load(path: str | Path) -> xarray.Dataset:
@@ -79,18 +86,36 @@ def load(path: str | Path) -> xarray.Dataset:
     FileError
         If it is missing, damaged or of another kind.
     """
-    import xarray
-
-    if not Path(path).is_file():
-        raise FileError(f"{path} does not exist; give the landscape.nc that cgrosim wrote.")
-    try:
-        with xarray.open_dataset(path, engine="h5netcdf") as opened:
-            data = opened.load()
-    except (OSError, ValueError, KeyError, RuntimeError) as error:
-        raise FileError(f"{path} cannot be read as a landscape ({error}); remove it and measure again.") from None
-    if data.attrs.get("format") != FORMAT:
-        raise FileError(f"{path} is not a landscape of cgrosim; give the landscape.nc that cgrosim wrote.")
+    data = read_netcdf(path, LANDSCAPE)
+    with LANDSCAPE.judging(path):
+        check(data)
     return data
+
+
+def check(data: xarray.Dataset) -> None:
+    """Refuse a landscape whose arrays do not fit one another.
+
+    Raises
+    ------
+    ValueError
+        In one sentence without its full stop.
+    """
+    for name in ("norm", "study", "versions"):
+        if not isinstance(data.attrs[name], str):
+            raise ValueError(f"{name} is no text")
+    if not isinstance(json.loads(data.attrs["versions"]), dict):
+        raise ValueError("its versions are no table")
+    if tuple(data["points_of"].values) != SETS or tuple(data["accuracy_of"].values) != ACCURACIES:
+        raise ValueError("it is not about training and test points")
+    wanted = {"gradient_norm": DIMS, "value_change": DIMS, "accuracy": ("training", "epoch", "accuracy_of")}
+    for name, dims in wanted.items():
+        if data[name].dims != dims or data[name].dtype != np.float64:
+            raise ValueError(
+                f"{name} holds {data[name].dtype} over {data[name].dims}, but must hold float64 over {dims}"
+            )
+    for name, kinds in (("training", "OU"), ("epoch", "iu"), ("radius", "f")):
+        if data[name].dims != (name,) or data[name].dtype.kind not in kinds:
+            raise ValueError(f"{name} is no axis of a landscape")
 
 
 def continued(path: str | Path, description: Mapping[str, Any]) -> xarray.Dataset:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cgrosim.errors import FileError
-from cgrosim.files.atomic import write_atomically
+from cgrosim.files.kinds import Kind
+from cgrosim.files.netcdf import read_netcdf, write_netcdf
 from cgrosim.files.versions import versions
 from cgrosim.images.network.patch_model import Array, ClassMeans, Labels, PatchNetwork, PatchSamples
 from cgrosim.images.network.reference import cross_entropy, margins
@@ -22,7 +22,13 @@ if TYPE_CHECKING:
 
     from cgrosim.images.experiments.stages import StageSettings
 
-FORMAT = "cgrosim image stages 1"
+STAGES = Kind(
+    "cgrosim image stages 2",
+    "run of the stages on images",
+    "a file that 'cgrosim images stages' wrote",
+    "remove it and train again",
+    older=("cgrosim image stages 1",),
+)
 EVALUATION = 7  # random stream of the attacks that measure; the streams of training are in image_stages
 
 # name: (dimensions after "step", long name, units)
@@ -199,7 +205,7 @@ def assemble(
             "class": ("class", list(settings.class_names), {"long_name": "class"}),
         },
         attrs={
-            "format": FORMAT,
+            "format": STAGES.format,
             "params": json.dumps(settings.model_dump()),
             "seed": settings.seed,
             "attack": settings.attack_description,
@@ -220,7 +226,7 @@ def save(data: xarray.Dataset, path: str | Path) -> Path:
     FileError
         If the place cannot be written to.
     """
-    return write_atomically(path, lambda partial: data.to_netcdf(partial, engine="h5netcdf"))
+    return write_netcdf(path, STAGES, data)
 
 
 def load(path: str | Path) -> xarray.Dataset:
@@ -231,17 +237,35 @@ def load(path: str | Path) -> xarray.Dataset:
     FileError
         If the file is missing, truncated or foreign.
     """
-    import xarray
-
-    if not Path(path).is_file():
-        raise FileError(f"{path} does not exist; give a file that 'cgrosim images stages' wrote.")
-    try:
-        data = xarray.load_dataset(path, engine="h5netcdf")
-    except (OSError, ValueError, KeyError, RuntimeError) as error:
-        raise FileError(f"{path} is not a whole netCDF file ({str(error).splitlines()[0]}).") from None
-    if data.attrs.get("format") != FORMAT:
-        raise FileError(f"{path} is not a run of the stages; give a file that 'cgrosim images stages' wrote.")
+    data = read_netcdf(path, STAGES)
+    with STAGES.judging(path):
+        _check(data)
     return data
+
+
+def _check(data: xarray.Dataset) -> None:
+    """Refuse a run whose arrays do not fit its parameters and one another."""
+    params = json.loads(data.attrs["params"])
+    steps = data["step"].values
+    if steps.dtype != np.int64 or steps.ndim != 1 or not len(steps) or np.any(np.diff(steps) <= 0):
+        raise ValueError("its steps are not increasing whole numbers")
+    if data.sizes["class"] != len(params["class_names"]) or data.sizes["filter"] != params["filters"]:
+        raise ValueError("its classes or filters are not those of its parameters")
+    known = {name: ("step", *dims) for name, (dims, _, _) in VARIABLES.items()}
+    known |= {name: dims for name, (dims, *_) in (*STATIC.items(), *TIMES.items())}
+    for name, dims in known.items():
+        if name not in data:
+            if name != "noise_correlation" or params["record_correlations"]:
+                raise ValueError(f"{name} is missing")
+        elif data[name].dims != dims or data[name].dtype.kind not in "if":
+            raise ValueError(
+                f"{name} holds {data[name].dtype} over {data[name].dims}, but must hold numbers over {dims}"
+            )
+    for name in ("status", "message", "rules", "attack"):
+        if not isinstance(data.attrs[name], str):
+            raise ValueError(f"{name} is no text")
+    if not isinstance(json.loads(data.attrs["stages"]), list):
+        raise ValueError("its stages are no list")
 
 
 def _about(long_name: str, units: str) -> dict[str, str]:

@@ -327,11 +327,7 @@ def _save(run: _Run, path: Path) -> None:
     arrays: dict[str, Any] = {"header": np.array(json.dumps(header)), "weights": run.network.weights}
     arrays |= {f"record {name}": np.stack(values) for name, values in run.recorder.records.items() if values}
 
-    def write(partial: str) -> None:
-        with open(partial, "wb") as file:
-            np.savez(file, allow_pickle=False, **arrays)
-
-    write_atomically(path, write)
+    write_atomically(path, lambda file: np.savez(file, allow_pickle=False, **arrays))
 
 
 def _restore(run: _Run, path: Path) -> None:

@@ -92,11 +92,7 @@ class Training:
         for group, content in groups.items():
             arrays |= {f"{group}/{name}": value for name, value in content.items()}
 
-        def write(partial: str) -> None:
-            with open(partial, "wb") as file:
-                np.savez(file, allow_pickle=False, **arrays)
-
-        return write_atomically(path, write)
+        return write_atomically(path, lambda file: np.savez(file, allow_pickle=False, **arrays))
 
     @classmethod
     def load(cls, path: str | Path) -> Training:

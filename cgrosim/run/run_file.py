@@ -1,0 +1,111 @@
+"""The netCDF file of a run: written whole, and judged against its own parameters when it is read."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field
+
+from cgrosim.files.kinds import Kind
+from cgrosim.files.netcdf import read_netcdf, write_netcdf
+from cgrosim.model.params import MAX_STEPS, Params
+from cgrosim.run.recorder import VARIABLES
+
+if TYPE_CHECKING:
+    import xarray
+
+RUN = Kind(
+    "cgrosim run 2",
+    "run of cgrosim",
+    "the path of a run that 'cgrosim simulate' saved",
+    "run the simulation again",
+    older=("cgrosim run 1",),
+)
+TIMES: dict[str, tuple[str, ...]] = {
+    "signal_growth_time": (),
+    "escape_time": (),
+    "memorization_time": ("sample",),
+}
+
+
+class Attributes(BaseModel):
+    """What stands beside the arrays of a run; more may."""
+
+    model_config = ConfigDict(extra="allow", allow_inf_nan=False)
+
+    params: str
+    seed: int
+    status: Literal["finished", "diverged", "interrupted"]
+    message: str
+    sampling: Literal["explicit", "gram"]
+    engine: Literal["direct", "reduced", "flow"]
+    plan: str
+    steps: Annotated[int, Field(ge=1, le=MAX_STEPS)]
+    seconds: Annotated[float, Field(ge=0.0)]
+    versions: str
+
+
+def write_run(path: str | Path, data: xarray.Dataset) -> Path:
+    """Write the records of a run atomically.
+
+    Raises
+    ------
+    FileError
+        If the place cannot be written to.
+    """
+    return write_netcdf(path, RUN, data)
+
+
+def read_run(path: str | Path) -> tuple[xarray.Dataset, Params]:
+    """Records and parameters of a run that `write_run` wrote.
+
+    Raises
+    ------
+    FileError
+        If the file is missing, cut, changed, of another kind, or contradicts itself.
+    """
+    data = read_netcdf(path, RUN)
+    with RUN.judging(path):
+        attributes = Attributes(**{name: _plain(value) for name, value in data.attrs.items()})
+        params = Params(**json.loads(attributes.params))
+        if attributes.seed != params.seed:
+            raise ValueError(f"its seed is {attributes.seed}, but that of its parameters {params.seed}")
+        if not isinstance(json.loads(attributes.versions), dict):
+            raise ValueError("its versions are no table")
+        _check_variables(data, params)
+    return data, params
+
+
+def _plain(value: object) -> object:
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def _check_variables(data: xarray.Dataset, params: Params) -> None:
+    """Every known variable has its dimensions, sizes and type; variables of a user's own may stand beside them."""
+    steps = data["step"].values
+    if steps.dtype != np.int64 or steps.ndim != 1 or not len(steps) or steps[0] < 0 or np.any(np.diff(steps) <= 0):
+        raise ValueError("its steps are not increasing whole numbers from 0 on")
+    sizes = {"step": len(steps), **record_sizes(params)}
+    known = {name: ("step", *dims) for name, (dims, _, _) in VARIABLES.items()} | TIMES
+    for name, dims in known.items():
+        if name not in data:
+            continue
+        found = data[name]
+        if found.dims != dims or found.shape != tuple(sizes[dim] for dim in dims) or found.dtype != np.float64:
+            wanted = ", ".join(f"{dim} {sizes[dim]}" for dim in dims)
+            raise ValueError(
+                f"{name} holds {found.dtype} over {dict(found.sizes)}, but must hold float64 over ({wanted})"
+            )
+
+
+def record_sizes(params: Params) -> dict[str, int]:
+    """Sizes of the dimensions of records, without the steps."""
+    return {
+        "neuron": params.neurons,
+        "sample": params.samples,
+        "patch": params.patches - 1,
+        "coordinate": params.dimension,
+    }
