@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import zipfile
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from cgrosim.errors import FileError
 from cgrosim.files.atomic import write_atomically
 from cgrosim.files.versions import versions
 from cgrosim.model.params import Params
+from cgrosim.run.quantities import RENAMED
 
 FORMAT = "cgrosim checkpoint 1"
 
@@ -24,10 +25,11 @@ class Checkpoint:
     """A saved moment of a run: its plan, the records so far and the state of the engine."""
 
     params: Params
-    plan: dict[str, Any]  # sampling, engine, reason, steps
+    plan: dict[str, Any]  # sampling, engine, reason, steps, notes; record_at, until and keep where they were given
     records: dict[str, list[Any]]
     state: dict[str, NDArray[Any]]
     seconds: float
+    start: dict[str, NDArray[Any]] = field(default_factory=dict)  # arrays of the start, where it was given
 
 
 def save_checkpoint(path: str | Path, checkpoint: Checkpoint) -> None:
@@ -42,12 +44,9 @@ def save_checkpoint(path: str | Path, checkpoint: Checkpoint) -> None:
     arrays: dict[str, Any] = {"header": np.array(json.dumps(header))}
     arrays |= {f"record {name}": np.stack(values) for name, values in checkpoint.records.items()}
     arrays |= {f"state {name}": value for name, value in checkpoint.state.items()}
+    arrays |= {f"start {name}": value for name, value in checkpoint.start.items()}
 
-    def write(partial: str) -> None:
-        with open(partial, "wb") as file:
-            np.savez(file, allow_pickle=False, **arrays)
-
-    write_atomically(path, write)
+    write_atomically(path, lambda file: np.savez(file, allow_pickle=False, **arrays))
 
 
 def load_checkpoint(path: str | Path) -> Checkpoint:
@@ -75,6 +74,11 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
             f"{path} was written with other versions of {', '.join(changed)}, which may round differently; "
             "start the run again, or install those versions."
         )
-    records = {n.removeprefix("record "): list(a) for n, a in arrays.items() if n.startswith("record ")}
-    state = {n.removeprefix("state "): a for n, a in arrays.items() if n.startswith("state ")}
-    return Checkpoint(Params(**json.loads(header["params"])), header["plan"], records, state, header["seconds"])
+    parts: dict[str, dict[str, Any]] = {"record": {}, "state": {}, "start": {}}
+    for name, array in arrays.items():
+        part, _, rest = name.partition(" ")
+        if part in parts:
+            parts[part][rest] = array
+    records = {RENAMED.get(name, name): list(array) for name, array in parts["record"].items()}
+    params = Params(**json.loads(header["params"]))
+    return Checkpoint(params, header["plan"], records, parts["state"], header["seconds"], parts["start"])

@@ -22,15 +22,17 @@ class Plan:
     reason: str
 
 
-def plan(params: Params, steps: int | None) -> Plan:
+def plan(params: Params, steps: int | None, *, given: str | None = None) -> Plan:
     """Choose sampling and engine for a run of `steps` gradient steps (None: not known yet).
+
+    A start that is given has its sampling already: `given`.
 
     Raises
     ------
     ParameterError
         If the experiment does not fit into memory, naming what it needs and what to take instead.
     """
-    sampling, why_sampling = _sampling(params)
+    sampling, why_sampling = (given, f"sampling {given} as in the start given") if given else _sampling(params)
     engine, why_engine = _engine(params, sampling, steps)
     _check_memory(params, sampling, engine)
     return Plan(sampling, engine, f"{why_sampling}; {why_engine}")
@@ -72,7 +74,7 @@ def _engine(params: Params, sampling: str, steps: int | None) -> tuple[str, str]
     if steps is None:
         return (
             discrete,
-            f"engine {discrete} (about {1e6 * cost:.3g} microseconds a step), or flow if the horizon is too far",
+            f"engine {discrete} (about {1e6 * cost:.3g} microseconds a step), because the end is not known beforehand",
         )
     if steps * cost > PATIENCE_SECONDS:
         return (

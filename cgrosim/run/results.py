@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from cgrosim.files.versions import versions
+from cgrosim.errors import ParameterError
 from cgrosim.model.params import Params
+from cgrosim.model.sampling import ClosedSystem
+from cgrosim.run.dataset import Recorded, dataset_of
 from cgrosim.run.presenting import PRESENTERS
-from cgrosim.run.recorder import VARIABLES
-from cgrosim.run.run_file import RUN, read_run, write_run
+from cgrosim.run.run_file import read_run, write_run
+from cgrosim.run.start import start_of
 
 if TYPE_CHECKING:
     import matplotlib.figure
@@ -22,47 +21,90 @@ if TYPE_CHECKING:
     from cgrosim.predictions.predicted import Predictions
 
 
-@dataclass(frozen=True)
 class Run:
     """One simulation.
 
-    Attributes
+    Parameters
     ----------
     data : xarray.Dataset
-        Dimensions ``step``, ``neuron``, ``sample`` (and ``patch``, ``coordinate`` on request); every variable has a
-        long name and units; parameters, seed, versions, timings and status are attributes. The variables
-        ``signal_growth_time``, ``escape_time`` and ``memorization_time`` hold the first step at which alpha^q U >= 1,
-        (gap alpha)^q U >= 0.7 and V_i >= 0.7 (nan: not reached).
+        The records, or what a session recorded, of which the dataset is made when it is first asked for.
     params : Params
         What was simulated.
+    start : ClosedSystem, optional
+        What it began from, where that was not drawn from the parameters.
     """
 
-    data: xarray.Dataset
-    params: Params
+    def __init__(self, data: xarray.Dataset | Recorded, params: Params, *, start: ClosedSystem | None = None) -> None:
+        self._recorded = data if isinstance(data, Recorded) else None
+        self.params = params
+        if not isinstance(data, Recorded):
+            self.data = data
+        if start is not None:
+            self.start = start
+
+    @cached_property
+    def data(self) -> xarray.Dataset:
+        """Dimensions ``step``, ``neuron``, ``sample`` (and ``patch``, ``coordinate`` on request).
+
+        Every variable has a long name and units; parameters, seed, versions, timings and status are attributes. The
+        variables ``signal_growth_time``, ``escape_time`` and ``memorization_time`` hold the first step at which
+        alpha^q U >= 1, (gap alpha)^q U >= 0.7 and V_i >= 0.7 (nan: not reached).
+        """
+        assert self._recorded is not None
+        return dataset_of(self._recorded, self.params)
+
+    @cached_property
+    def start(self) -> ClosedSystem:
+        """The system the run began from; one that was drawn is drawn again from the parameters when asked for.
+
+        Raises
+        ------
+        ParameterError
+            If it was given and not saved with the run.
+        """
+        if self.attributes.get("start") == "given":
+            raise ParameterError("This run's file does not hold the start it was given; save it with with_start=True.")
+        return start_of(self.params, str(self.attributes["sampling"]), str(self.attributes["engine"]))
+
+    @property
+    def attributes(self) -> dict[str, Any]:
+        """Status, message, plan, versions and the like: the attributes of `data`, without making it."""
+        if "data" in self.__dict__ or self._recorded is None:
+            return self.data.attrs
+        return self._recorded.attributes
 
     @property
     def status(self) -> str:
         """``finished``, ``diverged`` or ``interrupted``."""
-        return str(self.data.attrs["status"])
+        return str(self.attributes["status"])
 
     @property
     def message(self) -> str:
         """What a reader must know about this run: why it stopped, or that no neuron can learn the signal."""
-        return str(self.data.attrs["message"])
+        return str(self.attributes["message"])
 
     def final(self, name: str) -> Any:
         """The last record of a variable."""
+        if "data" not in self.__dict__ and self._recorded is not None and name in self._recorded.records:
+            return self._recorded.records[name][-1][()]
         return self.data[name].isel(step=-1).values[()]
 
-    def save(self, path: str | Path) -> Path:
+    def save(self, path: str | Path, *, with_start: bool = False) -> Path:
         """Write the run as netCDF, atomically: the file is either the old one or the whole new one.
+
+        Parameters
+        ----------
+        path
+            Where to.
+        with_start
+            Write what the run began from as well (vectors and Gram matrices, so that the file may be large).
 
         Raises
         ------
         FileError
             If the place cannot be written to.
         """
-        return write_run(path, self.data)
+        return write_run(path, self.data, self.start if with_start else None)
 
     def plot(self, predictions: Predictions | None = None) -> matplotlib.figure.Figure:
         """Draw the three-stage figure; without `predictions` they are computed, where the theory applies."""
@@ -78,37 +120,5 @@ def load(path: str | Path) -> Run:
     FileError
         If the file is missing, cut, changed, or was not written by cgrosim.
     """
-    return Run(*read_run(path))
-
-
-def assemble(params: Params, records: dict[str, list[Any]], crossings: Any, attributes: dict[str, Any]) -> Run:
-    """Build a Run from the recorder's lists, the crossing times and the attributes."""
-    import xarray
-
-    variables: dict[str, Any] = {}
-    for name, values in records.items():
-        if name == "step":
-            continue
-        dimensions, long_name, units = VARIABLES[name]
-        variables[name] = (("step", *dimensions), np.stack(values), {"long_name": long_name, "units": units})
-    times = {
-        "signal_growth_time": ((), crossings.grown, "first step at which alpha^q U >= 1"),
-        "escape_time": ((), crossings.escaped, "first step at which the attacked signal margin >= 0.7"),
-        "memorization_time": (("sample",), crossings.memorised, "first step at which V_i >= 0.7"),
-    }
-    for name, (dims, value, long_name) in times.items():
-        variables[name] = (dims, np.asarray(value, dtype=np.float64), {"long_name": long_name, "units": "step"})
-    steps = np.asarray(records["step"], dtype=np.int64)
-    data = xarray.Dataset(
-        variables,
-        coords={"step": ("step", steps, {"long_name": "gradient steps", "units": "step"})},
-        attrs={
-            "format": RUN.format,
-            "params": params.model_dump_json(),
-            "seed": params.seed,
-            "attack": params.attack_description,
-            "versions": json.dumps(versions()),
-            **attributes,
-        },
-    )
-    return Run(data, params)
+    data, params, start = read_run(path)
+    return Run(data, params, start=start)

@@ -12,7 +12,11 @@ from pydantic import BaseModel, ConfigDict, Field
 from cgrosim.files.kinds import Kind
 from cgrosim.files.netcdf import read_netcdf, write_netcdf
 from cgrosim.model.params import MAX_STEPS, Params
-from cgrosim.run.recorder import VARIABLES
+from cgrosim.model.sampling import ClosedSystem
+from cgrosim.run.dataset import HITTING_TIMES, add_start, renamed, without_start
+from cgrosim.run.planning import Plan
+from cgrosim.run.quantities import QUANTITIES, record_sizes
+from cgrosim.run.start import checked_start
 
 if TYPE_CHECKING:
     import xarray
@@ -24,11 +28,6 @@ RUN = Kind(
     "run the simulation again",
     older=("cgrosim run 1",),
 )
-TIMES: dict[str, tuple[str, ...]] = {
-    "signal_growth_time": (),
-    "escape_time": (),
-    "memorization_time": ("sample",),
-}
 
 
 class Attributes(BaseModel):
@@ -43,24 +42,24 @@ class Attributes(BaseModel):
     sampling: Literal["explicit", "gram"]
     engine: Literal["direct", "reduced", "flow"]
     plan: str
-    steps: Annotated[int, Field(ge=1, le=MAX_STEPS)]
+    steps: Annotated[int, Field(ge=0, le=MAX_STEPS)]
     seconds: Annotated[float, Field(ge=0.0)]
     versions: str
 
 
-def write_run(path: str | Path, data: xarray.Dataset) -> Path:
-    """Write the records of a run atomically.
+def write_run(path: str | Path, data: xarray.Dataset, start: ClosedSystem | None = None) -> Path:
+    """Write the records of a run atomically, and what it began from if that is given.
 
     Raises
     ------
     FileError
         If the place cannot be written to.
     """
-    return write_netcdf(path, RUN, data)
+    return write_netcdf(path, RUN, data if start is None else add_start(data, start))
 
 
-def read_run(path: str | Path) -> tuple[xarray.Dataset, Params]:
-    """Records and parameters of a run that `write_run` wrote.
+def read_run(path: str | Path) -> tuple[xarray.Dataset, Params, ClosedSystem | None]:
+    """Records and parameters of a run that `write_run` wrote, and what it began from, if the file holds that.
 
     Raises
     ------
@@ -75,8 +74,11 @@ def read_run(path: str | Path) -> tuple[xarray.Dataset, Params]:
             raise ValueError(f"its seed is {attributes.seed}, but that of its parameters {params.seed}")
         if not isinstance(json.loads(attributes.versions), dict):
             raise ValueError("its versions are no table")
+        data, start = without_start(renamed(data))
         _check_variables(data, params)
-    return data, params
+        if start is not None:
+            checked_start(params, start, Plan(attributes.sampling, attributes.engine, ""))
+    return data, params, start
 
 
 def _plain(value: object) -> object:
@@ -86,10 +88,11 @@ def _plain(value: object) -> object:
 def _check_variables(data: xarray.Dataset, params: Params) -> None:
     """Every known variable has its dimensions, sizes and type; variables of a user's own may stand beside them."""
     steps = data["step"].values
-    if steps.dtype != np.int64 or steps.ndim != 1 or not len(steps) or steps[0] < 0 or np.any(np.diff(steps) <= 0):
+    if steps.dtype != np.int64 or steps.ndim != 1 or np.any(steps < 0) or np.any(np.diff(steps) <= 0):
         raise ValueError("its steps are not increasing whole numbers from 0 on")
     sizes = {"step": len(steps), **record_sizes(params)}
-    known = {name: ("step", *dims) for name, (dims, _, _) in VARIABLES.items()} | TIMES
+    known = {q.name: ("step", *q.dimensions) for q in QUANTITIES.values()}
+    known |= {name: dimensions for name, (_, dimensions, _) in HITTING_TIMES.items()}
     for name, dims in known.items():
         if name not in data:
             continue
@@ -99,13 +102,3 @@ def _check_variables(data: xarray.Dataset, params: Params) -> None:
             raise ValueError(
                 f"{name} holds {found.dtype} over {dict(found.sizes)}, but must hold float64 over ({wanted})"
             )
-
-
-def record_sizes(params: Params) -> dict[str, int]:
-    """Sizes of the dimensions of records, without the steps."""
-    return {
-        "neuron": params.neurons,
-        "sample": params.samples,
-        "patch": params.patches - 1,
-        "coordinate": params.dimension,
-    }

@@ -2,27 +2,43 @@
 
 from __future__ import annotations
 
+import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from cgrosim.engines import Engine, make_engine
 from cgrosim.errors import ParameterError
-from cgrosim.model.params import Params
-from cgrosim.model.sampling import Array, ClosedSystem, draw_explicit, draw_gram
+from cgrosim.model.params import MAX_STEPS, Params
+from cgrosim.model.sampling import Array, ClosedSystem
 from cgrosim.run.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from cgrosim.run.dataset import HITTING_TIMES, Recorded, header
 from cgrosim.run.horizon import find_horizon
 from cgrosim.run.interrupts import Interrupts
 from cgrosim.run.planning import Plan, plan
-from cgrosim.run.recorder import Recorder, record_steps
-from cgrosim.run.results import Run, assemble
+from cgrosim.run.quantities import recorded
+from cgrosim.run.recorder import Recorder, given_steps, record_steps
+from cgrosim.run.results import Run
+from cgrosim.run.start import arrays_of, checked_start, draw_system, sampling_of, system_of
+from cgrosim.run.stopping import StopRule, rule_from
 
 Progress = Callable[[str, float], None]
 """Called with what is going on and the share of the run that is done, between 0 and 1."""
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What the caller of `simulate` asked for beside the parameters."""
+
+    start: ClosedSystem | None = None
+    record_at: NDArray[np.int64] | None = None
+    until: StopRule | None = None
+    keep: tuple[str, ...] | None = None
 
 
 @dataclass
@@ -30,8 +46,10 @@ class _Started:
     """A planned run with its engine and recorder."""
 
     params: Params
+    asked: _Asked
     plan: Plan
     steps: int
+    grid: NDArray[np.int64]
     system: ClosedSystem
     engine: Engine
     recorder: Recorder
@@ -42,6 +60,10 @@ class _Started:
 def simulate(
     params: Params,
     *,
+    start: ClosedSystem | None = None,
+    record_at: ArrayLike | None = None,
+    until: StopRule | None = None,
+    keep: Iterable[str] | None = None,
     progress: Progress | None = None,
     checkpoint: str | Path | None = None,
     checkpoint_seconds: float = 20.0,
@@ -53,8 +75,18 @@ def simulate(
     params
         The experiment. ``steps=None`` runs until every sample is memorised (or the attacked signal has escaped, or,
         without adversarial training, a thousand times the signal growth time), and then three times as long.
+    start
+        What to begin from, instead of a draw: for example ``run.start`` of another run.
+    record_at
+        Increasing whole steps to record at, instead of the grid of the parameters; with ``steps=None`` the last of
+        them is the end.
+    until
+        A rule of `cgrosim.run.stopping` that ends the run, looked at whenever something is recorded; with
+        ``steps=None`` the run goes on until it holds.
+    keep
+        Names of the variables to record, instead of all; what is not kept is not computed.
     progress
-        Called now and then with a word and the share done.
+        Called now and then with a word and the share done (0 where the end is not known).
     checkpoint
         File to save the state to, every `checkpoint_seconds`, atomically; `resume` continues from it bit-identically.
     checkpoint_seconds
@@ -71,7 +103,16 @@ def simulate(
     ParameterError
         If the experiment does not fit into memory or contradicts itself.
     """
-    return _drive(_start(params, progress), progress, checkpoint, checkpoint_seconds)
+    if start is not None and not isinstance(start, ClosedSystem):
+        raise ParameterError(f"start is a {type(start).__name__}, but must be a ClosedSystem, such as run.start.")
+    asked = _Asked(
+        start,
+        None if record_at is None else given_steps(record_at, params.steps),
+        until,
+        None if keep is None else tuple(q.name for q in recorded(params, keep, HITTING_TIMES)),
+    )
+    _check_rule(params, until)
+    return _drive(_start(params, asked, progress), progress, checkpoint, checkpoint_seconds)
 
 
 def resume(
@@ -88,41 +129,66 @@ def resume(
         If the checkpoint is missing, truncated, foreign or of other library versions.
     """
     saved = load_checkpoint(path)
-    chosen = Plan(saved.plan["sampling"], saved.plan["engine"], saved.plan["reason"])
-    started = _prepare(saved.params, chosen, int(saved.plan["steps"]), list(saved.plan["notes"]))
+    planned = saved.plan
+    at, until, keep = (planned.get(name) for name in ("record_at", "until", "keep"))
+    asked = _Asked(
+        system_of(saved.start) if saved.start else None,
+        None if at is None else given_steps(at, None),
+        None if until is None else rule_from(until),
+        None if keep is None else tuple(keep),
+    )
+    chosen = Plan(planned["sampling"], planned["engine"], planned["reason"])
+    started = _prepare(saved.params, asked, chosen, int(planned["steps"]), list(planned["notes"]))
     started.engine.restore(saved.state)
     started.recorder.records = saved.records
     started.seconds = saved.seconds
     return _drive(started, progress, path, checkpoint_seconds)
 
 
-def draw_system(params: Params, chosen: Plan) -> ClosedSystem:
-    """Draw what a planned run starts from."""
-    if chosen.sampling == "gram":
-        return draw_gram(params)
-    return draw_explicit(params, with_gram=chosen.engine != "direct" or "coefficients" in params.record)
+def _check_rule(params: Params, until: StopRule | None) -> None:
+    if until is None:
+        return
+    if not hasattr(until, "reached"):
+        raise ParameterError(f"until is {str(until)[:80]!r}, but must be a rule of cgrosim.run.stopping: memorised().")
+    if "escaped" in until.events() and not params.signal_only:
+        raise ParameterError(f"until waits for an escape, which threat {params.threat} does not have; drop escaped().")
 
 
-def _start(params: Params, progress: Progress | None) -> _Started:
-    chosen, steps, notes = plan(params, params.steps), params.steps, []
-    if steps is None:
+def _start(params: Params, asked: _Asked, progress: Progress | None) -> _Started:
+    given = None if asked.start is None else sampling_of(params, asked.start)
+    steps, notes = params.steps, []
+    if steps is None and asked.record_at is not None:
+        steps = int(asked.record_at[-1])
+    chosen = plan(params, steps, given=given)
+    if steps is None and asked.until is not None:
+        if params.record_grid == "linear":
+            raise ParameterError("record_grid linear needs an end; give steps, or record_at, or take record_grid log.")
+        steps = MAX_STEPS
+    elif steps is None:
         if not params.signal_only:
             raise ParameterError(
                 f"steps is not given, but threat {params.threat} needs a number; give for example 2000."
             )
         if progress is not None:
             progress("finding the horizon", 0.0)
-        pilot = Plan(chosen.sampling, "flow", "")
-        steps, note = find_horizon(params, draw_system(params, pilot))
+        steps, note = find_horizon(params, _system(params, asked.start, Plan(chosen.sampling, "flow", "")))
         notes.append(note)
-        chosen = plan(params, steps)
-    return _prepare(params, chosen, steps, notes)
+        chosen = plan(params, steps, given=given)
+    return _prepare(params, asked, chosen, steps, notes)
 
 
-def _prepare(params: Params, chosen: Plan, steps: int, notes: list[str]) -> _Started:
-    system = draw_system(params, chosen)
-    engine, evaluate_attacked = make_engine(params, chosen.engine, system)
-    recorder = Recorder(params, system, evaluate_attacked)
+def _system(params: Params, start: ClosedSystem | None, chosen: Plan) -> ClosedSystem:
+    return draw_system(params, chosen) if start is None else checked_start(params, start, chosen)
+
+
+def _prepare(params: Params, asked: _Asked, chosen: Plan, steps: int, notes: list[str]) -> _Started:
+    system = _system(params, asked.start, chosen)
+    quantities = recorded(params, asked.keep)
+    # fresh samples that nothing asks for are not drawn
+    tested = params if any(q.tested for q in quantities) else params.model_copy(update={"test_samples": 0})
+    engine, evaluate = make_engine(tested, chosen.engine, system)
+    recorder = Recorder(params, system, evaluate, quantities)
+    grid = record_steps(params, steps) if asked.record_at is None else asked.record_at
     if params.activation == "power" and np.all(system.signal <= 0.0):
         notes = [*notes, _dead_note(params, system.signal)]
     if chosen.engine != "flow" and params.learning_rate > 2.0 * _stable_rate(params):
@@ -131,7 +197,7 @@ def _prepare(params: Params, chosen: Plan, steps: int, notes: list[str]) -> _Sta
             f"learning_rate {params.learning_rate:g} is above the stability limit {2.0 * _stable_rate(params):.2g}, so "
             "this run is not in the small-step regime that the theory speaks of.",
         ]
-    return _Started(params, chosen, steps, system, engine, recorder, notes)
+    return _Started(params, asked, chosen, steps, grid, system, engine, recorder, notes)
 
 
 def _dead_note(params: Params, signal: Array) -> str:
@@ -154,12 +220,14 @@ def _dead_note(params: Params, signal: Array) -> str:
 def _drive(run: _Started, progress: Progress | None, checkpoint: str | Path | None, checkpoint_seconds: float) -> Run:
     """Advance from record to record; a divergence or an interruption ends the loop, not the run's records."""
     began = saved_at = time.perf_counter()
-    status, messages = "finished", list(run.notes)
-    grid = record_steps(run.params, run.steps)
-    already = len(run.recorder.records["step"])
+    status, messages, grid = "finished", list(run.notes), run.grid
+    already, open_end = len(run.recorder.records["step"]), run.steps == MAX_STEPS and run.asked.until is not None
+    if already and run.engine.step < grid[already - 1]:
+        run.engine.advance(int(grid[already - 1]))  # the flow is restored at its last restart, before the last record
+    ended = _held(run) if already else ""
     with Interrupts() as interrupts:
-        while already < len(grid) and status == "finished":
-            target = int(grid[already])
+        while status == "finished" and not ended and (already < len(grid) or run.engine.step < run.steps):
+            target = int(grid[already]) if already < len(grid) else run.steps
             until = min(target, int(run.engine.step) + run.engine.chunk)
             trouble = run.engine.advance(until)
             if trouble is not None:
@@ -173,10 +241,14 @@ def _drive(run: _Started, progress: Progress | None, checkpoint: str | Path | No
                 )
                 break
             if until == target:
-                run.recorder.take(run.engine.snapshot())
-                already += 1
+                snapshot = run.engine.snapshot()  # also notes the hitting times of this very step
+                if already < len(grid):
+                    run.recorder.take(snapshot)
+                    already += 1
+                    ended = _held(run)
             if progress is not None:
-                progress(f"engine {run.plan.engine}, step {until:.3g}", max(already / len(grid), until / run.steps))
+                share = 0.0 if open_end else max(already / len(grid), until / max(run.steps, 1))
+                progress(f"engine {run.plan.engine}, step {until:.3g}", share)
             if interrupts.asked:
                 status = "interrupted"
                 messages.append(f"Interrupted after step {until}; everything recorded until then is kept.")
@@ -185,34 +257,52 @@ def _drive(run: _Started, progress: Progress | None, checkpoint: str | Path | No
                 saved_at = time.perf_counter()
     if checkpoint is not None and status != "diverged":
         _save(run, checkpoint, began)
-    seconds = run.seconds + time.perf_counter() - began
-    return assemble(run.params, run.recorder.records, run.engine.crossings, _attributes(run, status, messages, seconds))
-
-
-def _attributes(run: _Started, status: str, messages: list[str], seconds: float) -> dict[str, Any]:
-    return {
+    if status == "finished" and run.asked.until is not None:
+        messages.append(ended or f"Went on to the end, step {run.steps}, without {run.asked.until}.")
+    taken = int(run.engine.step)
+    attributes = {
+        **header(run.params),
         "status": status,
         "message": " ".join(messages),
         "sampling": run.plan.sampling,
         "engine": run.plan.engine,
         "plan": run.plan.reason,
-        "steps": run.steps,
-        "seconds": seconds,
+        "steps": taken if ended else run.steps,
+        "steps_taken": taken,
+        "start": "drawn" if run.asked.start is None else "given",
+        "seconds": run.seconds + time.perf_counter() - began,
     }
+    if run.asked.until is not None:
+        attributes["until"] = json.dumps(run.asked.until.described())
+    found = Recorded(run.recorder.records, run.engine.crossings, attributes)
+    return Run(found, run.params, start=None if run.asked.start is None else run.system)
+
+
+def _held(run: _Started) -> str:
+    """What the stop rule says of the last record: empty as long as the run goes on."""
+    step = run.recorder.records["step"][-1]
+    happened = "" if run.asked.until is None else run.asked.until.reached(run.engine.crossings, step)
+    return f"Stopped at step {step}: {happened}." if happened else ""
 
 
 def _save(run: _Started, path: str | Path, began: float) -> None:
     if not run.recorder.records["step"]:
         return
-    chosen = {
+    asked = run.asked
+    chosen: dict[str, Any] = {
         "sampling": run.plan.sampling,
         "engine": run.plan.engine,
         "reason": run.plan.reason,
         "steps": run.steps,
         "notes": run.notes,
+        "record_at": None if asked.record_at is None else asked.record_at.tolist(),
+        "until": None if asked.until is None else asked.until.described(),
+        "keep": asked.keep,
     }
+    start = {} if asked.start is None else arrays_of(asked.start)
     seconds = run.seconds + time.perf_counter() - began
-    save_checkpoint(path, Checkpoint(run.params, chosen, run.recorder.records, run.engine.state(), seconds))
+    state = run.engine.state()
+    save_checkpoint(path, Checkpoint(run.params, chosen, run.recorder.records, state, seconds, start))
 
 
 def _stable_rate(params: Params) -> float:

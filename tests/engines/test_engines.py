@@ -78,7 +78,7 @@ def test_exact_identities_hold_at_every_record():
         record = run.data.isel(step=k)
         u, v = record.signal_correlation.values, record.noise_correlation.values
         strength = np.sum(np.sign(u) * np.abs(u) ** q)
-        assert float(record.signal_strength) == pytest.approx(strength, rel=1e-12)
+        assert float(record.learnt_signal) == pytest.approx(strength, rel=1e-12)
         assert float(record.signal_margin) == pytest.approx(alpha**q * strength, rel=1e-12)
         memorised = np.sum(np.sign(v) * np.abs(v) ** q, axis=(0, 2))
         assert np.allclose(record.memorization.values, memorised, rtol=1e-12, atol=1e-14)
@@ -196,7 +196,7 @@ SEED_WITH_POSITIVE_START = next(
 def test_transfer_attack_is_the_white_box_attack_while_the_signal_is_positive():
     params = SMALL.replace(steps=100, seed=SEED_WITH_POSITIVE_START)
     span, fixed = simulate(params), simulate(params.replace(threat="fixed_direction"))
-    positive = span.data.signal_strength.values > 0
+    positive = span.data.learnt_signal.values > 0
     assert positive.all()
     assert np.array_equal(span.data.memorization.values, fixed.data.memorization.values)
     assert np.array_equal(span.data.signal_correlation.values, fixed.data.signal_correlation.values)

@@ -14,6 +14,7 @@ from cgrosim.images.attacks.gradient import Attack
 from cgrosim.images.training.samples import training_data
 from cgrosim.images.training.train import train
 from cgrosim.model.patches import DATA, INIT, TEST, stream
+from cgrosim.run.quantities import RENAMED
 
 SMALL: dict[str, Any] = {"dimension": 60, "samples": 6, "neurons": 4, "steps": 400, "records": 4, "test_samples": 60}
 SIGNAL = {"none": {}, "signal_span": {}, "fixed_direction": {"gap": -0.2}}
@@ -46,7 +47,8 @@ def run_values(values: dict[str, Any]) -> dict[str, np.ndarray]:
     """Every recorded array of one run, by the names of the first release."""
     given = dict(values)
     run = cgrosim.simulate(cgrosim.Params.from_paper(given.pop("dimension"), **given))
-    return {str(name): np.asarray(run.data[name].values) for name in run.data.variables}
+    old = {new: name for name, new in RENAMED.items()}
+    return {old.get(str(name), str(name)): np.asarray(run.data[name].values) for name in run.data.variables}
 
 
 def training_values() -> dict[str, np.ndarray]:

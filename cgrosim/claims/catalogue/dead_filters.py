@@ -100,7 +100,7 @@ def measure_dead_dynamics(context: Context, falsified: bool) -> Evidence:
                 falls = max(falls, float(-np.diff(below, axis=0).min(initial=0.0)))
                 if seed in dead:
                     silent += int("cannot be learnt" not in run.message)
-                    grown += int(run.data["signal_strength"].values.max() > 0.0)
+                    grown += int(run.data["learnt_signal"].values.max() > 0.0)
                 if seed == mixed[0] and power == 3.0:
                     time = run.data["time"].values[1:]
                     series += [
