@@ -151,15 +151,16 @@ def power_saturation(time: float, rate: float, start: float, power: float) -> fl
         raise ValueError(f"need rate > 0, time >= 0 and start > 0, got {rate}, {time} and {start}")
     if time == 0:
         return start
-    goal = np.log(rate) + np.log(time)
+    goal, log_start = np.log(rate) + np.log(time), np.log(start)
 
     def shortfall(log_margin: float) -> float:
-        margin = max(start, float(np.exp(log_margin)))
+        # exp(log(start)) may round above the start, and a single such step can already take longer than the time given
+        margin = start if log_margin <= log_start else max(start, float(np.exp(log_margin)))
         return max(power_saturation_log_time(start, margin, power), -1e6) - goal
 
     # Beyond `far` the last unit of the margin alone takes e^{a-1} a^{-2} >= e^{goal}.
     far = max(2 * start, 2 * max(goal, 0.0) + 10)
-    log_margin = brentq(shortfall, np.log(start), np.log(far), xtol=1e-15, rtol=1e-15)
+    log_margin = brentq(shortfall, log_start, np.log(far), xtol=1e-15, rtol=1e-15)
     return max(start, float(np.exp(log_margin)))
 
 

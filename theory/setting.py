@@ -159,7 +159,10 @@ class Setting:
 
     def residual_margin(self) -> float:
         """``(gap alpha)^q U`` at T_mem: what the attack leaves of the signal."""
-        return 0.0 if self.gap == 0 else self.gap**self.power * self.signal_margin_when_memorised()
+        if self.gap == 0:
+            return 0.0
+        margin = self.signal_margin_when_memorised()
+        return inf if margin == inf else self.gap**self.power * margin  # the power of a tiny gap underflows
 
     def escape_time(self) -> float:
         """T_esc: steps for the residual signal alone to take (gap alpha)^q U from its value at T_mem to 0.7.

@@ -12,6 +12,7 @@ from scipy import integrate, stats
 from cgrosim.model.params import Params
 from cgrosim.testing import regimes
 from cgrosim.theory.regime import largest_saturation_curvature
+from cgrosim.theory.saturation import power_saturation
 from cgrosim.theory.scaling import Setting, exponents, hypotheses, local_slope, paper_setting, predicted_slope
 from cgrosim.theory.setting import gaussian_log_moment
 
@@ -247,3 +248,12 @@ class TestRegime:
         """N = 100: at gap 0.02 all samples are memorised, at 0.03 the signal escapes (gradient flow, 3 seeds each)."""
         assert slack(diagram_point(100, 0.02))["memorises-before-escape"] > 0
         assert slack(diagram_point(100, 0.03))["memorises-before-escape"] < 0
+
+
+def test_a_signal_that_starts_large_and_one_that_is_never_hidden_have_their_slack() -> None:
+    """Two corners that a search over parameters found: a start whose logarithm rounds up, and an underflowing gap."""
+    assert power_saturation(3.0, 491.0, 221.89180735837306, 3.0) == pytest.approx(221.89180735837306, rel=1e-12)
+    small = {"dimension": 3, "patches": 2, "samples": 1, "neurons": 1, "noise_std": 1.0, "init_std": 1.0}
+    params = Params(**small, signal_strength=1.0, gap=2.3e-308, adversarial_weight=1.0, learning_rate=1.0)
+    assert setting_of(params).residual_margin() == math.inf
+    assert not any(math.isnan(value) for value in slack(setting_of(params)).values())
