@@ -19,7 +19,7 @@ from cgrosim.figures import style
 from cgrosim.model.sampling import draw_gram
 from cgrosim.predictions.bridge import required_exposures, setting_of, starts_of_system
 from cgrosim.theory.control import required_adversarial_weight
-from cgrosim.theory.power_growth import growth_exposure
+from cgrosim.theory.power_growth import growth_integral
 
 COMMON = {"samples": 10, "patches": 2, "neurons": 10, "init_polylog": 1.0, "engine": "flow", "sampling": "gram",
           "flow_tolerance": 1e-6, "records": 1}  # fmt: skip
@@ -34,7 +34,7 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     seeds = [s + 1 for s in experiment.seeds(experiment.choose(SEEDS, 1))]
     weights, complements = (experiment.choose(x, x[::7]) for x in (WEIGHTS, COMPLEMENTS))
     bases = [Params.from_paper(DIMENSION, **COMMON, seed=seed) for seed in seeds]
-    horizons = [round(h * setting_of(bases[0]).sample_memorisation_time()) for h in HORIZONS]
+    horizons = [round(h * setting_of(bases[0]).memorisation_time()) for h in HORIZONS]
     cases = [(lam, steps) for steps in horizons for lam in (0.0, *weights)]
     cases += [(1.0 - rest, horizons[0]) for rest in (*complements, 0.0)]
     found = {
@@ -81,7 +81,7 @@ def _threshold(params: Params, steps: float) -> float:
     """Least weight with which the median sample is memorised within the steps, from the start."""
     starts = starts_of_system(params, draw_gram(params))
     largest = float(np.max(starts.signal))
-    clean = growth_exposure(largest, np.inf, params.power) if largest > 0 else np.inf
+    clean = growth_integral(largest, np.inf, params.power) if largest > 0 else np.inf
     rate = params.learning_rate * params.power * params.signal_strength**params.power
     exposure = float(np.median(required_exposures(params, starts)))
     return float(required_adversarial_weight(exposure, clean / rate, steps))

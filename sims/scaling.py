@@ -29,7 +29,7 @@ QUANTITIES: dict[str, tuple[str, float, Callable[[PaperRun], float], Callable[[P
           lambda r, p: p.signal_margin / r.claimed.signal_strength**r.claimed.power),
     "V": ("memorised noise V (mean)", PURE.memorisation, lambda r: _mean(r.trained.snapshot.memorization),
           lambda r, p: _mean(p.memorization)),
-    "T_I": ("signal growth time (steps)", PURE.signal_time, lambda r: r.trained.crossings.grown,
+    "T_I": ("signal growth time (steps)", PURE.signal_growth_time, lambda r: r.trained.crossings.grown,
             lambda r, p: p.growth_time),
     "T_mem": ("last memorisation time (steps)", PURE.memorisation_time,
               lambda r: float(np.max(r.trained.crossings.memorised)), lambda r, p: float(np.max(p.memorization_times))),
@@ -55,7 +55,7 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
         if (found := distance_of(r, generator)) is not None
     ]
     labels = {name: (text, pure) for name, (text, pure, _, _) in QUANTITIES.items()}
-    labels["distance"] = ("|robust test error - 1/2|", PURE.residual_to_noise)
+    labels["distance"] = ("|robust test error - 1/2|", PURE.attacked_signal_margin_to_noise)
     numbers: dict[str, Any] = {"d": sizes, "runs": len(runs), "runs_with_a_live_filter": len(alive)}
     with experiment.figure(16.0, 9.5) as figure:
         panels = figure.subplots(2, 3).flat

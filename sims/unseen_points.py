@@ -25,7 +25,7 @@ from cgrosim.model.reference import attacked_inputs
 from cgrosim.studies.fresh_noise import draw_fresh_noise
 from cgrosim.studies.trained import Trained, train
 from cgrosim.theory.noise_law import IndependentNoiseLaw
-from cgrosim.theory.noise_moments import noise_deviation
+from cgrosim.theory.noise_moments import gram_test_noise_std
 
 SIZES = {"samples": 20, "patches": 3, "neurons": 10, "init_polylog": 1.0, "flow_tolerance": 1e-6}
 DIMENSION, FRESH, BATCH = 1000, 40_000, 1000
@@ -39,7 +39,7 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     clean, attacked = _margins(experiment, trained)
     gram = trained.snapshot.weight_gram
     law = IndependentNoiseLaw(np.repeat(p.noise_std * np.sqrt(np.diag(gram)), p.patches - 1), p.power)
-    deviation = float(noise_deviation(gram, power=p.power, noise_std=p.noise_std, patches=p.patches))
+    deviation = float(gram_test_noise_std(gram, power=p.power, noise_std=p.noise_std, patches=p.patches))
     shares = {"clean": trained.signal_margin, "attacked": trained.attacked_signal_margin}
     numbers: dict[str, Any] = {"sd_S": deviation, "V_min": trained.snapshot.memorization.min()}
     exact = draw_fresh_noise(np.random.default_rng(p.seed), experiment.choose(10**6, 10**4), gram, power=p.power,

@@ -57,11 +57,11 @@ def clock_drift(start: ArrayLike, end: ArrayLike, power: float) -> Array:
     return np.sign(start) * np.abs(start) ** -excess * grown
 
 
-def advance(start: ArrayLike, clock: ArrayLike, power: float, energy: ArrayLike = 1.0) -> Array:
+def advance(start: ArrayLike, clock: ArrayLike, power: float, patch_energy: ArrayLike = 1.0) -> Array:
     """The reduction: x(t)^(2-q) = x(0)^(2-q) - (q-2) kappa clock, for every coordinate from one number. Kind: exact
     (L6).
     """
-    return grow(start, np.asarray(energy, dtype=float) * clock, power)
+    return grow(start, np.asarray(patch_energy, dtype=float) * clock, power)
 
 
 def drift_defect_bound(relative_growth: ArrayLike, power: float) -> Array:

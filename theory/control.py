@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from cgrosim.theory.power_growth import check_power, grow, growth_exposure
+from cgrosim.theory.power_growth import check_power, grow, growth_integral
 
 Array = NDArray[np.float64]
 
@@ -59,7 +59,7 @@ def noise_limit(
     kappa v_0/(N alpha^3 u_max(0))). Infinite where that blows up: no claim. At q = 2, A is unbounded: give a finite
     `final_correlation`. Kind: bound for lam = 0.
     """
-    clock = growth_exposure(largest_correlation, final_correlation, power)
+    clock = growth_integral(largest_correlation, final_correlation, power)
     energy = np.asarray(patch_energy, dtype=float)
     with np.errstate(over="ignore"):
         exposure = np.exp(margin_spread) * clock / (samples * np.float64(signal_strength) ** power)

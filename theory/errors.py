@@ -18,12 +18,12 @@ from cgrosim.theory.plateau import Threat, attacked_ratio_log
 Array = NDArray[np.float64]
 
 
-def clean_margin(signal_sum: ArrayLike, *, signal_strength: float, power: float) -> Array:
+def signal_margin(signal_sum: ArrayLike, *, signal_strength: float, power: float) -> Array:
     """Signal part h = alpha^q U, the deterministic part of a clean test margin. Kind: exact."""
     return np.float64(signal_strength) ** power * np.asarray(signal_sum, dtype=float)
 
 
-def attacked_margin(
+def attacked_signal_margin(
     signal_sum: ArrayLike, *, signal_strength: float, power: float, gap: float, threat: Threat = "signal_span"
 ) -> Array:
     """Part h under attack: (gap alpha)^q U, and for `signal_span` ((2 - gap) alpha)^q U for U < 0. Kind: exact."""

@@ -1,9 +1,10 @@
 """Rigorous windows for the signal growth time of gradient descent with all its neurons and noise margins.
 
 The argument is Lemma L1 with a rate that depends on the state. Every neuron moves by ``u += c_t |u|^(q-1)`` with the
-common rate ``c_t = eta q mean_i [(1-lam) alpha^q s(a + V_i) + lam kappa^q s(rho^q a + V_i)]``, a = alpha^q U and
-kappa = rho alpha. ``s`` falls in its argument and ``|d log s/dz| <= 1``, so ``|V_i| <= V`` puts c_t within e^(+-V) of
-its value c(a) at V_i = 0, and c(a) falls in a. Derived here; stage I of arXiv 2306.01271. Times are gradient steps.
+common rate ``c_t = eta q mean_i [(1-lam) alpha^q s(a + V_i) + lam (rho alpha)^q s(rho^q a + V_i)]``, a = alpha^q U and
+rho alpha the attacked strength. ``s`` falls in its argument and ``|d log s/dz| <= 1``, so ``|V_i| <= V`` puts c_t
+within e^(+-V) of its value c(a) at V_i = 0, and c(a) falls in a. Derived here; stage I of arXiv 2306.01271. Times are
+gradient steps.
 """
 
 from __future__ import annotations
@@ -13,8 +14,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from cgrosim.theory.clock import MonotoneClock
 from cgrosim.theory.plateau import Threat, attacked_ratio_log, log_sigmoid_weight
-from cgrosim.theory.power_growth import check_power, grow
-from cgrosim.theory.tensor_power import Window, discretisation_factor, growth_integral, time_window
+from cgrosim.theory.power_growth import check_power, grow, growth_integral
+from cgrosim.theory.tensor_power import Window, discretisation_factor, time_window
 
 Array = NDArray[np.float64]
 

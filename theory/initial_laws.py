@@ -12,7 +12,7 @@ from scipy import stats
 from scipy.special import log_ndtr, ndtr, ndtri, ndtri_exp
 
 from cgrosim.theory._quadrature import panel_nodes
-from cgrosim.theory.tensor_power import growth_integral, growth_start
+from cgrosim.theory.power_growth import growth_integral, growth_start
 
 
 @dataclass(frozen=True)

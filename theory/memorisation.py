@@ -15,7 +15,8 @@ from scipy.special import logsumexp
 
 from cgrosim.theory.clock import LOG_WEIGHTS, NODES
 from cgrosim.theory.plateau import SignalFlow
-from cgrosim.theory.power_growth import check_power, companion_log_growth, growth_exposure
+from cgrosim.theory.power_growth import check_power, companion_log_growth, growth_integral
+from cgrosim.theory.thresholds import MEMORISED
 
 Array = NDArray[np.float64]
 
@@ -46,7 +47,7 @@ def noise_growth_rate(
 
 
 def memorisation_time(
-    largest_start: ArrayLike, *, rate: ArrayLike, power: float, threshold: float | None = 0.7
+    largest_start: ArrayLike, *, rate: ArrayLike, power: float, threshold: float | None = MEMORISED
 ) -> Array:
     """T_i = (v_max^(2-q) - v_thr^(2-q)) / ((q-2) c), v_thr = threshold^(1/q); ``threshold=None`` takes v_thr = inf.
 
@@ -55,7 +56,7 @@ def memorisation_time(
     """
     start = np.asarray(largest_start, dtype=float)
     end = np.inf if threshold is None else threshold ** (1.0 / power)
-    return growth_exposure(np.minimum(start, end), end, power) / np.asarray(rate, dtype=float)
+    return growth_integral(np.minimum(start, end), end, power) / np.asarray(rate, dtype=float)
 
 
 def required_exposure(
@@ -65,7 +66,7 @@ def required_exposure(
     power: float,
     samples: float,
     learning_rate: float,
-    threshold: float = 0.7,
+    threshold: float = MEMORISED,
     saturation: float = 1.0,
 ) -> Array:
     """Exposure at which V_i reaches `threshold`, from all starts of a sample, one quadrature each.
@@ -176,12 +177,12 @@ def clean_head_start(
     = 2 exposure / lam minus this; with u_p = 1/alpha it is ((1-lam)/lam) T_I. Kind: asymptotic, gap -> 0 (derived
     here). Infinite at lam = 0.
     """
-    growth = growth_exposure(largest_correlation, plateau_correlation, power)
+    growth = growth_integral(largest_correlation, plateau_correlation, power)
     with np.errstate(divide="ignore"):
         return 2.0 * growth / (np.float64(learning_rate) * power * adversarial_weight * signal_strength**power)
 
 
-def margin_after_memorisation(
+def noise_margin_after_memorisation(
     time: ArrayLike,
     start: float,
     *,
@@ -189,7 +190,7 @@ def margin_after_memorisation(
     samples: float,
     learning_rate: float,
     attacked_weight: float,
-    energy: float,
+    patch_energy: float,
 ) -> Array:
     """V_i after `time` steps for one dominating feature: V' = (eta q^2 w kappa / N) V^(2-2/q) s(V), w =
     `attacked_weight`.
@@ -204,6 +205,6 @@ def margin_after_memorisation(
         signal_strength=1.0,
         gap=0.0,
         adversarial_weight=0.0,
-        learning_rate=learning_rate * attacked_weight * energy / samples,
+        learning_rate=learning_rate * attacked_weight * patch_energy / samples,
     )
     return flow.margin_at(time)

@@ -3,7 +3,7 @@ correction.
 
 Source: stage III of arXiv 2306.01271; laws derived here from v_{r,i,j}(0) ~ N(0, init_std^2 kappa). All functions
 speak of exposure in steps; convert with time = 2 exposure / lam on an ideal plateau, or with
-`SignalFlow.time_of_exposure`, which adds the pre-phase. `count` is the number m (P-1) of features of a sample.
+`SignalFlow.time_of_exposure`, which adds the pre-phase. `features` is the number m (P-1) of features of a sample.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import chdtri
 
 from cgrosim.theory.initial_laws import MaximumLaw
-from cgrosim.theory.power_growth import check_power, growth_exposure
-from cgrosim.theory.tensor_power import growth_start
+from cgrosim.theory.power_growth import check_power, growth_integral, growth_start
+from cgrosim.theory.thresholds import MEMORISED
 
 Array = NDArray[np.float64]
 
@@ -28,7 +28,7 @@ def saturation_series(margin: ArrayLike, power: float) -> Array:
     check_power(power)
     margin = np.asarray(margin, dtype=float)
     if np.any(~((margin >= 0) & (margin <= 30))):
-        raise ValueError("margin must lie in [0, 30]; for larger margins use margin_after_memorisation.")
+        raise ValueError("margin must lie in [0, 30]; for larger margins use noise_margin_after_memorisation.")
     # z^n/n! < 1e-17 of the largest term from n = 20 + 4.7 z on, up to z = 30.
     order = np.arange(1, 21 + int(np.ceil(4.7 * float(np.max(margin, initial=0.0)))))
     log_factorials = np.cumsum(np.log(order))
@@ -38,7 +38,7 @@ def saturation_series(margin: ArrayLike, power: float) -> Array:
     return np.sum(terms, axis=-1) / (2.0 * power)
 
 
-def clock_of_start(start: ArrayLike, power: float, threshold: float = 0.7) -> Array:
+def clock_of_start(start: ArrayLike, power: float, threshold: float = MEMORISED) -> Array:
     """Clock I(v_0, v_thr) + C(threshold) - C(v_0^q) that one feature needs to bring V to `threshold`; times N/(eta q
     kappa): exposure.
 
@@ -48,10 +48,10 @@ def clock_of_start(start: ArrayLike, power: float, threshold: float = 0.7) -> Ar
     end = threshold ** (1.0 / power)
     begin = np.clip(start, 0.0, end)
     spent = saturation_series(threshold, power) - saturation_series(begin**power, power)
-    return np.where(start > 0, growth_exposure(np.where(start > 0, begin, end), end, power) + spent, np.inf)
+    return np.where(start > 0, growth_integral(np.where(start > 0, begin, end), end, power) + spent, np.inf)
 
 
-def start_of_clock(clock: ArrayLike, power: float, threshold: float = 0.7) -> Array:
+def start_of_clock(clock: ArrayLike, power: float, threshold: float = MEMORISED) -> Array:
     """Inverse of `clock_of_start`: the start that needs exactly the given clock; `threshold`^(1/q) at 0."""
     clock = np.asarray(clock, dtype=float)
     # The series part lies in [0, C(threshold)], which brackets the start between two inverses of I.
@@ -79,19 +79,19 @@ def memorisation_cdf(
     learning_rate: float,
     patch_energy: float,
     init_std: float,
-    count: float,
-    threshold: float = 0.7,
+    features: float,
+    threshold: float = MEMORISED,
 ) -> Array:
-    """P(a sample is memorised within `exposure`) = 1 - Phi(v / (init_std sqrt(kappa)))^count, v the start needing
+    """P(a sample is memorised within `exposure`) = 1 - Phi(v / (init_std sqrt(kappa)))^features, v the start needing
     that exposure.
 
     Kind: exact for decoupled noise, one dominating feature and patches of equal energy kappa; off-diagonal Gram
-    entries and the spread of kappa (relative sqrt(2/d)) correct it at order d^(-1/2). Mass 1 - 2^-count: with no
+    entries and the spread of kappa (relative sqrt(2/d)) correct it at order d^(-1/2). Mass 1 - 2^-features: with no
     positive start, never.
     """
     clock = _clock(exposure, power, samples, learning_rate, patch_energy)
     start = start_of_clock(np.maximum(clock, 0.0), power, threshold)
-    return np.where(clock >= 0, MaximumLaw(count, init_std * np.sqrt(patch_energy)).sf(start), 0.0)
+    return np.where(clock >= 0, MaximumLaw(features, init_std * np.sqrt(patch_energy)).sf(start), 0.0)
 
 
 def _clock(exposure: ArrayLike, power: float, samples: float, learning_rate: float, patch_energy: ArrayLike) -> Array:
@@ -108,8 +108,8 @@ def memorisation_cdf_random_energy(
     dimension: float,
     init_std: float,
     neurons: float,
-    noise_patches: float,
-    threshold: float = 0.7,
+    patches: float,
+    threshold: float = MEMORISED,
 ) -> Array:
     """As `memorisation_cdf` with random patch norms: kappa = noise_std^2 chi^2_{d-1}, shared by the m neurons of a
     patch.
@@ -124,7 +124,7 @@ def memorisation_cdf_random_energy(
     missed = MaximumLaw(neurons).sf(start / (init_std * np.sqrt(energy)))
     hit = np.clip(np.sum(0.5 * weights * missed, axis=-1), 0.0, 1.0)
     with np.errstate(divide="ignore"):
-        return np.where(np.asarray(exposure) >= 0, -np.expm1(noise_patches * np.log1p(-hit)), 0.0)
+        return np.where(np.asarray(exposure) >= 0, -np.expm1((patches - 1.0) * np.log1p(-hit)), 0.0)
 
 
 def memorisation_quantile(
@@ -135,16 +135,16 @@ def memorisation_quantile(
     learning_rate: float,
     patch_energy: float,
     init_std: float,
-    count: float,
-    threshold: float = 0.7,
+    features: float,
+    threshold: float = MEMORISED,
 ) -> Array:
-    """Exposure within which a sample is memorised with the given probability; infinite above the mass 1 - 2^-count.
+    """Exposure within which a sample is memorised with the given probability; infinite above the mass 1 - 2^-features.
     Kind: exact.
     """
     probability = np.asarray(probability, dtype=float)
     if np.any(~((probability >= 0) & (probability <= 1))):
         raise ValueError("probability must lie in [0, 1].")
-    start = MaximumLaw(count, init_std * np.sqrt(patch_energy)).isf(probability)
+    start = MaximumLaw(features, init_std * np.sqrt(patch_energy)).isf(probability)
     return clock_of_start(start, power, threshold) * samples / (learning_rate * power * patch_energy)
 
 

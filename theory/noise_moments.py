@@ -71,7 +71,7 @@ def _check_odd(power: float) -> int:
     return int(power)
 
 
-def noise_deviation(
+def gram_test_noise_std(
     gram: ArrayLike, *, power: float, noise_std: float, patches: int, output_signs: ArrayLike | None = None
 ) -> Array:
     """Standard deviation of S: sqrt((P-1) noise_std^(2q) sum_{r,s} a_r a_s (G_rr G_ss)^(q/2) M_q(rho_rs)).

@@ -16,6 +16,7 @@ from scipy.special import gammaln, ndtri
 from cgrosim.theory.noise_moments import log_absolute_moment
 from cgrosim.theory.plateau import SignalFlow
 from cgrosim.theory.power_growth import check_power
+from cgrosim.theory.thresholds import ESCAPED
 
 Array = NDArray[np.float64]
 
@@ -42,14 +43,14 @@ def memorise_escape_ratio(
     return np.asarray(samples * np.exp(log_signal - log_noise))
 
 
-def memorise_escape_log_ratio(exposure: ArrayLike, signal: SignalFlow, threshold: float = 0.7) -> Array:
+def memorise_escape_log_ratio(exposure: ArrayLike, signal: SignalFlow, threshold: float = ESCAPED) -> Array:
     """log(T_mem/T_esc) from `required_exposure` of the samples and the flow of the signal; negative: memorises first.
 
     Kind: asymptotic, decoupled noise, until the first of the two happens (afterwards each slows the other down). +inf
     for a sample that cannot be memorised, -inf when escape is impossible.
     """
     exposure = np.asarray(exposure, dtype=float)
-    escape = signal.time_of_escape(threshold)
+    escape = signal.escape_time(threshold)
     with np.errstate(divide="ignore"):
         if np.isinf(escape):
             return np.where(np.isinf(exposure), np.inf, -np.inf)
@@ -118,8 +119,8 @@ def weight_gram(initial_gram: ArrayLike, initial_noise: ArrayLike, noise: ArrayL
     return np.asarray(initial_gram, dtype=float) + new.T @ new - old.T @ old
 
 
-def predicted_noise_deviation(
-    memorisation_margin: float,
+def predicted_test_noise_std(
+    noise_margin: float,
     *,
     power: float,
     samples: int,
@@ -145,7 +146,7 @@ def predicted_noise_deviation(
     log_weight = log_choose - occupation * np.log(neurons) + (samples - occupation) * stay
     if neurons == 1:
         log_weight = np.where(occupation == samples, 0.0, -np.inf)
-    squared_norm = init_std**2 * (dimension - 1.0) + occupation * memorisation_margin ** (2.0 / power) / energy
+    squared_norm = init_std**2 * (dimension - 1.0) + occupation * noise_margin ** (2.0 / power) / energy
     log_mean = np.logaddexp.reduce(log_weight + power * np.log(squared_norm))
     log_variance = np.log(patches - 1.0) + log_absolute_moment(2.0 * power) + np.log(neurons) + log_mean
     return float(np.exp(0.5 * log_variance + power * np.log(noise_std)))

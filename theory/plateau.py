@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from cgrosim.theory.clock import MonotoneClock
 from cgrosim.theory.power_growth import check_power, companion_log_growth
+from cgrosim.theory.thresholds import ESCAPED
 
 Array = NDArray[np.float64]
 Threat = Literal["signal_span", "fixed_direction"]
@@ -140,8 +141,8 @@ class SignalFlow:
         return clean, attacked
 
     def log_rate(self, growth: Array) -> Array:
-        """Log of d log(u_max)/dt = eta q u_max^(q-2) [alpha^q c + kappa^q a], growth = log(u_max/u_max(0)) being the
-        state.
+        """Log of d log(u_max)/dt = eta q u_max^(q-2) [alpha^q c + (rho alpha)^q a], growth = log(u_max/u_max(0)) being
+        the state.
         """
         clean, attacked = self._push_logs(growth)
         ratio = attacked_ratio_log(self._margin(growth), self.gap, self.threat)
@@ -240,7 +241,7 @@ class SignalFlow:
             time = np.exp(self._clock.log_time(state))
         return np.where(finite & reached, time, np.inf)
 
-    def time_of_escape(self, threshold: float = 0.7) -> float:
+    def escape_time(self, threshold: float = ESCAPED) -> float:
         """Steps until the attacked margin (gap alpha)^q U reaches `threshold`: the network has become robust by
         signal.
         """

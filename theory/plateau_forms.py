@@ -108,7 +108,7 @@ def escape_time(
     """Steps for the residual signal to escape from the plateau: 2 / ((q-2) q eta lam (gap alpha)^q u_p^(q-2)).
 
     The blow-up time of u' = (eta q lam / 2) (gap alpha)^q u^(q-1) from the plateau correlation u_p ~ a_*^(1/q)/alpha;
-    q = 3: 2 / (3 eta lam (gap alpha)^3 u_p). Kind: order (derived here; `SignalFlow.time_of_escape` is the exact time).
+    q = 3: 2 / (3 eta lam (gap alpha)^3 u_p). Kind: order (derived here; `SignalFlow.escape_time` is the exact time).
     """
     excess = check_power(power)
     height = np.asarray(plateau_correlation, dtype=float)

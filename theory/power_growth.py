@@ -10,8 +10,6 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from cgrosim.theory.tensor_power import growth_integral
-
 Array = NDArray[np.float64]
 
 
@@ -24,22 +22,66 @@ def check_power(power: float) -> float:
     return float(power) - 2.0
 
 
-def growth_exposure(start: ArrayLike, end: ArrayLike, power: float) -> Array:
-    """Exposure that takes x' = x^(q-1) from `start` to `end`: I(x, v) = (x^(2-q) - v^(2-q)) / (q-2), log(v/x) at q = 2.
+def _log_ratio(target: Array, start: Array) -> Array:
+    """log(target / start) to full relative accuracy, also when the two nearly coincide or the ratio overflows."""
+    near = np.abs(target - start) < 0.5 * start
+    difference = np.where(near, target - start, 0.0) / start
+    return np.where(near, np.log1p(difference), np.log(target) - np.log(start))
 
-    Kind: exact. Infinite where `start` <= 0 < `end`, because a start that is not positive never crosses zero.
+
+def growth_integral(start: ArrayLike, target: ArrayLike, power: float) -> Array:
+    """``I(x, v, q)``, the integral of z^{1-q} over [x, v]: the exposure that takes ``x' = x^{q-1}`` from x to v.
+
+    ``I = (x^{2-q} - v^{2-q}) / (q-2)`` for q > 2 and ``log(v/x)`` for q = 2, evaluated as
+    ``x^{2-q} (1 - e^{-(q-2) log(v/x)}) / (q-2)`` with expm1, which is accurate through q -> 2 and v -> x.
+
+    Kind: exact identity for the gradient flow (derived here; tensor power method of arXiv 2306.01271, stage I).
+    Units: flow time multiplied by the rate c, that is steps times c.
 
     Parameters
     ----------
-    start, end : array_like
-        Positive states, broadcast together; ``end = inf`` gives the blow-up exposure (infinite at q = 2).
-    power : float
-        Activation power q >= 2.
+    start
+        Where a start is not positive the integral is infinite, because such a start never crosses zero.
+    target
+        Positive; broadcast with `start`. It may be infinite (finite result for q > 2). The integral is oriented.
+    power
+        Real q >= 2.
+
+    Raises
+    ------
+    ValueError
+        If the power is below 2 or a target is not positive.
     """
-    check_power(power)
-    start = np.asarray(start, dtype=float)
-    positive = start > 0
-    return np.where(positive, growth_integral(np.where(positive, start, 1.0), end, power), np.inf)
+    excess = check_power(power)
+    x, v = np.broadcast_arrays(np.asarray(start, dtype=np.float64), np.asarray(target, dtype=np.float64))
+    if not bool(np.all(v > 0)):
+        raise ValueError("the target must be positive")
+    positive = x > 0
+    x = np.where(positive, x, 1.0)
+    with np.errstate(over="ignore", invalid="ignore"):
+        ratio = _log_ratio(v, x)
+    if excess == 0.0:
+        return np.where(positive, ratio, np.inf)
+    with np.errstate(over="ignore"):
+        grown = np.asarray(np.power(x, -excess) * (-np.expm1(-excess * ratio) / excess))
+    return np.where(positive, grown, np.inf)
+
+
+def growth_start(target: ArrayLike, time: ArrayLike, power: float) -> Array:
+    """Start from which ``x' = x^{q-1}`` reaches `target` after exactly `time` (rate times steps).
+
+    The inverse of :func:`growth_integral` in its first argument; `target` may be infinite for q > 2 and time > 0.
+    Kind: exact for the gradient flow (derived here).
+    """
+    v, t = np.broadcast_arrays(np.asarray(target, dtype=np.float64), np.asarray(time, dtype=np.float64))
+    with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
+        if power == 2:
+            return np.asarray(v * np.exp(-t))
+        excess = power - 2
+        finite = v * np.exp(-np.log1p(excess * t * np.power(v, excess)) / excess)
+        # Where v^{q-2} t is huge the target no longer matters and the product above would overflow.
+        far = np.power(excess * t, -1 / excess) * np.exp(-np.log1p(np.power(v, -excess) / (excess * t)) / excess)
+        return np.where(excess * t * np.power(v, excess) > 1, far, finite)
 
 
 def grow(start: ArrayLike, exposure: ArrayLike, power: float) -> Array:

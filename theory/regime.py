@@ -44,8 +44,8 @@ def largest_saturation_curvature(power: float) -> float:
 
 def _growth(s: Setting, failure_probability: float) -> list[Hypothesis]:
     paper = "arXiv 2306.01271 v4, Def. 5.1"
-    ratio = s.early_noise_rate / s.signal_rate if s.signal_rate > 0 else inf
-    growth = s.signal_rate * s.signal_strength ** -(s.power - 2)
+    ratio = s.noise_growth_rate / s.signal_growth_rate if s.signal_growth_rate > 0 else inf
+    growth = s.signal_growth_rate * s.signal_strength ** -(s.power - 2)
     fast = s.signal_starts.median()
     slow = float(s.sample_starts.isf(0.5 / s.samples)) if s.samples > 0.5 else inf
     if s.power > 2 and fast > 0 and ratio < inf:
@@ -59,7 +59,7 @@ def _growth(s: Setting, failure_probability: float) -> list[Hypothesis]:
             "signal-beats-noise",
             "signal strength^q beats N times the noise growth rate: alpha^q ((1-lam) + lam gap^q) > kappa",
             paper,
-            _log_ratio(s.signal_strength**s.power * s.signal_share, s.noise_energy),
+            _log_ratio(s.signal_strength**s.power * s.signal_share, s.patch_energy),
         ),
         Hypothesis(
             "signal-wins-race",
@@ -76,13 +76,13 @@ def _growth(s: Setting, failure_probability: float) -> list[Hypothesis]:
         ),
         Hypothesis(
             "signal-grows-smoothly",
-            "L1's kappa is small for the signal: c1 alpha^{-(q-2)} < 1",
+            "L1's relative growth is small for the signal: c1 alpha^{-(q-2)} < 1",
             "L1; derived here",
             _log_ratio(1.0, growth),
         ),
         Hypothesis(
             "noise-grows-smoothly",
-            "L1's kappa is small for the noise: (eta q lam kappa / 2N) v^{q-2} < 1 at V_i = 0.7",
+            "L1's relative growth is small for the noise: (eta q lam kappa / 2N) v^{q-2} < 1 at V_i = 0.7",
             "L1; derived here",
             _log_ratio(1.0, s.memorisation_rate * s.memorised_value ** (s.power - 2)),
         ),
@@ -109,7 +109,7 @@ def _training(s: Setting) -> list[Hypothesis]:
             "stable-step-noise",
             "the step is stable on the noise: eta q^2 (kappa/N) max_a a^{2-2/q} s(a)(1-s(a)) < 2",
             "curvature of the loss along one memorised patch; derived here",
-            _log_ratio(2.0, curvature * s.noise_energy / s.samples),
+            _log_ratio(2.0, curvature * s.patch_energy / s.samples),
         ),
         Hypothesis(
             "adversarial-weight-inside",
@@ -137,7 +137,7 @@ def _training(s: Setting) -> list[Hypothesis]:
 
 def _memorisation(s: Setting) -> list[Hypothesis]:
     never = s.adversarial_weight == 0
-    residual, log_patches = s.residual_margin(), log(max(s.noise_patches, 2.0))
+    residual, log_patches = s.attacked_signal_margin_when_memorised(), log(max(s.noise_patches, 2.0))
     return [
         Hypothesis(
             "gram-nearly-orthogonal",
@@ -155,13 +155,13 @@ def _memorisation(s: Setting) -> list[Hypothesis]:
             "decoupled-memorisation",
             "one memorised patch hardly moves the others: chi = 1/(sigma_0 sigma_p d) < 1",
             "derived here",
-            _log_ratio(1.0, s.kick),
+            _log_ratio(1.0, s.coupling),
         ),
         Hypothesis(
             "signal-grows-first",
             "the signal has grown before any sample is memorised: T_I < T_mem of one sample",
             "arXiv 2306.01271, stages I and III; medians, order",
-            -inf if s.growth_time() == inf else _log_ratio(s.sample_memorisation_time(), s.growth_time()),
+            -inf if s.signal_growth_time() == inf else _log_ratio(s.memorisation_time(), s.signal_growth_time()),
         ),
         Hypothesis(
             "attack-hides-signal",
@@ -180,7 +180,7 @@ def _memorisation(s: Setting) -> list[Hypothesis]:
             "memorise/escape edge: half of the samples, which then stop feeding the residual signal, are memorised "
             "before it grows: T_mem < T_esc",
             "derived here",
-            -inf if never else _log_ratio(s.escape_time(), s.sample_memorisation_time()),
+            -inf if never else _log_ratio(s.escape_time(), s.memorisation_time()),
         ),
     ]
 

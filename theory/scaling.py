@@ -6,21 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from cgrosim.theory.regime import Hypothesis, hypotheses
-from cgrosim.theory.setting import MEMORISED, Setting, gaussian_log_moment
-
-__all__ = [
-    "MEMORISED",
-    "Exponents",
-    "Hypothesis",
-    "Setting",
-    "exponents",
-    "gaussian_log_moment",
-    "hypotheses",
-    "local_slope",
-    "paper_setting",
-    "predicted_slope",
-]
+from cgrosim.theory.setting import Setting
 
 
 def paper_setting(
@@ -70,23 +56,23 @@ def paper_setting(
 class Exponents(NamedTuple):
     """Powers of d, polylog factors left out, at fixed N, P, m, q, lambda and learning_rate ~ d^{eta exponent}."""
 
-    signal_time: float
+    signal_growth_time: float
     """T_I, steps."""
     memorisation_time: float
     """T_mem, steps."""
-    signal_correlation: float
+    signal_sum: float
     """U = sum u_r^q on the plateau."""
-    memorisation: float
+    noise_margin: float
     """V_i."""
-    noise_energy: float
+    patch_energy: float
     """kappa = sigma_p^2 (d-1)."""
-    kick: float
+    coupling: float
     """chi."""
-    test_noise: float
+    test_noise_std: float
     """sd(S)."""
-    residual_signal: float
+    attacked_signal_margin: float
     """(gap alpha)^q U."""
-    residual_to_noise: float
+    attacked_signal_margin_to_noise: float
     """(gap alpha)^q U / sd(S), and so the distance of the robust test error from 1/2."""
 
 
@@ -103,27 +89,27 @@ def exponents(
 
     With alpha = d^a, sigma_p = d^p, sigma_0 = d^z, gap = d^g, eta = d^e (default e = -2a):
     T_I: ``-e - q a - (q-2) z`` (starts below the target, z < -a); T_mem: ``-e - (2p+1) - (q-2)(z + p + 1/2)``;
-    U: ``-q a``; V: 0; kappa: ``2p + 1``; chi: ``-(z + p + 1)``; residual: ``q g``;
+    U: ``-q a``; V: 0; kappa: ``2p + 1``; chi: ``-(z + p + 1)``; attacked margin: ``q g``;
     sd(S): ``q p + (q/2) max(2z + 1, -(2p+1))`` (energy of a filter: its start or the features it memorised).
 
-    The distance of the robust error from 1/2 is of the order of residual / sd(S) when several filters contribute; one
-    dominating filter has an infinite density at 0 and takes the power 1/q of it. At the paper's exponents with q = 3
-    the ratio's exponent is exactly 0, because 3 (p - (2p+1)/2) = -3/2 = 3 g: the theorem's 1/2 - o(1)
-    is then a matter of polylog factors alone. Kind: asymptotic.
+    The distance of the robust error from 1/2 is of the order of attacked margin / sd(S) when several filters
+    contribute; one dominating filter has an infinite density at 0 and takes the power 1/q of it. At the paper's
+    exponents with q = 3 the ratio's exponent is exactly 0, because 3 (p - (2p+1)/2) = -3/2 = 3 g: the theorem's
+    1/2 - o(1) is then a matter of polylog factors alone. Kind: asymptotic.
     """
     a, p, z, g, q = signal_exponent, noise_exponent, init_exponent, gap_exponent, power
     e = -2 * a if learning_rate_exponent is None else learning_rate_exponent
     noise = q * p + q / 2 * max(2 * z + 1, -(2 * p + 1))
     return Exponents(
-        signal_time=-e - q * a - (q - 2) * z,
+        signal_growth_time=-e - q * a - (q - 2) * z,
         memorisation_time=-e - (2 * p + 1) - (q - 2) * (z + p + 0.5),
-        signal_correlation=-q * a,
-        memorisation=0.0,
-        noise_energy=2 * p + 1,
-        kick=-(z + p + 1),
-        test_noise=noise,
-        residual_signal=q * g,
-        residual_to_noise=q * g - noise,
+        signal_sum=-q * a,
+        noise_margin=0.0,
+        patch_energy=2 * p + 1,
+        coupling=-(z + p + 1),
+        test_noise_std=noise,
+        attacked_signal_margin=q * g,
+        attacked_signal_margin_to_noise=q * g - noise,
     )
 
 
@@ -135,7 +121,7 @@ def predicted_slope(
     """Least-squares slope of log(quantity) on log d over the given dimensions, log factors included.
 
     This is what a regression over these sizes should measure: at reachable d a factor log d alone adds 1/log d to a
-    slope. Compare with :func:`exponents`, its limit. Kind: as the quantity (``Setting.growth_time`` and so on).
+    slope. Compare with :func:`exponents`, its limit. Kind: as the quantity (``Setting.signal_growth_time`` and so on).
     """
     if len(dimensions) < 2:
         raise ValueError(f"a slope needs at least two dimensions, got {len(dimensions)}")

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from cgrosim.theory.clock import MonotoneClock
 from cgrosim.theory.initial_laws import GrowthTimeLaw, MaximumLaw
 from cgrosim.theory.plateau import SignalFlow, Threat, attacked_ratio_log
-from cgrosim.theory.power_growth import check_power, grow, growth_exposure
+from cgrosim.theory.power_growth import check_power, grow, growth_integral
 
 Array = NDArray[np.float64]
 
@@ -29,11 +29,11 @@ def signal_growth_rate(
     signal_positive: bool = True,
     threat: Threat = "signal_span",
 ) -> float:
-    """Rate c1 of u_r' = c1 |u_r|^(q-1) while all margins are small: (eta q/2) [(1-lam) alpha^q + lam kappa^q], per
-    step.
+    """Rate c1 of u_r' = c1 |u_r|^(q-1) while all margins are small, per step: (eta q/2) [(1-lam) alpha^q + lam (rho
+    alpha)^q].
 
-    The attacked coefficient kappa is gap alpha, except under `signal_span` while U < 0 (``signal_positive=False``),
-    where the maximiser strengthens the signal: kappa = (2 - gap) alpha. Kind: asymptotic (s = 1/2, exact as margins
+    The attacked coefficient rho alpha is gap alpha, except under `signal_span` while U < 0 (``signal_positive=False``),
+    where the maximiser strengthens the signal: rho = 2 - gap. Kind: asymptotic (s = 1/2, exact as margins
     -> 0).
     """
     check_power(power)
@@ -59,10 +59,10 @@ def signal_growth_time(largest_start: ArrayLike, *, rate: float, power: float, s
     """
     start = np.asarray(largest_start, dtype=float)
     goal = 1.0 / signal_strength
-    return growth_exposure(np.minimum(start, goal), goal, power) / rate
+    return growth_integral(np.minimum(start, goal), goal, power) / rate
 
 
-def signal_time_law(
+def signal_growth_time_law(
     *, rate: float, power: float, signal_strength: float, init_std: float, neurons: float
 ) -> GrowthTimeLaw:
     """A-priori law of T_I: P(T_I <= t) = 1 - Phi(u_t/init_std)^m, u_t the start that reaches 1/alpha at t.
@@ -75,7 +75,7 @@ def signal_time_law(
     return GrowthTimeLaw(MaximumLaw(neurons, init_std), rate, power, 1.0 / signal_strength)
 
 
-def signal_time_window(
+def signal_growth_time_window(
     start: float,
     end: float,
     *,

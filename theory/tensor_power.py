@@ -1,8 +1,8 @@
 """Tensor power method: how long ``x_{t+1} = x_t + c_t x_t^{q-1}`` takes to grow, and who grows first (L1-L4).
 
 Lemma numbers of this module: L1 two-sided time, L2 doubling, L3 rate sandwich and its cumulative form, L4 comparison
-of two sequences. L5 (logistic saturation) is in :mod:`theory.saturation` and
-re-exported here, L8 (initial laws) in :mod:`theory.initial_laws`. Times are numbers of steps; rates ``c_t``
+of two sequences. L5 (logistic saturation) is in `saturation`, L8
+(initial laws) in `initial_laws`; the flow itself is in `power_growth`. Times are numbers of steps; rates ``c_t``
 include the step size, so the same formulas with ``c = rate per unit time`` give the time of the gradient flow.
 
 Notation of the formulas: start x > 0, target v, power q >= 2, ``T`` the first t with ``x_t >= v``,
@@ -15,40 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from cgrosim.theory._quadrature import integrate
-from cgrosim.theory.saturation import (
-    logistic_saturation,
-    logistic_saturation_bounds,
-    logistic_saturation_late,
-    logistic_saturation_log_time,
-    logistic_step_excess,
-    power_saturation,
-    power_saturation_late,
-    power_saturation_log_time,
-)
-
-__all__ = [
-    "Window",
-    "comparison_bound",
-    "comparison_log_margin",
-    "cumulative_rate_window",
-    "cumulative_sandwich_time_bound",
-    "discretisation_factor",
-    "doubling_time_bound",
-    "growth_integral",
-    "growth_start",
-    "growth_time_bound",
-    "growth_value",
-    "logistic_saturation",
-    "logistic_saturation_bounds",
-    "logistic_saturation_late",
-    "logistic_saturation_log_time",
-    "logistic_step_excess",
-    "power_saturation",
-    "power_saturation_late",
-    "power_saturation_log_time",
-    "rate_sandwich_time_bound",
-    "time_window",
-]
+from cgrosim.theory.power_growth import grow, growth_integral
 
 
 class Window(NamedTuple):
@@ -67,81 +34,6 @@ def _check(start: float, target: float, power: float) -> None:
     _require(power >= 2, f"the power must be at least 2, got {power}")
     _require(start > 0, f"the start must be positive, got {start}")
     _require(target > 0, f"the target must be positive, got {target}")
-
-
-def _log_ratio(target: NDArray[np.float64], start: NDArray[np.float64]) -> NDArray[np.float64]:
-    """log(target / start) to full relative accuracy, also when the two nearly coincide or the ratio overflows."""
-    near = np.abs(target - start) < 0.5 * start
-    difference = np.where(near, target - start, 0.0) / start
-    return np.where(near, np.log1p(difference), np.log(target) - np.log(start))
-
-
-def growth_integral(start: ArrayLike, target: ArrayLike, power: float) -> NDArray[np.float64]:
-    """``I(x, v, q)``, the integral of z^{1-q} over [x, v]: the time of ``x' = x^{q-1}`` from x to v.
-
-    ``I = (x^{2-q} - v^{2-q}) / (q-2)`` for q > 2 and ``log(v/x)`` for q = 2, evaluated as
-    ``x^{2-q} (1 - e^{-(q-2) log(v/x)}) / (q-2)`` with expm1, which is accurate through q -> 2 and v -> x.
-
-    Kind: exact identity for the gradient flow (derived here; tensor power method of arXiv 2306.01271, stage I).
-    Units: flow time multiplied by the rate c, that is steps times c.
-
-    Parameters
-    ----------
-    start, target
-        Positive; arrays broadcast. `target` may be infinite (finite result for q > 2). The integral is oriented.
-    power
-        Real q >= 2.
-
-    Raises
-    ------
-    ValueError
-        If the power is below 2 or an argument is not positive.
-    """
-    x, v = np.broadcast_arrays(np.asarray(start, dtype=np.float64), np.asarray(target, dtype=np.float64))
-    _require(power >= 2, f"the power must be at least 2, got {power}")
-    _require(bool(np.all(x > 0) and np.all(v > 0)), "start and target must be positive")
-    with np.errstate(over="ignore", invalid="ignore"):
-        ratio = _log_ratio(v, x)
-    if power == 2:
-        return ratio
-    excess = power - 2
-    with np.errstate(over="ignore"):
-        return np.asarray(np.power(x, -excess) * (-np.expm1(-excess * ratio) / excess))
-
-
-def growth_value(start: ArrayLike, time: ArrayLike, power: float) -> NDArray[np.float64]:
-    """Solution of ``x' = x^{q-1}`` from `start` after `time` (rate times steps); infinite after the blow-up.
-
-    ``x(t) = x(0) [1 - (q-2) x(0)^{q-2} t]^{-1/(q-2)}``, ``x(0) e^t`` for q = 2.
-
-    Kind: exact for the gradient flow; an upper bound for gradient descent at the same rate, which is slower (L1).
-    Source: stage I of arXiv 2306.01271; closed form derived here.
-    """
-    x, t = np.broadcast_arrays(np.asarray(start, dtype=np.float64), np.asarray(time, dtype=np.float64))
-    with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
-        if power == 2:
-            return np.asarray(x * np.exp(t))
-        excess = power - 2
-        consumed = excess * t * np.power(x, excess)
-        grown = x * np.exp(-np.log1p(-np.minimum(consumed, 1.0)) / excess)
-    return np.where(consumed >= 1, np.inf, grown)
-
-
-def growth_start(target: ArrayLike, time: ArrayLike, power: float) -> NDArray[np.float64]:
-    """Start from which ``x' = x^{q-1}`` reaches `target` after exactly `time` (rate times steps).
-
-    The inverse of :func:`growth_integral` in its first argument; `target` may be infinite for q > 2 and time > 0.
-    Kind: exact for the gradient flow (derived here).
-    """
-    v, t = np.broadcast_arrays(np.asarray(target, dtype=np.float64), np.asarray(time, dtype=np.float64))
-    with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
-        if power == 2:
-            return np.asarray(v * np.exp(-t))
-        excess = power - 2
-        finite = v * np.exp(-np.log1p(excess * t * np.power(v, excess)) / excess)
-        # Where v^{q-2} t is huge the target no longer matters and the product above would overflow.
-        far = np.power(excess * t, -1 / excess) * np.exp(-np.log1p(np.power(v, -excess) / (excess * t)) / excess)
-        return np.where(excess * t * np.power(v, excess) > 1, far, finite)
 
 
 def discretisation_factor(relative_growth: ArrayLike, power: float) -> NDArray[np.float64]:
@@ -284,7 +176,7 @@ def doubling_time_bound(start: float, target: float, rate: float, power: float =
     _require(rate > 0, f"the rate must be positive, got {rate}")
     if target <= start:
         return 0.0
-    doublings = np.ceil(float(_log_ratio(np.asarray(target), np.asarray(start))) / np.log(2))
+    doublings = np.ceil(float(growth_integral(start, target, 2.0)) / np.log(2))
     halving = 2.0 ** -(power - 2)
     total = doublings if power == 2 else -np.expm1(doublings * np.log(halving)) / (1 - halving)
     return float(total / (rate * start ** (power - 2)) + doublings)
@@ -300,7 +192,7 @@ def rate_sandwich_time_bound(start: float, target: float, lower_rate: float, upp
     _require(0 < lower_rate <= upper_rate, f"need 0 < lower_rate <= upper_rate, got {lower_rate}, {upper_rate}")
     if target <= start:
         return 0.0
-    doublings = np.ceil(float(_log_ratio(np.asarray(target), np.asarray(start))) / np.log(2))
+    doublings = np.ceil(float(growth_integral(start, target, 2.0)) / np.log(2))
     return float(3 / (lower_rate * start) + 8 * upper_rate / lower_rate * doublings)
 
 
@@ -332,7 +224,7 @@ def cumulative_sandwich_time_bound(
     _require(power == 3, f"the literature's form is for power 3, got {power}")
     _require(error <= start * 20 / 21, f"the literature's form needs error <= 20/21 of the start, got {error / start}")
     _require(target > start, f"the literature's form needs a target above the start, got {target} <= {start}")
-    doublings = np.ceil(float(_log_ratio(np.asarray(target), np.asarray(start))) / np.log(2))
+    doublings = np.ceil(float(growth_integral(start, target, 2.0)) / np.log(2))
     return float(21 / (rate * start) + 8 * doublings)
 
 
@@ -386,4 +278,4 @@ def comparison_bound(
     _require(rate_ratio > 0, f"the rate ratio must be positive, got {rate_ratio}")
     factor = rate_ratio * np.exp(_log_discretisation(relative_growth, power, sharp))
     integral = float(growth_integral(fast_start, fast_value, power))
-    return float(growth_value(slow_start, factor * integral, power))
+    return float(grow(slow_start, factor * integral, power))

@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 Array = NDArray[np.float64]
 
 
-class Coupling(NamedTuple):
+class TransportPlan(NamedTuple):
     """A cheapest joint distribution of two finite ones.
 
     Attributes
@@ -38,7 +38,7 @@ def _sorted_masses(points: ArrayLike, weights: ArrayLike | None) -> tuple[Array,
     return points[order], weights[order]
 
 
-def monotone_coupling(
+def monotone_plan(
     first: ArrayLike,
     second: ArrayLike,
     first_weights: ArrayLike | None = None,
@@ -68,7 +68,7 @@ def wasserstein_line(
     second_weights: ArrayLike | None = None,
 ) -> float:
     """W_1 on the line, ``integral |F - G| dx``. Kind: exact."""
-    x, y, masses = monotone_coupling(first, second, first_weights, second_weights)
+    x, y, masses = monotone_plan(first, second, first_weights, second_weights)
     return float(np.sum(masses * np.abs(x - y)))
 
 
@@ -79,11 +79,11 @@ def wasserstein_infinity_line(
     second_weights: ArrayLike | None = None,
 ) -> float:
     """W_infinity on the line: the farthest that any mass has to go. Kind: exact."""
-    x, y, _ = monotone_coupling(first, second, first_weights, second_weights)
+    x, y, _ = monotone_plan(first, second, first_weights, second_weights)
     return float(np.max(np.abs(x - y)))
 
 
-def cheapest_coupling(cost: ArrayLike, first_weights: ArrayLike, second_weights: ArrayLike) -> Coupling:
+def cheapest_plan(cost: ArrayLike, first_weights: ArrayLike, second_weights: ArrayLike) -> TransportPlan:
     """Optimal transport between finite distributions for any cost matrix. Kind: exact (linear programme, HiGHS).
 
     Parameters
@@ -102,7 +102,7 @@ def cheapest_coupling(cost: ArrayLike, first_weights: ArrayLike, second_weights:
     found = linprog(cost.ravel(), A_eq=vstack([rows, columns]), b_eq=np.concatenate([a, b]), method="highs")
     if found.x is None:
         raise ValueError(f"No coupling exists ({found.message}); both weights must be probabilities with equal sums.")
-    return Coupling(float(found.fun), found.x.reshape(cost.shape))
+    return TransportPlan(float(found.fun), found.x.reshape(cost.shape))
 
 
 def joint_cost(

@@ -14,8 +14,8 @@ from cgrosim.model.params import Params
 from cgrosim.model.sampling import draw_gram
 from cgrosim.predictions.bridge import Clock, predict_starts, setting_of, starts_of_system
 from cgrosim.studies.trained import Trained, train
-from cgrosim.theory.memorisation import margin_after_memorisation
-from cgrosim.theory.setting import MEMORISED
+from cgrosim.theory.memorisation import noise_margin_after_memorisation
+from cgrosim.theory.thresholds import MEMORISED
 
 Array = NDArray[np.float64]
 
@@ -64,7 +64,7 @@ def dimensions(context: Context) -> Array:
 
 def horizon_of(params: Params) -> float:
     """T = 10 predicted median memorisation times: a number of steps polynomial in d, fixed before any run."""
-    return float(HORIZON * setting_of(params).memorisation_time())
+    return float(HORIZON * setting_of(params).last_memorisation_time())
 
 
 @lru_cache(maxsize=256)
@@ -82,14 +82,14 @@ def predict(params: Params, steps: float) -> Predicted | None:
     times = predict_starts(params, starts, clock)
     energy = starts.energy[:, 0]
     late = np.maximum(steps - times, 0.0)
-    memorization = margin_after_memorisation(
+    memorization = noise_margin_after_memorisation(
         late * energy / energy.mean(),
         MEMORISED,
         power=params.power,
         samples=params.samples,
         learning_rate=params.learning_rate,
         attacked_weight=params.adversarial_weight,
-        energy=float(energy.mean()),
+        patch_energy=float(energy.mean()),
     )
     return Predicted(
         growth_time=float(clock.flow.time_of_margin(1.0)),

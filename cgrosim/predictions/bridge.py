@@ -21,7 +21,8 @@ from cgrosim.theory.memorisation_laws import (
     probability_for_last,
 )
 from cgrosim.theory.plateau import SignalFlow, Threat
-from cgrosim.theory.scaling import Setting, hypotheses
+from cgrosim.theory.regime import hypotheses
+from cgrosim.theory.setting import Setting
 
 if TYPE_CHECKING:
     from cgrosim.run.results import Run
@@ -154,7 +155,7 @@ class Clock:
         self.flow = signal_flow(params, signal) if np.any(signal > 0.0) else None
         self._weight = effective_weight(params)
         never = self.flow is None or self._weight == 0.0
-        self.escape_time = np.inf if self.flow is None or never else self.flow.time_of_escape()
+        self.escape_time = np.inf if self.flow is None or never else self.flow.escape_time()
 
     def times(self, exposure: ArrayLike) -> Array:
         """Steps at which the exposure reaches the given values; infinite beyond `LATE` escape times."""
@@ -216,9 +217,9 @@ def memorisation_law(params: Params, clock: Clock, steps: ArrayLike) -> Array:
         return memorisation_cdf(
             exposure,
             **common,
-            patch_energy=setting_of(params).noise_energy,
+            patch_energy=setting_of(params).patch_energy,
             init_std=params.init_std,
-            count=params.neurons * noise_patches,
+            features=params.neurons * noise_patches,
         )
     return memorisation_cdf_random_energy(
         exposure,
@@ -227,7 +228,7 @@ def memorisation_law(params: Params, clock: Clock, steps: ArrayLike) -> Array:
         dimension=float(params.dimension),
         init_std=params.init_std,
         neurons=params.neurons,
-        noise_patches=noise_patches,
+        patches=params.patches,
     )
 
 
@@ -243,9 +244,9 @@ def a_priori_exposures(params: Params, probability: ArrayLike) -> Array:
         power=params.power,
         samples=params.samples,
         learning_rate=params.learning_rate,
-        patch_energy=setting_of(params).noise_energy,
+        patch_energy=setting_of(params).patch_energy,
         init_std=params.init_std,
-        count=params.neurons * (params.patches - 1),
+        features=params.neurons * (params.patches - 1),
     )
 
 
@@ -267,7 +268,7 @@ def predict_run(run: Run) -> Predictions:
         plateau_steps=None if clock.flow is None else steps,
         plateau_margin=None if clock.flow is None else clock.flow.margin_at(steps),
         escape_time=clock.escape_time,
-        coupling=setting.kick,
+        coupling=setting.coupling,
         notes=_notes(params, clock, setting),
     )
     if effective_weight(params) == 0.0:
@@ -310,9 +311,9 @@ def _notes(params: Params, clock: Clock, setting: Setting) -> tuple[str, ...]:
     notes = []
     if clock.flow is None:
         notes.append("Every neuron starts dead, so no signal is predicted to grow.")
-    if setting.kick > CHI_SHARP:
+    if setting.coupling > CHI_SHARP:
         notes.append(
-            f"The coupling chi is {setting.kick:.2g}: memorised samples move the others, so the times of single "
+            f"The coupling chi is {setting.coupling:.2g}: memorised samples move the others, so the times of single "
             "samples are right within a factor only."
         )
     if np.isfinite(clock.escape_time) and effective_weight(params) > 0.0:

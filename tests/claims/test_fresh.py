@@ -7,7 +7,7 @@ from scipy.integrate import quad
 from cgrosim.studies.fresh_noise import NORMAL, draw_fresh_noise, signed_power, small_ball, spherical_second_moments
 from cgrosim.theory.chaos import small_ball_one_neuron
 from cgrosim.theory.noise_law import IndependentNoiseLaw
-from cgrosim.theory.noise_moments import noise_deviation
+from cgrosim.theory.noise_moments import gram_test_noise_std
 from cgrosim.theory.small_ball import density_at_zero, power_characteristic_function
 
 GRAM = np.outer(np.linspace(1.0, 0.4, 8), np.linspace(1.0, 0.4, 8)) * (0.3 + 0.7 * np.eye(8))
@@ -63,7 +63,7 @@ def test_density_at_zero_scales_and_diverges_for_few_filters():
 @pytest.mark.parametrize("power", [2.5, 3.0, 5.0])
 def test_spherical_second_moments_have_the_exact_mean(power):
     values = spherical_second_moments(np.random.default_rng(3), 20_000, GRAM, power=power, noise_std=0.7, patches=3)
-    exact = float(noise_deviation(GRAM, power=power, noise_std=0.7, patches=3)) ** 2
+    exact = float(gram_test_noise_std(GRAM, power=power, noise_std=0.7, patches=3)) ** 2
     assert abs(values.mean() - exact) < NORMAL * values.std() / np.sqrt(len(values))
 
 

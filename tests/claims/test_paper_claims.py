@@ -87,8 +87,8 @@ def test_the_windows_of_the_theorem_are_those_of_the_claimed_world():
 
 
 def test_a_mutated_variance_formula_is_noticed(monkeypatch):
-    true = fresh_noise_variance.noise_deviation
-    monkeypatch.setattr(fresh_noise_variance, "noise_deviation", lambda *a, **k: 1.2 * true(*a, **k))
+    true = fresh_noise_variance.gram_test_noise_std
+    monkeypatch.setattr(fresh_noise_variance, "gram_test_noise_std", lambda *a, **k: 1.2 * true(*a, **k))
     outcomes = [check.outcome for check in fresh_noise_variance.measure_variance(QUICK, False).checks]
     assert "violated" in outcomes
 

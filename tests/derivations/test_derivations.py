@@ -9,8 +9,8 @@ import sympy as sp
 
 from cgrosim.model import reference
 from cgrosim.model.params import Params
+from cgrosim.theory.power_growth import growth_integral
 from cgrosim.theory.saturation import logistic_saturation, power_saturation_log_time
-from cgrosim.theory.tensor_power import growth_integral
 
 
 @pytest.mark.parametrize("name", gradient.activations())

@@ -19,7 +19,7 @@ from cgrosim.theory.chaos import (
     small_ball_bound,
 )
 from cgrosim.theory.errors import chaos_error_bound, chebyshev_error_bound
-from cgrosim.theory.noise_moments import noise_deviation, noise_kurtosis
+from cgrosim.theory.noise_moments import gram_test_noise_std, noise_kurtosis
 
 ANGLES = 2 * np.pi * (np.arange(4096) + 0.5) / 4096
 Case = tuple[np.ndarray, np.ndarray, int, float]
@@ -40,7 +40,7 @@ def angular(case: Case) -> tuple[np.ndarray, float]:
     """Y at the angles, and the exact standard deviation of S from its closed form."""
     weights, signs, power, _ = case
     projections = weights @ np.stack([np.cos(ANGLES), np.sin(ANGLES)])
-    deviation = noise_deviation(weights @ weights.T, power=power, noise_std=1.0, patches=2, output_signs=signs)
+    deviation = gram_test_noise_std(weights @ weights.T, power=power, noise_std=1.0, patches=2, output_signs=signs)
     return signs @ projections**power, float(deviation)
 
 
@@ -145,7 +145,9 @@ def test_the_asymptotic_constant_is_approached_by_a_traceless_cubic() -> None:
         scale = (1.0 / (2.0 * n)) ** (1 / 3)
         weights = np.concatenate([neurons * 2.0 ** (1 / 3), scale * (neurons + axes), scale * (neurons - axes)])
         signs = np.concatenate([[1.0], -np.ones(2 * n)])
-        deviation = float(noise_deviation(weights @ weights.T, power=3, noise_std=1.0, patches=2, output_signs=signs))
+        deviation = float(
+            gram_test_noise_std(weights @ weights.T, power=3, noise_std=1.0, patches=2, output_signs=signs)
+        )
         assert abs(deviation / np.sqrt(6.0 * (1 + 3.0 / n)) - 1.0) < 1e-9
         exponents.append(0.5 * deviation ** (2 / 3))
     limit = asymptotic_tail_constant(3)

@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 from searching import ROUNDING, breaks, check
 
 from cgrosim.testing import ComparisonPair, comparison_pairs, log_uniform, powers
-from cgrosim.theory.tensor_power import comparison_bound, comparison_log_margin, growth_integral
+from cgrosim.theory.power_growth import growth_integral
+from cgrosim.theory.tensor_power import comparison_bound, comparison_log_margin
 
 COARSE = comparison_pairs(relative_growth=log_uniform(1e-2, 1e3), max_steps=6)
 SUPERLINEAR = comparison_pairs(power=powers(2.1, 8.0))

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from searching import ROUNDING, breaks, check
 
 from cgrosim.theory.conserved import advance, clock_drift, clock_reading, conserved_differences, drift_defect_bound
-from cgrosim.theory.power_growth import growth_exposure
+from cgrosim.theory.power_growth import growth_integral
 
 POWERS = st.one_of(st.just(2.0), st.floats(2.0, 2.001), st.floats(2.01, 8.0))
 
@@ -68,7 +68,7 @@ def flows(draw: st.DrawFn) -> tuple[np.ndarray, float, float, float]:
 def flow_violation(case: tuple[np.ndarray, float, float, float], wrong_power: float = 0.0) -> float:
     """Relative change of a conserved difference along two pieces of the exact flow, and of their composition."""
     starts, share, cut, power = case
-    clock = float(share * growth_exposure(np.abs(starts).max(), 100.0, power))
+    clock = float(share * growth_integral(np.abs(starts).max(), 100.0, power))
     middle = advance(starts, cut * clock, power)
     end = advance(middle, (1.0 - cut) * clock, power)
     before, after = (conserved_differences(x, power + wrong_power) for x in (starts, end))

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from searching import ROUNDING, breaks, check
 
 from cgrosim.testing import GrowthSequence, growth_sequences, log_uniform, powers
-from cgrosim.theory.tensor_power import cumulative_rate_window, discretisation_factor, growth_integral, time_window
+from cgrosim.theory.power_growth import growth_integral
+from cgrosim.theory.tensor_power import cumulative_rate_window, discretisation_factor, time_window
 
 CONSTANT = growth_sequences(constant_rate=True, max_steps=2000)
 # Few steps, so that the last one can matter, and kappa up to 1e4: the constants are tested where they differ.

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from cgrosim.theory.clock import MonotoneClock
-from cgrosim.theory.power_growth import companion_log_growth, grow, growth_exposure
+from cgrosim.theory.power_growth import companion_log_growth, grow, growth_integral
 
 
 def test_clock_matches_exponential_flow_over_hundreds_of_decades() -> None:
@@ -32,7 +32,7 @@ def test_clock_refuses_what_it_has_not_tabulated() -> None:
 @pytest.mark.parametrize("power", [2.0, 2.0 + 1e-9, 2.01, 2.5, 3.0, 6.7])
 @pytest.mark.parametrize("start", [1e-8, 0.03, 0.9, -0.4])
 def test_grow_solves_its_equation_to_the_last_digits(power: float, start: float) -> None:
-    blow_up = growth_exposure(abs(start), 1.5, power)
+    blow_up = growth_integral(abs(start), 1.5, power)
     for share in (1e-12, 0.1, 0.9):
         exposure = float(share * blow_up)
         with mpmath.workdps(40):
@@ -44,14 +44,14 @@ def test_grow_solves_its_equation_to_the_last_digits(power: float, start: float)
 
 
 def test_growth_exposure_is_infinite_for_starts_that_never_grow() -> None:
-    assert growth_exposure([0.0, -1.0, 1.0], 2.0, 3.0) == pytest.approx([np.inf, np.inf, 0.5])
+    assert growth_integral([0.0, -1.0, 1.0], 2.0, 3.0) == pytest.approx([np.inf, np.inf, 0.5])
     assert grow([0.0, 1.0], 1e30, 3.0).tolist() == [0.0, np.inf]
 
 
 @pytest.mark.parametrize("power", [2.0, 2.01, 3.0, 5.0])
 def test_companion_follows_the_reference(power: float) -> None:
     reference, companion, energy = 0.3, np.array([0.1, -0.5, 0.299999999]), np.array([0.9, 0.7, 1.0])
-    clock = 0.97 * growth_exposure(reference, 5.0, power)
+    clock = 0.97 * growth_integral(reference, 5.0, power)
     length = np.log(grow(reference, clock, power) / reference)
     ratio = np.sign(companion) * energy * (np.abs(companion) / reference) ** (power - 2)
     followed = companion * np.exp(companion_log_growth(length, ratio, power))

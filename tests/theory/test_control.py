@@ -13,7 +13,7 @@ from cgrosim.theory.control import (
 )
 from cgrosim.theory.memorisation import memorisation_times, required_exposure
 from cgrosim.theory.plateau import SignalFlow
-from cgrosim.theory.power_growth import growth_exposure
+from cgrosim.theory.power_growth import growth_integral
 
 
 @pytest.mark.parametrize(("power", "seed"), [(3.0, 0), (3.0, 6), (2.5, 2), (4.0, 4), (2.0, 1)])
@@ -52,7 +52,7 @@ def test_limit_is_the_stated_formula() -> None:
     limit = noise_limit(0.1, 1.3, 0.02, power=3.0, signal_strength=5.0, samples=10.0, margin_spread=0.2)
     assert limit == pytest.approx(0.1 / (1 - np.exp(0.2) * 1.3 * 0.1 / (10 * 125 * 0.02)))
     exposure = required_exposure(np.array([[1e-4]]), 1.3, power=3.0, samples=10.0, learning_rate=0.01)
-    clean = growth_exposure(0.02, np.inf, 3.0) / (0.01 * 3 * 125)
+    clean = growth_integral(0.02, np.inf, 3.0) / (0.01 * 3 * 125)
     small = control_ratio(0.02, 1e-4, power=3.0, signal_strength=5.0, samples=10.0, patch_energy=1.3)
     # R is the exposure needed over the clean exposure available; finite threshold: relative v_0/v_thr and C v_0.
     assert exposure[0] / clean == pytest.approx(float(small), rel=3e-4)
@@ -71,7 +71,7 @@ def test_attack_weight_for_a_horizon() -> None:
     exposure = required_exposure(world.noise, world.energy, power=3.0, samples=6.0, learning_rate=0.01)
     horizon = 1e6
     largest = float(world.signal.max())
-    clean = growth_exposure(largest, np.inf, 3.0) / (0.01 * 3 * 125)
+    clean = growth_integral(largest, np.inf, 3.0) / (0.01 * 3 * 125)
     weight = required_adversarial_weight(exposure, clean, horizon)
     for i in np.flatnonzero(weight < 1)[:3]:
         flow = SignalFlow(

@@ -10,20 +10,20 @@ from scipy.special import erf, ndtr
 
 from cgrosim.theory.chaos import conditional_deviations, small_ball_bound, small_ball_one_neuron
 from cgrosim.theory.errors import (
-    attacked_margin,
+    attacked_signal_margin,
     chaos_error_bound,
     chebyshev_error_bound,
-    clean_margin,
     fourth_moment_error_bound,
     gaussian_error,
     robust_error_lower_bound,
+    signal_margin,
 )
 from cgrosim.theory.noise_law import IndependentNoiseLaw, dominated_error
 from cgrosim.theory.noise_moments import (
     correlated_activation_moment,
+    gram_test_noise_std,
     hermite_activation_moment,
     log_absolute_moment,
-    noise_deviation,
     noise_kurtosis,
 )
 
@@ -51,7 +51,7 @@ def test_variance_and_kurtosis_are_exact(neurons: int, power: int) -> None:
     gram = random_gram(neurons, 10 * neurons + power)
     signs = np.array([1.0, -1.0, 1.0])[:neurons]
     second, fourth = polynomial_moments(gram, power, signs)
-    deviation = noise_deviation(gram, power=power, noise_std=1.0, patches=2, output_signs=signs)
+    deviation = gram_test_noise_std(gram, power=power, noise_std=1.0, patches=2, output_signs=signs)
     assert deviation**2 == pytest.approx(second, rel=1e-11)
     kurtosis = noise_kurtosis(gram, power=power, output_signs=signs)
     assert kurtosis == pytest.approx(fourth / second**2, rel=1e-10)
@@ -63,7 +63,7 @@ def test_cubic_variance_is_isserlis() -> None:
     gram = random_gram(6, 1)
     diagonal = np.diag(gram)
     by_hand = 4 * 0.3**6 * np.sum(9 * np.outer(diagonal, diagonal) * gram + 6 * gram**3)
-    assert noise_deviation(gram, power=3, noise_std=0.3, patches=5) ** 2 == pytest.approx(by_hand, rel=1e-12)
+    assert gram_test_noise_std(gram, power=3, noise_std=0.3, patches=5) ** 2 == pytest.approx(by_hand, rel=1e-12)
     assert noise_kurtosis(np.eye(1)) == pytest.approx(10395 / 225, rel=1e-13)
     assert noise_kurtosis(np.ones((4, 4))) == pytest.approx(10395 / 225, rel=1e-13)
     assert noise_kurtosis(np.eye(9)) == pytest.approx(3 + (10395 / 225 - 3) / 9, rel=1e-13)
@@ -97,13 +97,13 @@ def test_activation_moment_for_any_power(power: float, correlation: float) -> No
 def test_deviation_survives_dimension_1e15() -> None:
     dimension = 1e15
     noise_std, energy = dimension**-0.509, np.log(dimension)
-    deviation = noise_deviation(energy * np.eye(8), power=20.0, noise_std=noise_std, patches=2)
+    deviation = gram_test_noise_std(energy * np.eye(8), power=20.0, noise_std=noise_std, patches=2)
     logarithm = 0.5 * (np.log(8) + log_absolute_moment(40.0)) + 20 * np.log(noise_std * np.sqrt(energy))
     assert deviation == pytest.approx(float(np.exp(logarithm)), rel=1e-12)
-    assert noise_deviation(np.zeros((2, 2)), power=3, noise_std=1.0, patches=2) == 0.0
+    assert gram_test_noise_std(np.zeros((2, 2)), power=3, noise_std=1.0, patches=2) == 0.0
     batch = np.stack([random_gram(3, 1), random_gram(3, 2)])
-    both = noise_deviation(batch, power=2.5, noise_std=0.1, patches=3)
-    assert both[1] == noise_deviation(batch[1], power=2.5, noise_std=0.1, patches=3)
+    both = gram_test_noise_std(batch, power=2.5, noise_std=0.1, patches=3)
+    assert both[1] == gram_test_noise_std(batch[1], power=2.5, noise_std=0.1, patches=3)
 
 
 @pytest.mark.parametrize("power", [2.0, 3.0, 4.5])
@@ -129,7 +129,7 @@ def test_law_of_many_terms_has_the_exact_variance_and_kurtosis() -> None:
     scales = np.array([1.0, 0.9, 0.7, 0.7, 0.2])
     law = IndependentNoiseLaw(scales, 3.0)
     gram = np.diag(scales**2)
-    deviation = float(noise_deviation(gram, power=3, noise_std=1.0, patches=2))
+    deviation = float(gram_test_noise_std(gram, power=3, noise_std=1.0, patches=2))
     # E S^2 = 4 int_0^inf x P(S > x) dx, with x = z^3; likewise the fourth moment.
     second = 4 * quad(lambda z: 3 * z**5 * law.survival(z**3), 0, 15, limit=200)[0]
     fourth = 8 * quad(lambda z: 3 * z**11 * law.survival(z**3), 0, 25, limit=200)[0]
@@ -143,7 +143,7 @@ def test_one_neuron_is_the_error_function() -> None:
     margins = np.array([-3.0, 0.0, 1e-3, 2.0, 100.0])
     law = IndependentNoiseLaw([0.4], 3.0)
     assert law.error_at(margins) == pytest.approx(dominated_error(margins, 0.4, 3.0), rel=1e-12)
-    deviation = float(noise_deviation([[0.16]], power=3, noise_std=1.0, patches=2))
+    deviation = float(gram_test_noise_std([[0.16]], power=3, noise_std=1.0, patches=2))
     ball = small_ball_one_neuron(0.02, 3.0)
     assert 1 - 2 * dominated_error(0.02 * deviation, 0.4, 3.0) == pytest.approx(float(ball), rel=1e-10)
     assert ball == pytest.approx(erf((0.02 * np.sqrt(15)) ** (1 / 3) / np.sqrt(2)), rel=1e-13)
@@ -153,7 +153,7 @@ def test_one_neuron_is_the_error_function() -> None:
 def test_bounds_hold_and_keep_their_order(scales: tuple[float, ...]) -> None:
     law = IndependentNoiseLaw(scales, 3.0)
     gram = np.diag(np.square(scales))
-    deviation = noise_deviation(gram, power=3, noise_std=1.0, patches=2)
+    deviation = gram_test_noise_std(gram, power=3, noise_std=1.0, patches=2)
     margins = deviation * np.array([-1.0, 1e-6, 0.3, 1.0, 3.0, 10.0, 100.0, 3000.0])
     error = law.error_at(margins)
     chebyshev = chebyshev_error_bound(margins, deviation)
@@ -191,18 +191,18 @@ def test_conditional_deviations_are_schur_complements() -> None:
 
 def test_margins_of_both_signs_of_the_signal() -> None:
     total = np.array([0.02, -0.02])
-    assert clean_margin(total, signal_strength=5.0, power=3.0) == pytest.approx([2.5, -2.5])
-    hit = attacked_margin(total, signal_strength=5.0, power=3.0, gap=0.1)
+    assert signal_margin(total, signal_strength=5.0, power=3.0) == pytest.approx([2.5, -2.5])
+    hit = attacked_signal_margin(total, signal_strength=5.0, power=3.0, gap=0.1)
     assert hit == pytest.approx([2.5e-3, -2.5 * 1.9**3])
-    moved = attacked_margin(total, signal_strength=5.0, power=3.0, gap=0.1, threat="fixed_direction")
+    moved = attacked_signal_margin(total, signal_strength=5.0, power=3.0, gap=0.1, threat="fixed_direction")
     assert moved == pytest.approx([2.5e-3, -2.5e-3])
 
 
 def test_bad_input_is_refused() -> None:
     with pytest.raises(ValueError, match="square"):
-        noise_deviation(np.ones((2, 3)), power=3, noise_std=1.0, patches=2)
+        gram_test_noise_std(np.ones((2, 3)), power=3, noise_std=1.0, patches=2)
     with pytest.raises(ValueError, match="non-negative"):
-        noise_deviation(-np.eye(2), power=3, noise_std=1.0, patches=2)
+        gram_test_noise_std(-np.eye(2), power=3, noise_std=1.0, patches=2)
     with pytest.raises(ValueError, match="odd integer"):
         noise_kurtosis(np.eye(2), power=4)
     with pytest.raises(ValueError, match="scales"):

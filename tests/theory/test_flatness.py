@@ -30,7 +30,7 @@ from cgrosim.theory.flatness_gap import (
 )
 from cgrosim.theory.line import flatness_line, linear_pieces, robust_loss_line
 from cgrosim.theory.relu_composition import affine_network
-from cgrosim.theory.transport import cheapest_coupling, joint_cost, monotone_coupling, wasserstein_line
+from cgrosim.theory.transport import cheapest_plan, joint_cost, monotone_plan, wasserstein_line
 
 SEEDS = st.integers(0, 10**6)
 POWERS = st.sampled_from([2.0, 2.5, 3.0, 5.0])
@@ -190,7 +190,7 @@ def test_lipschitz_bound(case: Case) -> None:
         case.support[:, None], case.labels, case.support[:, None], case.labels,
         lipschitz=lipschitz, label_change=float(np.max(np.abs(losses - changed))),
     )  # fmt: skip
-    bound = cheapest_coupling(cost, case.weights, case.drawn).cost
+    bound = cheapest_plan(cost, case.weights, case.drawn).cost
     gap = robust_gap(case)
     target(gap - bound)
     assert gap <= bound + 1e-6 * (1 + cost.max())  # HiGHS meets its constraints to 1e-7
@@ -204,7 +204,7 @@ def test_lipschitz_and_transport_bounds_on_the_line(case: Case) -> None:
     gap = robust_gap(case)
     rounding = 1e-11 * (1 + lipschitz)
     assert gap <= lipschitz_gap_bound(lipschitz, distance) + rounding
-    fresh, train, masses = monotone_coupling(case.support, case.support, case.weights, case.drawn)
+    fresh, train, masses = monotone_plan(case.support, case.support, case.weights, case.drawn)
     lengths = np.abs(fresh - train)
     for side in (fresh, train):
         flat = flatness_line(case.nodes, case.values, side, np.ones(side.size), case.radius + lengths + 1e-12)
@@ -283,7 +283,7 @@ def test_the_larger_radius_is_needed() -> None:
     nodes, values = np.array([-9.0, 0.4, 0.6, 9.0]), np.array([0.0, 0.0, -5.0, -5.0])
     losses = robust_loss_line(nodes, values, support, ones, 0.1)
     gap = float(np.sum((np.array(weights) - drawn) * losses))
-    _, _, masses = monotone_coupling(support, support, weights, drawn)
+    _, _, masses = monotone_plan(support, support, weights, drawn)
     lengths = np.array([0.0, 1.0])
     near = flatness_line(nodes, values, support, ones, 0.1)
     far = flatness_line(nodes, values, support, ones, 0.1 + lengths)

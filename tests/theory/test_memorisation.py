@@ -9,10 +9,10 @@ from scipy.stats import chi2, kstest
 from cgrosim.theory.memorisation import (
     clean_head_start,
     coupling,
-    margin_after_memorisation,
     memorisation_time,
     memorisation_times,
     noise_growth_rate,
+    noise_margin_after_memorisation,
     required_exposure,
 )
 from cgrosim.theory.memorisation_laws import (
@@ -28,7 +28,7 @@ from cgrosim.theory.memorisation_laws import (
 from cgrosim.theory.plateau import SignalFlow
 
 SCALES = {"power": 3.0, "samples": 10.0, "learning_rate": 0.01}
-LAW = SCALES | {"patch_energy": 1.2, "init_std": 0.02, "count": 12.0}
+LAW = SCALES | {"patch_energy": 1.2, "init_std": 0.02, "features": 12.0}
 
 
 def predict(world: World, saturation: float = 1.0) -> tuple[np.ndarray, SignalFlow]:
@@ -166,7 +166,7 @@ def test_law_of_one_sample_and_of_the_last() -> None:
 
 
 def test_random_norms_widen_the_law() -> None:
-    settings = SCALES | {"noise_std": 0.1, "init_std": 0.02, "neurons": 6.0, "noise_patches": 2.0}
+    settings = SCALES | {"noise_std": 0.1, "init_std": 0.02, "neurons": 6.0, "patches": 3.0}
     rng = np.random.default_rng(4)
     degrees = 40
     energy = 0.01 * chi2.rvs(degrees, size=(3000, 2), random_state=rng)
@@ -181,17 +181,17 @@ def test_random_norms_widen_the_law() -> None:
 
     assert kstest(sample, law).pvalue > 1e-4
     far = memorisation_cdf_random_energy([1e4], **(settings | {"noise_std": 1e-7}), dimension=1e14 + 1)
-    near = memorisation_cdf([1e4], **(SCALES | {"patch_energy": 1.0, "init_std": 0.02, "count": 12.0}))
+    near = memorisation_cdf([1e4], **(SCALES | {"patch_energy": 1.0, "init_std": 0.02, "features": 12.0}))
     assert far == pytest.approx(near, rel=1e-6)  # the spread of kappa is 1e-7
 
 
 def test_margin_after_memorisation() -> None:
-    settings = {"power": 3.0, "samples": 10.0, "learning_rate": 0.01, "attacked_weight": 0.5, "energy": 1.1}
+    settings = {"power": 3.0, "samples": 10.0, "learning_rate": 0.01, "attacked_weight": 0.5, "patch_energy": 1.1}
     scale = 0.01 * 9 * 0.5 * 1.1 / 10
     solution = solve_ivp(
         lambda _, v: scale * v ** (4 / 3) / (1 + np.exp(v)), (0, 1e6), [0.7], method="LSODA", rtol=1e-11, atol=1e-12
     )
-    grown = margin_after_memorisation([0.0, 1e6, 1e18], 0.7, **settings)
+    grown = noise_margin_after_memorisation([0.0, 1e6, 1e18], 0.7, **settings)
     assert grown[:2] == pytest.approx([0.7, solution.y[0, -1]], rel=1e-8)
     # Late: log t + (4/3) log log t + constants, so between the logarithm of t and that plus 2 log log t + O(1).
     base = np.log(scale * 1e18)

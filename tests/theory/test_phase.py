@@ -6,7 +6,7 @@ from decoupled import first_time, integrate, margins_at, random_world
 
 from cgrosim.theory.memorisation import memorisation_times, required_exposure
 from cgrosim.theory.noise_law import dominated_error
-from cgrosim.theory.noise_moments import noise_deviation
+from cgrosim.theory.noise_moments import gram_test_noise_std
 from cgrosim.theory.phase import (
     gap_of_robust_error,
     memorise_escape_gap,
@@ -14,7 +14,7 @@ from cgrosim.theory.phase import (
     memorise_escape_ratio,
     overfitting_gap,
     phase_coordinates,
-    predicted_noise_deviation,
+    predicted_test_noise_std,
     weight_gram,
 )
 from cgrosim.theory.plateau import SignalFlow
@@ -29,7 +29,7 @@ def test_predicted_side_of_the_memorise_escape_edge(gap: float, seed: int) -> No
     flow = SignalFlow(world.signal, power=3.0, signal_strength=5.0, gap=gap, adversarial_weight=0.5, learning_rate=0.01)
     exposure = required_exposure(world.noise, world.energy, power=3.0, samples=6.0, learning_rate=0.01)
     first = float(np.min(memorise_escape_log_ratio(exposure, flow)))
-    end = 2.0 * min(flow.time_of_escape(), float(np.min(memorisation_times(exposure, flow))))
+    end = 2.0 * min(flow.escape_time(), float(np.min(memorisation_times(exposure, flow))))
     solution = integrate(world, end, 1e-8)
     memorised = first_time(lambda t: np.max(margins_at(world, solution, t)[1]) - 0.7, end)
     escaped = first_time(lambda t: gap**3 * margins_at(world, solution, t)[0] - 0.7, end)
@@ -82,7 +82,7 @@ def test_noise_level_before_the_run() -> None:
     dimension, samples, neurons, patches = 4000, 10, 5, 3
     noise_std, init_std, value = dimension**-0.5, dimension**-0.5, 2.0
     settings = {"samples": samples, "patches": patches, "neurons": neurons, "dimension": dimension}
-    predicted = predicted_noise_deviation(value**3, power=3.0, noise_std=noise_std, init_std=init_std, **settings)
+    predicted = predicted_test_noise_std(value**3, power=3.0, noise_std=noise_std, init_std=init_std, **settings)
     rng = np.random.default_rng(2)
     variances = []
     for _ in range(60):
@@ -95,13 +95,13 @@ def test_noise_level_before_the_run() -> None:
         trained = start.copy()
         np.add.at(trained, owner, amount[:, None] * data)
         variances.append(
-            float(noise_deviation(trained @ trained.T, power=3, noise_std=noise_std, patches=patches)) ** 2
+            float(gram_test_noise_std(trained @ trained.T, power=3, noise_std=noise_std, patches=patches)) ** 2
         )
     mean, error = np.mean(variances), np.std(variances) / np.sqrt(60)
     # Monte Carlo at 5 standard errors plus the O(d^-1/2) of the neglected off-diagonal entries.
     assert predicted**2 == pytest.approx(mean, abs=5 * error + mean * 5 / np.sqrt(dimension))
     # Falsifier: forgetting the memorised features is far outside.
-    bare = predicted_noise_deviation(0.0, power=3.0, noise_std=noise_std, init_std=init_std, **settings)
+    bare = predicted_test_noise_std(0.0, power=3.0, noise_std=noise_std, init_std=init_std, **settings)
     assert bare**2 < 0.5 * mean
 
 
@@ -109,5 +109,5 @@ def test_noise_level_is_safe_at_extremes() -> None:
     settings = {"power": 3.0, "samples": 10, "patches": 2, "dimension": 1e15, "noise_std": 1e15**-0.509}
     init_std = np.sqrt(np.log(1e15) / 1e15)
     for neurons in (1, 8):
-        value = predicted_noise_deviation(12.0, neurons=neurons, init_std=init_std, **settings)
+        value = predicted_test_noise_std(12.0, neurons=neurons, init_std=init_std, **settings)
         assert 1e-23 < value < 1e-18

@@ -14,8 +14,8 @@ from cgrosim.theory.stages import (
     signal_correlation,
     signal_growth_rate,
     signal_growth_time,
-    signal_time_law,
-    signal_time_window,
+    signal_growth_time_law,
+    signal_growth_time_window,
 )
 
 SETTING = {"power": 3.0, "signal_strength": 5.0, "gap": 0.01, "adversarial_weight": 0.5, "learning_rate": 0.01}
@@ -68,19 +68,21 @@ def test_window_holds_the_gradient_descent_time(learning_rate: float, power: flo
         push = 0.5 / (1 + np.exp(margin)) + 0.5 * squeezed / (1 + np.exp(squeezed * margin))
         u += learning_rate * power * 5.0**power * u ** (power - 1) * push
         steps += 1
-    lower, upper = signal_time_window(0.03, end, **setting)
+    lower, upper = signal_growth_time_window(0.03, end, **setting)
     assert lower <= steps <= upper
     if end_margin > 2.0 and learning_rate > 1e-3:
         return  # steps of the size of the loss's own scale: the window is too wide to tell worlds apart
     # Falsifier: a world that learns at half the rate is outside.
-    wrong_lower, wrong_upper = signal_time_window(0.03, end, **(setting | {"learning_rate": 0.5 * learning_rate}))
+    wrong_lower, wrong_upper = signal_growth_time_window(
+        0.03, end, **(setting | {"learning_rate": 0.5 * learning_rate})
+    )
     assert not wrong_lower <= steps <= wrong_upper
 
 
 def test_window_closes_at_first_order_in_the_step() -> None:
     widths = []
     for learning_rate in (1e-3, 5e-4, 2.5e-4):
-        lower, upper = signal_time_window(0.02, 0.2, **(SETTING | {"learning_rate": learning_rate}))
+        lower, upper = signal_growth_time_window(0.02, 0.2, **(SETTING | {"learning_rate": learning_rate}))
         widths.append((upper - lower) * learning_rate)
     # Width in flow time is O(eta): the ratio is 2 up to O(eta c1 u^(q-2)) < 4 %.
     assert widths[0] / widths[1] == pytest.approx(2.0, rel=0.04)
@@ -89,7 +91,7 @@ def test_window_closes_at_first_order_in_the_step() -> None:
 
 def test_law_of_the_growth_time() -> None:
     rate = signal_growth_rate(**SETTING)
-    law = signal_time_law(rate=rate, power=3.0, signal_strength=5.0, init_std=0.02, neurons=3)
+    law = signal_growth_time_law(rate=rate, power=3.0, signal_strength=5.0, init_std=0.02, neurons=3)
     starts = np.random.default_rng(1).normal(scale=0.02, size=(4000, 3)).max(axis=1)
     times = signal_growth_time(starts, rate=rate, power=3.0, signal_strength=5.0)
     alive = times[np.isfinite(times)]
@@ -191,7 +193,7 @@ def test_plateau_height_balances_the_pushes() -> None:
 
 def test_escape_time_matches_integration_and_its_order() -> None:
     world = silent(random_world(1, gap=0.1))
-    exact = flow_of(world).time_of_escape()
+    exact = flow_of(world).escape_time()
     solution = integrate(world, 1.5 * exact)
     measured = first_time(lambda t: 0.1**3 * margins_at(world, solution, t)[0] - 0.7, 1.5 * exact)
     assert exact == pytest.approx(measured, rel=1e-6)  # LSODA's 1e-10 through a growth of (700)^(1/3)
@@ -200,7 +202,7 @@ def test_escape_time_matches_integration_and_its_order() -> None:
         setting = SETTING | {"gap": gap}
         height = plateau_height(power=3.0, gap=gap, adversarial_weight=0.5) ** (1 / 3) / 5.0
         order = escape_time(height, power=3.0, signal_strength=5.0, gap=gap, adversarial_weight=0.5, learning_rate=0.01)
-        ratios.append(SignalFlow([0.02], **setting).time_of_escape() / order)
+        ratios.append(SignalFlow([0.02], **setting).escape_time() / order)
     # The height enters as a_*^(1/3) with an error of O(1/a_*) log-corrections, so the order improves like 1/log(1/gap).
     distance = np.abs(np.log(ratios))
     assert np.all(np.diff(distance) < 0)
@@ -208,8 +210,8 @@ def test_escape_time_matches_integration_and_its_order() -> None:
 
 
 def test_escape_is_impossible_without_residual_or_attack() -> None:
-    assert SignalFlow([0.02], **(SETTING | {"gap": 0.0})).time_of_escape() == np.inf
-    assert SignalFlow([0.02], **(SETTING | {"adversarial_weight": 0.0, "gap": 1e-9})).time_of_escape() == np.inf
+    assert SignalFlow([0.02], **(SETTING | {"gap": 0.0})).escape_time() == np.inf
+    assert SignalFlow([0.02], **(SETTING | {"adversarial_weight": 0.0, "gap": 1e-9})).escape_time() == np.inf
 
 
 def test_bad_input_is_refused() -> None:
@@ -229,4 +231,4 @@ def test_bad_input_is_refused() -> None:
     with pytest.raises(ValueError, match="finite"):
         SignalFlow([0.02], **SETTING).time_of_margin(np.inf)
     with pytest.raises(ValueError, match="start"):
-        signal_time_window(0.3, 0.2, **SETTING)
+        signal_growth_time_window(0.3, 0.2, **SETTING)

@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 from scipy.stats import binom, wasserstein_distance
 
 from cgrosim.theory.transport import (
-    cheapest_coupling,
+    cheapest_plan,
     joint_cost,
     mean_wasserstein_cube_bound,
     mean_wasserstein_line_bound,
-    monotone_coupling,
+    monotone_plan,
     wasserstein_infinity_line,
     wasserstein_line,
 )
@@ -40,7 +40,7 @@ def test_line_linear_programme_and_scipy_agree(seed: int, lattice: bool) -> None
     rng = np.random.default_rng(seed)
     (x, a), (y, b) = random_law(rng, lattice), random_law(rng, lattice)
     distance = wasserstein_line(x, y, a, b)
-    programme = cheapest_coupling(np.abs(x[:, None] - y), a, b)
+    programme = cheapest_plan(np.abs(x[:, None] - y), a, b)
     # HiGHS accepts constraints violated by 1e-7; the points are within 10 of each other.
     assert distance == pytest.approx(programme.cost, abs=2e-6)
     assert distance == pytest.approx(wasserstein_distance(x, y, a, b), abs=1e-13)
@@ -53,7 +53,7 @@ def test_line_linear_programme_and_scipy_agree(seed: int, lattice: bool) -> None
 def test_monotone_coupling_has_the_right_margins(seed: int, lattice: bool) -> None:
     rng = np.random.default_rng(seed)
     (x, a), (y, b) = random_law(rng, lattice), random_law(rng, lattice)
-    left, right, masses = monotone_coupling(x, y, a, b)
+    left, right, masses = monotone_plan(x, y, a, b)
     for point in x:
         assert masses[left == point].sum() == pytest.approx(a[x == point].sum(), abs=1e-14)
     for point in y:
@@ -98,7 +98,7 @@ def test_moving_mass_within_dyadic_cubes_is_enough(seed: int, dimension: int, le
     rng = np.random.default_rng(seed)
     x, y = (rng.random((int(rng.integers(1, 9)), dimension)) ** rng.integers(1, 4) for _ in range(2))
     a, b = (rng.dirichlet(np.ones(len(z))) for z in (x, y))
-    distance = cheapest_coupling(np.abs(x[:, None] - y).max(axis=2), a, b).cost
+    distance = cheapest_plan(np.abs(x[:, None] - y).max(axis=2), a, b).cost
     bound = 2.0**-levels
     for level in range(1, levels + 1):
         masses: dict[tuple[int, ...], float] = {}
@@ -117,7 +117,7 @@ def test_mean_in_the_cube_is_below_its_bound(dimension: int, samples: int) -> No
     rng = np.random.default_rng(dimension)
     support = rng.random((40, dimension))
     cost, weights = np.abs(support[:, None] - support).max(axis=2), np.full(40, 1 / 40)
-    found = [cheapest_coupling(cost, weights, rng.multinomial(samples, weights) / samples).cost for _ in range(25)]
+    found = [cheapest_plan(cost, weights, rng.multinomial(samples, weights) / samples).cost for _ in range(25)]
     error = 5 * np.std(found) / math.sqrt(25)
     assert np.mean(found) + error <= mean_wasserstein_cube_bound(samples, dimension)
 
@@ -147,6 +147,6 @@ def test_bad_input_is_refused() -> None:
     with pytest.raises(ValueError, match="2 probabilities that add up to 1"):
         wasserstein_line([0, 1], [0, 1], [0.5, 0.4])
     with pytest.raises(ValueError, match="cost has shape"):
-        cheapest_coupling(np.zeros((2, 2)), [1.0], [1.0])
+        cheapest_plan(np.zeros((2, 2)), [1.0], [1.0])
     with pytest.raises(ValueError, match="No coupling exists"):
-        cheapest_coupling(np.zeros((1, 1)), [1.0], [0.5])
+        cheapest_plan(np.zeros((1, 1)), [1.0], [0.5])

@@ -15,7 +15,7 @@ from cgrosim.model.params import Params
 from cgrosim.model.sampling import ClosedSystem, draw_gram
 from cgrosim.predictions.bridge import signal_flow, slacks, starts_of_system
 from cgrosim.theory.control import control_ratio, noise_limit
-from cgrosim.theory.power_growth import grow, growth_exposure
+from cgrosim.theory.power_growth import grow, growth_integral
 
 Array = NDArray[np.float64]
 
@@ -61,7 +61,7 @@ def standard_limit(params: Params, system: ClosedSystem, steps: float) -> Limit:
     constants = {"power": q, "signal_strength": params.signal_strength, "samples": float(params.samples)}
     features, top = starts.noise.shape[1], float(np.max(np.abs(starts.noise)))
     spread = 2.0 * features * (2.0 * top) ** q  # of any margins while |v| at most doubles: checked below
-    exposure = float(growth_exposure(largest, np.inf, q)) / (params.samples * params.signal_strength**q)
+    exposure = float(growth_integral(largest, np.inf, q)) / (params.samples * params.signal_strength**q)
     highest = float(grow(top, (energy + off) * np.exp(spread) * exposure, q))
     if not highest <= 2.0 * top:
         highest = np.inf

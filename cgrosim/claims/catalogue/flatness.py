@@ -21,7 +21,7 @@ from cgrosim.theory.flatness import global_flatness, margin_change, margin_slope
 from cgrosim.theory.flatness_gap import cell_gap_bound, cell_variation, lipschitz_gap_bound, transport_gap_bound
 from cgrosim.theory.line import flatness_line, linear_pieces, robust_loss_line
 from cgrosim.theory.relu_network import ReluNetwork
-from cgrosim.theory.transport import monotone_coupling, wasserstein_line
+from cgrosim.theory.transport import monotone_plan, wasserstein_line
 
 Array = NDArray[np.float64]
 
@@ -184,7 +184,7 @@ def _gap_and_bounds(case: GapCase, falsified: bool) -> tuple[float, Array, float
     widest = case.radius + float(np.abs(case.support).max())
     lipschitz = float(flat(case.support, case.radius).max()) if falsified else float(flat(np.zeros(1), widest)[0])
     distance = wasserstein_line(case.support, case.support, case.weights, case.drawn)
-    fresh, train, masses = monotone_coupling(case.support, case.support, case.weights, case.drawn)
+    fresh, train, masses = monotone_plan(case.support, case.support, case.weights, case.drawn)
     lengths = np.abs(fresh - train)
     side = 0.5
     cells = np.floor(case.support / side)

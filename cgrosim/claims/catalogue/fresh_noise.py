@@ -17,7 +17,7 @@ from cgrosim.model.params import Params
 from cgrosim.studies.fresh_noise import draw_fresh_noise
 from cgrosim.studies.trained import Trained, train
 from cgrosim.theory.chaos import log_tail_bound, small_ball_one_neuron
-from cgrosim.theory.noise_moments import noise_deviation
+from cgrosim.theory.noise_moments import gram_test_noise_std
 
 Array = NDArray[np.float64]
 
@@ -47,7 +47,7 @@ def measure_law(context: Context, falsified: bool) -> Evidence:
 
 def _draw(trained: Trained, generator: np.random.Generator, count: int) -> tuple[float, Array]:
     p, gram = trained.params, trained.snapshot.weight_gram
-    sd = float(noise_deviation(gram, power=p.power, noise_std=p.noise_std, patches=p.patches))
+    sd = float(gram_test_noise_std(gram, power=p.power, noise_std=p.noise_std, patches=p.patches))
     return sd, draw_fresh_noise(generator, count, gram, power=p.power, noise_std=p.noise_std, patches=p.patches)
 
 

@@ -15,9 +15,9 @@ from cgrosim.model.reference import network
 from cgrosim.studies.fresh_noise import NORMAL, spherical_second_moments
 from cgrosim.studies.trained import Trained, train
 from cgrosim.theory.noise_moments import (
+    gram_test_noise_std,
     hermite_activation_moment,
     log_absolute_moment,
-    noise_deviation,
     noise_kurtosis,
 )
 
@@ -44,7 +44,7 @@ def trained_at(power: float, seed: int, dimension: int = 400, explicit: bool = F
 def variance(trained: Trained, falsified: bool) -> tuple[float, float]:
     """Var S by the exact formula, and by the one without its cross terms; swapped in the wrong world."""
     p, gram = trained.params, trained.snapshot.weight_gram
-    exact = noise_deviation(gram, power=p.power, noise_std=p.noise_std, patches=p.patches) ** 2
+    exact = gram_test_noise_std(gram, power=p.power, noise_std=p.noise_std, patches=p.patches) ** 2
     # only the linear chaos: E phi(x) phi(y) replaced by its first Hermite term, (E|z|^(q+1))^2 rho
     linear = np.exp(2.0 * log_absolute_moment(p.power + 1.0))
     sizes = np.sqrt(np.outer(np.diag(gram), np.diag(gram)))
@@ -77,7 +77,7 @@ def _isserlis(trained: Trained) -> Check:
     isserlis = form * np.sum(9.0 * np.outer(d, d) * gram + 6.0 * gram**3)
     rho = gram / np.sqrt(np.outer(d, d))
     hermite = form * np.sum(np.outer(d, d) ** 1.5 * hermite_activation_moment(rho, 3))
-    exact = noise_deviation(gram, power=3.0, noise_std=p.noise_std, patches=p.patches) ** 2
+    exact = gram_test_noise_std(gram, power=3.0, noise_std=p.noise_std, patches=p.patches) ** 2
     scale = form * np.sum(9.0 * np.outer(d, d) * np.abs(gram) + 6.0 * np.abs(gram) ** 3)
     error = max(abs(isserlis - exact), abs(hermite - exact)) / scale
     # m^2 terms summed plus about 20 operations a term, each rounding to 2^-53 of the sum of absolute values
@@ -119,7 +119,7 @@ def _standard_error(trained: Trained, values: Array) -> float:
         return float(values.std(ddof=1) / np.sqrt(len(values)))
     half = 0.5 * (p.patches - 1) * p.neurons
     log_two, log_four = (k * np.log(2.0) + gammaln(half + k) - gammaln(half) for k in (p.power, 2.0 * p.power))
-    second = float(noise_deviation(gram, power=3.0, noise_std=p.noise_std, patches=p.patches)) ** 2
+    second = float(gram_test_noise_std(gram, power=3.0, noise_std=p.noise_std, patches=p.patches)) ** 2
     fourth = noise_kurtosis(gram, power=3, patches=p.patches) * second**2
     return float(np.sqrt((fourth * np.exp(2.0 * log_two - log_four) - second**2) / len(values)))
 

@@ -13,7 +13,7 @@ from cgrosim.claims.paper_scale import PaperRun, paper_runs
 from cgrosim.studies.fresh_noise import draw_fresh_noise
 from cgrosim.theory.errors import chaos_error_bound
 from cgrosim.theory.noise_law import IndependentNoiseLaw
-from cgrosim.theory.noise_moments import noise_deviation
+from cgrosim.theory.noise_moments import gram_test_noise_std
 
 Array = NDArray[np.float64]
 
@@ -34,7 +34,7 @@ def fresh_noise(run: PaperRun, generator: np.random.Generator, count: int) -> Ar
 def deviation(run: PaperRun) -> float:
     """Standard deviation of S given the weights."""
     p, gram = run.trained.params, run.trained.snapshot.weight_gram
-    return float(noise_deviation(gram, power=p.power, noise_std=p.noise_std, patches=p.patches))
+    return float(gram_test_noise_std(gram, power=p.power, noise_std=p.noise_std, patches=p.patches))
 
 
 def independent_law(run: PaperRun) -> IndependentNoiseLaw:

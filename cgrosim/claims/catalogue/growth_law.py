@@ -34,7 +34,7 @@ def law_experiment(**changes: float | str | int) -> Params:
 
 def law_of(params: Params) -> GrowthTimeLaw:
     """The a-priori law of T_I."""
-    return setting_of(params).growth_time_law()
+    return setting_of(params).signal_growth_time_law()
 
 
 HORIZON = 0.9  # quantile of the law at which a run ends

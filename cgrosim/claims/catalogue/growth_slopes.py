@@ -75,7 +75,7 @@ def _one(sweep: Sweep, size: float, seed: int, falsified: bool) -> tuple[float, 
         cells=500,
         **constants,
     )
-    largest, rate = float(np.max(system.signal)), setting_of(params).signal_rate
+    largest, rate = float(np.max(system.signal)), setting_of(params).signal_growth_rate
     negative = system.signal[system.signal < 0.0]
     bounds = growth_law_window(
         largest,

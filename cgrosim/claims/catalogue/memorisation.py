@@ -60,7 +60,7 @@ def measure_decoupled(context: Context, falsified: bool) -> Evidence:
 
 
 def _chi(run: Measured) -> float:
-    return setting_of(run.params).kick
+    return setting_of(run.params).coupling
 
 
 def _ratio_check(error: list[Array], kick: list[Array]) -> Check:

@@ -57,7 +57,7 @@ def measure_kicked(context: Context, falsified: bool) -> Evidence:
         params=runs[0].params,
         seeds=tuple(seeds),
         tested_range=f"d = {dimensions[0]:g} to {dimensions[-1]:g}, init_std = d^-0.5: chi = "
-        f"{setting_of(runs[0].params).kick:.2f} to {setting_of(runs[-1].params).kick:.2f}, "
+        f"{setting_of(runs[0].params).coupling:.2f} to {setting_of(runs[-1].params).coupling:.2f}, "
         "N = 100, P = 2, m = 10, q = 3, lam = 1/2",
         panels=(_kicked_panel(rows),),
         finding=f"At chi about 1 the decoupled times are right only within a factor: median ratio {median:.3f} "

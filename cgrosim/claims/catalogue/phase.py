@@ -22,7 +22,7 @@ from cgrosim.predictions.bridge import (
     starts_of_system,
 )
 from cgrosim.run.session import simulate
-from cgrosim.theory.memorisation import margin_after_memorisation
+from cgrosim.theory.memorisation import noise_margin_after_memorisation
 from cgrosim.theory.noise_law import IndependentNoiseLaw
 
 Array = NDArray[np.float64]
@@ -93,7 +93,7 @@ def observe(params: Params, other: float, gap_power: float) -> Cell:
     horizon = int(np.ceil(3.0 * plateau_time))
     memorises, error = _outcome(params.replace(steps=horizon))
     # on the plateau both times are exact until the first of the two happens; beyond it only the sign is used
-    time_ratio = float(np.log(plateau_time) - np.log(flow.time_of_escape()))
+    time_ratio = float(np.log(plateau_time) - np.log(flow.escape_time()))
     # once half of the samples are memorised they no longer push the attacked signal: the plateau stays where it is
     margin = told.gap**params.power * float(flow.margin_at(plateau_time))
     quarter = _quarter_level(params, horizon)
@@ -121,14 +121,14 @@ def _quarter_level(params: Params, horizon: int) -> float:
     starts, _ = _start(params)
     winners = np.bincount(starts.noise.argmax(axis=1) % params.neurons, minlength=params.neurons)
     kappa = float(np.mean(starts.energy))
-    margin = margin_after_memorisation(
+    margin = noise_margin_after_memorisation(
         0.5 * horizon,
         0.7,
         power=params.power,
         samples=params.samples,
         learning_rate=params.learning_rate,
         attacked_weight=params.adversarial_weight,
-        energy=kappa,
+        patch_energy=kappa,
     )
     norms = params.init_std**2 * (params.dimension - 1) + winners * float(margin) ** (2.0 / params.power) / kappa
     scales = params.noise_std * np.sqrt(norms)
@@ -212,7 +212,7 @@ def measure_edges(context: Context, falsified: bool) -> Evidence:
         params=params,
         seeds=tuple(cell.seed for cell in everything),
         tested_range=f"d = 2000, P = 2, m = 10, q = 3, lam = 1/2, init_std = d^-0.4, "
-        f"chi = {setting_of(params).kick:.2g}; "
+        f"chi = {setting_of(params).coupling:.2g}; "
         + ", ".join(f"{title}: {len(cells)} runs" for title, cells in maps.items()),
         panels=tuple(_map_panel(title, cells) for title, cells in maps.items()),
         finding=""

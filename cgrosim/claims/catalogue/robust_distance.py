@@ -126,7 +126,7 @@ def _slope(found: list[Distance]) -> checks.Check:
     x = np.log([d.dimension for d in found])
     y, z = (np.log([getattr(d, name) for d in found]) for name in ("measured", "from_start"))
     seeds = np.array([d.seed for d in found])
-    expected, pure = slope_over_seeds(x, z, seeds)[0], exponents().residual_to_noise
+    expected, pure = slope_over_seeds(x, z, seeds)[0], exponents().attacked_signal_margin_to_noise
     slope, low, high = slope_over_seeds(x, y - z, seeds)
     half = 0.25 * abs(expected - pure)
     return checks.inside(

@@ -40,7 +40,7 @@ class Setup:
 
     def steps(self) -> float:
         """The number of steps a run is given."""
-        return self.horizon * setting_of(self.params(0)).sample_memorisation_time()
+        return self.horizon * setting_of(self.params(0)).memorisation_time()
 
 
 # horizons at which the predicted rates are near 1/2, where the fewest seeds tell them from 0 and from 1

@@ -12,9 +12,9 @@ from cgrosim.claims.checks import Check
 from cgrosim.claims.claim import Claim, Context, Evidence, Panel, Series, Slack
 from cgrosim.claims.paper_scale import PaperRun, Predicted, paper_runs
 from cgrosim.predictions.bridge import setting_of, signal_flow, slacks
-from cgrosim.theory.memorisation import margin_after_memorisation
+from cgrosim.theory.memorisation import noise_margin_after_memorisation
 from cgrosim.theory.scaling import exponents
-from cgrosim.theory.setting import MEMORISED
+from cgrosim.theory.thresholds import MEMORISED
 
 Array = NDArray[np.float64]
 
@@ -68,9 +68,9 @@ def memorization_ceiling(run: PaperRun) -> float:
     energy = float(np.max(np.diag(gram)))
     overlap = np.abs(gram) / np.diag(gram)
     kicks = float(np.max(overlap.sum(axis=1) - 1.0))
-    alone = margin_after_memorisation(
+    alone = noise_margin_after_memorisation(
         run.steps, MEMORISED, power=p.power, samples=p.samples, learning_rate=p.learning_rate, attacked_weight=1.0,
-        energy=energy,
+        patch_energy=energy,
     )  # fmt: skip
     return float(alone) * (1.0 + kicks) ** p.power
 
@@ -152,7 +152,7 @@ def measure_scaling(context: Context, falsified: bool) -> Evidence:
     made = (
         slope_check("U", done, _signal_sum, lambda r, p: p.signal_margin / _alpha(r) ** 3, pure.signal_correlation),
         slope_check("V_i", done, _memorization, lambda r, p: _mean_log(p.memorization), pure.memorisation),
-        slope_check("T_I", done, _growth_time, lambda r, p: p.growth_time, pure.signal_time),
+        slope_check("T_I", done, _growth_time, lambda r, p: p.growth_time, pure.signal_growth_time),
         slope_check(
             "T_mem, mean log of the samples",
             done,
@@ -186,7 +186,7 @@ def _kicked_apart(runs: list[PaperRun]) -> str:
             ratio = np.log(_last_time(run) / np.max(run.predicted.memorization_times))
             logs.setdefault(run.seed, []).append(float(ratio))
     means = [float(np.mean(rows)) for rows in logs.values()]
-    couplings = [setting_of(run.claimed).kick for run in runs]
+    couplings = [setting_of(run.claimed).coupling for run in runs]
     return (
         f"The last sample is memorised at {np.exp(min(means)):.2f} to {np.exp(max(means)):.2f} of its decoupled time, "
         f"depending on the start: chi is {min(couplings):.2f} to {max(couplings):.2f} at these exponents, where "

@@ -89,7 +89,7 @@ def _coupling(params: Params) -> float:
     A memorised patch moves the others of its neuron by chi N(0, 1) relative to their starts (kick of `Setting`); of the
     M patches about M/m are memorised by the same neuron, so a time moves by chi sqrt(1 + M/m), in either direction.
     """
-    return setting_of(params).kick * float(np.sqrt(1.0 + params.noise_patches / params.neurons))
+    return setting_of(params).coupling * float(np.sqrt(1.0 + params.noise_patches / params.neurons))
 
 
 def _slope_check(rows: list[list[Outcome]], head_start: float, coupling: float) -> Check:
@@ -223,7 +223,7 @@ def _measure(context: Context, falsified: bool) -> Evidence:
         ),
         params=base,
         seeds=tuple(p.seed for p, _ in starts),
-        tested_range=f"lam 0 and {weights[0]:g} to 1, R >= {ratio:.3g}, chi = {setting_of(base).kick:.2g}, N = 10, "
+        tested_range=f"lam 0 and {weights[0]:g} to 1, R >= {ratio:.3g}, chi = {setting_of(base).coupling:.2g}, N = 10, "
         "q = 3",
         panels=(_panel(rows, horizon),),
     )
