@@ -20,7 +20,6 @@ import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
-from cgrosim.errors import FileError
 from cgrosim.files.atomic import write_atomically
 from cgrosim.files.digest import content_digest
 from cgrosim.files.kinds import Kind
@@ -99,15 +98,10 @@ def read_archive(path: str | Path, kind: Kind) -> Archive:
         If the file is missing, cut, changed or of another kind.
     """
     content = kind.read_bytes(path)
-    try:
-        with kind.judging(path):
-            members = _members(content)
-            header = json.loads(str(members.pop(HEADER)[()])) if HEADER in members else None
-            found = header.pop("format", None) if isinstance(header, dict) else None
-    except FileError:
-        if content[:2] != b"PK" and not zipfile.is_zipfile(io.BytesIO(content)):
-            raise kind.foreign(path) from None
-        raise
+    with kind.judging(path):
+        members = _members(content)
+        header = json.loads(str(members.pop(HEADER)[()]))
+        found = header.pop("format", None) if isinstance(header, dict) else None
     if found not in kind.formats:
         raise kind.foreign(path)
     if found == kind.format:

@@ -36,6 +36,8 @@ class Kind:
         What to do about a damaged one.
     older
         Formats that are still read; their files carry no checksum.
+    whole
+        What a damaged file is not, where that is not a whole `noun`.
     """
 
     format: str
@@ -43,6 +45,7 @@ class Kind:
     source: str
     cure: str
     older: tuple[str, ...] = ()
+    whole: str = ""
 
     @property
     def formats(self) -> tuple[str, ...]:
@@ -51,7 +54,8 @@ class Kind:
 
     def damaged(self, path: str | Path, reason: str) -> FileError:
         """The error of a file that is cut, changed or contradicts itself."""
-        return FileError(f"{shown(path)} is not a whole {self.noun} ({shown(reason)}); {self.cure}.")
+        whole = self.whole or f"whole {self.noun}"
+        return FileError(f"{shown(path)} is not a {whole} ({shown(reason)}); {self.cure}.")
 
     def foreign(self, path: str | Path) -> FileError:
         """The error of a file of another kind."""

@@ -53,7 +53,7 @@ def read_netcdf(path: str | Path, kind: Kind) -> xarray.Dataset:
     """
     content = kind.read_bytes(path)
     if not content.startswith(SIGNATURE):
-        raise kind.foreign(path)
+        raise kind.damaged(path, "it does not begin as one")
     if content[-SEAL_LENGTH:].startswith(SEAL):
         content, seal = content[:-SEAL_LENGTH], content[-65:-1]
         if hashlib.sha256(content).hexdigest().encode() != seal:

@@ -1,23 +1,36 @@
-"""Checkpoints: everything a run needs to go on bit-identically, in one NumPy archive without pickled objects."""
+"""Checkpoints: everything a run needs to go on bit-identically, judged before a kernel sees them."""
 
 from __future__ import annotations
 
 import json
-import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field
 
 from cgrosim.errors import FileError
-from cgrosim.files.atomic import write_atomically
+from cgrosim.files.archive import read_archive, write_archive
+from cgrosim.files.kinds import Kind
+from cgrosim.files.schema import Expected, check_arrays
 from cgrosim.files.versions import versions
-from cgrosim.model.params import Params
-from cgrosim.run.quantities import RENAMED
+from cgrosim.files.words import shown
+from cgrosim.model.params import MAX_STEPS, Params
+from cgrosim.run.planning import Plan
+from cgrosim.run.quantities import RENAMED, record_sizes, recorded
+from cgrosim.run.recorder import given_steps, record_steps
+from cgrosim.run.start import checked_start, system_of
+from cgrosim.run.stopping import rule_from
 
-FORMAT = "cgrosim checkpoint 1"
+CHECKPOINT = Kind(
+    "cgrosim checkpoint 2",
+    "checkpoint of cgrosim",
+    "the file that --checkpoint wrote",
+    "start the run again",
+    older=("cgrosim checkpoint 1",),
+)
 
 
 @dataclass(frozen=True)
@@ -32,21 +45,47 @@ class Checkpoint:
     start: dict[str, NDArray[Any]] = field(default_factory=dict)  # arrays of the start, where it was given
 
 
+class SavedPlan(BaseModel):
+    """The plan of a run as a checkpoint holds it."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    sampling: Literal["explicit", "gram"]
+    engine: Literal["direct", "reduced", "flow"]
+    reason: str
+    steps: Annotated[int, Field(ge=0, le=MAX_STEPS)]
+    notes: list[str]
+    record_at: list[int] | None = None
+    until: dict[str, Any] | None = None
+    keep: list[str] | None = None
+
+    def grid(self, params: Params) -> NDArray[np.int64]:
+        """The steps to record."""
+        return record_steps(params, self.steps) if self.record_at is None else given_steps(self.record_at, self.steps)
+
+
+class Header(BaseModel):
+    """What a checkpoint says beside its arrays."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
+
+    params: str
+    plan: SavedPlan
+    versions: dict[str, str]
+    seconds: Annotated[float, Field(ge=0.0)]
+
+
 def save_checkpoint(path: str | Path, checkpoint: Checkpoint) -> None:
     """Write a checkpoint atomically: after a crash the file is the last whole one."""
     header = {
-        "format": FORMAT,
         "params": checkpoint.params.model_dump_json(),
         "plan": checkpoint.plan,
-        "versions": versions(),
         "seconds": checkpoint.seconds,
     }
-    arrays: dict[str, Any] = {"header": np.array(json.dumps(header))}
-    arrays |= {f"record {name}": np.stack(values) for name, values in checkpoint.records.items()}
+    arrays = {f"record {name}": np.stack(values) for name, values in checkpoint.records.items()}
     arrays |= {f"state {name}": value for name, value in checkpoint.state.items()}
     arrays |= {f"start {name}": value for name, value in checkpoint.start.items()}
-
-    write_atomically(path, lambda file: np.savez(file, allow_pickle=False, **arrays))
+    write_archive(path, CHECKPOINT, header, arrays)
 
 
 def load_checkpoint(path: str | Path) -> Checkpoint:
@@ -55,30 +94,89 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
     Raises
     ------
     FileError
-        If the file is missing, truncated, foreign, or written by other library versions (the same bits could then
-        not be promised).
+        If the file is missing, cut, changed, foreign, contradicts itself, or was written by other library versions
+        (the same bits could then not be promised).
     """
-    if not Path(path).is_file():
-        raise FileError(f"{path} does not exist; give the file that --checkpoint wrote.")
-    try:
-        with open(path, "rb") as file, np.load(file, allow_pickle=False) as archive:
-            header = json.loads(str(archive["header"]))
-            arrays = {name: archive[name] for name in archive.files}
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, TypeError) as error:
-        raise FileError(f"{path} is not a whole checkpoint of cgrosim ({error}); start the run again.") from None
-    if not isinstance(header, dict) or header.get("format") != FORMAT:
-        raise FileError(f"{path} is not a checkpoint of cgrosim; give the file that --checkpoint wrote.")
-    changed = [name for name, version in versions().items() if header["versions"].get(name) != version]
+    archive = read_archive(path, CHECKPOINT)
+    with CHECKPOINT.judging(path):
+        header = Header(**archive.header)
+    changed = [name for name, version in versions().items() if header.versions.get(name) != version]
     if changed:
         raise FileError(
-            f"{path} was written with other versions of {', '.join(changed)}, which may round differently; "
+            f"{shown(path)} was written with other versions of {', '.join(changed)}, which may round differently; "
             "start the run again, or install those versions."
         )
-    parts: dict[str, dict[str, Any]] = {"record": {}, "state": {}, "start": {}}
-    for name, array in arrays.items():
-        part, _, rest = name.partition(" ")
-        if part in parts:
-            parts[part][rest] = array
-    records = {RENAMED.get(name, name): list(array) for name, array in parts["record"].items()}
-    params = Params(**json.loads(header["params"]))
-    return Checkpoint(params, header["plan"], records, parts["state"], header["seconds"], parts["start"])
+    with CHECKPOINT.judging(path):
+        params = Params(**json.loads(header.params))
+        records = {RENAMED.get(name, name): array for name, array in archive.group("record ").items()}
+        state, start = archive.group("state "), archive.group("start ")
+        _check_records(records, params, header.plan)
+        check_arrays(state, state_schema(params, header.plan.engine))
+        _check_moment(records["step"], state, params, header.plan)
+        if header.plan.until is not None:
+            rule_from(header.plan.until)
+        if start:
+            checked_start(params, system_of(start), Plan(header.plan.sampling, header.plan.engine, ""))
+    lists = {name: list(values) for name, values in records.items()}
+    return Checkpoint(params, header.plan.model_dump(), lists, state, header.seconds, start)
+
+
+def _check_records(records: dict[str, NDArray[Any]], params: Params, plan: SavedPlan) -> None:
+    """The recorded steps are the first of the grid, and every record has one row for each of them."""
+    grid, sizes, steps = plan.grid(params), record_sizes(params), records["step"]
+    if steps.dtype != np.int64 or steps.ndim != 1 or not len(steps) or not np.array_equal(steps, grid[: len(steps)]):
+        raise ValueError("its recorded steps are not those of its parameters")
+    expected = {
+        q.name: Expected("float64", (len(steps), *(sizes[dimension] for dimension in q.dimensions)))
+        for q in recorded(params, plan.keep)
+    }
+    check_arrays(records, {"step": Expected("int64", (len(steps),)), **expected})
+
+
+def _check_moment(steps: NDArray[np.int64], state: dict[str, NDArray[Any]], params: Params, plan: SavedPlan) -> None:
+    """The state is one between the last record and the next one; that of the flow may be from before the last."""
+    grid = plan.grid(params)
+    following = int(grid[len(steps)]) if len(steps) < len(grid) else plan.steps
+    if plan.engine == "flow":  # it is the state of the last restart
+        possible = 0.0 <= float(state["time"]) <= params.learning_rate * following
+    else:
+        possible = int(steps[-1]) <= int(state["step"]) <= following
+    if not possible:
+        raise ValueError("its state does not belong to its recorded steps")
+
+
+def state_schema(params: Params, engine: str) -> dict[str, Expected]:
+    """The arrays of an engine's state: types, shapes, and which must be finite."""
+    neurons, rows, samples = params.neurons, params.noise_patches, params.samples
+    if engine == "flow":
+        return {
+            "time": Expected("float64", (), "finite"),
+            "vector": Expected("float64", (neurons + rows * neurons,), "finite"),
+            "grown": Expected("float64", ()),
+            "escaped": Expected("float64", ()),
+            "memorised": Expected("float64", (samples,)),
+        }
+    step = {"step": Expected("int64", ())}
+    weights = {"weights": Expected("float64", (neurons, params.dimension), "finite")}
+    if not params.signal_only:
+        return {
+            **step,
+            **weights,
+            "grown": Expected("float64", ()),
+            "memorised": Expected("float64", (samples,)),
+        }
+    record = {
+        "grown": Expected("int64", (1,)),
+        "escaped": Expected("int64", (1,)),
+        "memorised": Expected("int64", (samples,)),
+    }
+    if engine == "direct":
+        return {**step, **weights, **record}
+    table = Expected("float64", (rows, neurons), "finite")
+    return {
+        **step,
+        "signal": Expected("float64", (neurons,), "finite"),
+        "noise": table,
+        "coefficients": table,
+        **record,
+    }

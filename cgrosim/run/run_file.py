@@ -27,6 +27,7 @@ RUN = Kind(
     "the path of a run that 'cgrosim simulate' saved",
     "run the simulation again",
     older=("cgrosim run 1",),
+    whole="complete netCDF file",
 )
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from cgrosim.claims.claim import Verdict
 from cgrosim.claims.report.data import report_text
 from cgrosim.claims.report.page import report_page
-from cgrosim.files.atomic import write_atomically
+from cgrosim.files.atomic import write_text
 
 
 def write_report(
@@ -32,5 +32,5 @@ def write_report(
     """
     place = Path(directory)
     data, page = report_text(verdicts, seconds), report_page(verdicts, seconds)
-    written = write_atomically(place / "verdicts.json", lambda partial: Path(partial).write_text(data, "utf-8"))
-    return write_atomically(place / "index.html", lambda partial: Path(partial).write_text(page, "utf-8")), written
+    written = write_text(place / "verdicts.json", data)
+    return write_text(place / "index.html", page), written
