@@ -1,22 +1,31 @@
-"""What a training returns, and its file: checkpoint and result are the same archive, without pickled objects."""
+"""What a training returns, and its file: checkpoint and result are the same archive."""
 
 from __future__ import annotations
 
-import json
-import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field
 
-from cgrosim.errors import FileError, ParameterError
-from cgrosim.files.atomic import write_atomically
+from cgrosim.errors import FileError
+from cgrosim.files.archive import Archive, read_archive, write_archive
+from cgrosim.files.kinds import Kind
+from cgrosim.files.schema import Expected, check_arrays
 from cgrosim.files.versions import versions
 from cgrosim.images.training.settings import Settings
 
-FORMAT = "cgrosim training 1"
+TRAINING = Kind(
+    "cgrosim training 2",
+    "training of cgrosim",
+    "the .npz file of a training",
+    "train it again",
+    older=("cgrosim training 1",),
+)
+MEASURED = ("clean_train", "robust_train", "clean_validation", "robust_validation", "clean_test", "robust_test")
+HISTORY = ("epoch", "learning_rate", "train_loss", *MEASURED)
 Parameters = dict[str, NDArray[Any]]
 Status = Literal["running", "finished", "diverged", "interrupted"]
 
@@ -73,7 +82,6 @@ class Training:
             If the place cannot be written to.
         """
         header = {
-            "format": FORMAT,
             "settings": self.settings.model_dump(),
             "best_epoch": self.best_epoch,
             "status": self.status,
@@ -81,7 +89,6 @@ class Training:
             "seconds": self.seconds,
             "versions": self.made_with,
         }
-        arrays: dict[str, Any] = {"header": np.array(json.dumps(header))}
         groups: dict[str, Parameters] = {
             "history": self.history,
             "last": self.last,
@@ -89,10 +96,8 @@ class Training:
             "best": self.best or {},
         }
         groups |= {f"snapshot {epoch}": parameters for epoch, parameters in self.snapshots.items()}
-        for group, content in groups.items():
-            arrays |= {f"{group}/{name}": value for name, value in content.items()}
-
-        return write_atomically(path, lambda file: np.savez(file, allow_pickle=False, **arrays))
+        arrays = {f"{group}/{name}": value for group, content in groups.items() for name, value in content.items()}
+        return write_archive(path, TRAINING, header, arrays)
 
     @classmethod
     def load(cls, path: str | Path) -> Training:
@@ -101,44 +106,66 @@ class Training:
         Raises
         ------
         FileError
-            If the file is missing, truncated or foreign.
+            If the file is missing, cut, changed, foreign, or contradicts itself.
         """
-        header, groups = _read(Path(path))
-        try:
-            return cls(
-                Settings.from_dump(header["settings"]),
-                groups["history"],
-                groups["last"],
-                groups["velocity"],
-                groups.get("best"),
-                header["best_epoch"],
-                {int(name.split()[1]): value for name, value in groups.items() if name.startswith("snapshot ")},
-                header["status"],
-                header["message"],
-                header["seconds"],
-                header["versions"],
+        archive = read_archive(path, TRAINING)
+        with TRAINING.judging(path):
+            header = Header(**archive.header)
+            settings = Settings.from_dump(header.settings)
+            epochs = [int(name) for name in {key.split("/")[0].removeprefix("snapshot ") for key in archive.arrays}
+                      if name.isdigit()]  # fmt: skip
+            training = cls(
+                settings,
+                archive.group("history/"),
+                archive.group("last/"),
+                archive.group("velocity/"),
+                archive.group("best/") or None,
+                header.best_epoch,
+                {epoch: archive.group(f"snapshot {epoch}/") for epoch in sorted(epochs)},
+                header.status,
+                header.message,
+                header.seconds,
+                header.versions,
             )
-        except (KeyError, TypeError, AttributeError, ParameterError) as error:
-            raise FileError(f"{path} is not a training of this version of cgrosim ({error}); train it again.") from None
+            _check(training, archive)
+        return training
 
 
-def _read(path: Path) -> tuple[dict[str, Any], dict[str, dict[str, NDArray[Any]]]]:
-    """The header and the arrays by group."""
-    if not path.is_file():
-        raise FileError(f"{path} does not exist; give the .npz file of a training.")
-    try:
-        with open(path, "rb") as file, np.load(file, allow_pickle=False) as archive:
-            header = json.loads(str(archive["header"]))
-            arrays = {name: archive[name] for name in archive.files if name != "header"}
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, TypeError) as error:
-        raise FileError(f"{path} is not a whole training of cgrosim ({error}); train it again.") from None
-    if not isinstance(header, dict) or header.get("format") != FORMAT:
-        raise FileError(f"{path} is not a training of cgrosim; give the .npz file of one.")
-    groups: dict[str, dict[str, NDArray[Any]]] = {}
-    for name, value in arrays.items():
-        group, _, inner = name.partition("/")
-        groups.setdefault(group, {})[inner] = value
-    return header, groups
+class Header(BaseModel):
+    """What the file of a training says beside its arrays."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
+
+    settings: dict[str, Any]
+    best_epoch: int | None
+    status: Status
+    message: str
+    seconds: Annotated[float, Field(ge=0.0)]
+    versions: dict[str, str]
+
+
+def _check(training: Training, archive: Archive) -> None:
+    """Refuse a training whose arrays are not those of its settings and status.
+
+    Raises
+    ------
+    ValueError
+        In one sentence without its full stop.
+    """
+    settings, best = training.settings, training.best_epoch
+    done = len(training.history["epoch"])
+    expected = {f"history/{name}": Expected("float64", (done,)) for name in HISTORY}
+    kept = [epoch for epoch in settings.snapshots if epoch <= done]
+    groups = ["last", "velocity", *(() if best is None else ("best",)), *(f"snapshot {epoch}" for epoch in kept)]
+    shapes = settings.architecture.parameter_shapes
+    expected |= {f"{group}/{name}": Expected("float32", shapes[name], "finite") for group in groups for name in shapes}
+    check_arrays(archive.arrays, expected)
+    if not np.array_equal(training.history["epoch"], np.arange(1, done + 1)) or done > settings.epochs:
+        raise ValueError("its epochs are not those of its settings")
+    if training.status == "finished" and done < settings.epochs:
+        raise ValueError(f"it is finished after {done} of {settings.epochs} epochs")
+    if best is not None and not 1 <= best <= done:
+        raise ValueError(f"its best epoch is {best}, but it has {done}")
 
 
 def continuable(path: str | Path, settings: Settings) -> Training | None:
@@ -165,4 +192,6 @@ def continuable(path: str | Path, settings: Settings) -> Training | None:
             f"{path} was begun with other versions of {', '.join(changed)}, which may round differently; choose "
             "another place, or install those versions."
         )
+    if found.status in ("running", "interrupted") and found.epochs_done == settings.epochs:
+        raise TRAINING.damaged(path, f"it is {found.status} after all of its {settings.epochs} epochs")
     return found

@@ -17,7 +17,7 @@ import numpy as np
 
 from cgrosim.images.attacks.gradient import perturb, worst_case
 from cgrosim.images.network.layers import Architecture, initial_parameters
-from cgrosim.images.training.file import Parameters, Status, Training, continuable
+from cgrosim.images.training.file import HISTORY, MEASURED, Parameters, Status, Training, continuable
 from cgrosim.images.training.samples import EPOCH, INITIAL, START, Samples, TrainingData, training_data
 from cgrosim.images.training.settings import Settings
 from cgrosim.model.patches import stream
@@ -30,8 +30,6 @@ __all__ = ["Settings", "Training", "new_network", "train", "work"]
 
 Progress = Callable[[str, float], None]
 """Called with what is going on and the share that is done, between 0 and 1."""
-MEASURED = ("clean_train", "robust_train", "clean_validation", "robust_validation", "clean_test", "robust_test")
-HISTORY = ("epoch", "learning_rate", "train_loss", *MEASURED)
 
 
 def new_network(architecture: Architecture, parameters: Parameters) -> Any:
