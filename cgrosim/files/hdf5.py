@@ -13,6 +13,7 @@ from typing import Any
 MOST_VARIABLES = 1000
 MOST_TEXTS = 100_000  # of one variable
 MOST_ENTRIES = 100_000  # of one attribute
+REFERENCE = 16  # bytes of the place of a text of any length: its length, a file address of eight bytes, an index
 BARE_DIMENSION = b"This is a netCDF dimension but not a netCDF variable"  # begins the NAME of one without values
 
 
@@ -57,7 +58,9 @@ def _check_storage(name: str, variable: Any) -> None:
         raise ValueError(f"{name} lies in another file, which cgrosim does not follow")
     if properties.get_nfilters():
         raise ValueError(f"{name} is compressed, which cgrosim never does")
-    declared = math.prod(variable.shape or ()) * variable.dtype.itemsize
+    text = h5py.check_string_dtype(variable.dtype)
+    entry = REFERENCE if text is not None and text.length is None else variable.dtype.itemsize
+    declared = math.prod(variable.shape or ()) * entry
     kept = variable.id.get_storage_size()
     bare = kept == 0 and bytes(variable.attrs.get("NAME", b"")).startswith(BARE_DIMENSION)
     if variable.shape is None or (kept != declared and not bare):

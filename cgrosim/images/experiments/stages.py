@@ -18,7 +18,6 @@ import hashlib
 import json
 import math
 import time
-import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,10 +27,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cgrosim.errors import FileError, ParameterError
-from cgrosim.files.atomic import write_atomically
+from cgrosim.files.archive import Archive, read_archive, write_archive
+from cgrosim.files.kinds import Kind
+from cgrosim.files.schema import Expected, check_arrays
 from cgrosim.files.versions import versions
 from cgrosim.images.attacks.gradient import Attack
-from cgrosim.images.experiments.stage_records import StageData, StageRecorder, assemble
+from cgrosim.images.experiments.stage_records import VARIABLES, StageData, StageRecorder, assemble
 from cgrosim.images.network.architectures import patch_network
 from cgrosim.images.network.layers import Architecture, Shape, initial_parameters
 from cgrosim.images.network.patch_model import Array, ClassMeanAttack, ClassMeans, PatchNetwork, PatchSamples
@@ -44,7 +45,13 @@ if TYPE_CHECKING:
     from cgrosim.images.data.datasets import Dataset
 
 Progress = Callable[[str, float], None]
-FORMAT = "cgrosim image stages checkpoint 1"
+CHECKPOINT = Kind(
+    "cgrosim image stages checkpoint 2",
+    "checkpoint of the stages",
+    "another place",
+    "remove it",
+    older=("cgrosim image stages checkpoint 1",),
+)
 SUBSET, TEST_SUBSET, INITIAL, START = range(4)  # random streams of one seed
 
 
@@ -315,7 +322,6 @@ def _header(settings: StageSettings, data: StageData, weights: Array) -> dict[st
     for array in (data.train_images, data.train_labels, data.test_images, data.test_labels, data.means.parts, weights):
         digest.update(np.ascontiguousarray(array).tobytes())
     return {
-        "format": FORMAT,
         "params": settings.model_dump(),
         "versions": versions(),
         "data and start": digest.hexdigest(),
@@ -324,25 +330,37 @@ def _header(settings: StageSettings, data: StageData, weights: Array) -> dict[st
 
 def _save(run: _Run, path: Path) -> None:
     header = {**run.header, "step": run.step, "seconds": run.seconds}
-    arrays: dict[str, Any] = {"header": np.array(json.dumps(header)), "weights": run.network.weights}
-    arrays |= {f"record {name}": np.stack(values) for name, values in run.recorder.records.items() if values}
-
-    write_atomically(path, lambda file: np.savez(file, allow_pickle=False, **arrays))
+    records = {f"record {name}": np.stack(values) for name, values in run.recorder.records.items() if values}
+    write_archive(path, CHECKPOINT, header, {"weights": run.network.weights, **records})
 
 
 def _restore(run: _Run, path: Path) -> None:
-    try:
-        with open(path, "rb") as file, np.load(file, allow_pickle=False) as archive:
-            header = json.loads(str(archive["header"]))
-            arrays = {name: archive[name] for name in archive.files}
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, TypeError) as error:
-        raise FileError(f"{path} is not a whole checkpoint of the stages ({error}); remove it.") from None
-    if not isinstance(header, dict) or header.get("format") != FORMAT:
-        raise FileError(f"{path} is not a checkpoint of the stages on images; choose another place.")
-    changed = [name for name, value in run.header.items() if header.get(name) != value]
+    archive = read_archive(path, CHECKPOINT)
+    changed = [name for name, value in run.header.items() if archive.header.get(name) != value]
     if changed:
         raise FileError(f"{path} was written with other {', '.join(changed)}; remove it, or choose another place.")
-    run.network.weights[...] = arrays["weights"]
-    run.step, run.seconds = header["step"], header["seconds"]
-    names = (name for name in arrays if name.startswith("record "))
-    run.recorder.records = {name.removeprefix("record "): list(arrays[name]) for name in names}
+    with CHECKPOINT.judging(path):
+        step, seconds, records = archive.header["step"], archive.header["seconds"], archive.group("record ")
+        if type(step) is not int or type(seconds) is not float or not 0.0 <= seconds < math.inf:
+            raise ValueError("its step or its seconds are no numbers")
+        _check_arrays(run, archive, step)
+    run.network.weights[...] = archive.arrays["weights"]
+    run.step, run.seconds = step, seconds
+    run.recorder.records = {name: list(values) for name, values in records.items()}
+
+
+def _check_arrays(run: _Run, archive: Archive, step: int) -> None:
+    """Refuse arrays that are not those of the settings after `step` steps."""
+    filters, pixels = run.network.weights.shape
+    classes, patches = run.data.means.lengths.shape
+    samples, fresh = len(run.data.train_labels), len(run.data.test_labels)
+    sizes = {"filter": filters, "pixel": pixels, "class": classes, "patch": patches, "sample": samples, "fresh": fresh}
+    grid = record_steps(run.settings.records, run.settings.steps)
+    done = int(np.searchsorted(grid, step, side="right"))
+    expected = {"weights": Expected("float64", (filters, pixels), "finite"), "record step": Expected("int64", (done,))}
+    for name, (dims, _, _) in VARIABLES.items():
+        if name != "noise_correlation" or run.settings.record_correlations:
+            expected[f"record {name}"] = Expected("float64", (done, *(sizes[dim] for dim in dims)))
+    check_arrays(archive.arrays, expected)
+    if not 0 <= step <= run.settings.steps or not np.array_equal(archive.arrays["record step"], grid[:done]):
+        raise ValueError("its recorded steps are not those of its settings")
