@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import math
 import sys
 import time
@@ -17,7 +16,7 @@ import numpy as np
 
 from cgrosim.errors import UserError
 from cgrosim.figures import save_figure, style
-from cgrosim.files.atomic import write_text
+from cgrosim.files.records import write_record
 from cgrosim.files.versions import versions
 from cgrosim.model.params import Params
 
@@ -90,8 +89,7 @@ class Experiment:
             "seconds": round(time.perf_counter() - self.began, 2),
             "numbers": plain(numbers),
         }
-        text = json.dumps(content, indent=1, allow_nan=False) + "\n"
-        write_text(self.out / f"{self.name}.json", text)
+        write_record(self.out / f"{self.name}.json", content)
         print(f"{self.out / self.name}.png and .json ({content['seconds']:.0f} s)")
         return content
 

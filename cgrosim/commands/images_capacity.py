@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -84,7 +83,7 @@ def _run(sweep: Sweep, dataset: Dataset, out: Path) -> tuple[list[Result], bool]
 def _report(sweep: Sweep, results: list[Result], out: Path) -> None:
     """Table, sentences, figure and JSON."""
     from cgrosim.figures import save_figure
-    from cgrosim.files.atomic import write_text
+    from cgrosim.files.records import write_record
     from cgrosim.files.versions import versions
     from cgrosim.images.experiments.capacity_report import attack_line, draw, numbers, sentences
     from cgrosim.images.experiments.capacity_statistics import statements
@@ -103,8 +102,7 @@ def _report(sweep: Sweep, results: list[Result], out: Path) -> None:
         "seeds": list(sweep.seeds),
         **numbers(results, found),
     }
-    text = json.dumps(content, indent=1, allow_nan=False) + "\n"
-    path = write_text(out / "capacity.json", text)
+    path = write_record(out / "capacity.json", content)
     seconds = sum(result.seconds for result in results)
     console.print(f"trained in {seconds:.1f} s; written {figure}, {path}", highlight=False)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -158,7 +157,7 @@ def _write(
     out: Path,
 ) -> Path:
     """Everything measured, with settings, attacks and versions, as JSON; what was not measured is null."""
-    from cgrosim.files.atomic import write_text
+    from cgrosim.files.records import write_record
     from cgrosim.files.versions import versions
 
     content = {
@@ -179,5 +178,4 @@ def _write(
             for name, training in trainings.items()
         },
     }
-    text = json.dumps(content, indent=1, allow_nan=False) + "\n"
-    return write_text(out / "training.json", text)
+    return write_record(out / "training.json", content)

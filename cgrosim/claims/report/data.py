@@ -14,6 +14,7 @@ import numpy as np
 
 from cgrosim.claims.checks import EXACT_BUDGET, STATISTICAL_BUDGET
 from cgrosim.claims.claim import Evidence, Verdict, VerdictName
+from cgrosim.files.digest import content_digest
 from cgrosim.files.versions import versions
 
 FORMAT = "cgrosim verdicts 1"
@@ -29,7 +30,8 @@ def report_data(verdicts: Sequence[Verdict], seconds: float | None = None) -> di
     """Everything the report says, as JSON values.
 
     A value that is not a number is null and an infinite one the string "infinity" or "-infinity", because JSON has
-    neither. ``timing`` (here and in every verdict) holds all that may differ between two runs with the same seed.
+    neither. ``timing`` (here and in every verdict) holds all that may differ between two runs with the same seed; the
+    ``checksum`` is that of everything else, so that equal verdicts have equal ones.
     """
     header = {
         "format": FORMAT,
@@ -42,7 +44,14 @@ def report_data(verdicts: Sequence[Verdict], seconds: float | None = None) -> di
         "timing": {"seconds": seconds, "written": datetime.now(UTC).isoformat(timespec="seconds")},
     }
     plain: dict[str, Any] = strict(header)
-    return plain
+    return {**plain, "checksum": content_digest(_lasting(plain), {})}
+
+
+def _lasting(value: Any) -> Any:
+    """What stays the same when the same verdicts are found again."""
+    if isinstance(value, dict):
+        return {key: _lasting(item) for key, item in value.items() if key != "timing"}
+    return [_lasting(item) for item in value] if isinstance(value, list) else value
 
 
 def count_verdicts(verdicts: Sequence[Verdict]) -> dict[str, int]:

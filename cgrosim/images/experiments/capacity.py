@@ -11,15 +11,18 @@ import dataclasses
 import json
 import math
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field
 
-from cgrosim.errors import ParameterError
-from cgrosim.files.atomic import write_text
+from cgrosim.errors import FileError, ParameterError
+from cgrosim.files.kinds import Kind
+from cgrosim.files.records import read_record, write_record
 from cgrosim.images.attacks.gradient import Attack
 from cgrosim.images.network.layers import Architecture, Convolution, FullyConnected
 from cgrosim.images.training.defaults import ARCHITECTURES
@@ -30,7 +33,7 @@ if TYPE_CHECKING:
     from cgrosim.images.training.file import Training
     from cgrosim.images.training.final import FinalAccuracies
 
-FORMAT = "cgrosim capacity 2"
+MEASURED = Kind("cgrosim capacity 3", "measurement of a sweep", "another place", "remove it")
 CONSTANT = 0.99  # share of the images in one class from which on a network has collapsed
 CURVES = ("clean_test", "robust_test", "robust_train")
 PAPER_MNIST: Mapping[int, Mapping[str, float]] = {
@@ -42,6 +45,7 @@ PAPER_MNIST: Mapping[int, Mapping[str, float]] = {
 """Accuracies by width of LeNet on all of MNIST, linf radius 0.3: Table 1 of arXiv 2306.01271."""
 
 Progress = Callable[[str, float], None]
+Share = Annotated[float, Field(ge=0.0, le=1.0)]
 
 
 @dataclass(frozen=True)
@@ -117,10 +121,10 @@ class Measured:
     warnings : of the checks of the attack
     """
 
-    clean_train: float
-    robust_train: float
-    clean_test: float
-    robust_test: float
+    clean_train: Share
+    robust_train: Share
+    clean_test: Share
+    robust_test: Share
     collapsed: bool
     epoch: int
     warnings: tuple[str, ...] = ()
@@ -211,31 +215,42 @@ def is_constant(predictions: NDArray[Any]) -> bool:
 def _measured_once(path: Path, sweep: Sweep, width: int, training: Training, dataset: Dataset) -> Result:
     """The result in the file if it is of this training and measurement; otherwise measure, and write the file."""
     key = {
-        "format": FORMAT,
         "settings": training.settings.model_dump(),
         "epochs": training.epochs_done,
         "attack": dataclasses.asdict(sweep.attack),
         "black_box_samples": sweep.black_box_samples,
     }
     key = json.loads(json.dumps(key))
-    try:
-        content = json.loads(path.read_text())
-        if content["key"] == key:
-            return _result_from(content["result"])
-    except (OSError, ValueError, KeyError, TypeError):
-        pass  # not there, or not whole: measuring again costs little beside the training
+    with suppress(FileError):  # not there, or not whole: measuring again costs little beside the training
+        found = read_result(path)
+        if found.key == key:
+            return found.result
     result = _measure(sweep, width, training, dataset)
-    text = json.dumps({"key": key, "result": dataclasses.asdict(result)}, indent=1) + "\n"
-    write_text(path, text)
+    write_record(path, {"format": MEASURED.format, "key": key, "result": dataclasses.asdict(result)})
     return result
 
 
-def _result_from(content: dict[str, Any]) -> Result:
-    networks = {
-        name: None if value is None else Measured(**{**value, "warnings": tuple(value["warnings"])})
-        for name, value in ((name, content[name]) for name in ("last", "selected"))
-    }
-    return Result(**{**content, **networks})
+class MeasuredFile(BaseModel):
+    """The file of one result: what it is of, and the result."""
+
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+
+    format: str
+    key: dict[str, Any]
+    result: Result
+
+
+def read_result(path: Path) -> MeasuredFile:
+    """Read the file of one result.
+
+    Raises
+    ------
+    FileError
+        If it is missing, cut, changed or of another kind.
+    """
+    content = read_record(path, MEASURED)
+    with MEASURED.judging(path):
+        return MeasuredFile.model_validate_json(json.dumps(content), strict=True)
 
 
 def _measure(sweep: Sweep, width: int, training: Training, dataset: Dataset) -> Result:
