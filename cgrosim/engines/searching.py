@@ -8,16 +8,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cgrosim import kernels
-from cgrosim.engines.base import MEMORISED, SIGNAL_GROWN, Crossings, Divergence, Snapshot
+from cgrosim.engines.base import Crossings, Divergence, Snapshot
 from cgrosim.engines.cost import step_seconds
 from cgrosim.engines.direct import projections_of
-from cgrosim.model.activations import CODES
 from cgrosim.model.linear_algebra import gram, product
 from cgrosim.model.params import Params
 from cgrosim.model.patches import ATTACK, TEST, PatchData, draw_patch_data, stream
 from cgrosim.model.reference import logistic_weight
 from cgrosim.model.sampling import ClosedSystem
 from cgrosim.model.threats import Model, attack
+from cgrosim.model.thresholds import MEMORISED, SIGNAL_GROWN
 
 Array = NDArray[np.float64]
 
@@ -77,10 +77,10 @@ class SearchingEngine:
         for share, inputs in worlds:
             rows = inputs.reshape(-1, p.dimension)
             projections, margin = product(rows, self._weights), np.empty(len(labels))
-            kernels.margins_from_projections(projections, labels, layer, CODES[p.activation], p.power, margin)
+            kernels.margins_from_projections(projections, labels, layer, p.activation, p.power, margin)
             factors = -share * labels * logistic_weight(margin) / len(labels)
             slopes = np.empty_like(projections)
-            kernels.coefficients_from_projections(projections, factors, layer, CODES[p.activation], p.power, slopes)
+            kernels.coefficients_from_projections(projections, factors, layer, p.activation, p.power, slopes)
             kernels.accumulate(slopes, rows, total, 1.0)
         return total
 
@@ -97,10 +97,11 @@ class SearchingEngine:
         assert self._system.data is not None
         signal, noise, _ = projections_of(self._weights, self._rows, self._system.data.direction)
         memorization = np.empty(len(labels))
-        code = CODES[p.activation]
-        kernels.margins_from_projections(noise, labels, layer, code, p.power, memorization)
+        kernels.margins_from_projections(noise, labels, layer, p.activation, p.power, memorization)
         both, signs = np.empty(2), np.array([1.0, -1.0])
-        kernels.margins_from_projections(p.signal_strength * signs[:, None] * signal, signs, layer, code, p.power, both)
+        kernels.margins_from_projections(
+            p.signal_strength * signs[:, None] * signal, signs, layer, p.activation, p.power, both
+        )
         return float(both.min()), memorization
 
     def snapshot(self) -> Snapshot:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cgrosim.engines.base import Snapshot
-from cgrosim.model.activations import ODD, activate
+from cgrosim.model.activations import activate, activation
 from cgrosim.model.linear_algebra import product, semidefinite_root
 from cgrosim.model.params import Params
 from cgrosim.model.patches import TEST, stream
@@ -85,7 +85,7 @@ class Observation:
 
     @property
     def _labels(self) -> tuple[float, ...]:
-        return (1.0,) if self.params.activation in ODD else (1.0, -1.0)
+        return (1.0,) if activation(self.params.activation).odd else (1.0, -1.0)
 
     @property
     def clean_share(self) -> float:

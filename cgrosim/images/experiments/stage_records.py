@@ -16,6 +16,7 @@ from cgrosim.files.versions import versions
 from cgrosim.images.network.patch_model import Array, ClassMeans, Labels, PatchNetwork, PatchSamples
 from cgrosim.images.network.reference import cross_entropy, margins
 from cgrosim.model.patches import stream
+from cgrosim.model.thresholds import MEMORISED
 
 if TYPE_CHECKING:
     import xarray
@@ -75,8 +76,8 @@ TIMES = {
         (),
         "first recorded step after it from which U grows slower than sqrt(step), the clean loss being solved",
     ),
-    "memorization_time": (("sample",), "first recorded step with residual margin R >= 0.7"),
-    "half_memorized_time": ((), "first recorded step with R >= 0.7 for half of the training samples"),
+    "memorization_time": (("sample",), f"first recorded step with residual margin R >= {MEMORISED}"),
+    "half_memorized_time": ((), f"first recorded step with R >= {MEMORISED} for half of the training samples"),
 }
 
 
