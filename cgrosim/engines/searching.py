@@ -13,9 +13,10 @@ from cgrosim.engines.cost import step_seconds
 from cgrosim.engines.direct import projections_of
 from cgrosim.model.linear_algebra import gram, product
 from cgrosim.model.params import Params
-from cgrosim.model.patches import ATTACK, TEST, PatchData, draw_patch_data, stream
+from cgrosim.model.patches import PatchData, draw_patch_data
 from cgrosim.model.reference import logistic_weight
 from cgrosim.model.sampling import ClosedSystem
+from cgrosim.model.streams import RunStream, stream
 from cgrosim.model.threats import Model, attack
 from cgrosim.model.thresholds import MEMORISED, SIGNAL_GROWN
 
@@ -51,7 +52,7 @@ class SearchingEngine:
 
     def _attacked(self) -> Array:
         model = Model(self._params, self._weights, self._system.second_layer)
-        generator = stream(self._params.seed, ATTACK, self._step)
+        generator = stream(self._params.seed, RunStream.ATTACK, self._step)
         return attack(model, self._inputs, self._system.labels, generator)
 
     def advance(self, until: int) -> Divergence | None:
@@ -143,13 +144,13 @@ class AttackedTest:
     def __init__(self, params: Params, system: ClosedSystem) -> None:
         assert system.data is not None
         self._params, self._second_layer = params, system.second_layer
-        generator = stream(params.seed, TEST)
+        generator = stream(params.seed, RunStream.TEST)
         self._data: PatchData = draw_patch_data(params, generator, system.data.direction, params.test_samples)
 
     def __call__(self, weights: Array) -> tuple[Array, Array, Array]:
         """Margins of the clean and attacked samples and the noise S in the clean margin, each (test_samples,)."""
         data, model = self._data, Model(self._params, weights, self._second_layer)
         inputs = data.inputs()
-        attacked = attack(model, inputs, data.labels, stream(self._params.seed, ATTACK))
+        attacked = attack(model, inputs, data.labels, stream(self._params.seed, RunStream.ATTACK))
         noise = data.labels * model.margins(data.noise, data.labels)
         return model.margins(inputs, data.labels), model.margins(attacked, data.labels), noise

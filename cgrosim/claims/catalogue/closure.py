@@ -227,10 +227,11 @@ def measure_margins(context: Context, falsified: bool) -> Evidence:
 
 def _margins_at(params: Params, record: object, degree: float) -> list[tuple[Array, Array, Array]]:
     """(margins by the network, by the two sums, round-off allowed), of the clean and of the attacked inputs."""
-    from cgrosim.model.patches import DATA, draw_direction, draw_patch_data, stream
+    from cgrosim.model.patches import draw_direction, draw_patch_data
     from cgrosim.model.reference import attacked_inputs, network
+    from cgrosim.model.streams import RunStream, stream
 
-    generator = stream(params.seed, DATA)
+    generator = stream(params.seed, RunStream.DATA)
     data = draw_patch_data(params, generator, draw_direction(params, generator))
     layer = output_weights(params.neurons, params.second_layer_sign)
     weights, memorised = record["weights"].values, record["memorization"].values  # type: ignore[index]

@@ -15,7 +15,7 @@ from cgrosim.files.netcdf import read_netcdf, write_netcdf
 from cgrosim.files.versions import versions
 from cgrosim.images.network.patch_model import Array, ClassMeans, Labels, PatchNetwork, PatchSamples
 from cgrosim.images.network.reference import cross_entropy, margins
-from cgrosim.model.patches import stream
+from cgrosim.model.streams import StagesStream, stream
 from cgrosim.model.thresholds import MEMORISED
 
 if TYPE_CHECKING:
@@ -30,7 +30,6 @@ STAGES = Kind(
     "remove it and train again",
     older=("cgrosim image stages 1",),
 )
-EVALUATION = 7  # random stream of the attacks that measure; the streams of training are in image_stages
 
 # name: (dimensions after "step", long name, units)
 VARIABLES: dict[str, tuple[tuple[str, ...], str, str]] = {
@@ -170,7 +169,7 @@ class StageRecorder:
 
     def _attacked(self, network: PatchNetwork, samples: PatchSamples, part: int) -> Array:
         """Centred patches under the measuring attack, which draws the same numbers at every record."""
-        generator = stream(self._settings.seed, EVALUATION, part)
+        generator = stream(self._settings.seed, StagesStream.EVALUATION, part)
         return network.attacked(samples, self._means, self._settings.measuring_attack, generator, keep_worst=True)
 
 
