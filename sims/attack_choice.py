@@ -18,9 +18,10 @@ from common import run_script, start
 
 from cgrosim import Params, Run, simulate
 from cgrosim.figures import style
-from cgrosim.model.patches import ATTACK, TEST, PatchData, draw_patch_data, stream
+from cgrosim.model.patches import PatchData, draw_patch_data
 from cgrosim.model.reference import attacked_inputs
 from cgrosim.model.sampling import draw_explicit
+from cgrosim.model.streams import RunStream, stream
 from cgrosim.model.threats import Model, attack
 
 DATA = {"dimension": 200, "samples": 10, "patches": 2, "neurons": 10, "signal_strength": 2.0, "noise_std": 200**-0.509}
@@ -67,7 +68,7 @@ def _errors(run: Run, threat: Params | None) -> tuple[float, float]:
     """Training and test error of the final network under one attack."""
     system = draw_explicit(run.params, with_gram=False)
     assert system.data is not None
-    fresh = draw_patch_data(run.params, stream(run.params.seed, TEST), system.data.direction, TEST_SAMPLES)
+    fresh = draw_patch_data(run.params, stream(run.params.seed, RunStream.TEST), system.data.direction, TEST_SAMPLES)
     model = Model(threat or run.params, run.final("weights"), system.second_layer)
 
     def margins(data: PatchData) -> np.ndarray:
@@ -75,7 +76,7 @@ def _errors(run: Run, threat: Params | None) -> tuple[float, float]:
         if threat is not None and threat.signal_only:
             inputs = attacked_inputs(threat, system.second_layer, model.weights, data)
         elif threat is not None:
-            inputs = attack(model, inputs, data.labels, stream(run.params.seed, ATTACK))
+            inputs = attack(model, inputs, data.labels, stream(run.params.seed, RunStream.ATTACK))
         return model.margins(inputs, data.labels)
 
     return float(np.mean(margins(system.data) <= 0)), float(np.mean(margins(fresh) <= 0))

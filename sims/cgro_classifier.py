@@ -20,6 +20,7 @@ from cgrosim.claims.image_runs import local_data
 from cgrosim.claims.memorising_networks import Measured, Task, image_task, measure_task
 from cgrosim.figures import style
 from cgrosim.images.data.datasets import load_dataset
+from cgrosim.model.streams import stream
 from cgrosim.theory.relu_network import ReluNetwork
 from cgrosim.theory.representation import classification_margins
 
@@ -34,7 +35,7 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     """Build, certify and attack the networks; draw errors and adversarial examples."""
     experiment = start(__file__, __doc__, argv)
     seed = experiment.seeds(1)[0]
-    generator = np.random.default_rng(seed)
+    generator = stream(seed)
     folder = None if experiment.toy else local_data("mnist")[0]
     names = ["digits"] if folder is None else ["digits", "mnist"]
     cases = [(name, norm) for name in names for norm in NORMS]

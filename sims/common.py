@@ -19,6 +19,7 @@ from cgrosim.figures import save_figure, style
 from cgrosim.files.records import write_record
 from cgrosim.files.versions import versions
 from cgrosim.model.params import Params
+from cgrosim.model.streams import replicate_seeds
 
 
 @dataclass
@@ -44,8 +45,7 @@ class Experiment:
 
     def seeds(self, count: int) -> list[int]:
         """Independent seeds, the same ones every time."""
-        children = np.random.SeedSequence(self.seed).spawn(count)
-        return [int(child.generate_state(1, np.uint32)[0]) for child in children]
+        return replicate_seeds(self.seed, count)
 
     def track(self, items: Iterable[Any], label: str = "") -> Iterator[Any]:
         """Yield the items and say on standard error how far the work is and how long it will take."""

@@ -22,6 +22,7 @@ from cgrosim.claims.checks import slope_interval
 from cgrosim.claims.table_fits import hard_inputs, needed_widths
 from cgrosim.claims.two_layer_fits import Effort
 from cgrosim.figures import style
+from cgrosim.model.streams import stream
 from cgrosim.theory.lower_bound import crossing_dimension, sizes, two_layer_parameters
 
 SAMPLES, HINT = 100, 0.1  # the hint is also the radius of the balls
@@ -39,7 +40,7 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     """Tabulate the counts, train the small networks, draw both, and write the table."""
     experiment = start(__file__, __doc__, argv)
     seed = experiment.seeds(1)[0]
-    generator = np.random.default_rng(seed)
+    generator = stream(seed)
     trained, tables = experiment.choose(DIMENSIONS, range(3, 6)), experiment.choose(TABLES, 4)
     effort = experiment.choose(EFFORT, Effort(steps=100))
     rows = [sizes(dimension, SAMPLES) for dimension in range(3, 41)]

@@ -20,6 +20,7 @@ from cgrosim import Params
 from cgrosim.claims.catalogue.success import Setup, predicted_rate, succeeds
 from cgrosim.claims.checks import clopper_pearson
 from cgrosim.figures import style
+from cgrosim.model.streams import stream
 
 SEEDS = 50
 AMPLE, TIGHT = 30.0, 2.5  # horizons in predicted median memorisation times of one sample
@@ -57,7 +58,7 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     experiment = start(__file__, __doc__, argv)
     seeds = experiment.seeds(experiment.choose(SEEDS, 2))
     series = {name: experiment.choose(each, each[:1]) for name, each in SERIES.items()}
-    generator = np.random.default_rng(experiment.seed)
+    generator = stream(experiment.seed)
     work = [(name, value, setup, seed) for name, each in series.items() for value, setup in each for seed in seeds]
     hits: dict[tuple[str, float], int] = {}
     for name, value, setup, seed in experiment.track(work, "runs"):

@@ -21,8 +21,9 @@ from scipy.stats import norm
 
 from cgrosim import Params, Run, simulate
 from cgrosim.figures import style
-from cgrosim.model.patches import ATTACK, TEST, draw_patch_data, stream
+from cgrosim.model.patches import draw_patch_data
 from cgrosim.model.sampling import draw_explicit
+from cgrosim.model.streams import RunStream, stream
 from cgrosim.model.threats import Model, attack
 
 PAPER = np.array([100.0, 98.5, 100.0, 17.5])
@@ -98,9 +99,9 @@ def _accuracies(run: Run, fresh: int = 0) -> list[float]:
     system = draw_explicit(p, with_gram=False)
     assert system.data is not None
     model, found = Model(p, run.final("weights"), system.second_layer), []
-    test = draw_patch_data(p, stream(p.seed, TEST), system.data.direction, fresh)
+    test = draw_patch_data(p, stream(p.seed, RunStream.TEST), system.data.direction, fresh)
     for data in (system.data, test):
-        hard = attack(model, data.inputs(), data.labels, stream(p.seed, ATTACK))
+        hard = attack(model, data.inputs(), data.labels, stream(p.seed, RunStream.ATTACK))
         found.append([100.0 * float(np.mean(model.margins(x, data.labels) > 0.0)) for x in (data.inputs(), hard)])
     return [found[0][0], found[1][0], found[0][1], found[1][1]]
 

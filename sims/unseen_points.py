@@ -20,8 +20,9 @@ from cgrosim import Params
 from cgrosim.claims.catalogue.threat_gap import model_of
 from cgrosim.claims.paper_scale import horizon_of
 from cgrosim.figures import style
-from cgrosim.model.patches import TEST, draw_patch_data, stream
+from cgrosim.model.patches import draw_patch_data
 from cgrosim.model.reference import attacked_inputs
+from cgrosim.model.streams import RunStream, stream
 from cgrosim.studies.fresh_noise import draw_fresh_noise
 from cgrosim.studies.trained import Trained, train
 from cgrosim.theory.noise_law import IndependentNoiseLaw
@@ -42,7 +43,7 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     deviation = float(gram_test_noise_std(gram, power=p.power, noise_std=p.noise_std, patches=p.patches))
     shares = {"clean": trained.signal_margin, "attacked": trained.attacked_signal_margin}
     numbers: dict[str, Any] = {"sd_S": deviation, "V_min": trained.snapshot.memorization.min()}
-    exact = draw_fresh_noise(np.random.default_rng(p.seed), experiment.choose(10**6, 10**4), gram, power=p.power,
+    exact = draw_fresh_noise(stream(p.seed), experiment.choose(10**6, 10**4), gram, power=p.power,
                              noise_std=p.noise_std, patches=p.patches)  # fmt: skip
     numbers["law_to_overlaps"] = float(np.max(np.abs(np.linspace(1, 0, len(exact)) - law.survival(np.sort(exact)))))
     for name, margins in (("clean", clean), ("attacked", attacked)):
@@ -69,7 +70,7 @@ def _margins(experiment: Experiment, trained: Trained) -> tuple[np.ndarray, np.n
     """Clean and attacked margins of fresh samples, in batches."""
     p, system, model = trained.params, trained.system, model_of(trained, trained.params.perturbation_radius)
     assert system.data is not None
-    generator, found = stream(p.seed, TEST), []
+    generator, found = stream(p.seed, RunStream.TEST), []
     for _ in experiment.track(range(experiment.choose(FRESH // BATCH, 2)), "fresh batches"):
         data = draw_patch_data(p, generator, system.data.direction, experiment.choose(BATCH, 200))
         hard = attacked_inputs(p, system.second_layer, model.weights, data)

@@ -20,6 +20,9 @@ from cgrosim.theory.tensor_power import Window, discretisation_factor, time_wind
 Array = NDArray[np.float64]
 
 CELLS = 4000  # of the monotone sums below
+# A margin is a sum of at most a few thousand powers, each within some ten roundings of its own: relative errors below
+# 1e-12 (1e4 roundings of 1.1e-16). Where a comparison with the goal decides, it is taken that much to the safe side.
+ROUNDING = 1e-12
 
 
 def state_rate(
@@ -98,8 +101,8 @@ def joint_growth_window(
     backlash = top * np.abs(negative) ** excess
     if np.any(backlash >= 1.0):
         raise ValueError("a step carries a negative neuron across zero; lower the learning rate.")
-    cap = (margin - float(margin_of(negative))) ** (1.0 / power) / signal_strength
-    log_growth = np.linspace(0.0, np.log(cap / positive[0]) * (1.0 + 1e-12) + 1e-12, cells + 1)
+    cap = (margin - float(margin_of(negative))) ** (1.0 / power) / signal_strength * (1.0 + ROUNDING)
+    log_growth = np.linspace(0.0, np.log(cap / positive[0]) * (1.0 + ROUNDING) + ROUNDING, cells + 1)
 
     def log_speed(state: Array) -> Array:
         logarithm = np.log(positive[0]) + state
@@ -116,13 +119,20 @@ def joint_growth_window(
     upper = np.column_stack([upper_others, grow(negative, spent * (1.0 - backlash) ** (1.0 - power), power)])
     least, most = margin_of(lower), np.minimum(margin_of(upper), margin)
     pieces = np.diff(exposure)
-    last = int(np.argmax(least >= margin)) or cells
+    last = _first(least >= margin * (1.0 + ROUNDING), cells)
     slowest = 1.0 + swing * float(np.sum(pieces[:last] / rate(most[1 : last + 1])))
-    reached = int(np.argmax(most >= margin)) or cells
+    # the whole of every cell up to the one in which the goal can be met is spent; the cap is above the goal, so one is
+    reached = max(_first(most >= margin * (1.0 - ROUNDING), cells), 1)
     behind = np.searchsorted(exposure, exposure - top, side="right") - 1  # c_s was taken at most one step earlier
     earlier = np.where(behind >= 0, least[np.maximum(behind, 0)], first)
     fastest = float(np.sum(pieces[: reached - 1] / rate(earlier[: reached - 1])) / swing)
     return Window(fastest, float(slowest))
+
+
+def _first(holds: NDArray[np.bool_], otherwise: int) -> int:
+    """First place at which something holds."""
+    found = np.flatnonzero(holds)
+    return int(found[0]) if found.size else otherwise
 
 
 def growth_law_window(

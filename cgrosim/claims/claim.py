@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 
 from cgrosim.claims.checks import Check, Outcome, combine
 from cgrosim.model.params import Params
+from cgrosim.model.streams import named_generator, named_seeds
 from cgrosim.predictions.bridge import Slack
 
 Kind = Literal["exact identity", "bound", "order", "asymptotic", "law", "derived here", "observation"]
@@ -68,12 +68,11 @@ class Context:
 
     def seeds(self, name: str, count: int) -> list[int]:
         """Independent seeds for the replicates of one claim, the same ones every time."""
-        sequence = np.random.SeedSequence(self.seed, spawn_key=(zlib.crc32(name.encode()),))
-        return [int(child.generate_state(1, np.uint64)[0] >> 1) for child in sequence.spawn(count)]
+        return named_seeds(self.seed, name, count)
 
     def generator(self, name: str) -> np.random.Generator:
         """A generator for the draws of one claim that are not simulations."""
-        return np.random.default_rng(np.random.SeedSequence(self.seed, spawn_key=(zlib.crc32(name.encode()), 1)))
+        return named_generator(self.seed, name)
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,8 @@ from scipy.stats import rankdata
 
 from cgrosim.engines.reduced import ReducedEngine
 from cgrosim.model.params import Params
-from cgrosim.model.patches import TEST, stream
 from cgrosim.model.sampling import draw_explicit
+from cgrosim.model.streams import RunStream, stream
 from cgrosim.studies.fresh_noise import draw_fresh_noise
 from cgrosim.theory.flatness import global_flatness
 
@@ -66,7 +66,7 @@ def experiment(seed: int, **changes: Any) -> Params:
 def follow(params: Params, steps: Sequence[int], fresh: int) -> Iterator[Moment]:
     """Train one network of the power activation and read it at several times."""
     engine = ReducedEngine(params, draw_explicit(params))
-    generator = stream(params.seed, TEST)
+    generator = stream(params.seed, RunStream.TEST)
     for step in steps:
         engine.advance(step)
         state = engine.snapshot()

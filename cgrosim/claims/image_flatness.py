@@ -13,8 +13,6 @@ from cgrosim.claims.image_runs import draw_digits
 if TYPE_CHECKING:
     from cgrosim.images.training.settings import Settings
 
-FLATNESS = 35  # random stream of the search, apart from those of training
-
 
 @dataclass(frozen=True)
 class Sizes:
@@ -72,7 +70,7 @@ def image_moments(seed: int, sizes: Sizes) -> tuple[ImageMoment, ...]:
     from cgrosim.images.experiments.landscape import Ball, NetworkSurface, Search, measure
     from cgrosim.images.training.samples import training_data
     from cgrosim.images.training.train import new_network, train
-    from cgrosim.model.patches import stream
+    from cgrosim.model.streams import TrainingStream, stream
 
     dataset, search = draw_digits(sizes.images, seed, sizes.test), Search(sizes.steps, 0, 0, 1)
     found = []
@@ -85,7 +83,7 @@ def image_moments(seed: int, sizes: Sizes) -> tuple[ImageMoment, ...]:
                 flat, loss = [], []
                 for place, part in enumerate((data.train, data.test)):
                     around = measure(surface, part.images, part.labels, np.array([radius]), Ball(settings.attack.norm),
-                                     search, stream(seed, FLATNESS, place))  # fmt: skip
+                                     search, stream(seed, TrainingStream.CLAIM_FLATNESS, place))  # fmt: skip
                     flat.append(float(np.mean(around.gradient_norm)))
                     loss.append(float(np.mean(surface.losses(part.images, part.labels) + around.value_change[:, 0])))
                 found.append(ImageMoment(epoch, width, radius, *flat, *loss))

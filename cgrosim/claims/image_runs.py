@@ -41,7 +41,6 @@ CUT_REASON = (
 )
 OBSERVED = "nothing: an observation on real images"
 POSTPONED = "measured only with --full: its trainings take about a minute"
-SPLIT, TEST_SPLIT, JUDGED = 31, 32, 33  # random streams, apart from those of training, measurement and landscape
 
 
 class Estimate(NamedTuple):
@@ -109,13 +108,13 @@ def draw_digits(count: int, seed: int, test: int | None = None) -> Dataset:
     test : at most so many of the others, drawn uniformly; None keeps them all
     """
     from cgrosim.images.data.datasets import balanced_subset, load_dataset
-    from cgrosim.model.patches import stream
+    from cgrosim.model.streams import TrainingStream, stream
 
     whole = load_dataset("digits")
     images = np.concatenate([whole.train_images, whole.test_images])
     labels = np.concatenate([whole.train_labels, whole.test_labels])
-    train = balanced_subset(labels, count, stream(seed, SPLIT))
-    others = stream(seed, TEST_SPLIT).permutation(np.setdiff1d(np.arange(len(labels)), train))[:test]
+    train = balanced_subset(labels, count, stream(seed, TrainingStream.CLAIM_POOL))
+    others = stream(seed, TrainingStream.CLAIM_TEST).permutation(np.setdiff1d(np.arange(len(labels)), train))[:test]
     return dataclasses.replace(
         whole,
         train_images=images[train],
@@ -129,10 +128,10 @@ def judge(settings: Settings, parameters: Parameters, samples: Samples, attack: 
     """Attack a network on some images; `place` keeps the random starts of different sets apart."""
     from cgrosim.images.attacks.gradient import worst_case
     from cgrosim.images.training.train import new_network
-    from cgrosim.model.patches import stream
+    from cgrosim.model.streams import TrainingStream, stream
 
     network = new_network(settings.architecture, parameters)
-    generator = stream(settings.seed, JUDGED, place)
+    generator = stream(settings.seed, TrainingStream.CLAIM_JUDGED, place)
     found = worst_case(network, samples.images, samples.labels, attack, generator)
     return Judged(found.clean_margins > 0.0, found.margins > 0.0)
 

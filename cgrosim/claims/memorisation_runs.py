@@ -24,6 +24,7 @@ from cgrosim.model.sampling import ClosedSystem, draw_gram
 from cgrosim.predictions.bridge import Clock, Starts, required_exposures, starts_of_system
 from cgrosim.theory.memorisation import noise_margin_after_memorisation
 from cgrosim.theory.power_growth import grow
+from cgrosim.theory.thresholds import MEMORISED
 
 Array = NDArray[np.float64]
 Mutation = Callable[[ClosedSystem], ClosedSystem]
@@ -82,7 +83,7 @@ def _value_table(power: float) -> tuple[Array, Array]:
     """Memorised value against the log of the time in units of N / (eta lam kappa): one table for every run."""
     time = np.geomspace(*TABLE, 200)
     margin = noise_margin_after_memorisation(
-        time, 0.7, power=power, samples=1.0, learning_rate=1.0, attacked_weight=1.0, patch_energy=1.0
+        time, MEMORISED, power=power, samples=1.0, learning_rate=1.0, attacked_weight=1.0, patch_energy=1.0
     )
     return np.log(time), margin ** (1.0 / power)
 

@@ -17,7 +17,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from cgrosim.model.activations import activate, derivative
+from cgrosim.model.activations import activate, curvature, derivative
 from cgrosim.model.params import Params
 from cgrosim.model.reference import attacked_coefficient, forces, logistic_weight
 from cgrosim.model.sampling import ClosedSystem
@@ -32,18 +32,6 @@ SAFETY = 2.0
 def gamma(count: int) -> float:
     """Relative error of `count` roundings in a row: n u / (1 - n u)."""
     return count * UNIT / (1.0 - count * UNIT)
-
-
-def curvature(name: str, z: Array, power: float) -> Array:
-    """Return phi''(z), elementwise, away from the kinks."""
-    if name == "power":
-        return power * (power - 1.0) * np.sign(z) * np.abs(z) ** (power - 2.0)
-    if name == "relu_power":
-        return np.where(z > 0.0, power * (power - 1.0) * np.maximum(z, 0.0) ** (power - 2.0), 0.0)
-    if name == "smoothed_relu":
-        inside = (z > 0.0) & (z < 1.0)
-        return np.where(inside, (power - 1.0) * np.clip(z, 0.0, 1.0) ** (power - 2.0), 0.0)
-    return np.zeros_like(z)
 
 
 class RoundingBound:
@@ -174,8 +162,6 @@ def margin_rounding(params: Params, second_layer: Array, inputs: Array, weights:
     layer, projections = np.abs(second_layer), inputs @ weights.T
     dots = gamma(params.dimension + 2) * np.linalg.norm(inputs, axis=2)[..., None] * np.linalg.norm(weights, axis=1)
     steep = np.abs(derivative(params.activation, np.abs(projections) + dots, params.power)) * dots
-    if params.activation == "relu":  # the slope just right of the kink
-        steep = dots
     terms = gamma(projections.shape[1] * len(layer) + ELEMENTARY)
     values = np.abs(activate(params.activation, np.abs(projections), params.power))
     return np.asarray(((steep + terms * values) * layer).sum(axis=(1, 2)))

@@ -30,7 +30,6 @@ DEFAULTS: Mapping[str, Mapping[str, Any]] = {
     "fashion-mnist": LARGE,
     "cifar-10": {**LARGE, "patch": 16, "learning_rate": 0.005},
 }
-CHECKS = 8  # random stream of the self-checks, beside those of training and measuring
 ATTACKS = ("class-mean", "class-mean-shift", "linf", "l2")
 WHOLE = ("patch", "filters", "exponent", "steps", "records", "seed")
 REAL = ("learning_rate", "initial_scale", "adversarial_weight")
@@ -220,7 +219,7 @@ def self_checks(settings: StageSettings, data: StageData, runs: Mapping[str, xar
     from cgrosim.images.attacks.evaluation import evaluate
     from cgrosim.images.attacks.gradient import Attack
     from cgrosim.images.experiments.stages import last_network
-    from cgrosim.model.patches import stream
+    from cgrosim.model.streams import StagesStream, stream
 
     attack = settings.measuring_attack
     if not isinstance(attack, Attack):
@@ -229,7 +228,7 @@ def self_checks(settings: StageSettings, data: StageData, runs: Mapping[str, xar
     for name, run in runs.items():
         network = last_network(settings, data, run)
         images = data.test_images.astype("float32")
-        checked = evaluate(network, images, data.test_labels, attack, stream(settings.seed, CHECKS))
+        checked = evaluate(network, images, data.test_labels, attack, stream(settings.seed, StagesStream.CHECKS))
         found += [f"{name}: {sentence}" for sentence in checked.warnings]
     return found
 

@@ -1,8 +1,13 @@
-"""Three ways to advance the same state: on the weights, on the closed system, and as a gradient flow."""
+"""Ways to advance the same state: on the weights, on the closed system, and as a gradient flow.
+
+Which there are is the table `cgrosim.model.engine_kinds.ENGINES`; the engine of a name is ``ENGINE`` of the module of
+that name here.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib import import_module
 
 from cgrosim.engines.base import Array, Engine
 from cgrosim.model.params import Params
@@ -19,14 +24,4 @@ def make_engine(params: Params, name: str, system: ClosedSystem) -> tuple[Engine
         from cgrosim.engines.searching import AttackedTest, SearchingEngine
 
         return SearchingEngine(params, system), AttackedTest(params, system) if params.test_samples else None
-    if name == "direct":
-        from cgrosim.engines.direct import DirectEngine
-
-        return DirectEngine(params, system), None
-    if name == "reduced":
-        from cgrosim.engines.reduced import ReducedEngine
-
-        return ReducedEngine(params, system), None
-    from cgrosim.engines.flow import FlowEngine
-
-    return FlowEngine(params, system), None
+    return import_module(f"cgrosim.engines.{name}").ENGINE(params, system), None

@@ -8,11 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cgrosim import kernels
-from cgrosim.engines.base import ESCAPED, MEMORISED, SIGNAL_GROWN, Crossings
-from cgrosim.model.activations import CODES
+from cgrosim.engines.base import Crossings
 from cgrosim.model.linear_algebra import combination
-from cgrosim.model.params import SIGNAL_THREATS, Params
+from cgrosim.model.params import Params
 from cgrosim.model.sampling import ClosedSystem
+from cgrosim.model.thresholds import ESCAPED, MEMORISED, SIGNAL_GROWN
 
 Array = NDArray[np.float64]
 
@@ -27,23 +27,24 @@ class Margins(NamedTuple):
 
 def make_kernel_problem(params: Params, system: ClosedSystem) -> kernels.Problem:
     """The constants of a training problem in the kernels' form."""
+    low, high = params.attacked_interval
     return kernels.make_problem(
         system.labels,
         system.second_layer,
         params.patches - 1,
-        activation=CODES[params.activation],
+        activation=params.activation,
         power=params.power,
-        threat=SIGNAL_THREATS.index(params.threat),
         alpha=params.signal_strength,
-        attacked_low=params.gap * params.signal_strength,
-        attacked_high=params.signal_strength + params.perturbation_radius,
+        weakest=params.gap * params.signal_strength,
+        attacked_low=low,
+        attacked_high=high,
         adversarial_weight=params.adversarial_weight,
     )
 
 
 def make_kernel_record(params: Params) -> kernels.Record:
     """An empty record of the kernels with the thresholds of this package."""
-    return kernels.make_record(params.samples, SIGNAL_GROWN, ESCAPED, MEMORISED)
+    return kernels.make_record(params.samples, grown_at=SIGNAL_GROWN, escaped_at=ESCAPED, memorised_at=MEMORISED)
 
 
 def crossings_of(record: kernels.Record) -> Crossings:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from cgrosim.model.engine_kinds import ENGINES
 from cgrosim.model.params import Params
 
 FLOPS = 2e10  # speed of one core in the step kernels
@@ -9,9 +10,14 @@ STEP_OVERHEAD = 3e-6  # seconds a step that no arithmetic explains
 
 
 def step_seconds(params: Params, engine: str) -> float:
-    """Estimated seconds of one discrete step on one core."""
-    rows, m = params.noise_patches, params.neurons
-    if engine == "reduced":
-        return STEP_OVERHEAD + 2.0 * m * rows**2 / FLOPS
-    passes = 1 if params.signal_only else 2 + 2 * params.attack_steps * params.attack_restarts
-    return STEP_OVERHEAD + passes * 4.0 * m * params.samples * params.patches * params.dimension / FLOPS
+    """Estimated seconds of one discrete step on one core.
+
+    Raises
+    ------
+    ValueError
+        If the engine takes no gradient steps.
+    """
+    flops = ENGINES[engine].step_flops
+    if flops is None:
+        raise ValueError(f"engine {engine} takes no gradient steps, so no step of it has a cost")
+    return STEP_OVERHEAD + flops(params) / FLOPS

@@ -82,6 +82,9 @@ class DirectEngine(SteppingEngine):
         restore_record(self._record, state)
 
 
+ENGINE = DirectEngine
+
+
 def projections_of(weights: Array, rows: Array, direction: Array) -> tuple[Array, Array, Array]:
     """True correlations (m,), noise projections (M, m) and the weights projected off the direction (m, d)."""
     signal = product(weights, direction[None, :])[:, 0]

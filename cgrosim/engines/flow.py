@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cgrosim.engines.base import ESCAPED, MEMORISED, SIGNAL_GROWN, Crossings, Divergence, Snapshot
+from cgrosim.engines.base import Crossings, Divergence, Snapshot
 from cgrosim.engines.closed import ClosedForces, rebuild_weights
 from cgrosim.model.params import MAX_STEPS, Params
 from cgrosim.model.sampling import ClosedSystem, weight_gram
+from cgrosim.model.thresholds import ESCAPED, MEMORISED, SIGNAL_GROWN
 
 Array = NDArray[np.float64]
 
@@ -181,3 +182,6 @@ class FlowEngine:
 
 def _copy(crossings: Crossings) -> Crossings:
     return Crossings(crossings.grown, crossings.escaped, crossings.memorised.copy())
+
+
+ENGINE = FlowEngine

@@ -80,3 +80,6 @@ class ReducedEngine(SteppingEngine):
         self._step = int(state["step"])
         self._state = kernels.pack_reduced_state(self._problem, state["signal"], state["noise"], state["coefficients"])
         restore_record(self._record, state)
+
+
+ENGINE = ReducedEngine

@@ -8,16 +8,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cgrosim import kernels
-from cgrosim.engines.base import MEMORISED, SIGNAL_GROWN, Crossings, Divergence, Snapshot
+from cgrosim.engines.base import Crossings, Divergence, Snapshot
 from cgrosim.engines.cost import step_seconds
 from cgrosim.engines.direct import projections_of
-from cgrosim.model.activations import CODES
 from cgrosim.model.linear_algebra import gram, product
 from cgrosim.model.params import Params
-from cgrosim.model.patches import ATTACK, TEST, PatchData, draw_patch_data, stream
+from cgrosim.model.patches import PatchData, draw_patch_data
 from cgrosim.model.reference import logistic_weight
 from cgrosim.model.sampling import ClosedSystem
+from cgrosim.model.streams import RunStream, stream
 from cgrosim.model.threats import Model, attack
+from cgrosim.model.thresholds import MEMORISED, SIGNAL_GROWN
 
 Array = NDArray[np.float64]
 
@@ -51,7 +52,7 @@ class SearchingEngine:
 
     def _attacked(self) -> Array:
         model = Model(self._params, self._weights, self._system.second_layer)
-        generator = stream(self._params.seed, ATTACK, self._step)
+        generator = stream(self._params.seed, RunStream.ATTACK, self._step)
         return attack(model, self._inputs, self._system.labels, generator)
 
     def advance(self, until: int) -> Divergence | None:
@@ -77,10 +78,10 @@ class SearchingEngine:
         for share, inputs in worlds:
             rows = inputs.reshape(-1, p.dimension)
             projections, margin = product(rows, self._weights), np.empty(len(labels))
-            kernels.margins_from_projections(projections, labels, layer, CODES[p.activation], p.power, margin)
+            kernels.margins_from_projections(projections, labels, layer, p.activation, p.power, margin)
             factors = -share * labels * logistic_weight(margin) / len(labels)
             slopes = np.empty_like(projections)
-            kernels.coefficients_from_projections(projections, factors, layer, CODES[p.activation], p.power, slopes)
+            kernels.coefficients_from_projections(projections, factors, layer, p.activation, p.power, slopes)
             kernels.accumulate(slopes, rows, total, 1.0)
         return total
 
@@ -97,10 +98,11 @@ class SearchingEngine:
         assert self._system.data is not None
         signal, noise, _ = projections_of(self._weights, self._rows, self._system.data.direction)
         memorization = np.empty(len(labels))
-        code = CODES[p.activation]
-        kernels.margins_from_projections(noise, labels, layer, code, p.power, memorization)
+        kernels.margins_from_projections(noise, labels, layer, p.activation, p.power, memorization)
         both, signs = np.empty(2), np.array([1.0, -1.0])
-        kernels.margins_from_projections(p.signal_strength * signs[:, None] * signal, signs, layer, code, p.power, both)
+        kernels.margins_from_projections(
+            p.signal_strength * signs[:, None] * signal, signs, layer, p.activation, p.power, both
+        )
         return float(both.min()), memorization
 
     def snapshot(self) -> Snapshot:
@@ -142,13 +144,13 @@ class AttackedTest:
     def __init__(self, params: Params, system: ClosedSystem) -> None:
         assert system.data is not None
         self._params, self._second_layer = params, system.second_layer
-        generator = stream(params.seed, TEST)
+        generator = stream(params.seed, RunStream.TEST)
         self._data: PatchData = draw_patch_data(params, generator, system.data.direction, params.test_samples)
 
     def __call__(self, weights: Array) -> tuple[Array, Array, Array]:
         """Margins of the clean and attacked samples and the noise S in the clean margin, each (test_samples,)."""
         data, model = self._data, Model(self._params, weights, self._second_layer)
         inputs = data.inputs()
-        attacked = attack(model, inputs, data.labels, stream(self._params.seed, ATTACK))
+        attacked = attack(model, inputs, data.labels, stream(self._params.seed, RunStream.ATTACK))
         noise = data.labels * model.margins(data.noise, data.labels)
         return model.margins(inputs, data.labels), model.margins(attacked, data.labels), noise

@@ -6,6 +6,7 @@ import textwrap
 from typing import TYPE_CHECKING
 
 from cgrosim.figures.style import number
+from cgrosim.model.activations import activation
 
 if TYPE_CHECKING:
     from cgrosim.model.params import Params
@@ -16,7 +17,7 @@ LETTERS = 105  # of a line that fits the width of a figure
 
 def parameter_line(params: Params, *, weight: bool = True) -> str:
     """The parameters in the paper's symbols; the adversarial weight only where it is the same for the whole figure."""
-    q = f", q = {params.power:g}" if params.activation in ("power", "relu_power", "smoothed_relu") else ""
+    q = f", q = {params.power:g}" if activation(params.activation).has_power else ""
     lam = f"λ = {params.adversarial_weight:g}, " if weight else ""
     return (
         f"d = {number(params.dimension)}, N = {params.samples}, P = {params.patches}, m = {params.neurons}, "

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from cgrosim.figures import style
 from cgrosim.figures.stage_strip import GROWTH, MEMORISATION, STAGNATION, Stage, draw_strip, shade
 from cgrosim.figures.style import EndLabel, number
+from cgrosim.model.thresholds import MEMORISED, SIGNAL_GROWN
 
 if TYPE_CHECKING:
     import xarray
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 
 Array = NDArray[np.float64]
 CLEAN, ADVERSARIAL, FRESH = style.BLUE, style.VERMILION, style.ORANGE
-GROWN, MEMORISED = 1.0, 0.7  # the thresholds of the recorded times
 WIDTH, HEIGHT, RIGHT = 9.0, 15.5, 2.3  # inches of a column, of the figure, and of the room for labels in a column
 LETTERS = 84  # of a line that fits a column
 
@@ -144,8 +144,8 @@ def _signal(axes: Axes, steps: Array, run: xarray.Dataset) -> list[EndLabel]:
         values = run[name].mean("class").values
         axes.plot(steps, values, color=colour, lw=width)
         labels.append(EndLabel(f"{what} {number(values[-1])}", values[-1], colour))
-    axes.axhline(GROWN, color=style.GREY, lw=1.2, ls=":")
-    return [*labels, EndLabel(f"grown: {GROWN:g}", GROWN, style.GREY)]
+    axes.axhline(SIGNAL_GROWN, color=style.GREY, lw=1.2, ls=":")
+    return [*labels, EndLabel(f"grown: {SIGNAL_GROWN:g}", SIGNAL_GROWN, style.GREY)]
 
 
 def _residuals(axes: Axes, steps: Array, run: xarray.Dataset) -> list[EndLabel]:

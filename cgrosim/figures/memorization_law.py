@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from cgrosim.figures import style
 from cgrosim.figures.heading import parameter_line, warnings_of
 from cgrosim.figures.style import number
+from cgrosim.model.thresholds import MEMORISED
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -49,7 +50,7 @@ def memorization_law_figure(run: Run, predictions: Predictions | None = None) ->
         style.log_ticks(axes.xaxis)
         axes.set_ylim(-0.02, 1.04)
         _censoring(axes, measured, end)
-        axes.set_title("Memorisation time of a training sample, first step with $V_i \\geq 0.7$")
+        axes.set_title(f"Memorisation time of a training sample, first step with $V_i \\geq {MEMORISED}$")
         axes.set_xlabel(f"gradient step      (time = {number(run.params.learning_rate)} × step)")
         axes.set_ylabel("share of samples memorised")
         if axes.get_legend_handles_labels()[0]:

@@ -11,6 +11,7 @@ from cgrosim.figures import style
 from cgrosim.figures.heading import parameter_line, warnings_of
 from cgrosim.figures.stage_strip import draw_strip, shade, stages_of
 from cgrosim.figures.style import EndLabel, number
+from cgrosim.model.thresholds import MEMORISED
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 
 Array = NDArray[np.float64]
 CLEAN, ADVERSARIAL = style.BLUE, style.VERMILION
-THRESHOLD = 0.7  # of V_i, the one the recorded memorisation times refer to
 HUGE = 1e100  # values of a run that blew up, beyond which an axis cannot be drawn
 
 
@@ -161,17 +161,17 @@ def _memorisation(
     axes.fill_between(steps, low, high, color=style.SKY, alpha=0.35, lw=0, label="smallest to largest")
     axes.fill_between(steps, lower, upper, color=style.SKY, alpha=0.75, lw=0, label="10 % to 90 %")
     axes.plot(steps, median, color=CLEAN, lw=3.0)
-    axes.axhline(THRESHOLD, color=style.GREY, lw=1.2, ls=":")
+    axes.axhline(MEMORISED, color=style.GREY, lw=1.2, ls=":")
     _finite_limits(axes, [low, high, np.array([0.0, 1.0])])
     room = 0.055 * float(np.ptp(axes.get_ylim()))  # half the height of a tick: measured above, predicted below
-    _rug(axes, run.data["memorization_time"].values, THRESHOLD + room, CLEAN, "measured times")
+    _rug(axes, run.data["memorization_time"].values, MEMORISED + room, CLEAN, "measured times")
     if predictions is not None:
         if predictions.memorization_times is not None:
-            _rug(axes, predictions.memorization_times, THRESHOLD - room, style.BLACK, "predicted times")
+            _rug(axes, predictions.memorization_times, MEMORISED - room, style.BLACK, "predicted times")
         _band(axes, predictions.memorization_quantiles, "time of one sample")
     axes.legend(loc="best")
     median_label = EndLabel(f"median {number(median[-1])}", median[-1], CLEAN)
-    return [median_label, EndLabel(f"memorised: {THRESHOLD}", THRESHOLD, style.GREY)]
+    return [median_label, EndLabel(f"memorised: {MEMORISED}", MEMORISED, style.GREY)]
 
 
 def _rug(axes: Axes, times: Array, height: float, colour: str, label: str) -> None:

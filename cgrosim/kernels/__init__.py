@@ -1,6 +1,5 @@
 """Compiled kernels: arrays in, arrays out; no randomness, no input or output."""
 
-from cgrosim.kernels.activation import LINEAR, POWER, RELU, RELU_POWER, SMOOTHED_RELU
 from cgrosim.kernels.commit import DIVERGED, RUNNING
 from cgrosim.kernels.dense import (
     accumulate,
@@ -18,16 +17,7 @@ from cgrosim.kernels.direct import (
     unpack_weights,
 )
 from cgrosim.kernels.flow import multiply, reduced_forces
-from cgrosim.kernels.problem import (
-    FIXED_DIRECTION,
-    NONE,
-    SIGNAL_SPAN,
-    Problem,
-    Record,
-    Workspace,
-    make_problem,
-    make_record,
-)
+from cgrosim.kernels.problem import Problem, Record, Workspace, make_problem, make_record
 from cgrosim.kernels.reduced import (
     ReducedState,
     advance_reduced,
@@ -39,15 +29,7 @@ from cgrosim.kernels.reduced import (
 
 __all__ = [
     "DIVERGED",
-    "FIXED_DIRECTION",
-    "LINEAR",
-    "NONE",
-    "POWER",
-    "RELU",
-    "RELU_POWER",
     "RUNNING",
-    "SIGNAL_SPAN",
-    "SMOOTHED_RELU",
     "DirectData",
     "Problem",
     "Record",

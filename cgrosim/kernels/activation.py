@@ -3,47 +3,57 @@
 With x = max(z, lower) and p = min(x, upper):
     phi(z)  = scale sign(p) |p|^q + (x - p)
     phi'(z) = slope |p|^(q-1)       (for q = 1: slope where z > lower, else 0)
-so one loop serves all of them, without a branch per element.
+so one loop serves all of them, without a branch per element. The names are those of `cgrosim.model.activations`.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-POWER, RELU, RELU_POWER, SMOOTHED_RELU, LINEAR = range(5)
+Shape = tuple[float, float, float, float, float]
 
 LOWER, UPPER, EXPONENT, SCALE, SLOPE = range(5)
 
+# name: (lower, upper, exponent, scale, slope) at the power q
+SHAPES: dict[str, Callable[[float], Shape]] = {
+    "power": lambda q: (-math.inf, math.inf, q, 1.0, q),
+    "relu": lambda q: (0.0, math.inf, 1.0, 1.0, 1.0),
+    "relu_power": lambda q: (0.0, math.inf, q, 1.0, q),
+    "smoothed_relu": lambda q: (0.0, 1.0, q, 1.0 / q, 1.0),
+    "linear": lambda q: (-math.inf, math.inf, 1.0, 1.0, 1.0),
+}
 
-def activation_shape(kind: int, power: float) -> NDArray[np.float64]:
+
+def activation_shape(name: str, power: float) -> NDArray[np.float64]:
     """Return (lower, upper, exponent, scale, slope) of an activation.
 
     Parameters
     ----------
-    kind : int
-        POWER sign(z)|z|^q; RELU; RELU_POWER ReLU(z)^q; SMOOTHED_RELU 0, z^q/q, z - 1 + 1/q (Cao et al. 2022); LINEAR.
+    name : str
+        A key of `SHAPES`.
     power : float
-        q > 1; ignored by RELU and LINEAR.
+        q > 1; means nothing to relu and linear.
 
     Raises
     ------
     ValueError
-        If the kind is unknown or the power is not a finite number above 1.
+        If the name is unknown, the power is not a finite number above 1, or the shape is none the kernels can follow.
     """
-    if kind not in (POWER, RELU, RELU_POWER, SMOOTHED_RELU, LINEAR):
-        raise ValueError(f"activation code is {kind!r}; it must be one of 0, 1, 2, 3, 4")
-    if kind in (RELU, LINEAR):
-        return np.array([0.0 if kind == RELU else -math.inf, math.inf, 1.0, 1.0, 1.0])
-    if not (math.isfinite(power) and power > 1):
+    if name not in SHAPES:
+        raise ValueError(f"the kernels know no activation {name!r}, only {', '.join(SHAPES)}")
+    has_power = SHAPES[name](2.0)[EXPONENT] != 1.0
+    if has_power and not (math.isfinite(power) and power > 1):
         raise ValueError(f"the power of the activation is {power!r}; it must be a finite number above 1")
-    lower = -math.inf if kind == POWER else 0.0
-    if kind == SMOOTHED_RELU:
-        return np.array([lower, 1.0, power, 1.0 / power, 1.0])
-    return np.array([lower, math.inf, power, 1.0, power])
+    lower, upper, exponent, scale, slope = SHAPES[name](power)
+    # A knee: the exact attack needs 0 below 0, and a slope that does not jump where the straight part begins.
+    if upper < math.inf and not (lower == 0.0 and math.isclose(slope * upper ** (exponent - 1.0), 1.0, rel_tol=1e-12)):
+        raise ValueError(f"the activation {name!r} with a knee at {upper} must be 0 below 0 and have slope 1 above it")
+    return np.array([lower, upper, exponent, scale, slope])
 
 
 def power_case(shape: NDArray[np.float64]) -> int:

@@ -180,7 +180,7 @@ def accumulate(force: Array, rows: Array, weights: Array, scale: float, parallel
 
 
 def margins_from_projections(
-    projections: Array, labels: Array, second_layer: Array, activation: int, power: float, out: Array
+    projections: Array, labels: Array, second_layer: Array, activation: str, power: float, out: Array
 ) -> None:
     """``out[i] = y_i sum_k sum_r a_r phi(projections[k, r])`` over the patches k of sample i.
 
@@ -190,7 +190,7 @@ def margins_from_projections(
 
 
 def coefficients_from_projections(
-    projections: Array, sample_weights: Array, second_layer: Array, activation: int, power: float, out: Array
+    projections: Array, sample_weights: Array, second_layer: Array, activation: str, power: float, out: Array
 ) -> None:
     """``out[k, r] = weight_i a_r phi'(projections[k, r])`` for the patches k of sample i.
 

@@ -11,8 +11,6 @@ from numpy.typing import NDArray
 from cgrosim.kernels.activation import activation_shape, power_case
 from cgrosim.kernels.blocks import Array, padded_neurons, tile_height, zeros
 
-NONE, SIGNAL_SPAN, FIXED_DIRECTION = range(3)
-
 
 class Problem(NamedTuple):
     """Constants of one training problem, as the compiled kernels take them; make it with `make_problem`."""
@@ -24,10 +22,10 @@ class Problem(NamedTuple):
     height: int  # neurons in a product tile
     shape: Array  # of the activation
     case: int  # its integer exponent, or 0
-    threat: int
     alpha: float
-    attacked_low: float  # alpha - delta
-    attacked_high: float  # alpha + delta
+    weakest: float  # alpha - delta, what an attack along the true feature leaves of it
+    attacked_low: float  # ends of the interval the attack takes the signal's coefficient from
+    attacked_high: float
     adversarial_weight: float  # lam
 
 
@@ -36,10 +34,10 @@ def make_problem(
     second_layer: Array,
     noise_patches: int,
     *,
-    activation: int,
+    activation: str,
     power: float,
-    threat: int,
     alpha: float,
+    weakest: float,
     attacked_low: float,
     attacked_high: float,
     adversarial_weight: float,
@@ -53,12 +51,13 @@ def make_problem(
     noise_patches : int
         P - 1, at least 1.
     activation, power
-        Code and exponent of the activation, see `cgrosim.kernels.activation`.
-    threat : int
-        NONE, SIGNAL_SPAN or FIXED_DIRECTION.
-    alpha, attacked_low, attacked_high : float
-        Signal strength alpha, alpha - delta and alpha + delta, in order; the low one at least 0 for SIGNAL_SPAN. It is
-        passed on its own because alpha - delta would cancel when the attack nearly erases the signal.
+        Name and exponent of the activation, see `cgrosim.kernels.activation`.
+    alpha, weakest : float
+        Signal strength alpha, and alpha - delta. It is passed on its own because the difference would cancel when the
+        attack nearly erases the signal.
+    attacked_low, attacked_high : float
+        Ends of the interval the attack takes the coefficient of the signal from; equal where it has no choice, else
+        the low one is at least 0.
     adversarial_weight : float
         lam, the weight of the adversarial loss, in [0, 1].
 
@@ -75,13 +74,13 @@ def make_problem(
         raise ValueError("second_layer must be a non-empty vector of finite numbers")
     if noise_patches < 1:
         raise ValueError(f"a sample has {noise_patches} noise patches; it needs at least 1")
-    if threat not in (NONE, SIGNAL_SPAN, FIXED_DIRECTION):
-        raise ValueError(f"threat code is {threat!r}; it must be 0, 1 or 2")
-    ends = f"alpha - delta = {attacked_low}, alpha = {alpha}, alpha + delta = {attacked_high}"
-    if not -math.inf < attacked_low <= alpha <= attacked_high < math.inf or alpha < 0:
-        raise ValueError(f"the attacked signal needs alpha >= 0 and low <= alpha <= high, but {ends}")
-    if threat == SIGNAL_SPAN and attacked_low < 0:
-        raise ValueError(f"signal_span allows a radius of at most alpha, but {ends}")
+    ends = f"alpha - delta = {weakest}, alpha = {alpha}, attacked from {attacked_low} to {attacked_high}"
+    if not (-math.inf < weakest <= alpha < math.inf and -math.inf < attacked_low <= attacked_high < math.inf):
+        raise ValueError(f"the attacked signal needs finite alpha - delta <= alpha and low <= high, but {ends}")
+    if alpha < 0:
+        raise ValueError(f"the signal strength must not be negative, but {ends}")
+    if attacked_low < attacked_high and attacked_low < 0:
+        raise ValueError(f"an attack that may choose needs a radius of at most alpha, but {ends}")
     if not 0 <= adversarial_weight <= 1:
         raise ValueError(f"the adversarial weight is {adversarial_weight}; it must be in [0, 1]")
     neurons = second_layer.size
@@ -96,8 +95,8 @@ def make_problem(
         tile_height(neurons),
         shape,
         power_case(shape),
-        int(threat),
         float(alpha),
+        float(weakest),
         float(attacked_low),
         float(attacked_high),
         float(adversarial_weight),
@@ -118,7 +117,7 @@ class Record(NamedTuple):
     memorised_at: float
 
 
-def make_record(samples: int, grown_at: float = 1.0, escaped_at: float = 0.7, memorised_at: float = 0.7) -> Record:
+def make_record(samples: int, *, grown_at: float, escaped_at: float, memorised_at: float) -> Record:
     """Return an empty record with the given thresholds."""
     return Record(
         np.full(1, -1, np.int64),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from numba import njit
 
 from cgrosim.kernels.activation import phi
@@ -31,15 +33,15 @@ def _sort_by_magnitude(u, order):  # type: ignore[no-untyped-def]
 
 @njit(**INNER)
 def piecewise_minimiser(u, second_layer, low, high, label, shape, order, tails):  # type: ignore[no-untyped-def]
-    """Exact minimiser over [low, high] of h_y for the smoothed ReLU.
+    """Exact minimiser over [low, high] of h_y for an activation with a knee, such as the smoothed ReLU.
 
-    h_y is A c^q + B c + constant between the breakpoints c = 1/|u_r| of the active neurons (y u_r > 0), with
-    A = sum y a_r |u_r|^q / q over those still below theirs and B = sum y a_r |u_r| over the others. A minimum is at an
-    end, at a breakpoint, or at the one critical point c^(q-1) = -B / (q A) of a piece. Ties go to the larger c, as for
-    U_y = 0.
+    h_y is A c^q + B c + constant between the breakpoints c = knee/|u_r| of the active neurons (y u_r > 0), with
+    q A = slope sum y a_r |u_r|^q over those still below theirs and B = sum y a_r |u_r| over the others. A minimum is at
+    an end, at a breakpoint, or at the one critical point c^(q-1) = -B / (q A) of a piece. Ties go to the smaller c, as
+    for U_y = 0.
     """
     neurons = order.size
-    power = shape[2]
+    knee, power, steepness = shape[1], shape[2], shape[4]
     _sort_by_magnitude(u, order)
     # B is summed from the largest |u| down and A from the smallest up, so that nothing is ever subtracted again.
     tails[neurons] = 0.0
@@ -47,23 +49,23 @@ def piecewise_minimiser(u, second_layer, low, high, label, shape, order, tails):
         r = order[place]
         active = label * u[r] > 0
         tails[place] = tails[place + 1] + (label * second_layer[r] * abs(u[r]) if active else 0.0)
-    best, smallest = high, signal_margin(u, second_layer, neurons, high, label, shape)
-    value = signal_margin(u, second_layer, neurons, low, label, shape)
+    best, smallest = low, signal_margin(u, second_layer, neurons, low, label, shape)
+    value = signal_margin(u, second_layer, neurons, high, label, shape)
     if value < smallest:
-        best, smallest = low, value
+        best, smallest = high, value
     curvature = 0.0  # q A of the piece on which the neurons order[:place] are below their breakpoint
     for place in range(neurons + 1):
         # The piece runs from the breakpoint of order[place] (0 if none) to that of order[place - 1] (infinity if none).
         left = low
         if place < neurons:
             size = abs(u[order[place]])
-            left = max(low, 1.0 / size) if size > 0 else high
+            left = max(low, knee / size) if size > 0 else high
         right = high
         if place > 0:
             size = abs(u[order[place - 1]])
-            right = min(high, 1.0 / size) if size > 0 else high
+            right = min(high, knee / size) if size > 0 else high
             if label * u[order[place - 1]] > 0:
-                curvature += label * second_layer[order[place - 1]] * size**power
+                curvature += label * second_layer[order[place - 1]] * (steepness * size**power)
         if left > right:
             continue
         for candidate in range(2):
@@ -76,7 +78,7 @@ def piecewise_minimiser(u, second_layer, low, high, label, shape, order, tails):
                 if not left < point < right:
                     continue
             value = signal_margin(u, second_layer, neurons, point, label, shape)
-            if value < smallest or (value == smallest and point > best):
+            if value < smallest or (value == smallest and point < best):
                 best, smallest = point, value
     return best
 
@@ -84,16 +86,15 @@ def piecewise_minimiser(u, second_layer, low, high, label, shape, order, tails):
 @njit(**INNER)
 def attacked_coefficient(problem, u, label, work):  # type: ignore[no-untyped-def]
     """kappa_y: the coefficient of y w_star in the attacked signal patch of a sample with this label."""
-    if problem.threat == 0:
-        return problem.alpha
-    if problem.threat == 2:
-        return problem.attacked_low
-    if problem.shape[1] == 1.0:
-        low, high = problem.attacked_low, problem.attacked_high
+    low, high = problem.attacked_low, problem.attacked_high
+    if low == high:
+        return low
+    if problem.shape[1] < math.inf:
         return piecewise_minimiser(u, problem.second_layer, low, high, label, problem.shape, work.order, work.tails)
-    # Positively homogeneous: h_y(c) = c^q U_y for c >= 0, monotone in c.
+    # Positively homogeneous: h_y(c) = c^degree U_y for c >= 0, monotone in c. At U_y = 0 all c are as bad; the attack
+    # is alpha - delta there, as in the definition.
     strength = signal_margin(u, problem.second_layer, problem.neurons, 1.0, label, problem.shape)
-    return problem.attacked_low if strength > 0 else problem.attacked_high
+    return low if strength >= 0 else high
 
 
 @njit(**INNER)
@@ -107,5 +108,5 @@ def signal_terms(problem, u, work):  # type: ignore[no-untyped-def]
             u, problem.second_layer, problem.neurons, problem.alpha, label, problem.shape
         )
         work.signal[2, column] = signal_margin(u, problem.second_layer, problem.neurons, kappa, label, problem.shape)
-        low = problem.attacked_low
+        low = problem.weakest
         work.signal[3, column] = signal_margin(u, problem.second_layer, problem.neurons, low, label, problem.shape)

@@ -1,25 +1,63 @@
-"""Activations phi and their derivatives, by name, in plain NumPy.
+"""The table of activations: phi, phi' and phi'' in plain NumPy, and what the rest of the package has to know of each.
 
 ``power``          phi(z) = sign(z) |z|^q, real q >= 2: the paper's ReLU(z)^q - ReLU(-z)^q (arXiv 2306.01271v4)
 ``relu``           phi(z) = max(z, 0)
 ``relu_power``     phi(z) = max(z, 0)^q
 ``smoothed_relu``  phi(z) = 0 for z <= 0, z^q / q on [0, 1], z - 1 + 1/q above (Allen-Zhu and Li, arXiv 2012.09816)
 ``linear``         phi(z) = z
+
+A new one is an entry of `ACTIVATIONS` here and its shape in `cgrosim.kernels.activation`; nothing else names them all.
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cgrosim.errors import ParameterError
-from cgrosim.model.params import ACTIVATIONS
 
 Array = NDArray[np.float64]
+SecondLayerSign = Literal["positive", "signed"]
 
-CODES = {name: code for code, name in enumerate(ACTIVATIONS)}
-ODD = frozenset({"power", "linear"})
-HOMOGENEOUS = frozenset({"power", "relu", "relu_power", "linear"})
+
+@dataclass(frozen=True)
+class Activation:
+    """One activation; its name in the table is also that of its shape in the compiled kernels.
+
+    Attributes
+    ----------
+    value, slope, curvature : callables of (z, q)
+        phi(z), phi'(z) (0 at the kink of relu) and phi''(z) (away from the kinks), elementwise.
+    degree : callable of q, or None
+        Degree of positive homogeneity, phi(c z) = c^degree phi(z) for c > 0; None where there is none.
+    knee : float
+        Where phi turns from a multiple of z^q into a straight line, for the activations without a degree, which are 0
+        below 0.
+    odd : bool
+        Whether phi(-z) = -phi(z).
+    least_power : float or None
+        Smallest exponent q there is; None where q means nothing.
+    second_layer : {"positive", "signed"}
+        Fixed output weights in use where none are asked for.
+    """
+
+    value: Callable[[Array, float], Array]
+    slope: Callable[[Array, float], Array]
+    curvature: Callable[[Array, float], Array]
+    degree: Callable[[float], float] | None
+    knee: float = np.inf
+    odd: bool = False
+    least_power: float | None = None
+    second_layer: SecondLayerSign = "signed"
+
+    @property
+    def has_power(self) -> bool:
+        """Whether the exponent q means something."""
+        return self.least_power is not None
 
 
 def _power(z: Array, exponent: float) -> Array:
@@ -33,35 +71,86 @@ def _power(z: Array, exponent: float) -> Array:
     return np.asarray(z**exponent)
 
 
+def _smoothed_value(z: Array, q: float) -> Array:
+    return np.where(z > 1.0, z - 1.0 + 1.0 / q, _power(np.clip(z, 0.0, 1.0), q) / q)
+
+
+def _smoothed_curvature(z: Array, q: float) -> Array:
+    return np.where((z > 0.0) & (z < 1.0), (q - 1.0) * np.clip(z, 0.0, 1.0) ** (q - 2.0), 0.0)
+
+
+def _straight(z: Array, q: float) -> Array:
+    return np.zeros_like(z)
+
+
+ACTIVATIONS: dict[str, Activation] = {
+    "power": Activation(
+        value=lambda z, q: np.asarray(z * _power(np.abs(z), q - 1.0)),
+        slope=lambda z, q: q * _power(np.abs(z), q - 1.0),
+        curvature=lambda z, q: q * (q - 1.0) * np.sign(z) * np.abs(z) ** (q - 2.0),
+        degree=lambda q: q,
+        odd=True,
+        least_power=2,
+        second_layer="positive",
+    ),
+    "relu": Activation(
+        value=lambda z, q: np.maximum(z, 0.0),
+        slope=lambda z, q: (z > 0.0).astype(np.float64),
+        curvature=_straight,
+        degree=lambda q: 1.0,
+    ),
+    "relu_power": Activation(
+        value=lambda z, q: _power(np.maximum(z, 0.0), q),
+        slope=lambda z, q: q * _power(np.maximum(z, 0.0), q - 1.0),
+        curvature=lambda z, q: np.where(z > 0.0, q * (q - 1.0) * np.maximum(z, 0.0) ** (q - 2.0), 0.0),
+        degree=lambda q: q,
+        least_power=2,
+    ),
+    "smoothed_relu": Activation(
+        value=_smoothed_value,
+        slope=lambda z, q: _power(np.clip(z, 0.0, 1.0), q - 1.0),
+        curvature=_smoothed_curvature,
+        degree=None,
+        knee=1.0,
+        least_power=2,
+    ),
+    "linear": Activation(
+        value=lambda z, q: z,
+        slope=lambda z, q: np.ones_like(z),
+        curvature=_straight,
+        degree=lambda q: 1.0,
+        odd=True,
+    ),
+}
+
+
+def activation(name: str) -> Activation:
+    """The entry of the table.
+
+    Raises
+    ------
+    ParameterError
+        If there is none of this name.
+    """
+    try:
+        return ACTIVATIONS[name]
+    except KeyError:
+        raise ParameterError(f"activation is {name!r}, but must be one of {', '.join(ACTIVATIONS)}.") from None
+
+
 def activate(name: str, z: Array, power: float) -> Array:
     """Return phi(z), elementwise; `power` is the exponent q (ignored by relu and linear)."""
-    if name == "power":
-        return np.asarray(z * _power(np.abs(z), power - 1.0))
-    if name == "relu":
-        return np.maximum(z, 0.0)
-    if name == "relu_power":
-        return _power(np.maximum(z, 0.0), power)
-    if name == "smoothed_relu":
-        below = _power(np.clip(z, 0.0, 1.0), power) / power
-        return np.where(z > 1.0, z - 1.0 + 1.0 / power, below)
-    if name == "linear":
-        return z
-    raise ParameterError(f"activation is {name!r}, but must be one of {', '.join(ACTIVATIONS)}.")
+    return activation(name).value(z, power)
 
 
 def derivative(name: str, z: Array, power: float) -> Array:
     """Return phi'(z), elementwise; 0 at the kink of relu."""
-    if name == "power":
-        return power * _power(np.abs(z), power - 1.0)
-    if name == "relu":
-        return (z > 0.0).astype(np.float64)
-    if name == "relu_power":
-        return power * _power(np.maximum(z, 0.0), power - 1.0)
-    if name == "smoothed_relu":
-        return _power(np.clip(z, 0.0, 1.0), power - 1.0)
-    if name == "linear":
-        return np.ones_like(z)
-    raise ParameterError(f"activation is {name!r}, but must be one of {', '.join(ACTIVATIONS)}.")
+    return activation(name).slope(z, power)
+
+
+def curvature(name: str, z: Array, power: float) -> Array:
+    """Return phi''(z), elementwise, away from the kinks."""
+    return activation(name).curvature(z, power)
 
 
 def output_weights(neurons: int, sign: str) -> Array:

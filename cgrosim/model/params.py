@@ -5,22 +5,26 @@ from __future__ import annotations
 import math
 import tomllib
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from cgrosim.errors import FileError, ParameterError
+from cgrosim.model.activations import ACTIVATIONS, SecondLayerSign, activation
+from cgrosim.model.engine_kinds import ENGINES
+from cgrosim.model.signal_threats import SIGNAL_THREATS
+from cgrosim.model.threats import SEARCH_THREATS
 
-ACTIVATIONS = ("power", "relu", "relu_power", "smoothed_relu", "linear")
-SIGNAL_THREATS = ("none", "signal_span", "fixed_direction")
-THREATS = (*SIGNAL_THREATS, "fgsm", "l2_pgd", "linf_pgd")
 RECORDABLE = ("noise_correlation", "coefficients", "weights")
 MAX_STEPS = 10**18
 
-Activation = Literal["power", "relu", "relu_power", "smoothed_relu", "linear"]
+if TYPE_CHECKING:
+    ActivationName = ThreatName = EngineName = ChosenEngine = str
+else:  # the names are those of the tables, as they stand when this module is imported
+    ActivationName = Literal[tuple(ACTIVATIONS)]
+    ThreatName = Literal[(*SIGNAL_THREATS, *SEARCH_THREATS)]
+    EngineName, ChosenEngine = Literal[("auto", *ENGINES)], Literal[tuple(ENGINES)]
 SecondLayer = Literal["auto", "positive", "signed"]
-ThreatName = Literal["none", "signal_span", "fixed_direction", "fgsm", "l2_pgd", "linf_pgd"]
-EngineName = Literal["auto", "direct", "reduced", "flow"]
 SamplingName = Literal["auto", "explicit", "gram"]
 Recordable = Literal["noise_correlation", "coefficients", "weights"]
 
@@ -46,7 +50,9 @@ class Params(BaseModel):
     patches: int = Field(3, description="patches per sample (P): one true feature, the others spurious noise")
     samples: int = Field(50, description="training samples (N)")
     neurons: int = Field(10, description="filters of the two-layer network (m)")
-    activation: Activation = Field("power", description="power is sign(z)|z|^power; others take a signed second layer")
+    activation: ActivationName = Field(
+        "power", description="power is sign(z)|z|^power; others take a signed second layer"
+    )
     power: float = Field(3.0, description="exponent q of the activation, real, at least 2")
     second_layer: SecondLayer = Field("auto", description="fixed output weights: all +1, or half +1 and half -1")
     signal_strength: float = Field(description="norm of the true feature (alpha)")
@@ -156,11 +162,14 @@ class Params(BaseModel):
             (getattr(self, n) < 0, f"{n} is {getattr(self, n):g}, but must not be negative.") for n in not_negative
         ]
         signed = self.second_layer_sign == "signed"
+        least_power, closed = activation(self.activation).least_power, [n for n, e in ENGINES.items() if e.closed]
+        signal_threat = SIGNAL_THREATS.get(self.threat)
         return [
             *checks,
             (
-                self.power < 2 and self.activation in ("power", "relu_power", "smoothed_relu"),
-                f"power is {self.power:g}, but the {self.activation} activation needs a power of at least 2; "
+                least_power is not None and self.power < least_power,
+                f"power is {self.power:g}, but the {self.activation} activation needs a power of at least "
+                f"{least_power}; "
                 "for power 1 take activation relu or linear.",
             ),
             (
@@ -168,8 +177,8 @@ class Params(BaseModel):
                 f"adversarial_weight is {self.adversarial_weight:g}, but must lie between 0 (standard training) and 1.",
             ),
             (
-                self.threat == "signal_span" and not 0 <= self.gap <= 1,
-                f"perturbation_radius is {self.perturbation_radius:g}, but the signal_span threat allows at most the "
+                signal_threat is not None and not signal_threat.beyond_signal and not 0 <= self.gap <= 1,
+                f"perturbation_radius is {self.perturbation_radius:g}, but the {self.threat} threat allows at most the "
                 f"signal_strength {self.signal_strength:g}; lower it, or take threat fixed_direction or l2_pgd.",
             ),
             (
@@ -182,7 +191,7 @@ class Params(BaseModel):
             ),
             (signed and self.neurons < 2, "neurons is 1, but a signed second layer needs at least 2."),
             (
-                not self.signal_only and self.engine in ("reduced", "flow"),
+                not self.signal_only and self.engine in closed,
                 f"engine {self.engine} needs a threat that moves only the true feature ({', '.join(SIGNAL_THREATS)}); "
                 f"for threat {self.threat} take engine direct.",
             ),
@@ -191,8 +200,9 @@ class Params(BaseModel):
                 f"sampling gram has no vectors for threat {self.threat} to perturb; take sampling explicit.",
             ),
             (
-                self.sampling == "gram" and self.engine == "direct",
-                "engine direct needs vectors, which sampling gram does not make; take engine reduced or flow.",
+                self.sampling == "gram" and self.engine not in ("auto", *closed),
+                f"engine {self.engine} needs vectors, which sampling gram does not make; take engine "
+                f"{' or '.join(closed)}.",
             ),
             (
                 not self.signal_only and "coefficients" in self.record,
@@ -211,11 +221,23 @@ class Params(BaseModel):
         return self.threat in SIGNAL_THREATS
 
     @property
-    def second_layer_sign(self) -> Literal["positive", "signed"]:
+    def second_layer_sign(self) -> SecondLayerSign:
         """The second layer in use: all +1 for the odd power, half +1 and half -1 for the other activations."""
-        if self.second_layer == "auto":
-            return "positive" if self.activation == "power" else "signed"
-        return self.second_layer
+        return activation(self.activation).second_layer if self.second_layer == "auto" else self.second_layer
+
+    @property
+    def attacked_interval(self) -> tuple[float, float]:
+        """Ends of the interval from which a threat that moves only the true feature takes its coefficient.
+
+        Raises
+        ------
+        ParameterError
+            If the threat searches over all patches.
+        """
+        if not self.signal_only:
+            raise ParameterError(f"threat {self.threat} moves every patch, so the signal alone has no attacked value.")
+        alpha = self.signal_strength
+        return SIGNAL_THREATS[self.threat].interval(alpha, self.gap * alpha, alpha + self.perturbation_radius)
 
     @property
     def noise_patches(self) -> int:
@@ -225,16 +247,11 @@ class Params(BaseModel):
     @property
     def attack_description(self) -> str:
         """The exact attack, to stand beside every robust number."""
-        text = f"{self.threat}, radius {self.perturbation_radius:.6g}"
-        if self.threat == "none":
+        if not self.signal_only:
+            return f"{self.threat}, radius {self.perturbation_radius:.6g}" + SEARCH_THREATS[self.threat].describe(self)
+        if not SIGNAL_THREATS[self.threat].attacks:
             return "no attack"
-        if self.signal_only:
-            return f"{text} (gap {self.gap:.3g})"
-        if self.threat == "fgsm":
-            return text
-        size = self.attack_step_size or 2.5 * self.perturbation_radius / self.attack_steps
-        start = "random start" if self.attack_random_start else "start at the sample"
-        return f"{text}, {self.attack_steps} steps of {size:.3g}, {self.attack_restarts} restart(s), {start}"
+        return f"{self.threat}, radius {self.perturbation_radius:.6g} (gap {self.gap:.3g})"
 
     def replace(self, **changes: Any) -> Params:
         """Return a validated copy with some fields changed; changing the signal strength keeps the gap."""

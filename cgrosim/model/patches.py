@@ -11,13 +11,6 @@ from cgrosim.model.params import Params
 
 Array = NDArray[np.float64]
 
-DATA, INIT, TEST, ATTACK = range(4)  # independent random streams of one seed
-
-
-def stream(seed: int, *key: int) -> np.random.Generator:
-    """Return the generator of one purpose; streams of one seed are independent, and one seed gives the same ones."""
-    return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=key))
-
 
 @dataclass(frozen=True)
 class PatchData:

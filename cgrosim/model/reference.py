@@ -12,7 +12,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from cgrosim.model.activations import HOMOGENEOUS, activate, derivative
+from cgrosim.model.activations import activate, activation, derivative
 from cgrosim.model.params import Params
 from cgrosim.model.patches import PatchData
 
@@ -48,36 +48,36 @@ def signal_margin(params: Params, second_layer: Array, signal: Array, label: flo
 def attacked_coefficient(params: Params, second_layer: Array, signal: Array, label: float) -> float:
     """The signal coefficient after the attack: the exact inner maximum of the threats that move only the signal.
 
-    ``signal_span`` may choose any coefficient in [alpha - delta, alpha + delta]. For a positively homogeneous
-    activation the margin is coefficient^degree times a constant, so the worst is an end of the interval; for
-    smoothed_relu the margin is piecewise ``A c^q + B c + C`` between the points where a neuron turns linear.
+    The attack may choose any coefficient of the threat's interval, [alpha - delta, alpha + delta] for ``signal_span``.
+    For a positively homogeneous activation the margin is coefficient^degree times a constant, so the worst is an end of
+    the interval; with a knee it is piecewise ``A c^q + B c + C`` between the points where a neuron turns linear. Of
+    equally bad coefficients it takes the smallest, so alpha - delta where the margin does not move at all.
     """
-    alpha, low = params.signal_strength, params.gap * params.signal_strength
-    if params.threat == "none":
-        return alpha
-    if params.threat == "fixed_direction":
+    low, high = params.attacked_interval
+    if low == high:
         return low
-    high = alpha + params.perturbation_radius
     candidates = [low, high]
-    if params.activation not in HOMOGENEOUS:
+    if activation(params.activation).degree is None:
         candidates += _interior_candidates(params, second_layer, label * signal, low, high)
-    return min(candidates, key=lambda c: signal_margin(params, second_layer, signal, label, c))
+    return min(candidates, key=lambda c: (signal_margin(params, second_layer, signal, label, c), c))
 
 
 def _interior_candidates(params: Params, second_layer: Array, signed: Array, low: float, high: float) -> list[float]:
-    """Breakpoints and critical points of the smoothed-relu signal margin inside (low, high)."""
+    """Breakpoints and critical points of the signal margin inside (low, high), for an activation with a knee."""
+    knee, q = activation(params.activation).knee, params.power
+    # below the knee phi' is this times z^(q-1)
+    steepness = float(derivative(params.activation, np.array(knee), q)) / knee ** (q - 1.0)
     positive = signed > 0.0
-    kinks = [low, *sorted(k for k in 1.0 / signed[positive] if low < k < high), high]
+    kinks = [low, *sorted(k for k in knee / signed[positive] if low < k < high), high]
     found = list(kinks[1:-1])
-    q = params.power
     for left, right in pairwise(kinks):
         middle = 0.5 * (left + right)
-        curved = positive & (middle * signed < 1.0)
+        curved = positive & (middle * signed < knee)
         straight = positive & ~curved
-        a = float(second_layer[curved] @ signed[curved] ** q) / q
+        a = steepness * float(second_layer[curved] @ signed[curved] ** q)
         b = float(second_layer[straight] @ signed[straight])
-        if a != 0.0 and -b / (q * a) > 0.0:
-            critical = (-b / (q * a)) ** (1.0 / (q - 1.0))
+        if a != 0.0 and -b / a > 0.0:
+            critical = (-b / a) ** (1.0 / (q - 1.0))
             if left < critical < right:
                 found.append(critical)
     return found

@@ -19,16 +19,8 @@ from cgrosim.errors import ParameterError
 from cgrosim.model.activations import output_weights
 from cgrosim.model.linear_algebra import combination, gram, product
 from cgrosim.model.params import Params
-from cgrosim.model.patches import (
-    DATA,
-    INIT,
-    PatchData,
-    draw_direction,
-    draw_labels,
-    draw_patch_data,
-    draw_weights,
-    stream,
-)
+from cgrosim.model.patches import PatchData, draw_direction, draw_labels, draw_patch_data, draw_weights
+from cgrosim.model.streams import RunStream, stream
 
 Array = NDArray[np.float64]
 
@@ -77,9 +69,9 @@ def close_system(data: PatchData, weights: Array, second_layer: Array, with_gram
 
 def draw_explicit(params: Params, with_gram: bool = True) -> ClosedSystem:
     """Draw vectors and close the system; the same seed gives the same data and weights whatever the training."""
-    generator = stream(params.seed, DATA)
+    generator = stream(params.seed, RunStream.DATA)
     data = draw_patch_data(params, generator, draw_direction(params, generator))
-    weights = draw_weights(params, stream(params.seed, INIT))
+    weights = draw_weights(params, stream(params.seed, RunStream.INIT))
     return close_system(data, weights, output_weights(params.neurons, params.second_layer_sign), with_gram)
 
 
@@ -97,7 +89,7 @@ def draw_gram(params: Params) -> ClosedSystem:
             f"sampling gram needs dimension above samples * (patches - 1) + neurons = {rows + neurons}, but dimension "
             f"is {params.dimension}; take sampling explicit."
         )
-    generator, initial = stream(params.seed, DATA), stream(params.seed, INIT)
+    generator, initial = stream(params.seed, RunStream.DATA), stream(params.seed, RunStream.INIT)
     labels = draw_labels(params.samples, generator)
     factor = params.noise_std * bartlett_factor(rows, params.dimension - 1, generator)
     signal = params.init_std * initial.standard_normal(neurons)

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from cgrosim.model.params import Params
 from cgrosim.model.sampling import ClosedSystem
+from cgrosim.model.streams import RunStream, stream
 from cgrosim.predictions.predicted import Predictions, Quantiles
 from cgrosim.run.planning import Plan
 from cgrosim.run.session import draw_system
@@ -293,7 +294,7 @@ def signal_growth_quantiles(params: Params) -> Quantiles:
 
     By draws and not in closed form, because half of all starts have U(0) < 0, where the attack helps the signal.
     """
-    generator = np.random.default_rng(np.random.SeedSequence(params.seed, spawn_key=(len("a-priori"),)))
+    generator = stream(params.seed, RunStream.A_PRIORI)
     times = np.full(SIGNAL_DRAWS, np.inf)
     for k in range(SIGNAL_DRAWS):
         signal = params.init_std * generator.standard_normal(params.neurons)

@@ -13,6 +13,7 @@ from cgrosim.engines.base import Crossings
 from cgrosim.files.versions import versions
 from cgrosim.model.params import Params
 from cgrosim.model.sampling import ClosedSystem
+from cgrosim.model.thresholds import ESCAPED, MEMORISED, SIGNAL_GROWN
 from cgrosim.run.quantities import QUANTITIES, RENAMED
 from cgrosim.run.start import DIMENSIONS, arrays_of, system_of
 
@@ -23,9 +24,9 @@ START = "start_"  # prefix of the variables that hold a start
 
 # name: (name in Crossings, dimensions, long name)
 HITTING_TIMES: dict[str, tuple[str, tuple[str, ...], str]] = {
-    "signal_growth_time": ("grown", (), "first step at which alpha^q U >= 1"),
-    "escape_time": ("escaped", (), "first step at which the attacked signal margin >= 0.7"),
-    "memorization_time": ("memorised", ("sample",), "first step at which V_i >= 0.7"),
+    "signal_growth_time": ("grown", (), f"first step at which alpha^q U >= {SIGNAL_GROWN:g}"),
+    "escape_time": ("escaped", (), f"first step at which the attacked signal margin >= {ESCAPED}"),
+    "memorization_time": ("memorised", ("sample",), f"first step at which V_i >= {MEMORISED}"),
 }
 
 

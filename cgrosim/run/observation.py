@@ -9,12 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cgrosim.engines.base import Snapshot
-from cgrosim.model.activations import ODD, activate
+from cgrosim.model.activations import activate, activation
 from cgrosim.model.linear_algebra import product, semidefinite_root
 from cgrosim.model.params import Params
-from cgrosim.model.patches import TEST, stream
 from cgrosim.model.reference import attacked_coefficient, logistic_loss, signal_margin
 from cgrosim.model.sampling import ClosedSystem
+from cgrosim.model.streams import RunStream, stream
 
 Array = NDArray[np.float64]
 Evaluator = Callable[[Array], tuple[Array, Array, Array]]
@@ -31,7 +31,7 @@ class TestNoise:
     def __init__(self, params: Params) -> None:
         self._params = params
         size = (params.test_samples, params.patches - 1, params.neurons)
-        self._draws = stream(params.seed, TEST).standard_normal(size)
+        self._draws = stream(params.seed, RunStream.TEST).standard_normal(size)
 
     def margins(self, snapshot: Snapshot, second_layer: Array) -> tuple[Array, Array, Array]:
         """Clean and attacked margins and the noise in them: (<w_r, xi>)_r ~ N(0, noise_std^2 G) for every patch."""
@@ -85,7 +85,7 @@ class Observation:
 
     @property
     def _labels(self) -> tuple[float, ...]:
-        return (1.0,) if self.params.activation in ODD else (1.0, -1.0)
+        return (1.0,) if activation(self.params.activation).odd else (1.0, -1.0)
 
     @property
     def clean_share(self) -> float:

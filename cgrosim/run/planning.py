@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from cgrosim.engines.cost import step_seconds
 from cgrosim.errors import ParameterError
 from cgrosim.files.memory import memory_bytes
+from cgrosim.model.engine_kinds import ENGINES
 from cgrosim.model.params import Params
 
 EXPLICIT_BYTES = 256 * 2**20  # explicit vectors above this size are replaced by the closed system, where that is exact
@@ -48,7 +49,8 @@ def _sampling(params: Params) -> tuple[str, str]:
     size = _vector_bytes(params)
     if not params.signal_only:
         return "explicit", f"sampling explicit, because threat {params.threat} perturbs vectors"
-    if params.engine == "direct" or "weights" in params.record:
+    asked_for_weights = params.engine != "auto" and not ENGINES[params.engine].closed
+    if asked_for_weights or "weights" in params.record:
         return "explicit", "sampling explicit, because the weights themselves are asked for"
     if size <= EXPLICIT_BYTES:
         return "explicit", f"sampling explicit, because the vectors take only {size / 2**20:.3g} MiB"
@@ -87,7 +89,7 @@ def _engine(params: Params, sampling: str, steps: int | None) -> tuple[str, str]
 def _check_memory(params: Params, sampling: str, engine: str) -> None:
     limit = memory_bytes() // 2
     rows = params.noise_patches
-    gram = 8 * 2 * rows * rows if engine in ("reduced", "flow") or sampling == "gram" else 0
+    gram = 8 * 2 * rows * rows if ENGINES[engine].closed or sampling == "gram" else 0
     vectors = 3 * _vector_bytes(params) if sampling == "explicit" else 0
     if gram > limit:
         other = "take engine direct" if _vector_bytes(params) * 3 < limit else "take fewer samples"

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from cgrosim.files.kinds import Kind
 from cgrosim.files.netcdf import read_netcdf, write_netcdf
-from cgrosim.model.params import MAX_STEPS, Params
+from cgrosim.model.params import MAX_STEPS, ChosenEngine, Params
 from cgrosim.model.sampling import ClosedSystem
 from cgrosim.run.dataset import HITTING_TIMES, add_start, renamed, without_start
 from cgrosim.run.planning import Plan
@@ -41,7 +41,7 @@ class Attributes(BaseModel):
     status: Literal["finished", "diverged", "interrupted"]
     message: str
     sampling: Literal["explicit", "gram"]
-    engine: Literal["direct", "reduced", "flow"]
+    engine: ChosenEngine
     plan: str
     steps: Annotated[int, Field(ge=0, le=MAX_STEPS)]
     seconds: Annotated[float, Field(ge=0.0)]

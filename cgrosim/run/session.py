@@ -14,6 +14,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from cgrosim.engines import Engine, make_engine
 from cgrosim.errors import ParameterError
+from cgrosim.model.activations import activation
+from cgrosim.model.engine_kinds import ENGINES
 from cgrosim.model.params import MAX_STEPS, Params
 from cgrosim.model.sampling import Array, ClosedSystem
 from cgrosim.run.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
@@ -191,7 +193,7 @@ def _prepare(params: Params, asked: _Asked, chosen: Plan, steps: int, notes: lis
     grid = record_steps(params, steps) if asked.record_at is None else asked.record_at
     if params.activation == "power" and np.all(system.signal <= 0.0):
         notes = [*notes, _dead_note(params, system.signal)]
-    if chosen.engine != "flow" and params.learning_rate > 2.0 * _stable_rate(params):
+    if ENGINES[chosen.engine].discrete and params.learning_rate > 2.0 * _stable_rate(params):
         notes = [
             *notes,
             f"learning_rate {params.learning_rate:g} is above the stability limit {2.0 * _stable_rate(params):.2g}, so "
@@ -312,7 +314,8 @@ def _stable_rate(params: Params) -> float:
     N) the curvature of the loss is at most max_z z^(2-2/q) s(z)(1 - s(z)) q^2 k <= 0.45 q^2 k, and gradient descent
     on it is stable below 2 / curvature.
     """
-    degree = params.power if params.activation in ("power", "relu_power") else 2.0
+    degree_of = activation(params.activation).degree
+    degree = 2.0 if degree_of is None else max(degree_of(params.power), 2.0)
     noise = params.noise_std**2 * params.dimension / params.samples
     steepest = 0.45 * degree**2 * max(params.signal_strength**2, noise)
     return 1.0 / steepest if steepest > 0 else np.inf

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from cgrosim.errors import ParameterError
 from cgrosim.model.activations import output_weights
+from cgrosim.model.engine_kinds import ENGINES
 from cgrosim.model.linear_algebra import gram
 from cgrosim.model.params import Params
 from cgrosim.model.patches import PatchData
@@ -39,7 +40,7 @@ def draw_system(params: Params, chosen: Plan) -> ClosedSystem:
     """Draw what a planned run starts from."""
     if chosen.sampling == "gram":
         return draw_gram(params)
-    return draw_explicit(params, with_gram=chosen.engine != "direct" or "coefficients" in params.record)
+    return draw_explicit(params, with_gram=ENGINES[chosen.engine].closed or "coefficients" in params.record)
 
 
 def arrays_of(system: ClosedSystem) -> dict[str, NDArray[Any]]:
@@ -81,7 +82,7 @@ def sampling_of(params: Params, start: ClosedSystem) -> str:
         return "explicit"
     needs = {
         f"threat {params.threat}": not params.signal_only,
-        "engine direct": params.engine == "direct",
+        f"engine {params.engine}": params.engine != "auto" and not ENGINES[params.engine].closed,
         "record weights": "weights" in params.record,
         "sampling explicit": params.sampling == "explicit",
     }
@@ -108,7 +109,7 @@ def checked_start(params: Params, start: ClosedSystem, chosen: Plan) -> ClosedSy
     _check_arrays(params, arrays_of(start))
     if explicit:
         _check_vectors(params, start)
-    if start.gram is None and (chosen.engine != "direct" or "coefficients" in params.record):
+    if start.gram is None and (ENGINES[chosen.engine].closed or "coefficients" in params.record):
         if start.data is None:
             raise ParameterError("start has neither a Gram matrix nor vectors; give one of them.")
         start = replace(start, gram=gram(start.data.noise.reshape(-1, params.dimension)))

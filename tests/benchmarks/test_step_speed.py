@@ -26,7 +26,11 @@ Array = NDArray[np.float64]
 pytestmark = pytest.mark.benchmark
 SIZES = {"small": (200, 4, 20, 1000), "large": (1000, 8, 64, 4096)}  # N, P, m, d
 THREADS = [count for count in (1, 2) if count <= numba.config.NUMBA_NUM_THREADS]
-CASE = {"alpha": 2.0, "attacked_low": 0.1, "attacked_high": 3.9, "adversarial_weight": 0.5, "step_size": 0.01}
+CASE = {
+    "alpha": 2.0, "weakest": 0.1, "attacked_low": 0.1, "attacked_high": 3.9, "adversarial_weight": 0.5,
+    "step_size": 0.01,
+}  # fmt: skip
+THRESHOLDS = {"grown_at": 1.0, "escaped_at": 0.7, "memorised_at": 0.7}
 
 
 class Problem:
@@ -50,12 +54,11 @@ class Problem:
             self.labels,
             np.ones(self.neurons),
             self.patches - 1,
-            activation=kernels.POWER,
+            activation="power",
             power=3.0,
-            threat=kernels.SIGNAL_SPAN,
             **{name: value for name, value in self.case.items() if name != "step_size"},  # type: ignore[arg-type]
         )
-        self.record = kernels.make_record(self.samples)
+        self.record = kernels.make_record(self.samples, **THRESHOLDS)
 
     def direct(self) -> Callable[[], Any]:
         data = kernels.pack_direct_data(self.noise, self.direction)
@@ -162,17 +165,17 @@ def long_run(samples: int, patches: int, neurons: int) -> tuple[Callable[[int], 
         2.0 * generator.integers(0, 2, samples) - 1.0,
         np.ones(neurons),
         patches - 1,
-        activation=kernels.POWER,
+        activation="power",
         power=3.0,
-        threat=kernels.SIGNAL_SPAN,
         alpha=5.6,
+        weakest=0.05,
         attacked_low=0.05,
         attacked_high=11.1,
         adversarial_weight=0.5,
     )
     noise = 0.06 * generator.standard_normal((rows, neurons))
     state = kernels.pack_reduced_state(problem, 0.06 * generator.standard_normal(neurons), noise, np.zeros_like(noise))
-    work, record = kernels.make_reduced_workspace(problem), kernels.make_record(samples)
+    work, record = kernels.make_reduced_workspace(problem), kernels.make_record(samples, **THRESHOLDS)
     gram = kernels.pack_gram(vectors @ vectors.T)
     return lambda steps: kernels.advance_reduced(problem, gram, state, work, record, 0.01, steps, 0, False), rows
 

@@ -6,6 +6,7 @@ import pytest
 from cgrosim.claims.catalogue import attacks
 from cgrosim.claims.checks import combine
 from cgrosim.claims.claim import Context, evaluate
+from cgrosim.model.activations import ACTIVATIONS
 
 
 @pytest.mark.parametrize("claim", attacks.CLAIMS, ids=lambda claim: claim.name)
@@ -25,7 +26,7 @@ def test_only_ends_for_the_smoothed_relu_is_violated(monkeypatch):
         return np.array(values), layer
 
     monkeypatch.setattr(attacks, "compiled_attack", best_end)
-    monkeypatch.setattr(attacks, "ACTIVATIONS", ("smoothed_relu", "power"))
+    monkeypatch.setattr(attacks, "ACTIVATIONS", {name: ACTIVATIONS[name] for name in ("smoothed_relu", "power")})
     outcomes = {c.name: c.outcome for c in attacks.measure_inner_maximum(Context(), False).checks}
     assert outcomes["not above brute force, in units of round-off [smoothed_relu]"] == "violated"
     assert outcomes["not above brute force, in units of round-off [power]"] == "supported"

@@ -6,7 +6,7 @@ import pytest
 from cgrosim import Params, simulate
 from cgrosim.engines import make_engine
 from cgrosim.model import reference
-from cgrosim.model.params import ACTIVATIONS
+from cgrosim.model.activations import ACTIVATIONS
 from cgrosim.model.sampling import ClosedSystem, draw_explicit
 from cgrosim.run.planning import Plan
 from cgrosim.run.session import draw_system

@@ -5,7 +5,8 @@ import numpy as np
 from cgrosim.images.experiments.stage_records import StageData
 from cgrosim.images.experiments.stages import StageSettings
 from cgrosim.images.network.patch_model import ClassMeanAttack, ClassMeans
-from cgrosim.model.patches import draw_patch_data, stream
+from cgrosim.model.patches import draw_patch_data
+from cgrosim.model.streams import stream
 
 FRESH = 99  # random stream of the fresh samples
 

@@ -14,11 +14,11 @@ from small_trainings import NETWORK, same_bits, small_dataset, small_settings
 from cgrosim.errors import FileError, ParameterError
 from cgrosim.images.attacks.gradient import Attack, perturb, worst_case
 from cgrosim.images.training.file import Training
-from cgrosim.images.training.samples import EPOCH, training_data
+from cgrosim.images.training.samples import training_data
 from cgrosim.images.training.schedules import Schedule
 from cgrosim.images.training.settings import Settings
 from cgrosim.images.training.train import new_network, train, work
-from cgrosim.model.patches import stream
+from cgrosim.model.streams import TrainingStream, stream
 from cgrosim.run.interrupts import raising_interrupts
 
 DATA = small_dataset()
@@ -54,7 +54,7 @@ def test_one_step_is_the_step_of_the_weighted_loss(weight):
     settings = small_settings(epochs=1, batch_size=30, adversarial_weight=weight, weight_decay=0.01, snapshots=(0,))
     found = train(settings, DATA)
     data = training_data(settings, DATA).train
-    generator = stream(settings.seed, EPOCH, 1)
+    generator = stream(settings.seed, TrainingStream.EPOCH, 1)
     order = generator.permutation(30)
     images, labels = data.images[order], data.labels[order]
     start = found.snapshots[0]
@@ -80,7 +80,6 @@ def test_a_loss_without_weight_is_not_computed(monkeypatch):
 
 
 def test_the_measurement_is_the_worst_case_of_the_kept_samples(whole):
-    from cgrosim.images.training.samples import START
 
     settings = whole.settings
     test = training_data(settings, DATA).measured["test"]
@@ -89,7 +88,7 @@ def test_the_measurement_is_the_worst_case_of_the_kept_samples(whole):
         test.images,
         test.labels,
         settings.evaluation_attack,
-        stream(settings.seed, START, 2),
+        stream(settings.seed, TrainingStream.START, 2),
     )
     assert whole.history["robust_test"][-1] == np.mean(worst.margins > 0)
     assert whole.history["clean_test"][-1] == np.mean(worst.clean_margins > 0)

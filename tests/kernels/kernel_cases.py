@@ -9,9 +9,11 @@ from numpy.typing import NDArray
 from cgrosim import kernels
 from cgrosim.kernels.problem import make_problem
 from cgrosim.model import reference
-from cgrosim.model.activations import CODES, activate, output_weights
-from cgrosim.model.params import ACTIVATIONS, SIGNAL_THREATS, Params
+from cgrosim.model.activations import ACTIVATIONS, activate, output_weights
+from cgrosim.model.params import Params
 from cgrosim.model.patches import PatchData, draw_patch_data, draw_weights
+from cgrosim.model.signal_threats import SIGNAL_THREATS
+from cgrosim.model.thresholds import ESCAPED, MEMORISED, SIGNAL_GROWN
 
 Array = NDArray[np.float64]
 EPS = float(np.finfo(np.float64).eps)
@@ -32,17 +34,22 @@ def make_params(**values: object) -> Params:
     return Params(**{**base, **values})
 
 
+def make_record(samples: int) -> kernels.Record:
+    return kernels.make_record(samples, grown_at=SIGNAL_GROWN, escaped_at=ESCAPED, memorised_at=MEMORISED)
+
+
 def problem_of(params: Params, labels: Array) -> kernels.Problem:
+    low, high = params.attacked_interval
     return make_problem(
         labels,
         output_weights(params.neurons, params.second_layer_sign),
         params.patches - 1,
-        activation=CODES[params.activation],
+        activation=params.activation,
         power=params.power,
-        threat=SIGNAL_THREATS.index(params.threat),
         alpha=params.signal_strength,
-        attacked_low=params.gap * params.signal_strength,
-        attacked_high=params.signal_strength + params.perturbation_radius,
+        weakest=params.gap * params.signal_strength,
+        attacked_low=low,
+        attacked_high=high,
         adversarial_weight=params.adversarial_weight,
     )
 
@@ -62,13 +69,13 @@ class Setting:
         self.signal, self.noise = self.weights @ direction, self.rows @ self.weights.T
         self.gram = self.rows @ self.rows.T
         self.problem = problem_of(params, self.data.labels)
-        self.record = kernels.make_record(params.samples)
+        self.record = make_record(params.samples)
 
     def reduced(self, steps: int, first: int = 0, parallel: bool = False) -> tuple[tuple[int, ...], list[Array]]:
         """Run from the start; return the result and [u, c, B]."""
         state = kernels.pack_reduced_state(self.problem, self.signal, self.noise, np.zeros_like(self.noise))
         work = kernels.make_reduced_workspace(self.problem)
-        self.record = kernels.make_record(self.params.samples)
+        self.record = make_record(self.params.samples)
         gram, eta = kernels.pack_gram(self.gram), self.params.learning_rate
         done = kernels.advance_reduced(self.problem, gram, state, work, self.record, eta, steps, first, parallel)
         return done, list(kernels.unpack_reduced_state(self.problem, state))
@@ -78,7 +85,7 @@ class Setting:
         data = kernels.pack_direct_data(self.rows, self.data.direction)
         work = kernels.make_direct_workspace(self.problem, data)
         state = kernels.pack_weights(self.weights)
-        self.record = kernels.make_record(self.params.samples)
+        self.record = make_record(self.params.samples)
         eta = self.params.learning_rate
         done = kernels.advance_direct(self.problem, data, state, work, self.record, eta, steps, first, parallel)
         return done, kernels.unpack_weights(state, self.problem, data)
@@ -107,9 +114,9 @@ shapes = st.fixed_dictionaries(
         "samples": st.integers(1, 12),
         "patches": st.integers(2, 4),
         "neurons": st.integers(2, 27),
-        "activation": st.sampled_from(ACTIVATIONS),
+        "activation": st.sampled_from(list(ACTIVATIONS)),
         "power": st.sampled_from((2.0, 2.5, 3.0, 4.0, 5.0)),
-        "threat": st.sampled_from(SIGNAL_THREATS),
+        "threat": st.sampled_from(list(SIGNAL_THREATS)),
         "adversarial_weight": st.sampled_from((0.0, 0.3, 1.0)),
         "gap": st.sampled_from((0.0, 1e-9, 0.4, 1.0)),
         "init_std": st.sampled_from((0.05, 0.5, 2.0)),

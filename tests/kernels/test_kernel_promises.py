@@ -23,8 +23,7 @@ from cgrosim.kernels import reduced as reduced_kernels
 from cgrosim.kernels.blocks import pack_blocks, pack_panels, unpack_blocks
 from cgrosim.kernels.problem import make_problem
 from cgrosim.model import reference
-from cgrosim.model.activations import CODES, activate, derivative
-from cgrosim.model.params import ACTIVATIONS
+from cgrosim.model.activations import ACTIVATIONS, activate, derivative
 
 Array = NDArray[np.float64]
 
@@ -208,9 +207,8 @@ def test_margins_and_coefficients_from_projections(activation: str, power: float
     projections, labels = generator.standard_normal((12, 5)), np.array([1.0, -1.0, 1.0, -1.0])
     second_layer, per_sample = generator.standard_normal(5), generator.standard_normal(4)
     margins, coefficients = np.empty(4), np.empty_like(projections)
-    code = CODES[activation]
-    kernels.margins_from_projections(projections, labels, second_layer, code, power, margins)
-    kernels.coefficients_from_projections(projections, per_sample, second_layer, code, power, coefficients)
+    kernels.margins_from_projections(projections, labels, second_layer, activation, power, margins)
+    kernels.coefficients_from_projections(projections, per_sample, second_layer, activation, power, coefficients)
     values = activate(activation, projections, power) * second_layer
     bound = (sum_rounding(15) + 8 * EPS) * np.abs(values).reshape(4, -1).sum(axis=1)
     assert np.all(np.abs(margins - labels * values.reshape(4, -1).sum(axis=1)) <= bound)
@@ -298,11 +296,12 @@ def test_an_impossible_lane_count_is_refused(monkeypatch: pytest.MonkeyPatch, wa
         ({"labels": np.array([])}, "labels must be"),
         ({"second_layer": np.array([np.nan])}, "second_layer must be"),
         ({"noise_patches": 0}, "at least 1"),
-        ({"threat": 7}, "threat code is 7"),
-        ({"activation": 9}, "activation code is 9"),
+        ({"activation": "tanh"}, "no activation 'tanh', only power, relu"),
         ({"power": 1.0}, "power of the activation"),
         ({"attacked_low": -0.1}, "radius of at most alpha"),
-        ({"attacked_high": 0.5}, "low <= alpha <= high"),
+        ({"attacked_high": 0.05}, "low <= high"),
+        ({"weakest": 1.5}, "alpha - delta <= alpha"),
+        ({"alpha": -1.0, "weakest": -1.0}, "must not be negative"),
         ({"adversarial_weight": 1.5}, "adversarial weight is 1.5"),
     ],
 )
@@ -311,10 +310,10 @@ def test_bad_constants_are_refused(changes: dict[str, object], sentence: str) ->
         "labels": np.array([1.0, -1.0]),
         "second_layer": np.ones(2),
         "noise_patches": 1,
-        "activation": kernels.POWER,
+        "activation": "power",
         "power": 3.0,
-        "threat": kernels.SIGNAL_SPAN,
         "alpha": 1.0,
+        "weakest": 0.1,
         "attacked_low": 0.1,
         "attacked_high": 1.9,
         "adversarial_weight": 0.5,

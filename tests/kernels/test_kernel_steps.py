@@ -13,7 +13,7 @@ from cgrosim import kernels
 from cgrosim.kernels.problem import make_problem
 from cgrosim.model import reference
 from cgrosim.model.activations import activate, derivative
-from cgrosim.model.params import SIGNAL_THREATS
+from cgrosim.model.signal_threats import SIGNAL_THREATS
 
 Array = NDArray[np.float64]
 
@@ -130,10 +130,10 @@ def test_smoothed_relu_attack_is_the_exact_minimum(
         np.array([1.0, -1.0]),
         a,
         1,
-        activation=kernels.SMOOTHED_RELU,
+        activation="smoothed_relu",
         power=power,
-        threat=kernels.SIGNAL_SPAN,
         alpha=alpha,
+        weakest=low,
         attacked_low=low,
         attacked_high=high,
         adversarial_weight=0.5,

@@ -5,7 +5,7 @@ import pytest
 
 from cgrosim import Params
 from cgrosim.model import reference
-from cgrosim.model.params import ACTIVATIONS
+from cgrosim.model.activations import ACTIVATIONS
 from cgrosim.model.sampling import draw_explicit
 
 POWERS = [("power", 2.0), ("power", 2.5), ("power", 3.0), ("power", 4.0), ("power", 5.0)]

@@ -6,8 +6,9 @@ import pytest
 from cgrosim import Params
 from cgrosim.errors import ParameterError
 from cgrosim.model.linear_algebra import semidefinite_root
-from cgrosim.model.patches import draw_direction, draw_patch_data, stream
+from cgrosim.model.patches import draw_direction, draw_patch_data
 from cgrosim.model.sampling import bartlett_factor, close_system, draw_explicit, draw_gram, weight_gram
+from cgrosim.model.streams import stream
 
 PARAMS = Params.from_paper(60, samples=7, patches=4, neurons=5)
 

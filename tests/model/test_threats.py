@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from cgrosim import Params
-from cgrosim.model.patches import stream
 from cgrosim.model.sampling import draw_explicit
+from cgrosim.model.streams import stream
 from cgrosim.model.threats import Model, attack
 
 

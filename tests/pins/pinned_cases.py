@@ -13,7 +13,7 @@ import cgrosim
 from cgrosim.images.attacks.gradient import Attack
 from cgrosim.images.training.samples import training_data
 from cgrosim.images.training.train import train
-from cgrosim.model.patches import DATA, INIT, TEST, stream
+from cgrosim.model.streams import RunStream, stream
 from cgrosim.run.quantities import RENAMED
 
 SMALL: dict[str, Any] = {"dimension": 60, "samples": 6, "neurons": 4, "steps": 400, "records": 4, "test_samples": 60}
@@ -63,7 +63,8 @@ def training_values() -> dict[str, np.ndarray]:
 
 def stream_values() -> dict[str, np.ndarray]:
     """First draws of the named random streams of a run."""
-    return {name: stream(7, key).standard_normal(5) for name, key in (("data", DATA), ("init", INIT), ("test", TEST))}
+    keys = {"data": RunStream.DATA, "init": RunStream.INIT, "test": RunStream.TEST}
+    return {name: stream(7, key).standard_normal(5) for name, key in keys.items()}
 
 
 def digest(arrays: dict[str, np.ndarray]) -> dict[str, str]:

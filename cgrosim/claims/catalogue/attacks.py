@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 from cgrosim.claims.checks import Check, exact, inside
 from cgrosim.claims.claim import Claim, Context, Evidence, Panel, Series
 from cgrosim.claims.rounding import ELEMENTARY, gamma
-from cgrosim.model.activations import output_weights
-from cgrosim.model.params import ACTIVATIONS, Params
+from cgrosim.model.activations import ACTIVATIONS, activate, output_weights
+from cgrosim.model.params import Params
 from cgrosim.model.reference import attacked_coefficient, signal_margin
 from cgrosim.model.sampling import ClosedSystem
 
@@ -20,7 +20,7 @@ GRID = 257  # points of the grid search, with the kinks of every neuron added
 
 def random_signal(activation: str, generator: np.random.Generator) -> tuple[Params, Array]:
     """Parameters and true correlations with kinks inside the interval, both signs of U, any gap and exponent."""
-    neurons = int(generator.integers(1 if activation == "power" else 2, 8))
+    neurons = int(generator.integers(1 if ACTIVATIONS[activation].second_layer == "positive" else 2, 8))
     params = Params(
         dimension=2, samples=2, patches=2, neurons=neurons, activation=activation,
         power=float(generator.choice([2.0, 2.5, 3.0, 4.0, generator.uniform(2.0, 5.0)])),
@@ -46,11 +46,9 @@ def searched_minimum(params: Params, layer: Array, signal: Array, label: float) 
     """The smallest margin over [alpha - delta, alpha + delta] by brute force: grid, kinks, and bounded minimisation."""
     from scipy.optimize import minimize_scalar
 
-    from cgrosim.model.activations import activate
-
     low, high = params.gap * params.signal_strength, params.signal_strength + params.perturbation_radius
     with np.errstate(divide="ignore"):
-        kinks = 1.0 / np.abs(signal)
+        kinks = ACTIVATIONS[params.activation].knee / np.abs(signal)
     points = np.unique(np.concatenate([np.linspace(low, high, GRID), kinks[(kinks > low) & (kinks < high)]]))
     margins = label * (activate(params.activation, np.outer(points, label * signal), params.power) @ layer)
     best = int(np.argmin(margins))

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from cgrosim.claims.checks import Check, exact
 from cgrosim.claims.claim import Claim, Context, Evidence, Panel, Series
 from cgrosim.claims.rounding import RoundingBound, gamma, margin_rounding
-from cgrosim.model.activations import activate
+from cgrosim.model.activations import ACTIVATIONS, activate, output_weights
 from cgrosim.model.params import Params
 
 Array = NDArray[np.float64]
@@ -125,7 +125,7 @@ def measure_closure(context: Context, falsified: bool) -> Evidence:
             for total, one in zip(worst, (found.closed, found.rebuilt, found.outside), strict=True):
                 total.note(one.error, one.bound)
                 total.largest = max(total.largest, one.largest)
-        label = f"{activation}, q = {power:g}" if activation not in ("relu", "linear") else activation
+        label = f"{activation}, q = {power:g}" if ACTIVATIONS[activation].has_power else activation
         checks += _closure_checks(label, worst)
         if number in (0, 1, 5):
             curves += _curves(label, found, with_bound=number == 0)
@@ -186,11 +186,13 @@ def measure_margins(context: Context, falsified: bool) -> Evidence:
     from cgrosim.run.session import simulate
 
     steps, repeats = context.choose(100, 600), context.choose(1, 4)
-    cases = [case for case in CASES if case[0] != "smoothed_relu"]  # not homogeneous: no power of alpha factors out
+    cases = [case for case in CASES if ACTIVATIONS[case[0]].degree is not None]  # else no power of alpha factors out
     seeds = context.seeds("margins", len(cases) * repeats)
     checks, points = [], []
     for number, (activation, power) in enumerate(cases):
-        degree = power if activation in ("power", "relu_power") else 1.0
+        degree_of = ACTIVATIONS[activation].degree
+        assert degree_of is not None
+        degree = degree_of(power)
         clean, hard = _Worst(), _Worst()
         for repeat in range(repeats):
             params = small_experiment(activation, power, seeds[number * repeats + repeat], steps).replace(
@@ -225,11 +227,11 @@ def measure_margins(context: Context, falsified: bool) -> Evidence:
 
 def _margins_at(params: Params, record: object, degree: float) -> list[tuple[Array, Array, Array]]:
     """(margins by the network, by the two sums, round-off allowed), of the clean and of the attacked inputs."""
-    from cgrosim.model.activations import output_weights
-    from cgrosim.model.patches import DATA, draw_direction, draw_patch_data, stream
+    from cgrosim.model.patches import draw_direction, draw_patch_data
     from cgrosim.model.reference import attacked_inputs, network
+    from cgrosim.model.streams import RunStream, stream
 
-    generator = stream(params.seed, DATA)
+    generator = stream(params.seed, RunStream.DATA)
     data = draw_patch_data(params, generator, draw_direction(params, generator))
     layer = output_weights(params.neurons, params.second_layer_sign)
     weights, memorised = record["weights"].values, record["memorization"].values  # type: ignore[index]

@@ -13,11 +13,11 @@ from cgrosim.claims.claim import Claim, Context, Evidence, Panel, Series
 from cgrosim.engines.flow import FlowEngine
 from cgrosim.model.params import Params
 from cgrosim.model.sampling import ClosedSystem
+from cgrosim.model.thresholds import MEMORISED
 from cgrosim.predictions.bridge import predict_starts, signal_flow, slacks, starts_of_system
 
 Array = NDArray[np.float64]
 
-MEMORISED = 0.7
 PATIENCE = 100.0  # the control is watched for that many memorisation times of adversarial training
 
 

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 Array = NDArray[np.float64]
 
-LANDSCAPE = 34  # random stream of the search, apart from those of training
 INSIDE, BEYOND = 1.0, 2.0  # radii in units of the training radius: two shells of equal width
 TIE = math.log(2.0)  # cross-entropy, nat, at which two classes are tied: below it the point is classified right
 
@@ -123,7 +122,7 @@ def surroundings(seed: int, sizes: Sizes, adversarial: bool) -> Surroundings:
     from cgrosim.images.training.defaults import default_settings
     from cgrosim.images.training.samples import training_data
     from cgrosim.images.training.train import new_network, train
-    from cgrosim.model.patches import stream
+    from cgrosim.model.streams import TrainingStream, stream
 
     settings = default_settings(
         "digits",
@@ -142,7 +141,9 @@ def surroundings(seed: int, sizes: Sizes, adversarial: bool) -> Surroundings:
     radius, ball, search = settings.attack.radius, Ball(settings.attack.norm), Search(steps=sizes.steps)
     radii = radius * np.array(sizes.shares)
     train_points, test_points = (
-        measure(surface, each.images, each.labels, radii, ball, search, stream(seed, LANDSCAPE, place))
+        measure(
+            surface, each.images, each.labels, radii, ball, search, stream(seed, TrainingStream.CLAIM_LANDSCAPE, place)
+        )
         for place, each in enumerate((data.train, data.test))
     )
     against = f"trained against {settings.attack.describe()}" if adversarial else "trained without attack"

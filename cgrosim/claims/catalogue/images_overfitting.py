@@ -75,11 +75,10 @@ class Run:
 
 def run_training(settings: Settings, dataset: Dataset, attack: Attack, queries: int = SQUARE_QUERIES) -> Run:
     """Train and judge."""
-    from cgrosim.claims.image_runs import JUDGED
     from cgrosim.images.attacks.evaluation import evaluate
     from cgrosim.images.training.samples import training_data
     from cgrosim.images.training.train import new_network, train
-    from cgrosim.model.patches import stream
+    from cgrosim.model.streams import TrainingStream, stream
 
     data = training_data(settings, dataset)
     networks: dict[str, tuple[int, Parameters]] = {}
@@ -100,7 +99,8 @@ def run_training(settings: Settings, dataset: Dataset, attack: Attack, queries: 
     }
     warnings: tuple[str, ...] = ()
     if settings.adversarial_weight > 0.0:
-        last, generator = new_network(settings.architecture, training.last), stream(settings.seed, JUDGED, 2)
+        last = new_network(settings.architecture, training.last)
+        generator = stream(settings.seed, TrainingStream.CLAIM_JUDGED, 2)
         some = data.train
         found = evaluate(last, some.images, some.labels, attack, generator, black_box_queries=queries)
         warnings = found.warnings
@@ -267,10 +267,9 @@ def _measure_digits(context: Context, falsified: bool) -> Evidence:
 def _measure_mnist(context: Context, falsified: bool) -> Evidence:
     if not context.full:
         return postponed()
-    from cgrosim.claims.image_runs import SPLIT
     from cgrosim.errors import FileError
     from cgrosim.images.data.datasets import load_dataset
-    from cgrosim.model.patches import stream
+    from cgrosim.model.streams import TrainingStream, stream
 
     root, why = local_data("mnist")
     if root is None:
@@ -279,7 +278,9 @@ def _measure_mnist(context: Context, falsified: bool) -> Evidence:
     settings = mnist_settings(seed)
     pool = (settings.subset or 0) + settings.validation
     try:
-        dataset = load_dataset("mnist", root, train_count=pool, test_count=2000, generator=stream(seed, SPLIT))
+        dataset = load_dataset(
+            "mnist", root, train_count=pool, test_count=2000, generator=stream(seed, TrainingStream.CLAIM_POOL)
+        )
     except FileError as error:
         return without_data("MNIST", str(error))
 

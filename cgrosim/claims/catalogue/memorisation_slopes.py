@@ -22,6 +22,7 @@ from cgrosim.claims.memorisation_runs import TOLERANCE, kick_deviation, measure_
 from cgrosim.engines.reduced import ReducedEngine
 from cgrosim.model.params import Params
 from cgrosim.model.sampling import draw_gram
+from cgrosim.model.thresholds import MEMORISED
 from cgrosim.predictions.bridge import a_priori_exposures, predict_starts, slacks, starts_of_system
 
 Array = NDArray[np.float64]
@@ -181,7 +182,7 @@ def _step_size_check(seeds: Sequence[int], samples: int, order: float) -> Check:
 def _expected(base: Params) -> tuple[float, float]:
     """Predicted median memorisation time of gradient flow, and the most descent is late, both in steps of `base`."""
     starts = starts_of_system(base, draw_gram(base))
-    growth = np.log(0.7 ** (1.0 / 3.0) / np.median(starts.noise.max(axis=1)))
+    growth = np.log(MEMORISED ** (1.0 / base.power) / np.median(starts.noise.max(axis=1)))
     return float(np.median(predict_starts(base, starts))), float((base.power - 1.0) * growth)
 
 

@@ -12,6 +12,7 @@ from cgrosim.claims.claim import Claim, Context, Evidence, Panel, Series
 from cgrosim.engines.flow import FlowEngine
 from cgrosim.model.params import Params
 from cgrosim.model.sampling import ClosedSystem, draw_gram
+from cgrosim.model.thresholds import MEMORISED
 from cgrosim.predictions.bridge import signal_flow, slacks
 
 Array = NDArray[np.float64]
@@ -117,7 +118,7 @@ def _measure_quadrature(context: Context, falsified: bool) -> Evidence:
 
 
 def _with_noise_check(params: Params, system: ClosedSystem, run: Plateau) -> Check:
-    kept = (run.noise <= 0.7) & (run.steps > 0)
+    kept = (run.noise <= MEMORISED) & (run.steps > 0)
     flow = signal_flow(params, system.signal)
     low = flow.margin_at(run.steps[kept] * np.exp(-run.noise[kept]))
     high = flow.margin_at(run.steps[kept] * np.exp(run.noise[kept]))
@@ -137,7 +138,7 @@ def _plateau_panel(runs: list[tuple[str, Plateau]], with_noise: Plateau) -> Pane
     for name, run in runs:
         series.append(Series("points", f"simulated, {name}", run.steps[::2], run.margin[::2]))
         series.append(Series("line", f"quadrature, {name}", run.steps, run.predicted))
-    kept = with_noise.noise <= 0.7
+    kept = with_noise.noise <= MEMORISED
     series.append(
         Series("points", "simulated, with noise until memorised", with_noise.steps[kept], with_noise.margin[kept])
     )

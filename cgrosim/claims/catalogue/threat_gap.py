@@ -12,7 +12,7 @@ from cgrosim.claims.catalogue.theorem import HYPOTHESES
 from cgrosim.claims.claim import Claim, Context, Evidence, Panel, Series, Slack
 from cgrosim.claims.paper_scale import horizon_of
 from cgrosim.model.params import Params
-from cgrosim.model.patches import ATTACK, stream
+from cgrosim.model.streams import RunStream, stream
 from cgrosim.model.threats import Model, attack
 from cgrosim.predictions.bridge import slacks
 from cgrosim.studies.trained import Trained, train
@@ -60,7 +60,7 @@ def searched_errors(trained: Trained, radius: float) -> int:
     data = trained.system.data
     assert data is not None
     model = model_of(trained, radius)
-    inputs = attack(model, data.inputs(), data.labels, stream(trained.params.seed, ATTACK))
+    inputs = attack(model, data.inputs(), data.labels, stream(trained.params.seed, RunStream.ATTACK))
     return int(np.sum(model.margins(inputs, data.labels) <= 0.0))
 
 

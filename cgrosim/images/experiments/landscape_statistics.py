@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from cgrosim.model.patches import stream
+from cgrosim.model.streams import TrainingStream, stream
 
 if TYPE_CHECKING:
     import xarray
 
 Array = NDArray[np.float64]
 
-BOOTSTRAP = 22  # random stream of the resampling, apart from those of training and measurement
 RESAMPLES = 2000
 LEVEL = 0.95
 LABELS = {"gradient_norm": "gradient norm", "value_change": "loss change"}
@@ -121,7 +120,9 @@ def curves(data: xarray.Dataset) -> xarray.Dataset:
         filled = {end: np.full(shape, np.nan) for end in ("", "_low", "_high")}
         for place in np.ndindex(*shape[:3]):
             if np.all(np.isfinite(values[place])):
-                interval = mean_interval(values[place], stream(int(data.attrs["seed"]), BOOTSTRAP, quantity, *place))
+                interval = mean_interval(
+                    values[place], stream(int(data.attrs["seed"]), TrainingStream.BOOTSTRAP, quantity, *place)
+                )
                 for end, part in zip(filled, (interval.estimate, interval.low, interval.high), strict=True):
                     filled[end][place] = part
         found |= {name + end: (dims, array, data[name].attrs) for end, array in filled.items()}
@@ -136,7 +137,9 @@ def contrasts(data: xarray.Dataset, training: str, epoch: int) -> dict[str, Cont
         chosen = data[name].sel(training=training, epoch=epoch).sel(radius=list(radii), method="nearest")
         train, test = (chosen.sel(points_of=part).transpose("point", "radius").values for part in ("train", "test"))
         if np.all(np.isfinite(train)) and np.all(np.isfinite(test)):
-            found[name] = contrast(train, test, stream(int(data.attrs["seed"]), BOOTSTRAP, 2 + quantity, epoch))
+            found[name] = contrast(
+                train, test, stream(int(data.attrs["seed"]), TrainingStream.BOOTSTRAP, 2 + quantity, epoch)
+            )
     return found
 
 

@@ -19,7 +19,7 @@ from cgrosim.images.experiments.landscape import Ball, NetworkSurface, Search, m
 from cgrosim.images.experiments.landscape_file import SETS, continued, empty, save
 from cgrosim.images.training.samples import Samples, training_data
 from cgrosim.images.training.settings import Settings
-from cgrosim.model.patches import stream
+from cgrosim.model.streams import TrainingStream, stream
 
 if TYPE_CHECKING:
     import xarray
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from cgrosim.images.data.datasets import Dataset
     from cgrosim.images.training.file import Training
 
-POINTS, SEARCH = 20, 21  # random streams, apart from those of training
 OUTER = 1.5  # of the training radius: where the growth beyond it is read off
 SHARES = (0.0, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 1.75, 2.0, 2.5)  # of the training radius
 SHARED = ("dataset", "subset", "validation", "shuffle_labels", "snapshots", "seed")  # by all trainings of a study
@@ -158,7 +157,7 @@ def draw_points(settings: Settings, dataset: Dataset, count: int) -> dict[str, S
     parts = {"train": data.train, "test": data.test}
     count = min(count, *(len(part) for part in parts.values()))
     return {
-        name: part.take(balanced_subset(part.labels, count, stream(settings.seed, POINTS, place)))
+        name: part.take(balanced_subset(part.labels, count, stream(settings.seed, TrainingStream.POINTS, place)))
         for place, (name, part) in enumerate(parts.items())
     }
 
@@ -237,7 +236,7 @@ def _measure(
             np.array(study.radii),
             study.ball,
             study.search,
-            stream(study.any_settings.seed, SEARCH, order, epoch, place),
+            stream(study.any_settings.seed, TrainingStream.SEARCH, order, epoch, place),
             report,
         )
         where = {"training": name, "epoch": epoch, "points_of": part}

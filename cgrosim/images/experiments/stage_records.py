@@ -15,7 +15,8 @@ from cgrosim.files.netcdf import read_netcdf, write_netcdf
 from cgrosim.files.versions import versions
 from cgrosim.images.network.patch_model import Array, ClassMeans, Labels, PatchNetwork, PatchSamples
 from cgrosim.images.network.reference import cross_entropy, margins
-from cgrosim.model.patches import stream
+from cgrosim.model.streams import StagesStream, stream
+from cgrosim.model.thresholds import MEMORISED
 
 if TYPE_CHECKING:
     import xarray
@@ -29,7 +30,6 @@ STAGES = Kind(
     "remove it and train again",
     older=("cgrosim image stages 1",),
 )
-EVALUATION = 7  # random stream of the attacks that measure; the streams of training are in image_stages
 
 # name: (dimensions after "step", long name, units)
 VARIABLES: dict[str, tuple[tuple[str, ...], str, str]] = {
@@ -75,8 +75,8 @@ TIMES = {
         (),
         "first recorded step after it from which U grows slower than sqrt(step), the clean loss being solved",
     ),
-    "memorization_time": (("sample",), "first recorded step with residual margin R >= 0.7"),
-    "half_memorized_time": ((), "first recorded step with R >= 0.7 for half of the training samples"),
+    "memorization_time": (("sample",), f"first recorded step with residual margin R >= {MEMORISED}"),
+    "half_memorized_time": ((), f"first recorded step with R >= {MEMORISED} for half of the training samples"),
 }
 
 
@@ -169,7 +169,7 @@ class StageRecorder:
 
     def _attacked(self, network: PatchNetwork, samples: PatchSamples, part: int) -> Array:
         """Centred patches under the measuring attack, which draws the same numbers at every record."""
-        generator = stream(self._settings.seed, EVALUATION, part)
+        generator = stream(self._settings.seed, StagesStream.EVALUATION, part)
         return network.attacked(samples, self._means, self._settings.measuring_attack, generator, keep_worst=True)
 
 

@@ -12,19 +12,19 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from cgrosim.model.thresholds import MEMORISED, SIGNAL_GROWN
+
 if TYPE_CHECKING:
     import xarray
 
 Array = NDArray[np.float64]
 
-GROWN = 1.0  # of the signal margin
-MEMORISED = 0.7  # of a residual margin
 STALLED = 0.5  # exponent in U ~ step^exponent: above 1 in the theory's growth, about 1 / U on its plateau
 SOLVED = 0.95  # clean training accuracy from which the clean loss counts as solved
 CONFIDENCE = 0.975  # of the bound on the median over fresh samples
 
 RULES = (
-    f"I: the signal margin U reaches {GROWN:g}. "
+    f"I: the signal margin U reaches {SIGNAL_GROWN:g}. "
     f"II: after that there is a step from which U grows slower than step^{STALLED:g} over a doubling of the steps, "
     f"with at least {100 * SOLVED:g} % of the training samples classified correctly; at the first such step fewer than "
     f"half are memorised (residual margin R >= {MEMORISED:g}). "
@@ -70,7 +70,7 @@ def times_of(steps: NDArray[np.int64], signal: Array, residual: Array, accuracy:
     residual : (records, samples), residual margins of the training samples
     accuracy : (records,), clean training accuracy
     """
-    growth = _first(steps, signal >= GROWN)
+    growth = _first(steps, signal >= SIGNAL_GROWN)
     exponent = growth_exponent(steps, signal)
     with np.errstate(invalid="ignore"):
         stall = _first(steps, (steps >= growth) & (exponent < STALLED) & (accuracy >= SOLVED))
@@ -97,8 +97,10 @@ def verdicts(data: xarray.Dataset) -> tuple[StageVerdict, StageVerdict, StageVer
 def _growth(data: xarray.Dataset) -> StageVerdict:
     time, last = float(data["signal_growth_time"]), float(data["signal_margin"].mean("class")[-1])
     if np.isfinite(time):
-        return StageVerdict("I signal growth", True, f"U reaches {GROWN:g} at step {time:g} and ends at {last:.3g}")
-    return StageVerdict("I signal growth", False, f"U ends at {last:.3g}, below {GROWN:g}")
+        return StageVerdict(
+            "I signal growth", True, f"U reaches {SIGNAL_GROWN:g} at step {time:g} and ends at {last:.3g}"
+        )
+    return StageVerdict("I signal growth", False, f"U ends at {last:.3g}, below {SIGNAL_GROWN:g}")
 
 
 def _stagnation(data: xarray.Dataset) -> StageVerdict:

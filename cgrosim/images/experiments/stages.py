@@ -36,7 +36,7 @@ from cgrosim.images.experiments.stage_records import VARIABLES, StageData, Stage
 from cgrosim.images.network.architectures import patch_network
 from cgrosim.images.network.layers import Architecture, Shape, initial_parameters
 from cgrosim.images.network.patch_model import Array, ClassMeanAttack, ClassMeans, PatchNetwork, PatchSamples
-from cgrosim.model.patches import stream
+from cgrosim.model.streams import StagesStream, stream
 from cgrosim.run.interrupts import Interrupts
 
 if TYPE_CHECKING:
@@ -52,7 +52,6 @@ CHECKPOINT = Kind(
     "remove it",
     older=("cgrosim image stages checkpoint 1",),
 )
-SUBSET, TEST_SUBSET, INITIAL, START = range(4)  # random streams of one seed
 
 
 @dataclass(frozen=True)
@@ -177,10 +176,10 @@ def stage_data(settings: StageSettings, dataset: Dataset) -> StageData:
     test_images, test_labels = _of_classes(dataset.test_images, dataset.test_labels, settings.classes)
     means = ClassMeans.of(train_images, train_labels, len(settings.classes), settings.patch)
     if settings.samples is not None:
-        drawn = balanced_subset(train_labels, settings.samples, stream(settings.seed, SUBSET))
+        drawn = balanced_subset(train_labels, settings.samples, stream(settings.seed, StagesStream.SUBSET))
         train_images, train_labels = train_images[drawn], train_labels[drawn]
     if settings.test_samples is not None and settings.test_samples < len(test_labels):
-        drawn = balanced_subset(test_labels, settings.test_samples, stream(settings.seed, TEST_SUBSET))
+        drawn = balanced_subset(test_labels, settings.test_samples, stream(settings.seed, StagesStream.TEST_SUBSET))
         test_images, test_labels = test_images[drawn], test_labels[drawn]
     return StageData(train_images, train_labels, test_images, test_labels, means)
 
@@ -296,7 +295,9 @@ def descended(
         if lam < 1.0:
             network.descend(samples.patches, samples.labels, rate * (1.0 - lam), following)
         if lam > 0.0:
-            attacked = network.attacked(samples, means, settings.attack, stream(settings.seed, START, step))
+            attacked = network.attacked(
+                samples, means, settings.attack, stream(settings.seed, StagesStream.START, step)
+            )
             network.descend(attacked, samples.labels, rate * lam, following)
     return following
 
@@ -310,7 +311,7 @@ def _of_classes(images: NDArray[Any], labels: NDArray[np.int64], classes: tuple[
 def _start(settings: StageSettings, architecture: Architecture, weights: Array | None) -> Array:
     shape = architecture.parameter_shapes["layer0.weight"][2:]
     if weights is None:
-        drawn = initial_parameters(architecture, stream(settings.seed, INITIAL))["layer0.weight"]
+        drawn = initial_parameters(architecture, stream(settings.seed, StagesStream.INITIAL))["layer0.weight"]
         return drawn.reshape(shape).T.astype(np.float64)
     if weights.shape != shape[::-1]:
         raise ParameterError(f"weights have the shape {weights.shape}, but must be {shape[::-1]}.")

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from cgrosim.images.attacks.evaluation import Evaluation, evaluate
 from cgrosim.images.attacks.gradient import Attack
-from cgrosim.images.training.samples import FINAL, training_data
+from cgrosim.images.training.samples import training_data
 from cgrosim.images.training.train import Training, new_network
-from cgrosim.model.patches import stream
+from cgrosim.model.streams import TrainingStream, stream
 
 if TYPE_CHECKING:
     from cgrosim.images.data.datasets import Dataset
@@ -99,7 +99,7 @@ def final_accuracies(
             samples = data.measured[part]
             if progress is not None:
                 progress(f"{name} network, {part} images", (2 * done + place) / (2 * len(networks)))
-            generator = stream(training.settings.seed, FINAL, place)
+            generator = stream(training.settings.seed, TrainingStream.FINAL, place)
             results.append(
                 evaluate(
                     network, samples.images, samples.labels, attack, generator, black_box_samples=black_box_samples

@@ -10,12 +10,10 @@ from numpy.typing import NDArray
 
 from cgrosim.errors import ParameterError
 from cgrosim.images.training.settings import Settings
-from cgrosim.model.patches import stream
+from cgrosim.model.streams import TrainingStream, stream
 
 if TYPE_CHECKING:
     from cgrosim.images.data.datasets import Dataset
-
-SPLIT, SUBSET, LABELS, MEASURED, INITIAL, EPOCH, START, FINAL = range(8)  # independent random streams of one seed
 
 
 @dataclass(frozen=True)
@@ -61,16 +59,16 @@ def training_data(settings: Settings, dataset: Dataset) -> TrainingData:
     every = Samples(dataset.train_images, dataset.train_labels)
     held = np.zeros(len(every), bool)
     if settings.validation:
-        held[balanced_subset(every.labels, settings.validation, stream(settings.seed, SPLIT))] = True
+        held[balanced_subset(every.labels, settings.validation, stream(settings.seed, TrainingStream.SPLIT))] = True
     validation, train = every.take(np.flatnonzero(held)), every.take(np.flatnonzero(~held))
     if settings.subset is not None:
-        train = train.take(balanced_subset(train.labels, settings.subset, stream(settings.seed, SUBSET)))
+        train = train.take(balanced_subset(train.labels, settings.subset, stream(settings.seed, TrainingStream.SUBSET)))
     if settings.shuffle_labels:
-        train = Samples(train.images, stream(settings.seed, LABELS).permutation(train.labels))
+        train = Samples(train.images, stream(settings.seed, TrainingStream.LABELS).permutation(train.labels))
     test = Samples(dataset.test_images, dataset.test_labels)
     parts = {"train": train, "validation": validation, "test": test}
     measured = {
-        name: part.some(settings.evaluation_samples, stream(settings.seed, MEASURED, place))
+        name: part.some(settings.evaluation_samples, stream(settings.seed, TrainingStream.MEASURED, place))
         for place, (name, part) in enumerate(parts.items())
     }
     return TrainingData(train, validation, test, measured)

@@ -18,9 +18,9 @@ import numpy as np
 from cgrosim.images.attacks.gradient import perturb, worst_case
 from cgrosim.images.network.layers import Architecture, initial_parameters
 from cgrosim.images.training.file import HISTORY, MEASURED, Parameters, Status, Training, continuable
-from cgrosim.images.training.samples import EPOCH, INITIAL, START, Samples, TrainingData, training_data
+from cgrosim.images.training.samples import Samples, TrainingData, training_data
 from cgrosim.images.training.settings import Settings
-from cgrosim.model.patches import stream
+from cgrosim.model.streams import TrainingStream, stream
 from cgrosim.run.interrupts import Interrupts
 
 if TYPE_CHECKING:
@@ -116,7 +116,7 @@ def _measuring_work(settings: Settings, data: TrainingData) -> dict[str, float]:
 
 
 def _start(settings: Settings) -> Training:
-    parameters = initial_parameters(settings.architecture, stream(settings.seed, INITIAL))
+    parameters = initial_parameters(settings.architecture, stream(settings.seed, TrainingStream.INITIAL))
     zero = {name: np.zeros_like(value) for name, value in parameters.items()}
     kept = {0: parameters} if 0 in settings.snapshots else {}
     return Training(settings, {name: np.empty(0) for name in HISTORY}, parameters, zero, snapshots=kept)
@@ -180,7 +180,7 @@ def _descend(run: _Run, epoch: int) -> tuple[float, float]:
     from cgrosim.images.network.network import NonFiniteError
 
     settings, samples = run.settings, run.data.train
-    generator = stream(settings.seed, EPOCH, epoch)
+    generator = stream(settings.seed, TrainingStream.EPOCH, epoch)
     order = generator.permutation(len(samples))
     batches = [order[at : at + settings.batch_size] for at in range(0, len(order), settings.batch_size)]
     share = _training_work(settings, len(samples))
@@ -232,7 +232,7 @@ def _measure(run: _Run, epoch: int) -> dict[str, float]:
                 samples.images,
                 samples.labels,
                 settings.evaluation_attack,
-                stream(settings.seed, START, place),
+                stream(settings.seed, TrainingStream.START, place),
             )
         except NonFiniteError as error:
             raise _diverged(settings, epoch, None, str(error)) from None
