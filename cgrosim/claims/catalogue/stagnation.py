@@ -12,7 +12,8 @@ from cgrosim.claims.claim import Claim, Context, Evidence, Panel, Series
 from cgrosim.engines.flow import FlowEngine
 from cgrosim.model.params import Params
 from cgrosim.model.sampling import ClosedSystem, draw_gram
-from cgrosim.predictions.bridge import signal_flow, slacks
+from cgrosim.predictions.clock import signal_flow
+from cgrosim.predictions.regime import slacks
 
 Array = NDArray[np.float64]
 
