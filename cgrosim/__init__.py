@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 from cgrosim.run.presenting import PRESENTERS
 
 __version__ = "0.1.0"
-__all__ = ["Params", "Run", "load", "resume", "simulate"]
+__all__ = ["Params", "Run", "load", "predict", "resume", "simulate"]
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from cgrosim.model.params import Params
+    from cgrosim.predictions.predict import predict
     from cgrosim.predictions.predicted import Predictions
     from cgrosim.run.results import Run, load
     from cgrosim.run.session import resume, simulate
@@ -26,6 +27,7 @@ _HOMES = {
     "Params": "cgrosim.model.params",
     "Run": "cgrosim.run.results",
     "load": "cgrosim.run.results",
+    "predict": "cgrosim.predictions.predict",
     "resume": "cgrosim.run.session",
     "simulate": "cgrosim.run.session",
 }
@@ -46,9 +48,9 @@ def __dir__() -> list[str]:
 
 def _plot(run: Run, predictions: Predictions | None) -> Figure:
     from cgrosim.figures.three_stages import three_stage_figure
-    from cgrosim.predictions.bridge import predict_run
+    from cgrosim.predictions.predict import predict
 
-    return three_stage_figure(run, predictions or predict_run(run))
+    return three_stage_figure(run, predict(run) if predictions is None else predictions)
 
 
 PRESENTERS["plot"] = _plot

@@ -17,7 +17,9 @@ from common import run_script, start
 from cgrosim import Params, simulate
 from cgrosim.figures import style
 from cgrosim.model.sampling import draw_gram
-from cgrosim.predictions.bridge import required_exposures, setting_of, starts_of_system
+from cgrosim.predictions.laws import required_exposures
+from cgrosim.predictions.setting import setting_of
+from cgrosim.predictions.starts import starts_of_system
 from cgrosim.theory.control import required_adversarial_weight
 from cgrosim.theory.power_growth import growth_integral
 

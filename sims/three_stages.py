@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 from common import Experiment, run_script, start
 
-from cgrosim import Params, Run, simulate
+from cgrosim import Params, Run, predict, simulate
 from cgrosim.figures import style
-from cgrosim.predictions.bridge import Clock, predict_starts, regime_report, starts_of_run
+from cgrosim.predictions.regime import regime_report
 
 SIZES = {"samples": 20, "patches": 2, "neurons": 10}
 TOY = {"samples": 4, "patches": 2, "neurons": 6, "flow_tolerance": 1e-5, "records": 5, "test_samples": 100}
@@ -44,9 +44,7 @@ def _run(experiment: Experiment, dimension: float, engine: str) -> Run:
 
 
 def _draw(column: Any, run: Run) -> None:
-    data, p, starts = run.data.isel(step=slice(1, None)), run.params, starts_of_run(run)
-    assert starts is not None  # drawn a moment ago, by this version
-    clock = Clock(p, starts.signal)
+    data, p, predicted = run.data.isel(step=slice(1, None)), run.params, predict(run)
     step = data.step.values
     way = "gradient descent" if run.data.attrs["engine"] == "reduced" else "gradient flow"
     column[0].set_title(f"d = {style.number(p.dimension)}, {way}: true feature of each neuron")
@@ -56,13 +54,14 @@ def _draw(column: Any, run: Run) -> None:
         )
     for label, colour, dash in (("starts positive", style.BLUE, "-"), ("starts negative: dead", style.ORANGE, "--")):
         column[0].plot([], [], color=colour, ls=dash, label=label)
-    if clock.flow is not None:
-        column[0].axvline(clock.flow.time_of_margin(1.0), color=style.BLACK, ls=":", label="predicted growth time")
+    growth = predicted.value("signal_growth_time")
+    if growth is not None and growth < step[-1]:
+        column[0].axvline(growth, color=style.BLACK, ls=":", label="predicted growth time")
     column[0].set_ylabel(r"correlation $\alpha u_r$")
     column[1].set_title("memorised noise of each training sample")
     column[1].plot(step, data.memorization.values, color=style.VERMILION, lw=1.2)
     column[1].axhline(0.7, color=style.GREY, lw=1.0, ls=":")
-    for k, time in enumerate(predict_starts(p, starts, clock)):
+    for k, time in enumerate(predicted.value("memorization_times")):
         column[1].axvline(time, color=style.BLACK, lw=0.7, ls="--", ymax=0.25, label=None if k else "predicted times")
     column[1].set_ylabel("margin share $V_i$")
     column[2].set_title("errors")

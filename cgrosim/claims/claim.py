@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from cgrosim.claims.checks import Check, Outcome, combine
 from cgrosim.model.params import Params
 from cgrosim.model.streams import named_generator, named_seeds
-from cgrosim.predictions.bridge import Slack
+from cgrosim.predictions.regime import Slack
 
 Kind = Literal["exact identity", "bound", "order", "asymptotic", "law", "derived here", "observation"]
 Effort = Literal["quick", "full"]

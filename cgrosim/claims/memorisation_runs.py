@@ -21,7 +21,9 @@ from cgrosim.claims import checks
 from cgrosim.engines.flow import FlowEngine
 from cgrosim.model.params import Params
 from cgrosim.model.sampling import ClosedSystem, draw_gram
-from cgrosim.predictions.bridge import Clock, Starts, required_exposures, starts_of_system
+from cgrosim.predictions.clock import Clock
+from cgrosim.predictions.laws import required_exposures
+from cgrosim.predictions.starts import Starts, starts_of_system
 from cgrosim.theory.memorisation import noise_margin_after_memorisation
 from cgrosim.theory.power_growth import grow
 from cgrosim.theory.thresholds import MEMORISED

@@ -12,7 +12,10 @@ from numpy.typing import NDArray
 from cgrosim.claims.claim import Context
 from cgrosim.model.params import Params
 from cgrosim.model.sampling import draw_gram
-from cgrosim.predictions.bridge import Clock, predict_starts, setting_of, starts_of_system
+from cgrosim.predictions.clock import Clock
+from cgrosim.predictions.laws import predict_starts
+from cgrosim.predictions.setting import setting_of
+from cgrosim.predictions.starts import starts_of_system
 from cgrosim.studies.trained import Trained, train
 from cgrosim.theory.memorisation import noise_margin_after_memorisation
 from cgrosim.theory.thresholds import MEMORISED

@@ -15,7 +15,7 @@ from cgrosim.model.params import Params
 
 @dataclass(frozen=True)
 class Info:
-    """Show versions, threads, BLAS and cache; then the plan and the regime report of the given parameters."""
+    """Show versions, threads, BLAS and cache; then the plan, the regime report and the predictions for the given parameters."""
 
     experiment: Annotated[ExperimentOptions, tyro.conf.arg(name="")] = field(default_factory=ExperimentOptions)
     config: Annotated[Path | None, tyro.conf.arg(metavar="TOML", help="file with parameters; options override it")] = (
@@ -23,7 +23,8 @@ class Info:
     )
 
     def run(self) -> int:
-        """Print the installation, the parameters, the plan and the slack of every hypothesis."""
+        """Print the installation, the parameters, the plan, the slack of every hypothesis and every predicted quantity."""
+        from cgrosim.predictions.predict import predict
         from cgrosim.run.planning import plan
 
         params = params_from(self.config, self.experiment)
@@ -34,6 +35,7 @@ class Info:
         console.print(f"\n[bold]plan[/bold]    {plan(params, params.steps).reason}", highlight=False)
         console.print(f"[bold]attack[/bold]  {params.attack_description}\n", highlight=False)
         _print_regime(params)
+        console.print(f"\n{predict(params)}", highlight=False, markup=False, soft_wrap=True)
         return 0
 
 
@@ -62,7 +64,7 @@ def installation() -> dict[str, str]:
 def _print_regime(params: Params) -> None:
     from rich.table import Table
 
-    from cgrosim.predictions.bridge import regime_report
+    from cgrosim.predictions.regime import regime_report
 
     table = Table("hypothesis", "statement", "slack", "holds", title="regime report")
     for slack in regime_report(params):

@@ -35,7 +35,7 @@ class Simulate:
     def run(self) -> int:
         """Simulate, print, draw, save; status 1 if the run diverged, 130 if it was interrupted."""
         from cgrosim.errors import UserError
-        from cgrosim.predictions.bridge import predict_run
+        from cgrosim.predictions.predict import predict
         from cgrosim.run.session import resume, simulate
 
         options = [value for value in vars(self.experiment).values() if value is not None]
@@ -51,7 +51,7 @@ class Simulate:
             else:
                 run = simulate(params_from(self.config, self.experiment), progress=progress, checkpoint=self.checkpoint)
         path = run.save(self.out / "run.nc")
-        predictions = predict_run(run)
+        predictions = predict(run)
         _print_summary(run, predictions, path)
         if run.status == "interrupted":
             return 130
@@ -120,7 +120,7 @@ def _step(value: float) -> str:
 def _predicted(predictions: Any, name: str) -> str:
     import numpy as np
 
-    value = None if predictions is None else getattr(predictions, name, None)
+    value = None if predictions is None else predictions.value(name)
     if value is None:
         return ""
     finite = np.asarray(value, dtype=float).ravel()

@@ -60,13 +60,13 @@ def memorization_law_figure(run: Run, predictions: Predictions | None = None) ->
 
 def _predicted(axes: Axes, predictions: Predictions) -> None:
     """The a-priori law, the times from the starts of this run, and the a-priori band of the last sample."""
-    if predictions.law_steps is not None and predictions.law_probability is not None:
-        law = predictions.law_steps, predictions.law_probability
-        axes.plot(*law, color=style.ORANGE, lw=4.0, label="predicted law, over random starts")
-    if predictions.memorization_times is not None:
+    law, times = (predictions.value(name) for name in ("memorization_law", "memorization_times"))
+    if law is not None:
+        axes.plot(law.steps, law.values, color=style.ORANGE, lw=4.0, label="predicted law, over random starts")
+    if times is not None:
         label = "predicted from the starts of these samples"
-        _steps(axes, predictions.memorization_times, np.inf, style.BLACK, "--", label, width=1.8)
-    last = predictions.last_memorization_quantiles
+        _steps(axes, times, np.inf, style.BLACK, "--", label, width=1.8)
+    last = predictions.value("last_memorization_quantiles")
     if last is not None and np.isfinite(last.median):
         share = f"{100 * last.levels[0]:.0f} % to {100 * last.levels[2]:.0f} %"
         ends = [[last.median - last.low], [min(last.high, axes.get_xlim()[1]) - last.median]]
@@ -103,9 +103,12 @@ def _time_limits(measured: Array, end: float, predictions: Predictions | None) -
     """From the first to the last time there is anything to see, with room, and the end of a run that missed some."""
     times = [measured]
     if predictions is not None:
-        for more in (predictions.memorization_times, predictions.law_steps):
-            times += [] if more is None else [np.asarray(more)]
-        last = predictions.last_memorization_quantiles
+        each, law, last = (
+            predictions.value(name)
+            for name in ("memorization_times", "memorization_law", "last_memorization_quantiles")
+        )
+        times += [] if each is None else [each]
+        times += [] if law is None else [law.steps]
         times += [] if last is None else [np.array([last.low, last.median, last.high])]
     every = np.concatenate(times)
     every = every[np.isfinite(every)]

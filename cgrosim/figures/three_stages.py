@@ -124,14 +124,16 @@ def _signal(
 
 def _predicted_signal(axes: Axes, predictions: Predictions) -> None:
     """The plateau curve, the growth time with its a-priori band, and the escape time where it is within sight."""
-    _band(axes, predictions.signal_growth_quantiles, "growth time over random starts")
-    for time, name in ((predictions.signal_growth_time, "growth time"), (predictions.escape_time, "escape time")):
+    _band(axes, predictions.value("signal_growth_quantiles"), "growth time over random starts")
+    for key, name in (("signal_growth_time", "growth time"), ("escape_time", "escape time")):
+        time = predictions.value(key)
         if time is not None and axes.get_xlim()[0] < time < axes.get_xlim()[1]:
             dash = "--" if name == "growth time" else "-."
             axes.axvline(time, color=style.BLACK, lw=1.6, ls=dash, label=f"predicted {name} {number(time)}")
-    if predictions.plateau_steps is not None and predictions.plateau_margin is not None:
+    curve = predictions.value("signal_margin_curve")
+    if curve is not None:
         look: dict[str, Any] = {"color": style.BLACK, "lw": 1.8, "ls": (0, (1, 1.2)), "label": "predicted curve"}
-        axes.plot(predictions.plateau_steps, predictions.plateau_margin, **look)
+        axes.plot(curve.steps, curve.values, **look)
     if axes.get_legend_handles_labels()[0]:
         axes.legend(loc="best")
 
@@ -166,9 +168,10 @@ def _memorisation(
     room = 0.055 * float(np.ptp(axes.get_ylim()))  # half the height of a tick: measured above, predicted below
     _rug(axes, run.data["memorization_time"].values, MEMORISED + room, CLEAN, "measured times")
     if predictions is not None:
-        if predictions.memorization_times is not None:
-            _rug(axes, predictions.memorization_times, MEMORISED - room, style.BLACK, "predicted times")
-        _band(axes, predictions.memorization_quantiles, "time of one sample")
+        times = predictions.value("memorization_times")
+        if times is not None:
+            _rug(axes, times, MEMORISED - room, style.BLACK, "predicted times")
+        _band(axes, predictions.value("memorization_quantiles"), "time of one sample")
     axes.legend(loc="best")
     median_label = EndLabel(f"median {number(median[-1])}", median[-1], CLEAN)
     return [median_label, EndLabel(f"memorised: {MEMORISED}", MEMORISED, style.GREY)]

@@ -1,18 +1,32 @@
-"""What the theory predicts for one run, as plain arrays, so that figures need no theory."""
+"""What the theory predicts for one experiment: named numbers and curves that figures can draw and readers can print."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
+
+from cgrosim.errors import UserError
+from cgrosim.model.params import Params
+from cgrosim.predictions.regime import Slack
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from cgrosim.run.results import Run
 
 Array = NDArray[np.float64]
+Kind = Literal["exact", "bound", "order", "asymptotic"]
+
+LEVELS = (0.05, 0.5, 0.95)
 
 
 @dataclass(frozen=True)
 class Quantiles:
-    """An a-priori law in three numbers, in gradient steps: the probability of a value below each is in `levels`.
+    """An a-priori law in three numbers: the probability of a value below each is in `levels`.
 
     `high` is infinite where the event does not happen with a probability above ``1 - levels[2]``.
     """
@@ -20,44 +34,133 @@ class Quantiles:
     low: float
     median: float
     high: float
-    levels: tuple[float, float, float] = (0.05, 0.5, 0.95)
+    levels: tuple[float, float, float] = LEVELS
+
+    @classmethod
+    def of(cls, values: ArrayLike) -> Self:
+        """The quantiles at `LEVELS`, lowest first."""
+        low, median, high = (float(value) for value in np.asarray(values))
+        return cls(low, median, high)
+
+
+@dataclass(frozen=True)
+class Window:
+    """A quantity that lies between two numbers."""
+
+    lower: float
+    upper: float
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A predicted function of the gradient step.
+
+    Attributes
+    ----------
+    steps, values : (K,) arrays
+    """
+
+    steps: Array
+    values: Array
+
+
+Value = float | str | Array | Quantiles | Window | Curve
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """One predicted quantity.
+
+    Attributes
+    ----------
+    name : what programs call it
+    meaning : what it is, in words
+    value : a number, an array with one entry a sample, a law, a window, a curve or a word; None where the theory is
+        silent
+    unit : "step" for gradient steps, "1" for pure numbers
+    kind : "exact", "bound", "order" (right within a factor) or "asymptotic" (right in a limit)
+    source : where the statement comes from
+    hypotheses : the slack of every hypothesis that the prediction rests on; positive holds
+    why_not : why there is no value, empty where there is one
+    """
+
+    name: str
+    meaning: str
+    unit: str
+    kind: Kind
+    source: str
+    value: Value | None = None
+    hypotheses: tuple[Slack, ...] = ()
+    why_not: str = ""
+
+    @property
+    def failing(self) -> tuple[Slack, ...]:
+        """The hypotheses that do not hold."""
+        return tuple(slack for slack in self.hypotheses if not slack.slack > 0.0)
 
 
 @dataclass(frozen=True)
 class Predictions:
-    """Predictions for one run; a field is None where the theory says nothing, and `notes` says why.
+    """Everything that was predicted for one experiment, by name; see `cgrosim.predict`.
 
     Attributes
     ----------
-    signal_growth_time
-        Step at which alpha^q U reaches 1, from the starts u_r(0) of this run; infinite if every neuron starts dead.
-    signal_growth_quantiles
-        The same before the start has been drawn.
-    plateau_steps, plateau_margin : (K,) arrays
-        The predicted curve of alpha^q U against gradient steps, from the starts of this run.
-    memorization_times : (N,) array
-        Step at which each V_i reaches 0.7, decoupled, from the starts v_{r,i,j}(0) of this run; infinite for never.
-    memorization_quantiles, last_memorization_quantiles
-        A-priori laws of that step for one sample, and for the last of all samples.
-    law_steps, law_probability : (K,) arrays
-        A-priori distribution function of the memorisation time of one sample on a logarithmic grid of steps.
-    escape_time
-        Step at which the attacked signal alone would carry the margin, (gap alpha)^q U = 0.7; infinite for never.
-    coupling
-        The kick chi = 1/(sigma_0 sigma_p d); the times of single samples are sharp only where it is well below 1.
-    notes
-        Which parts apply and how far, in sentences.
+    params : the experiment
+    entries : one `Prediction` for every quantity the theory knows
+    regime : the slack of every hypothesis at these parameters
+    notes : which parts apply and how far, in sentences
     """
 
-    signal_growth_time: float | None = None
-    signal_growth_quantiles: Quantiles | None = None
-    plateau_steps: Array | None = None
-    plateau_margin: Array | None = None
-    memorization_times: Array | None = None
-    memorization_quantiles: Quantiles | None = None
-    last_memorization_quantiles: Quantiles | None = None
-    law_steps: Array | None = None
-    law_probability: Array | None = None
-    escape_time: float | None = None
-    coupling: float | None = None
+    params: Params
+    entries: tuple[Prediction, ...] = ()
+    regime: tuple[Slack, ...] = ()
     notes: tuple[str, ...] = ()
+
+    def __getitem__(self, name: str) -> Prediction:
+        """One predicted quantity.
+
+        Raises
+        ------
+        UserError
+            If no quantity has this name.
+        """
+        for entry in self.entries:
+            if entry.name == name:
+                return entry
+        raise UserError(f"{name!r} is not predicted; the quantities are {', '.join(self.names)}.")
+
+    def __iter__(self) -> Iterator[Prediction]:
+        return iter(self.entries)
+
+    def __len__(self) -> int:
+        return len(self.entries)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of all quantities."""
+        return tuple(entry.name for entry in self.entries)
+
+    def value(self, name: str) -> Any:
+        """The value of one quantity; None where the theory is silent or does not know the name."""
+        return next((entry.value for entry in self.entries if entry.name == name), None)
+
+    def plot(self, run: Run) -> Figure:
+        """Draw these predictions over a run: the three-stage figure."""
+        return run.plot(self)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything as JSON data: arrays as lists, what never happens as the string "infinity", nan as None."""
+        from cgrosim.predictions.words import as_data
+
+        return as_data(self)
+
+    def __str__(self) -> str:
+        """A table in plain ASCII."""
+        from cgrosim.predictions.words import as_text
+
+        return as_text(self)
+
+    def _repr_html_(self) -> str:
+        from cgrosim.predictions.words import as_html
+
+        return as_html(self)

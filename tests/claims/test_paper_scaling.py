@@ -3,7 +3,7 @@
 import pytest
 
 from cgrosim import Params
-from cgrosim.predictions.bridge import setting_of
+from cgrosim.predictions.setting import setting_of
 from cgrosim.theory.scaling import paper_setting
 
 

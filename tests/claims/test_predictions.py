@@ -4,7 +4,10 @@ import numpy as np
 import pytest
 
 from cgrosim import Params, simulate
-from cgrosim.predictions.bridge import Clock, predict_run, regime_report, setting_of, slacks, starts_of_run
+from cgrosim.predictions.clock import Clock
+from cgrosim.predictions.regime import regime_report, slacks
+from cgrosim.predictions.setting import setting_of
+from cgrosim.predictions.starts import starts_of_run
 from cgrosim.run.results import Run
 from cgrosim.theory.scaling import paper_setting
 

@@ -5,8 +5,19 @@ from collections.abc import Callable
 import pytest
 
 from cgrosim import Params, Run, simulate
+from cgrosim.predictions.predicted import Prediction, Predictions, Value
 
 SMALL = {"samples": 6, "neurons": 4, "records": 4, "test_samples": 40, "seed": 1}
+
+
+@pytest.fixture(scope="session")
+def foretell() -> Callable[..., Predictions]:
+    """Predictions with the given values, whatever the theory would say."""
+
+    def made(run: Run, **values: Value) -> Predictions:
+        return Predictions(run.params, tuple(Prediction(k, k, "1", "order", "", value) for k, value in values.items()))
+
+    return made
 
 
 @pytest.fixture(scope="session")

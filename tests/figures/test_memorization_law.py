@@ -8,7 +8,7 @@ from matplotlib.text import Text
 
 from cgrosim.figures.memorization_law import memorization_law_figure
 from cgrosim.figures.style import BLUE
-from cgrosim.predictions.predicted import Predictions, Quantiles
+from cgrosim.predictions.predicted import Curve, Quantiles
 
 
 def said(figure) -> str:
@@ -31,20 +31,20 @@ def test_censored_samples_keep_the_curve_below_one(make_run) -> None:
     assert "measured (4 of 6)" in said(figure)
 
 
-def test_nothing_memorised_is_said(make_run) -> None:
+def test_nothing_memorised_is_said(make_run, foretell) -> None:
     run = make_run(adversarial_weight=0.0)
-    figure = memorization_law_figure(run, Predictions())
+    figure = memorization_law_figure(run, foretell(run))
     assert "6 of 6 samples\nnot memorised" in said(figure)
     figure.draw_without_rendering()
 
 
-def test_predictions_are_drawn(make_run) -> None:
+def test_predictions_are_drawn(make_run, foretell) -> None:
     law = np.geomspace(5.0, 500.0, 20), np.linspace(0.0, 0.9, 20)
-    predictions = Predictions(
+    predictions = foretell(
+        make_run(),
         memorization_times=np.array([10.0, 20.0, np.inf, 30.0, 40.0, 50.0]),
         last_memorization_quantiles=Quantiles(50.0, 80.0, np.inf),
-        law_steps=law[0],
-        law_probability=law[1],
+        memorization_law=Curve(*law),
     )
     figure = memorization_law_figure(with_times(make_run(), [10.0, 20.0, 30.0, 40.0, 50.0, 60.0]), predictions)
     assert "starts of these samples (5 of 6)" in said(figure)

@@ -12,7 +12,7 @@ from cgrosim import Run
 from cgrosim.figures.stage_strip import stages_of
 from cgrosim.figures.style import BLUE, save_figure
 from cgrosim.figures.three_stages import three_stage_figure
-from cgrosim.predictions.predicted import Predictions, Quantiles
+from cgrosim.predictions.predicted import Curve, Quantiles
 
 KINDS: dict[str, dict[str, Any]] = {
     "adversarial": {},
@@ -112,16 +112,16 @@ def test_stages_follow_the_measured_times(make_run, grown, memorised, escaped, n
     assert (stages[0].first, stages[-1].last) == (0.0, 1000.0)
 
 
-def test_predictions_are_drawn_where_they_lie(make_run) -> None:
+def test_predictions_are_drawn_where_they_lie(make_run, foretell) -> None:
     run = make_run()
     last = float(run.data["step"][-1])
     predicted = np.full(run.params.samples, 0.5 * last)
     predicted[0] = np.inf
-    predictions = Predictions(
+    predictions = foretell(
+        run,
         signal_growth_time=5.0,
         signal_growth_quantiles=Quantiles(2.0, 6.0, np.inf),
-        plateau_steps=np.geomspace(1.0, last, 9),
-        plateau_margin=np.arange(9.0),
+        signal_margin_curve=Curve(np.geomspace(1.0, last, 9), np.arange(9.0)),
         memorization_times=predicted,
         memorization_quantiles=Quantiles(0.2 * last, 0.3 * last, 0.6 * last),
         escape_time=np.inf,
@@ -134,6 +134,6 @@ def test_predictions_are_drawn_where_they_lie(make_run) -> None:
     assert "escape" not in said
 
 
-def test_empty_predictions_change_nothing(make_run) -> None:
+def test_empty_predictions_change_nothing(make_run, foretell) -> None:
     run = make_run()
-    assert texts(three_stage_figure(run, Predictions())) == texts(three_stage_figure(run))
+    assert texts(three_stage_figure(run, foretell(run))) == texts(three_stage_figure(run))

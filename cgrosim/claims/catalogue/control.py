@@ -13,7 +13,9 @@ from cgrosim.claims.claim import Claim, Context, Evidence, Panel, Series, Slack
 from cgrosim.engines.flow import FlowEngine
 from cgrosim.model.params import Params
 from cgrosim.model.sampling import ClosedSystem, draw_gram
-from cgrosim.predictions.bridge import signal_flow, slacks, starts_of_system
+from cgrosim.predictions.clock import signal_flow
+from cgrosim.predictions.regime import slacks
+from cgrosim.predictions.starts import starts_of_system
 from cgrosim.theory.control import control_ratio, noise_limit
 from cgrosim.theory.power_growth import grow, growth_integral
 

@@ -14,7 +14,10 @@ from cgrosim.engines.flow import FlowEngine
 from cgrosim.model.params import Params
 from cgrosim.model.sampling import ClosedSystem
 from cgrosim.model.thresholds import MEMORISED
-from cgrosim.predictions.bridge import predict_starts, signal_flow, slacks, starts_of_system
+from cgrosim.predictions.clock import signal_flow
+from cgrosim.predictions.laws import predict_starts
+from cgrosim.predictions.regime import slacks
+from cgrosim.predictions.starts import starts_of_system
 
 Array = NDArray[np.float64]
 

@@ -10,7 +10,8 @@ from cgrosim.claims.claim import Claim, Context, Evidence, Panel, Series
 from cgrosim.engines.reduced import ReducedEngine
 from cgrosim.model.params import Params
 from cgrosim.model.sampling import ClosedSystem, draw_gram
-from cgrosim.predictions.bridge import signal_flow, slacks
+from cgrosim.predictions.clock import signal_flow
+from cgrosim.predictions.regime import slacks
 from cgrosim.theory.growth_window import joint_growth_window
 from cgrosim.theory.plateau import Threat
 from cgrosim.theory.tensor_power import Window

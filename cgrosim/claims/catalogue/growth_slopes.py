@@ -12,7 +12,8 @@ from cgrosim.claims.checks import Check, inside, mean_interval
 from cgrosim.claims.claim import Claim, Context, Evidence, Panel, Series
 from cgrosim.model.params import Params
 from cgrosim.model.sampling import draw_gram
-from cgrosim.predictions.bridge import setting_of, slacks
+from cgrosim.predictions.regime import slacks
+from cgrosim.predictions.setting import setting_of
 from cgrosim.theory.growth_window import growth_law_window, joint_growth_window
 
 Array = NDArray[np.float64]

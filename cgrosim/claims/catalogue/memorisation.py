@@ -16,7 +16,9 @@ from cgrosim.claims.memorisation_runs import (
     rank_correlation,
     small_coupling,
 )
-from cgrosim.predictions.bridge import memorisation_law, setting_of, slacks
+from cgrosim.predictions.laws import memorisation_law
+from cgrosim.predictions.regime import slacks
+from cgrosim.predictions.setting import setting_of
 
 Array = NDArray[np.float64]
 

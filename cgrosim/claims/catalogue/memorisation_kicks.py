@@ -19,7 +19,8 @@ from cgrosim.claims.memorisation_runs import (
     value_spread,
 )
 from cgrosim.model.sampling import draw_gram
-from cgrosim.predictions.bridge import setting_of, slacks
+from cgrosim.predictions.regime import slacks
+from cgrosim.predictions.setting import setting_of
 
 Array = NDArray[np.float64]
 

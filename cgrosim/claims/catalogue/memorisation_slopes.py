@@ -23,7 +23,9 @@ from cgrosim.engines.reduced import ReducedEngine
 from cgrosim.model.params import Params
 from cgrosim.model.sampling import draw_gram
 from cgrosim.model.thresholds import MEMORISED
-from cgrosim.predictions.bridge import a_priori_exposures, predict_starts, slacks, starts_of_system
+from cgrosim.predictions.laws import a_priori_exposures, predict_starts
+from cgrosim.predictions.regime import slacks
+from cgrosim.predictions.starts import starts_of_system
 
 Array = NDArray[np.float64]
 

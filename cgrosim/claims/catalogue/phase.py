@@ -13,14 +13,11 @@ from cgrosim.claims.checks import Check
 from cgrosim.claims.claim import Claim, Context, Evidence, Panel, Series
 from cgrosim.model.params import Params
 from cgrosim.model.sampling import draw_gram
-from cgrosim.predictions.bridge import (
-    Starts,
-    required_exposures,
-    setting_of,
-    signal_flow,
-    slacks,
-    starts_of_system,
-)
+from cgrosim.predictions.clock import signal_flow
+from cgrosim.predictions.laws import required_exposures
+from cgrosim.predictions.regime import slacks
+from cgrosim.predictions.setting import setting_of
+from cgrosim.predictions.starts import Starts, starts_of_system
 from cgrosim.run.session import simulate
 from cgrosim.theory.memorisation import noise_margin_after_memorisation
 from cgrosim.theory.noise_law import IndependentNoiseLaw

@@ -13,7 +13,7 @@ from cgrosim.claims.catalogue.theorem import range_of, slope_over_seeds, slope_s
 from cgrosim.claims.claim import Claim, Context, Evidence, Panel, Series
 from cgrosim.claims.paper_scale import PaperRun, Predicted, paper_runs
 from cgrosim.model.params import Params
-from cgrosim.predictions.bridge import starts_of_system
+from cgrosim.predictions.starts import starts_of_system
 from cgrosim.studies.fresh_noise import NORMAL, small_ball
 from cgrosim.theory.errors import robust_error_lower_bound
 from cgrosim.theory.scaling import exponents

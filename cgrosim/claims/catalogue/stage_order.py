@@ -13,7 +13,7 @@ from cgrosim.claims.claim import Claim, Context, Evidence, Panel, Series, Slack
 from cgrosim.engines.reduced import ReducedEngine
 from cgrosim.model.params import Params
 from cgrosim.model.sampling import ClosedSystem, draw_gram
-from cgrosim.predictions.bridge import slacks
+from cgrosim.predictions.regime import slacks
 from cgrosim.theory.growth_window import state_rate
 from cgrosim.theory.tensor_power import comparison_bound, comparison_log_margin
 

@@ -13,7 +13,8 @@ from cgrosim.engines.flow import FlowEngine
 from cgrosim.model.params import Params
 from cgrosim.model.sampling import ClosedSystem, draw_gram
 from cgrosim.model.thresholds import MEMORISED
-from cgrosim.predictions.bridge import signal_flow, slacks
+from cgrosim.predictions.clock import signal_flow
+from cgrosim.predictions.regime import slacks
 
 Array = NDArray[np.float64]
 

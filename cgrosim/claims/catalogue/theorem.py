@@ -11,7 +11,9 @@ from cgrosim.claims import checks
 from cgrosim.claims.checks import Check
 from cgrosim.claims.claim import Claim, Context, Evidence, Panel, Series, Slack
 from cgrosim.claims.paper_scale import PaperRun, Predicted, paper_runs
-from cgrosim.predictions.bridge import setting_of, signal_flow, slacks
+from cgrosim.predictions.clock import signal_flow
+from cgrosim.predictions.regime import slacks
+from cgrosim.predictions.setting import setting_of
 from cgrosim.theory.memorisation import noise_margin_after_memorisation
 from cgrosim.theory.scaling import exponents
 from cgrosim.theory.thresholds import MEMORISED

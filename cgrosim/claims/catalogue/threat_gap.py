@@ -14,7 +14,7 @@ from cgrosim.claims.paper_scale import horizon_of
 from cgrosim.model.params import Params
 from cgrosim.model.streams import RunStream, stream
 from cgrosim.model.threats import Model, attack
-from cgrosim.predictions.bridge import slacks
+from cgrosim.predictions.regime import slacks
 from cgrosim.studies.trained import Trained, train
 
 Array = NDArray[np.float64]

@@ -13,7 +13,11 @@ from cgrosim.claims.claim import Claim, Context, Evidence, Panel, Series
 from cgrosim.engines.flow import FlowEngine
 from cgrosim.model.params import Params
 from cgrosim.model.sampling import ClosedSystem
-from cgrosim.predictions.bridge import predict_starts, setting_of, signal_flow, slacks, starts_of_system
+from cgrosim.predictions.clock import signal_flow
+from cgrosim.predictions.laws import predict_starts
+from cgrosim.predictions.regime import slacks
+from cgrosim.predictions.setting import setting_of
+from cgrosim.predictions.starts import starts_of_system
 
 Array = NDArray[np.float64]
 

@@ -1,0 +1,184 @@
+"""One experiment as its predictions see it: parameters and start, and what is derived from both, each once."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cgrosim.model.params import MAX_STEPS, Params
+from cgrosim.predictions.clock import Clock
+from cgrosim.predictions.laws import memorisation_quantiles, predict_starts, required_exposures
+from cgrosim.predictions.setting import effective_weight, setting_of
+from cgrosim.predictions.starts import Starts
+from cgrosim.theory.errors import gaussian_error
+from cgrosim.theory.memorisation import noise_margin_after_memorisation
+from cgrosim.theory.noise_law import IndependentNoiseLaw
+from cgrosim.theory.noise_moments import gram_test_noise_std
+from cgrosim.theory.plateau import SignalFlow
+from cgrosim.theory.setting import Setting
+from cgrosim.theory.thresholds import MEMORISED, SIGNAL_GROWN
+
+Array = NDArray[np.float64]
+
+AFTERMATH = 3.0  # where no steps are given, the story is told until three times its last event, as `simulate` does
+CONTROL_HORIZON = 1e3  # and without adversarial training until so many signal growth times
+EXACT_TERMS = 64  # independent terms of the test noise up to which its law is computed; beyond, it is nearly normal
+
+
+class Silent(Exception):
+    """The theory says nothing about a quantity here; the message says why."""
+
+
+class Experiment:
+    """Parameters and start of one experiment and what the theory derives from them.
+
+    Parameters
+    ----------
+    params
+        An experiment that the theory speaks of (`why_not` is empty).
+    starts
+        Where it starts; None where that cannot be drawn.
+    no_starts
+        Why not.
+    """
+
+    def __init__(self, params: Params, starts: Starts | None, no_starts: str = "") -> None:
+        self.params = params
+        self._starts = starts
+        self._no_starts = no_starts
+
+    @property
+    def starts(self) -> Starts:
+        """Where the run starts."""
+        if self._starts is None:
+            raise Silent(self._no_starts)
+        return self._starts
+
+    @cached_property
+    def setting(self) -> Setting:
+        """The theory's description of the parameters."""
+        return setting_of(self.params)
+
+    @cached_property
+    def clock(self) -> Clock:
+        """Steps against exposure."""
+        return Clock(self.params, self.starts.signal)
+
+    @property
+    def flow(self) -> SignalFlow:
+        """The flow of the signal."""
+        if self.clock.flow is None:
+            raise Silent("every neuron starts dead, so no signal is predicted to grow")
+        return self.clock.flow
+
+    @property
+    def adversarial(self) -> bool:
+        """Whether the attack has any weight in training."""
+        return effective_weight(self.params) > 0.0
+
+    def must_attack(self) -> None:
+        """Stop where there is no attack in training, and so no memorisation."""
+        if not self.adversarial:
+            raise Silent("standard training: no memorisation is predicted, the noise stops with the clean loss")
+
+    @cached_property
+    def signal_growth_time(self) -> float:
+        """T_I from the starts; infinite if every neuron starts dead."""
+        return np.inf if self.clock.flow is None else float(self.clock.flow.time_of_margin(SIGNAL_GROWN))
+
+    @cached_property
+    def exposures(self) -> Array:
+        """(N,) exposure that each sample needs, in steps."""
+        return required_exposures(self.params, self.starts)
+
+    @cached_property
+    def times(self) -> Array:
+        """(N,) memorisation times, decoupled; infinite for never, and for all samples in standard training."""
+        if not self.adversarial:
+            return np.full(self.params.samples, np.inf)
+        return predict_starts(self.params, self.starts, self.clock)
+
+    def quantiles(self, probability: object) -> Array:
+        """A-priori quantiles of the memorisation time of one sample, in steps."""
+        self.must_attack()
+        return memorisation_quantiles(self.params, self.clock, np.asarray(probability, dtype=np.float64))
+
+    @cached_property
+    def end(self) -> float:
+        """The step at which the predicted story ends: the last step of the run, if its steps are given."""
+        if self.params.steps is not None:
+            return float(self.params.steps)
+        growth = self.signal_growth_time
+        if not self.adversarial:
+            wanted = CONTROL_HORIZON * growth
+        else:
+            done = float(np.max(self.times))
+            wanted = AFTERMATH * (done if np.isfinite(done) else self.clock.escape_time)
+        return float(min(max(wanted, 100.0), MAX_STEPS))
+
+    @cached_property
+    def signal_margin(self) -> float:
+        """alpha^q U at the end.
+
+        The clean push on u falls by e^(-V_i) once sample i is memorised, so that the margin a stops, up to a logarithm
+        of a logarithm, where the time weighted over samples stops: a(T) = a_0(mean of min(T_i, T)), a_0 the signal's
+        flow at V = 0. Derived here.
+        """
+        return float(self.flow.margin_at(np.mean(np.minimum(self.times, self.end))))
+
+    @cached_property
+    def attacked_signal_margin(self) -> float:
+        """(gap alpha)^q U at the end."""
+        return float(self.params.gap**self.params.power * self.signal_margin)
+
+    @cached_property
+    def noise_margins(self) -> Array:
+        """(N,) V_i at the end: from 0.7 at T_i on by its own logarithmic law; nan for a sample not yet memorised."""
+        energy = self._sample_energy
+        late = np.where(self.times < self.end, self.end - self.times, 0.0)
+        grown = noise_margin_after_memorisation(
+            late * energy / energy.mean(),
+            MEMORISED,
+            power=self.params.power,
+            samples=self.params.samples,
+            learning_rate=self.params.learning_rate,
+            attacked_weight=effective_weight(self.params) or 1.0,
+            patch_energy=float(energy.mean()),
+        )
+        return np.where(self.times < self.end, grown, np.nan)
+
+    @property
+    def _fastest(self) -> NDArray[np.int64]:
+        """(N,) feature that memorises each sample: the one with the largest start, neuron running fastest."""
+        return np.argmax(self.starts.noise, axis=1)
+
+    @property
+    def _sample_energy(self) -> Array:
+        return self.starts.energy[np.arange(self.params.samples), self._fastest]
+
+    @cached_property
+    def filter_norms(self) -> Array:
+        """(m,) squared norms of the filters off w_star at the end.
+
+        The start sigma_0^2 (d-1) plus V_i^(2/q)/kappa_i for every sample the filter memorises. Kind: order (overlaps
+        of patches, of relative size d^(-1/2), and samples won by another filter because of kicks are left out).
+        """
+        params = self.params
+        learnt = np.nan_to_num(self.noise_margins) ** (2.0 / params.power) / self._sample_energy
+        won = np.bincount(self._fastest % params.neurons, weights=learnt, minlength=params.neurons)
+        return np.asarray(params.init_std**2 * (params.dimension - 1.0) + won)
+
+    @cached_property
+    def test_noise_std(self) -> float:
+        """sd(S) at the end, the filters orthogonal off w_star."""
+        params, gram = self.params, np.diag(self.filter_norms)
+        return float(gram_test_noise_std(gram, power=params.power, noise_std=params.noise_std, patches=params.patches))
+
+    def test_error(self, margin: float) -> float:
+        """P(margin + S < 0) for a fresh sample at the end."""
+        scales = np.repeat(self.params.noise_std * np.sqrt(self.filter_norms), self.params.patches - 1)
+        if scales.size > EXACT_TERMS:
+            return float(gaussian_error(margin, self.test_noise_std))
+        return float(IndependentNoiseLaw(scales, self.params.power, points=200).error_at(margin))

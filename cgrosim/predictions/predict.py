@@ -1,0 +1,119 @@
+"""Predict an experiment before it is run, or a run from where it started."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from cgrosim.errors import ParameterError, UserError
+from cgrosim.model.params import Params
+from cgrosim.predictions.experiment import Experiment, Silent
+from cgrosim.predictions.predicted import Prediction, Predictions, Value
+from cgrosim.predictions.quantities import QUANTITIES, Quantity
+from cgrosim.predictions.regime import Slack, all_slacks
+from cgrosim.predictions.setting import why_not
+from cgrosim.predictions.starts import draw_starts, starts_of_run
+from cgrosim.run.results import Run
+
+CHI_SHARP = 0.1  # coupling below which the decoupled time of a single sample is right within some ten per cent
+FOREIGN = "this run's starts cannot be drawn again by this version"
+
+
+def predict(params_or_run: Params | Run) -> Predictions:
+    """Everything the theory predicts for an experiment, with units, sources and the hypotheses it rests on.
+
+    Parameters
+    ----------
+    params_or_run
+        Parameters: the start is drawn that `cgrosim.simulate` will draw from them, and nothing is simulated. A run:
+        the predictions are made from the start of the run, whatever happened in it.
+
+    Returns
+    -------
+    Predictions
+        Every quantity of the table `cgrosim.predictions.quantities.QUANTITIES`; where the theory is silent its value
+        is None and ``why_not`` says why. ``print`` shows a table, ``plot(run)`` draws over a run, ``to_dict`` is JSON.
+
+    Raises
+    ------
+    UserError
+        If the argument is neither parameters nor a run.
+    """
+    if not isinstance(params_or_run, Params | Run):
+        raise UserError(f"predict takes Params or a Run, not a {type(params_or_run).__name__}.")
+    params = params_or_run if isinstance(params_or_run, Params) else params_or_run.params
+    silent = why_not(params)
+    if silent:
+        why = silent.removeprefix("No predictions: ")
+        return Predictions(params, tuple(_entry(quantity, {}, None, why) for quantity in QUANTITIES), (), (silent,))
+    try:
+        starts = draw_starts(params) if isinstance(params_or_run, Params) else starts_of_run(params_or_run)
+        experiment = Experiment(params, starts, "" if starts is not None else FOREIGN)
+    except ParameterError as error:
+        experiment = Experiment(params, None, f"no start: {error}")
+    regime, outside = _regime(params)
+    entries = tuple(_evaluated(quantity, experiment, regime) for quantity in QUANTITIES)
+    found = Predictions(params, entries, tuple(regime.values()))
+    return Predictions(params, entries, found.regime, (*outside, *_notes(found, experiment)))
+
+
+def _regime(params: Params) -> tuple[dict[str, Slack], tuple[str, ...]]:
+    """Slack of every hypothesis by name; none, and a note, where floating-point numbers do not reach that far."""
+    try:
+        with np.errstate(all="ignore"):
+            return {slack.name: slack for slack in all_slacks(params)}, ()
+    except (ArithmeticError, ValueError) as error:
+        return {}, (f"The hypotheses cannot be evaluated at these parameters ({_first_line(error)}).",)
+
+
+def _evaluated(quantity: Quantity, experiment: Experiment, regime: dict[str, Slack]) -> Prediction:
+    try:
+        with np.errstate(all="ignore"):
+            value = quantity.function(experiment)
+    except Silent as reason:
+        return _entry(quantity, regime, None, str(reason))
+    except (ArithmeticError, ValueError) as error:
+        # The formulas say what they need; a number too large or too small for them is no fault of the user's.
+        return _entry(quantity, regime, None, f"no value at these parameters: {_first_line(error)}")
+    if isinstance(value, float) and np.isnan(value):
+        return _entry(quantity, regime, None, "no value at these parameters: beyond the range of numbers")
+    return _entry(quantity, regime, value, "")
+
+
+def _entry(quantity: Quantity, regime: dict[str, Slack], value: Value | None, why: str) -> Prediction:
+    names = dict.fromkeys(quantity.hypotheses)
+    return Prediction(
+        quantity.name,
+        quantity.meaning,
+        quantity.unit,
+        quantity.kind,
+        quantity.source,
+        value,
+        tuple(regime[name] for name in names if name in regime),
+        why,
+    )
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
+
+
+def _notes(found: Predictions, experiment: Experiment) -> tuple[str, ...]:
+    """Which parts apply and how far, in sentences."""
+    notes = []
+    chi, times, escape = (found.value(name) for name in ("coupling", "memorization_times", "escape_time"))
+    silent = {entry.why_not for entry in found if entry.value is None}
+    for why in sorted(why for why in silent if why.startswith(("no start", FOREIGN))):
+        notes.append(f"No predictions from a start: {why.removeprefix('no start: ')}".rstrip(".") + ".")
+    if found.value("regime") == "no signal":
+        notes.append("Every neuron starts dead, so no signal is predicted to grow.")
+    if chi is not None and chi > CHI_SHARP:
+        notes.append(
+            f"The coupling chi is {chi:.2g}: memorised samples move the others, so the times of single "
+            "samples are right within a factor only."
+        )
+    law = found.value("memorization_quantiles")
+    if times is not None and law is not None and np.isfinite(escape) and escape < law.median:
+        notes.append("The attacked signal is predicted to grow first: robust generalization, not memorisation.")
+    if not experiment.adversarial:
+        notes.append("Standard training: no memorisation is predicted, the noise stops with the clean loss.")
+    return tuple(notes)
