@@ -12,9 +12,9 @@ from typing import Any, get_args
 
 import numpy as np
 
-from cgrosim.files.versions import versions
 from cgrosim.claims.checks import EXACT_BUDGET, STATISTICAL_BUDGET
 from cgrosim.claims.claim import Evidence, Verdict, VerdictName
+from cgrosim.files.versions import versions
 
 FORMAT = "cgrosim verdicts 1"
 VERDICTS: tuple[VerdictName, ...] = get_args(VerdictName)

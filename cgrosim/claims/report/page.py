@@ -9,11 +9,11 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from html import escape
 
-from cgrosim.files.versions import versions
 from cgrosim.claims.checks import Check, Outcome
 from cgrosim.claims.claim import Evidence, Panel, Slack, Verdict, VerdictName
-from cgrosim.claims.report.words import FALSIFIER, SYMBOLS, amount, headline, measurement, region
 from cgrosim.claims.report.data import count_verdicts, false_alarms, repeat_command
+from cgrosim.claims.report.words import FALSIFIER, SYMBOLS, amount, headline, measurement, region
+from cgrosim.files.versions import versions
 
 OUTCOMES: dict[Outcome, str] = {"supported": "✓", "violated": "✗", "underpowered": "?"}
 
