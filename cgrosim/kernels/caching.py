@@ -1,4 +1,4 @@
-"""When compiled kernels may be reused from disk.
+"""Entry points of the compiled kernels, and when they may be reused from disk.
 
 Numba's cache looks only at the file of the function that is compiled: it does not notice changes in the modules it
 calls, nor the lane count. Entry points are therefore closures over `fingerprint(...)`: the values a function
@@ -9,18 +9,59 @@ from __future__ import annotations
 
 import functools
 import hashlib
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import numba
+from numba.core.ccallback import CFunc
+from numba.core.sigutils import normalize_signature
+
+from cgrosim.errors import UserError
 from cgrosim.kernels import microkernels
+from cgrosim.kernels.compiled_files import make_cache
 
-ENTRY = {"cache": True, "nogil": True, "error_model": "numpy"}  # options of every entry point
-INNER = {"nogil": True, "error_model": "numpy"}  # of what they call: compiled into them, so not cached on its own
+INNER = {"nogil": True, "error_model": "numpy"}  # of what entry points call: compiled into them, so not cached alone
+
+if numba.config.DISABLE_JIT:
+    raise UserError(
+        f"NUMBA_DISABLE_JIT is {numba.config.DISABLE_JIT}: the kernels are machine code and cannot run without the"
+        " compiler; unset it"
+    )
+
+
+def entry(parallel: bool = False) -> Callable[[Callable[..., Any]], Any]:
+    """Decorate a kernel that Python or another kernel calls: compiled at the first call, then kept on disk."""
+
+    def decorate(function: Callable[..., Any]) -> Any:
+        compiled: Any = numba.njit(parallel=parallel, **INNER)(function)
+        compiled._cache = make_cache(function)
+        return compiled
+
+    return decorate
+
+
+def callback(signature: Any) -> Callable[[Callable[..., Any]], Any]:
+    """Decorate a kernel that is called by its address: compiled at once, or loaded from disk."""
+
+    def decorate(function: Callable[..., Any]) -> Any:
+        compiled: Any = CFunc(function, normalize_signature(signature), {}, {})
+        compiled._cache = make_cache(function)
+        compiled.compile()
+        return compiled
+
+    return decorate
 
 
 @functools.cache
 def fingerprint(variant: str = "serial") -> str:
     """Hash of the kernel sources, the lane count and the name of the variant."""
+    return hash_sources(variant, sorted(Path(__file__).parent.glob("*.py")))
+
+
+def hash_sources(variant: str, sources: list[Path]) -> str:
+    """Hash of the name of a variant, the lane count and the text of some files."""
     digest = hashlib.sha256(f"{variant} {microkernels.lanes()} {microkernels.fuses()}".encode())
-    for source in sorted(Path(__file__).parent.glob("*.py")):
+    for source in sources:
         digest.update(source.read_bytes())
     return digest.hexdigest()

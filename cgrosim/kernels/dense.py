@@ -14,10 +14,10 @@ from numba import njit, prange
 
 from cgrosim.kernels.activation import activation_shape, dphi, phi
 from cgrosim.kernels.blocks import Array
-from cgrosim.kernels.caching import ENTRY, INNER, fingerprint
+from cgrosim.kernels.caching import INNER, entry, fingerprint
 from cgrosim.kernels.microkernels import tile_heights
 from cgrosim.kernels.product import COLUMNS, WIDTH, multiply_columns
-from cgrosim.kernels.threads import worth_threads
+from cgrosim.kernels.threads import run, worth_threads
 
 HEIGHT = tile_heights()[-1]
 ROWS = 96  # rows packed at a time: a multiple of 8 and of every tallest tile (12, 6, 3)
@@ -71,7 +71,7 @@ def _make_rowwise(parallel: bool, transposed: bool) -> Callable[..., Any]:
     """``out = rows @ matrix``, or ``rows @ matrix.T`` if transposed, a piece of rows per task."""
     token = fingerprint(f"rowwise, parallel {parallel}, transposed {transposed}")
 
-    @njit(parallel=parallel, **ENTRY)
+    @entry(parallel)
     def product(rows, matrix, out):  # type: ignore[no-untyped-def]
         if token == "":
             return
@@ -99,7 +99,7 @@ def _make_accumulate(parallel: bool) -> Callable[..., Any]:
     """``weights += scale force.T @ rows``, a piece of columns per task; the rows are added in order."""
     token = fingerprint(f"accumulate, parallel {parallel}")
 
-    @njit(parallel=parallel, **ENTRY)
+    @entry(parallel)
     def accumulate(force, rows, weights, scale):  # type: ignore[no-untyped-def]
         if token == "":
             return
@@ -128,7 +128,7 @@ def _make_accumulate(parallel: bool) -> Callable[..., Any]:
 def _make_elementwise() -> tuple[Callable[..., Any], Callable[..., Any]]:
     token = fingerprint("elementwise")
 
-    @njit(**ENTRY)
+    @entry()
     def margins(projections, labels, second_layer, shape, out):  # type: ignore[no-untyped-def]
         if token == "":
             return
@@ -140,7 +140,7 @@ def _make_elementwise() -> tuple[Callable[..., Any], Callable[..., Any]]:
                     total += second_layer[r] * phi(projections[k, r], shape)
             out[i] = labels[i] * total
 
-    @njit(**ENTRY)
+    @entry()
     def coefficients(projections, sample_weights, second_layer, shape, out):  # type: ignore[no-untyped-def]
         if token == "":
             return
@@ -152,9 +152,9 @@ def _make_elementwise() -> tuple[Callable[..., Any], Callable[..., Any]]:
     return margins, coefficients
 
 
-_project_kernels = {parallel: _make_rowwise(parallel, transposed=True) for parallel in (False, True)}
-_backproject_kernels = {parallel: _make_rowwise(parallel, transposed=False) for parallel in (False, True)}
-_accumulate_kernels = {parallel: _make_accumulate(parallel) for parallel in (False, True)}
+_project_forms = (_make_rowwise(False, transposed=True), _make_rowwise(True, transposed=True))
+_backproject_forms = (_make_rowwise(False, transposed=False), _make_rowwise(True, transposed=False))
+_accumulate_forms = (_make_accumulate(False), _make_accumulate(True))
 _margins, _coefficients = _make_elementwise()
 
 
@@ -162,21 +162,21 @@ def project(rows: Array, weights: Array, out: Array, parallel: bool | None = Non
     """``out[k, r] = <w_r, X_k>`` for rows (K, d) and weights (m, d); out (K, m)."""
     if parallel is None:
         parallel = worth_threads(rows.size * weights.shape[0], PARALLEL_FROM)
-    _project_kernels[parallel](rows, weights, out)
+    run(parallel, _project_forms, rows, weights, out)
 
 
 def backproject(force: Array, weights: Array, out: Array, parallel: bool | None = None) -> None:
     """``out = force @ weights``, (K, m) by (m, d): the gradient with respect to the inputs, row by row."""
     if parallel is None:
         parallel = worth_threads(force.size * weights.shape[1], PARALLEL_FROM)
-    _backproject_kernels[parallel](force, weights, out)
+    run(parallel, _backproject_forms, force, weights, out)
 
 
 def accumulate(force: Array, rows: Array, weights: Array, scale: float, parallel: bool | None = None) -> None:
     """``weights += scale * force.T @ rows`` for force (K, m), rows (K, d) and weights (m, d)."""
     if parallel is None:
         parallel = worth_threads(force.size * weights.shape[1], PARALLEL_FROM)
-    _accumulate_kernels[parallel](force, rows, weights, float(scale))
+    run(parallel, _accumulate_forms, force, rows, weights, float(scale))
 
 
 def margins_from_projections(

@@ -13,7 +13,7 @@ import numpy as np
 from numba import njit, prange
 
 from cgrosim.kernels.blocks import Array, block_count, pack_blocks, pack_panels, unpack_blocks
-from cgrosim.kernels.caching import ENTRY, INNER, fingerprint
+from cgrosim.kernels.caching import INNER, entry, fingerprint
 from cgrosim.kernels.commit import DIVERGED, LIMIT, RUNNING, add_scaled, count_bad, locate_bad
 from cgrosim.kernels.margins import (
     force_on_signal,
@@ -24,7 +24,7 @@ from cgrosim.kernels.margins import (
 )
 from cgrosim.kernels.problem import Problem, Record, Workspace, make_workspace
 from cgrosim.kernels.product import WIDTH, multiply_columns
-from cgrosim.kernels.threads import worth_threads
+from cgrosim.kernels.threads import pace, run, worth_threads
 
 PARALLEL_FROM = 2_000_000  # multiplications in one pass from which a second thread pays
 
@@ -80,7 +80,7 @@ def _make_advance(parallel: bool) -> Callable[..., Any]:
     """Compile the same loop with or without threads; both give the same bits, because every sum is within one task."""
     token = fingerprint("direct, parallel" if parallel else "direct, serial")
 
-    @njit(parallel=parallel, **ENTRY)
+    @entry(parallel)
     def advance(problem, data, weights, work, record, step_size, steps, first_step):  # type: ignore[no-untyped-def]
         if token == "":
             return 0, RUNNING, -1, -1
@@ -122,8 +122,7 @@ def _make_advance(parallel: bool) -> Callable[..., Any]:
     return advance
 
 
-_advance_serial = _make_advance(parallel=False)
-_advance_parallel = _make_advance(parallel=True)
+_forms = (_make_advance(parallel=False), _make_advance(parallel=True))
 
 
 def advance_direct(
@@ -142,7 +141,9 @@ def advance_direct(
     Arguments and result as for `cgrosim.kernels.advance_reduced`; on divergence the row is the patch that pushes
     hardest on the neuron (-1: the signal). ``work`` holds the margins of the last state a step was taken from.
     """
-    if parallel is None:
-        parallel = worth_threads(data.rows * data.dimension * problem.neurons, PARALLEL_FROM)
-    advance = _advance_parallel if parallel else _advance_serial
-    return advance(problem, data, weights, work, record, float(step_size), int(steps), int(first_step))
+    arguments = (problem, data, weights, work, record, float(step_size))
+    if parallel is None and worth_threads(data.rows * data.dimension * problem.neurons, PARALLEL_FROM):
+        return pace("direct", data.rows, data.dimension, problem.neurons).take(
+            _forms, arguments, int(steps), int(first_step)
+        )
+    return run(bool(parallel), _forms, *arguments, int(steps), int(first_step))

@@ -8,12 +8,12 @@ from typing import Any
 from numba import njit, prange
 
 from cgrosim.kernels.blocks import Array
-from cgrosim.kernels.caching import ENTRY, INNER, fingerprint
+from cgrosim.kernels.caching import INNER, entry, fingerprint
 from cgrosim.kernels.margins import force_on_signal, forces_of_blocks, margins_and_weights, sums_of_blocks
 from cgrosim.kernels.problem import Problem, Workspace
 from cgrosim.kernels.product import WIDTH, multiply_columns
 from cgrosim.kernels.reduced import PARALLEL_FROM
-from cgrosim.kernels.threads import worth_threads
+from cgrosim.kernels.threads import run, worth_threads
 
 
 @njit(**INNER)
@@ -35,7 +35,7 @@ def empty_blocks(blocks, rows):  # type: ignore[no-untyped-def]
 def _make_forces() -> Callable[..., Any]:
     token = fingerprint("forces")
 
-    @njit(**ENTRY)
+    @entry()
     def forces(problem, signal, noise, work, out_signal, out_force):  # type: ignore[no-untyped-def]
         if token == "":
             return
@@ -55,7 +55,7 @@ def _make_forces() -> Callable[..., Any]:
 def _make_multiply(parallel: bool) -> Callable[..., Any]:
     token = fingerprint("multiply, parallel" if parallel else "multiply, serial")
 
-    @njit(parallel=parallel, **ENTRY)
+    @entry(parallel)
     def multiply(problem, gram, force, work, out):  # type: ignore[no-untyped-def]
         if token == "":
             return
@@ -70,8 +70,7 @@ def _make_multiply(parallel: bool) -> Callable[..., Any]:
 
 
 _forces = _make_forces()
-_multiply_serial = _make_multiply(parallel=False)
-_multiply_parallel = _make_multiply(parallel=True)
+_multiply_forms = (_make_multiply(parallel=False), _make_multiply(parallel=True))
 
 
 def reduced_forces(
@@ -91,4 +90,4 @@ def multiply(
     """``out = K @ force`` for (M, m) arrays and the packed Gram matrix K; same bits with and without threads."""
     if parallel is None:
         parallel = worth_threads(force.shape[0] ** 2 * force.shape[1], PARALLEL_FROM)
-    (_multiply_parallel if parallel else _multiply_serial)(problem, gram, force, work, out)
+    run(parallel, _multiply_forms, problem, gram, force, work, out)

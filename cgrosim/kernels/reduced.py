@@ -6,10 +6,10 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba import njit, prange
+from numba import prange
 
 from cgrosim.kernels.blocks import Array, block_count, pack_blocks, pack_panels, unpack_blocks, zeros
-from cgrosim.kernels.caching import ENTRY, fingerprint
+from cgrosim.kernels.caching import entry, fingerprint
 from cgrosim.kernels.commit import DIVERGED, LIMIT, RUNNING, add_scaled, count_bad, locate_bad
 from cgrosim.kernels.margins import (
     force_on_signal,
@@ -20,7 +20,7 @@ from cgrosim.kernels.margins import (
 )
 from cgrosim.kernels.problem import Problem, Record, Workspace, make_workspace
 from cgrosim.kernels.product import WIDTH, multiply_columns
-from cgrosim.kernels.threads import worth_threads
+from cgrosim.kernels.threads import pace, run, worth_threads
 
 PARALLEL_FROM = 4_000_000  # multiplications in K A from which a second thread pays for its two or three wake-ups a step
 
@@ -51,7 +51,7 @@ def _make_advance(parallel: bool) -> Callable[..., Any]:
     """Compile the same loop with or without threads; both give the same bits, because every sum is within one task."""
     token = fingerprint("reduced, parallel" if parallel else "reduced, serial")
 
-    @njit(parallel=parallel, **ENTRY)
+    @entry(parallel)
     def advance(problem, gram, state, work, record, step_size, steps, first_step):  # type: ignore[no-untyped-def]
         if token == "":
             return 0, RUNNING, -1, -1
@@ -92,8 +92,7 @@ def _make_advance(parallel: bool) -> Callable[..., Any]:
     return advance
 
 
-_advance_serial = _make_advance(parallel=False)
-_advance_parallel = _make_advance(parallel=True)
+_forms = (_make_advance(parallel=False), _make_advance(parallel=True))
 
 
 def make_reduced_workspace(problem: Problem) -> Workspace:
@@ -131,7 +130,7 @@ def advance_reduced(
     first_step : int
         Absolute number of the first step.
     parallel : bool, optional
-        Use threads. Default: by the size of the problem. The result has the same bits either way.
+        Use threads. Default: where they pay, by size and by timing. The result has the same bits either way.
 
     Returns
     -------
@@ -139,8 +138,10 @@ def advance_reduced(
         status RUNNING or DIVERGED. A step that would make any number exceed 1e100 or not finite is not taken: the state
         stays the last good one, and (neuron, row) is the first place where it would happen; row -1 is the signal.
     """
-    if parallel is None:
-        rows = problem.labels.size * problem.noise_patches
-        parallel = worth_threads(rows * rows * problem.neurons, PARALLEL_FROM)
-    advance = _advance_parallel if parallel else _advance_serial
-    return advance(problem, gram, state, work, record, float(step_size), int(steps), int(first_step))
+    rows, arguments = (
+        problem.labels.size * problem.noise_patches,
+        (problem, gram, state, work, record, float(step_size)),
+    )
+    if parallel is None and worth_threads(rows * rows * problem.neurons, PARALLEL_FROM):
+        return pace("reduced", rows, problem.neurons).take(_forms, arguments, int(steps), int(first_step))
+    return run(bool(parallel), _forms, *arguments, int(steps), int(first_step))

@@ -50,14 +50,20 @@ def test_size_chooses_threads(monkeypatch: pytest.MonkeyPatch) -> None:
     taken: list[str] = []
     monkeypatch.setattr(numba.config, "NUMBA_NUM_THREADS", 2)
     monkeypatch.setattr(numba, "get_num_threads", lambda: 2)
-    monkeypatch.setattr(reduced_kernels, "_advance_serial", lambda *_: taken.append("serial"))
-    monkeypatch.setattr(reduced_kernels, "_advance_parallel", lambda *_: taken.append("parallel"))
+    def stand_in(name: str) -> Callable[..., tuple[int, int, int, int]]:
+        def take(*arguments: int) -> tuple[int, int, int, int]:
+            taken.extend([name] * arguments[-2])
+            return arguments[-2], kernels.RUNNING, -1, -1
+
+        return take
+
+    monkeypatch.setattr(reduced_kernels, "_forms", (stand_in("serial"), stand_in("parallel")))
     for samples in (5, 700):
         case = Setting(make_params(samples=samples))
         state = kernels.pack_reduced_state(case.problem, case.signal, case.noise, case.noise)
         work = kernels.make_reduced_workspace(case.problem)
-        kernels.advance_reduced(case.problem, case.gram, state, work, case.record, 0.1, 1, 0)
-    assert taken == ["serial", "parallel"]
+        kernels.advance_reduced(case.problem, case.gram, state, work, case.record, 0.1, 2, 0)
+    assert taken == ["serial", "serial", "serial", "parallel"]  # the larger one tries both ways
 
 
 @pytest.mark.parametrize("form", ["reduced", "direct"])

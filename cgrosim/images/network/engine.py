@@ -16,6 +16,7 @@ from cgrosim.images.network.kernels.shapes import BLOCK
 from cgrosim.images.network.layers import Architecture
 from cgrosim.images.network.plan import Plan, blocks_of
 from cgrosim.images.network.sample_plan import SamplePlan
+from cgrosim.kernels import threads
 
 Floats = NDArray[np.float32]
 LOGITS, PIXELS, WEIGHTS, IMAGES = slots.FOR_LOGITS, slots.FOR_PIXELS, slots.FOR_WEIGHTS, slots.FOR_IMAGES
@@ -124,7 +125,7 @@ class Engine:
         _, gather, transpose = update.compiled()
         gather(self.parameters, self.plan.gathers, self._tables)
         for weight, at, inputs, outputs in self.plan.transposes:
-            transpose(self.parameters, weight, self._tables, at, inputs, outputs)
+            threads.run(True, transpose, self.parameters, weight, self._tables, at, inputs, outputs)
         self._stale = False
 
     def run(
@@ -141,7 +142,7 @@ class Engine:
         if count > self.capacity:
             self._allocate(count)
         self._rearrange()
-        run, task = self._kernels.compiled()
+        forms, task = self._kernels.compiled()
         losses, margins, least = np.empty(count), np.empty(count), np.full(count, np.inf)
         worst, pixels, stuck = images.copy(), np.zeros_like(images), np.zeros(count, np.uint8)
         numbers = np.array([scale, ascent.radius, ascent.rate, ascent.low, ascent.high])
@@ -171,7 +172,7 @@ class Engine:
             self._context[slot] = array.ctypes.data
         for slot, value in orders.items():
             self._context[slot] = value
-        run(self._context, *self._kernels.orders(self.plan, count))
+        threads.run(True, forms, self._context, *self._kernels.orders(self.plan, count))
         if goal == IMAGES:
             worst, least = images, np.full(count, np.nan)
         return Outcome(worst, least, losses, stuck != 0, pixels, self._logits(count))
@@ -196,7 +197,9 @@ class Engine:
         self.clear_untrained()
         descend, _, _ = update.compiled()
         size = self.plan.trained_size
-        descend(
+        threads.run(
+            True,
+            descend,
             self.parameters,
             self.velocity,
             self.gradient[:size],

@@ -10,11 +10,11 @@ import functools
 from typing import Any
 
 import numpy as np
-from numba import cfunc, njit
+from numba import njit
 from numpy.typing import NDArray
 
 from cgrosim.images.network.kernels import slots
-from cgrosim.images.network.kernels.caching import ENTRY, INNER, fingerprint
+from cgrosim.images.network.kernels.caching import INNER, callback, entry, fingerprint
 from cgrosim.images.network.kernels.dense import add_outer_products, multiply, multiply_back, pack, part_of
 from cgrosim.images.network.kernels.head import DERIVATIVE, DIRECTION, climb, judge
 from cgrosim.images.network.kernels.linking import (
@@ -143,12 +143,11 @@ def _segments(plan: Any) -> list[tuple[int, int]]:
 
 @functools.cache
 def compiled() -> tuple[Any, Any]:
-    """The entry points ``run(context, forward, backward, weights)`` and, by address, the task it shares out."""
+    """The forms of ``run(context, forward, backward, weights)`` and, by address, the task it shares out."""
     link()
     source = fingerprint("channels")
-    share = shared()
 
-    @cfunc(TASK, cache=True)
+    @callback(TASK)
     def perform(context, task, thread):  # type: ignore[no-untyped-def]
         """One task of the phase that the context names."""
         _ = source
@@ -202,33 +201,37 @@ def compiled() -> tuple[Any, Any]:
                 chunk,
             )
 
-    @njit(**ENTRY)
-    def run(context, forward, backward, weights):  # type: ignore[no-untyped-def]
-        """The steps of an attack on the images, then what the goal asks for."""
-        _ = source
-        steps, goal = context[slots.STEPS], context[slots.GOAL]
-        for step in range(steps + 1):
-            final = step == steps
-            if final and goal == slots.FOR_IMAGES:
-                return
-            for half in range(2):
-                phases = forward if half == 0 else weights if final and goal == slots.FOR_WEIGHTS else backward
-                for i in range(phases.shape[0]):
-                    phase, kind = phases[i, 0], _FIRST_STEP if step == 0 else 0
-                    if phase == _HEAD:
-                        kind = DERIVATIVE if final else DIRECTION
-                    elif phase == _CLIMB and final:
-                        phase = _TAKE
-                    context[slots.PHASE], context[slots.KIND], context[slots.TASKS] = phase, kind, phases[i, 3]
-                    context[slots.FIRST], context[slots.LAST] = phases[i, 1], phases[i, 2]
-                    share(context, phases[i, 3])
-                if final and goal == slots.FOR_LOGITS:
+    def make(share: Any) -> Any:
+        @entry()
+        def run(context, forward, backward, weights):  # type: ignore[no-untyped-def]
+            """The steps of an attack on the images, then what the goal asks for."""
+            _ = source
+            steps, goal = context[slots.STEPS], context[slots.GOAL]
+            for step in range(steps + 1):
+                final = step == steps
+                if final and goal == slots.FOR_IMAGES:
                     return
-        if goal == slots.FOR_WEIGHTS:
-            gradient, chunks = floats_at(context[slots.GRADIENT]), floats_at(context[slots.CHUNKS])
-            size = context[slots.CHUNK_SIZE]
-            for part in range(min(CHUNKS, context[slots.COUNT])):
-                for i in range(size):
-                    gradient[i] += chunks[part * size + i]
+                for half in range(2):
+                    phases = forward if half == 0 else weights if final and goal == slots.FOR_WEIGHTS else backward
+                    for i in range(phases.shape[0]):
+                        phase, kind = phases[i, 0], _FIRST_STEP if step == 0 else 0
+                        if phase == _HEAD:
+                            kind = DERIVATIVE if final else DIRECTION
+                        elif phase == _CLIMB and final:
+                            phase = _TAKE
+                        context[slots.PHASE], context[slots.KIND], context[slots.TASKS] = phase, kind, phases[i, 3]
+                        context[slots.FIRST], context[slots.LAST] = phases[i, 1], phases[i, 2]
+                        share(context, phases[i, 3])
+                    if final and goal == slots.FOR_LOGITS:
+                        return
+            if goal == slots.FOR_WEIGHTS:
+                gradient, chunks = floats_at(context[slots.GRADIENT]), floats_at(context[slots.CHUNKS])
+                size = context[slots.CHUNK_SIZE]
+                for part in range(min(CHUNKS, context[slots.COUNT])):
+                    for i in range(size):
+                        gradient[i] += chunks[part * size + i]
 
-    return run, perform
+        return run
+
+    here, threaded = shared()
+    return (make(here), make(threaded)), perform

@@ -13,10 +13,10 @@ import llvmlite.binding as llvm
 import numba
 import numpy as np
 from llvmlite import ir
-from numba import cfunc, njit, prange, types
+from numba import prange, types
 from numba.extending import intrinsic
 
-from cgrosim.images.network.kernels.caching import ENTRY, fingerprint
+from cgrosim.images.network.kernels.caching import callback, entry, fingerprint
 from cgrosim.images.network.kernels.microkernels import SYMBOL, inner_body, scatter_body, tile_body
 from cgrosim.kernels.microkernels import data_pointers
 
@@ -39,7 +39,7 @@ def _compile_tile(key: str) -> Any:
     factors = (_count, _count, _count, _floats, *[_count] * 4, _floats, *[_count] * 8)
     signature = types.void(*factors, _floats, *[_count] * 3, _floats, *[_count] * 4, _floats, _count)
 
-    @cfunc(signature, cache=True)
+    @callback(signature)
     def tile(  # type: ignore[no-untyped-def]
         layout, rows, columns, left, left_offset, left_stride, left_outer, left_plane,
         right, right_offset, right_column, right_step, right_outer, right_plane, planes, outer, steps,
@@ -59,7 +59,7 @@ def _compile_tile(key: str) -> Any:
 def _compile_scatter(key: str) -> Any:
     lists = (_count, _count, _integers, _floats, *[_count] * 4)
 
-    @cfunc(types.void(*lists, _floats, _count, _count, _floats, _count, _count), cache=True)
+    @callback(types.void(*lists, _floats, _count, _count, _floats, _count, _count))
     def scatter(  # type: ignore[no-untyped-def]
         size, width, channels, values, first, first_count, second, second_count,
         table, table_offset, table_row, out, out_offset, out_row,
@@ -76,7 +76,7 @@ def _compile_scatter(key: str) -> Any:
 def _compile_inner(key: str) -> Any:
     factors = (_count, _count, _floats, *[_count] * 4, _floats, *[_count] * 3)
 
-    @cfunc(types.void(*factors, _count, _count, _floats, _count, _count), cache=True)
+    @callback(types.void(*factors, _count, _count, _floats, _count, _count))
     def inner(  # type: ignore[no-untyped-def]
         rows, columns, left, left_offset, left_row, left_step, left_outer,
         right, right_offset, right_step, right_outer, outer, steps, out, out_offset, out_row,
@@ -139,14 +139,20 @@ def _emit_pointer(context: Any, builder: Any, signature: Any, arguments: Any) ->
 
 
 @functools.cache
-def shared() -> Any:
-    """``share(context, tasks)``: do the tasks 0, 1, ... of a context, each once, on all threads."""
+def shared() -> tuple[Any, Any]:
+    """``share(context, tasks)``: do the tasks 0, 1, ... of a context, each once; on this thread, and on all threads."""
     key = fingerprint("share")
 
-    @njit(parallel=True, **ENTRY)
+    @entry()
+    def share_here(context, tasks):  # type: ignore[no-untyped-def]
+        _ = key
+        for index in range(tasks):
+            call_task(context, np.int64(index), np.int64(0))
+
+    @entry(parallel=True)
     def share(context, tasks):  # type: ignore[no-untyped-def]
         _ = key
         for index in prange(tasks):
             call_task(context, np.int64(index), np.int64(numba.get_thread_id()))
 
-    return share
+    return share_here, share

@@ -10,10 +10,10 @@ import functools
 from typing import Any
 
 import numpy as np
-from numba import cfunc, njit
+from numba import njit
 
 from cgrosim.images.network.kernels import slots
-from cgrosim.images.network.kernels.caching import ENTRY, INNER, fingerprint
+from cgrosim.images.network.kernels.caching import INNER, callback, entry, fingerprint
 from cgrosim.images.network.kernels.head import DERIVATIVE, DIRECTION, climb, judge
 from cgrosim.images.network.kernels.linking import TASK, bytes_at, doubles_at, floats_at, link, longs_at, shared
 from cgrosim.images.network.kernels.microkernels import PLAIN, RELU
@@ -226,12 +226,11 @@ def orders(plan: Any, count: int) -> tuple[()]:
 
 @functools.cache
 def compiled() -> tuple[Any, Any]:
-    """The entry points ``run(context)`` and, by address, the task it shares out."""
+    """The forms of ``run(context)`` and, by address, the task it shares out."""
     link()
     source = fingerprint("samples")
-    share = shared()
 
-    @cfunc(TASK, cache=True)
+    @callback(TASK)
     def perform(context, block, thread):  # type: ignore[no-untyped-def]
         """The steps of an attack on a block of samples, then what the goal asks for."""
         _ = source
@@ -267,17 +266,21 @@ def compiled() -> tuple[Any, Any]:
                 _turn(context, block, pixels, floats_at(context[slots.GRADIENTS] + 4 * at), True)
         _turn(context, block, images, lanes, True)
 
-    @njit(**ENTRY)
-    def run(context):  # type: ignore[no-untyped-def]
-        """All blocks; then the weight gradients of the blocks are added up in order."""
-        _ = source
-        blocks = (context[slots.COUNT] + BLOCK - 1) // BLOCK
-        share(context, blocks)
-        if context[slots.GOAL] == slots.FOR_WEIGHTS:
-            gradient, chunks = floats_at(context[slots.GRADIENT]), floats_at(context[slots.CHUNKS])
-            size = context[slots.CHUNK_SIZE]
-            for block in range(blocks):
-                for i in range(size):
-                    gradient[i] += chunks[block * size + i]
+    def make(share: Any) -> Any:
+        @entry()
+        def run(context):  # type: ignore[no-untyped-def]
+            """All blocks; then the weight gradients of the blocks are added up in order."""
+            _ = source
+            blocks = (context[slots.COUNT] + BLOCK - 1) // BLOCK
+            share(context, blocks)
+            if context[slots.GOAL] == slots.FOR_WEIGHTS:
+                gradient, chunks = floats_at(context[slots.GRADIENT]), floats_at(context[slots.CHUNKS])
+                size = context[slots.CHUNK_SIZE]
+                for block in range(blocks):
+                    for i in range(size):
+                        gradient[i] += chunks[block * size + i]
 
-    return run, perform
+        return run
+
+    here, threaded = shared()
+    return (make(here), make(threaded)), perform

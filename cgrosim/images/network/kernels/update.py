@@ -6,18 +6,16 @@ import functools
 from typing import Any
 
 import numpy as np
-from numba import njit, prange
+from numba import prange
 
-from cgrosim.images.network.kernels.caching import ENTRY, fingerprint
+from cgrosim.images.network.kernels.caching import entry, fingerprint
 from cgrosim.images.network.kernels.shapes import BLOCK
 
 
-@functools.cache
-def compiled() -> tuple[Any, Any, Any]:
-    """The entry points ``descend``, ``gather`` and ``transpose``."""
-    source = fingerprint("update")
+def _make(parallel: bool) -> tuple[Any, Any]:
+    source = fingerprint(f"update, parallel {parallel}")
 
-    @njit(parallel=True, **ENTRY)
+    @entry(parallel)
     def descend(parameters, velocity, gradient, rate, momentum, decay):  # type: ignore[no-untyped-def]
         _ = source
         for i in prange(gradient.size):
@@ -25,13 +23,7 @@ def compiled() -> tuple[Any, Any, Any]:
             parameters[i] -= rate * velocity[i]
             gradient[i] = np.float32(0)
 
-    @njit(**ENTRY)
-    def gather(parameters, places, table):  # type: ignore[no-untyped-def]
-        _ = source
-        for i in range(places.size):
-            table[i] = parameters[places[i]]
-
-    @njit(parallel=True, **ENTRY)
+    @entry(parallel)
     def transpose(parameters, weight, table, at, inputs, outputs):  # type: ignore[no-untyped-def]
         """``[output block][input][16 outputs]`` to ``[input block][output][16 inputs]``, in blocks of 16 by 16."""
         _ = source
@@ -43,4 +35,19 @@ def compiled() -> tuple[Any, Any, Any]:
                     for j in range(BLOCK):
                         table[new + i * BLOCK + j] = parameters[old + j * BLOCK + i]
 
+    return descend, transpose
+
+
+@functools.cache
+def compiled() -> tuple[tuple[Any, Any], Any, tuple[Any, Any]]:
+    """The forms of ``descend``, the entry point ``gather``, and the forms of ``transpose``."""
+    source = fingerprint("update")
+
+    @entry()
+    def gather(parameters, places, table):  # type: ignore[no-untyped-def]
+        _ = source
+        for i in range(places.size):
+            table[i] = parameters[places[i]]
+
+    descend, transpose = zip(_make(False), _make(True), strict=True)
     return descend, gather, transpose

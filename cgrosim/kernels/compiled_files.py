@@ -1,0 +1,127 @@
+"""Compiled kernels on disk: never a traceback, never another kernel's code.
+
+Numba's own cache numbers its files through an index. Processes that compile side by side can get one number for two
+kernels, and a damaged file ends in whatever error reading it gives. Here the name of a file holds the hash of what was
+compiled and the hash of the content: there is no index, a damaged file is dropped and its kernel compiled again, and
+what cannot be written is compiled again by the next process.
+"""
+
+from __future__ import annotations
+
+import atexit
+import functools
+import glob
+import hashlib
+import os
+import shutil
+import tempfile
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import numba
+from numba.core.caching import CompileResultCacheImpl, FunctionCache, IndexDataCacheFile, NullCache
+
+FOLDER_VARIABLE = "NUMBA_CACHE_DIR"
+
+
+def make_cache(function: Callable[..., Any]) -> Any:
+    """The place on disk for what is compiled of a function; one that keeps nothing where there is no place at all."""
+    try:
+        return _Cache(function)
+    except RuntimeError:  # Numba's "no locator available"
+        return NullCache()
+
+
+def folder_of(kernel: Any) -> str:
+    """Folder of a kernel's compiled code, or what happens where there is none."""
+    return str(kernel._cache.cache_path or "none: compiled anew by every process")
+
+
+def _hash(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()[:24]
+
+
+class _Files(IndexDataCacheFile):
+    """Files ``kernel.stamp.key.content.nbc``: hashes of the source, of what was compiled, and of the content."""
+
+    def __init__(self, cache_path: str, filename_base: str, source_stamp: Any) -> None:
+        super().__init__(cache_path, filename_base, source_stamp)
+        self._base = filename_base
+        self._stamp = _hash(repr((source_stamp, numba.__version__)).encode())[:8]
+
+    def _found(self, pattern: str) -> list[Path]:
+        return [Path(name) for name in glob.glob(glob.escape(f"{self._cache_path}/{self._base}") + pattern)]
+
+    def load(self, key: Any) -> Any:
+        """What was compiled for a key, or None."""
+        for path in self._found(f".{self._stamp}.{_hash(repr(key).encode())}.*.nbc"):
+            with suppress(OSError):  # another process may have removed it
+                if _hash(path.read_bytes()) == path.name.split(".")[-2]:
+                    return self._load_data(path.name)
+                path.unlink()
+        return None
+
+    def save(self, key: Any, data: Any) -> None:
+        """Keep what was compiled for a key; what an older source gave is removed."""
+        content = self._dump(data)
+        own = f".{self._stamp}.{_hash(repr(key).encode())}."
+        with self._open_for_write(f"{self._cache_path}/{self._base}{own}{_hash(content)}.nbc") as file:
+            file.write(content)
+        current = set(self._found(f".{self._stamp}.*"))
+        for path in self._found(".*nb[ci]"):
+            if path not in current:
+                path.unlink(missing_ok=True)
+
+    def flush(self) -> None:
+        """Remove everything kept of the function."""
+        for path in self._found(".*.nbc"):
+            path.unlink(missing_ok=True)
+
+
+class _Places(CompileResultCacheImpl):
+    """Where code is kept: Numba's places (NUMBA_CACHE_DIR, beside the source, the user's cache), else a folder of ours.
+
+    Read-only installations without a usable home have none of Numba's.
+    """
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        try:
+            super().__init__(function)
+        except RuntimeError:
+            if _temporary_folder() is None:
+                raise
+            super().__init__(function)
+
+
+class _Cache(FunctionCache):
+    _impl_class = _Places
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        super().__init__(function)
+        locator = self._impl.locator
+        self._cache_file = _Files(locator.get_cache_path(), self._impl.filename_base, locator.get_source_stamp())
+
+    def save_overload(self, sig: Any, data: Any) -> None:
+        """Keep compiled code if there is room: the next process compiles what was not kept."""
+        with suppress(OSError):
+            super().save_overload(sig, data)
+
+
+@functools.cache
+def _temporary_folder() -> str | None:
+    """A new folder that goes with this process, as the place of this process and those it starts; None if it fails."""
+    try:
+        folder = tempfile.mkdtemp(prefix="cgrosim-kernels-")
+    except OSError:
+        return None
+    creator = os.getpid()
+
+    def remove() -> None:
+        if os.getpid() == creator:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    atexit.register(remove)
+    numba.config.CACHE_DIR = os.environ[FOLDER_VARIABLE] = folder
+    return folder
