@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Protocol
 
 import numpy as np
@@ -56,7 +58,7 @@ class Snapshot:
     signal : (m,) true correlations u_r
     noise : (M, m) projections <w_r, X_k> on the training noise patches
     clean_margin, attacked_margin, memorization : (N,)
-    weight_gram : (m, m) Gram matrix of the weights projected off w_star
+    weigh : gives the (m, m) Gram matrix of the weights projected off w_star, which few ask for
     coefficients : (M, m) noise coefficients B, or None where the weights leave the span of the data
     weights : (m, d), or None where there are no vectors
     """
@@ -67,9 +69,14 @@ class Snapshot:
     clean_margin: Array
     attacked_margin: Array
     memorization: Array
-    weight_gram: Array
+    weigh: Callable[[], Array] = field(repr=False)
     coefficients: Array | None = None
     weights: Array | None = field(default=None, repr=False)
+
+    @cached_property
+    def weight_gram(self) -> Array:
+        """The (m, m) Gram matrix of the weights projected off w_star."""
+        return self.weigh()
 
 
 class Engine(Protocol):

@@ -142,9 +142,9 @@ class ClosedForces:
 
         A kernel notes a state when it steps on from it, so the last state of a run is noted here.
         """
-        grown, escaped = self._signal_levels()
-        if record.grown[0] < 0 and grown >= SIGNAL_GROWN:
+        signal = self._work.signal
+        if record.grown[0] < 0 and min(signal[1].tolist()) >= SIGNAL_GROWN:
             record.grown[0] = step
-        if record.escaped[0] < 0 and escaped >= ESCAPED:
+        if record.escaped[0] < 0 and min(signal[3].tolist()) >= ESCAPED:
             record.escaped[0] = step
         record.memorised[(record.memorised < 0) & (margins.memorization >= MEMORISED)] = step

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -62,7 +63,7 @@ class DirectEngine(SteppingEngine):
             clean_margin=margins.clean,
             attacked_margin=margins.attacked,
             memorization=margins.memorization,
-            weight_gram=gram(off),
+            weigh=partial(gram, off),
             coefficients=solve_coefficients(self._params, self._system, noise),
             weights=weights,
         )

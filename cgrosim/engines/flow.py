@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -146,18 +147,18 @@ class FlowEngine:
     def snapshot(self) -> Snapshot:
         """The present state."""
         vector = self._present[1]
-        signal, coefficients = self._forces.split(vector)
+        signal, coefficients = (part.copy() for part in self._forces.split(vector))
         noise = self._forces.projections(coefficients)
         margins = self._forces.margins(signal, noise)
         return Snapshot(
             step=self.step,
-            signal=signal.copy(),
+            signal=signal,
             noise=noise,
             clean_margin=margins.clean,
             attacked_margin=margins.attacked,
             memorization=margins.memorization,
-            weight_gram=weight_gram(self._system, coefficients),
-            coefficients=coefficients.copy(),
+            weigh=partial(weight_gram, self._system, coefficients),
+            coefficients=coefficients,
             weights=rebuild_weights(self._params, self._system, signal, coefficients),
         )
 

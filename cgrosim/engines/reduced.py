@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -59,7 +60,7 @@ class ReducedEngine(SteppingEngine):
             clean_margin=margins.clean,
             attacked_margin=margins.attacked,
             memorization=margins.memorization,
-            weight_gram=weight_gram(self._system, coefficients),
+            weigh=partial(weight_gram, self._system, coefficients),
             coefficients=coefficients,
             weights=rebuild_weights(self._params, self._system, signal, coefficients),
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -118,7 +119,7 @@ class SearchingEngine:
             clean_margin=model.margins(self._inputs, labels),
             attacked_margin=model.margins(self._attacked(), labels),
             memorization=self._order_parameters()[1],
-            weight_gram=gram(off),
+            weigh=partial(gram, off),
             weights=self._weights.copy(),
         )
 

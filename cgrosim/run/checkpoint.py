@@ -39,7 +39,7 @@ class Checkpoint:
 
     params: Params
     plan: dict[str, Any]  # sampling, engine, reason, steps, notes; record_at, until and keep where they were given
-    records: dict[str, list[Any]]
+    records: dict[str, NDArray[Any]]
     state: dict[str, NDArray[Any]]
     seconds: float
     start: dict[str, NDArray[Any]] = field(default_factory=dict)  # arrays of the start, where it was given
@@ -82,7 +82,7 @@ def save_checkpoint(path: str | Path, checkpoint: Checkpoint) -> None:
         "plan": checkpoint.plan,
         "seconds": checkpoint.seconds,
     }
-    arrays = {f"record {name}": np.stack(values) for name, values in checkpoint.records.items()}
+    arrays = {f"record {name}": values for name, values in checkpoint.records.items()}
     arrays |= {f"state {name}": value for name, value in checkpoint.state.items()}
     arrays |= {f"start {name}": value for name, value in checkpoint.start.items()}
     write_archive(path, CHECKPOINT, header, arrays)
@@ -117,8 +117,7 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
             rule_from(header.plan.until)
         if start:
             checked_start(params, system_of(start), Plan(header.plan.sampling, header.plan.engine, ""))
-    lists = {name: list(values) for name, values in records.items()}
-    return Checkpoint(params, header.plan.model_dump(), lists, state, header.seconds, start)
+    return Checkpoint(params, header.plan.model_dump(), records, state, header.seconds, start)
 
 
 def _check_records(records: dict[str, NDArray[Any]], params: Params, plan: SavedPlan) -> None:

@@ -32,9 +32,9 @@ HITTING_TIMES: dict[str, tuple[str, tuple[str, ...], str]] = {
 
 @dataclass(frozen=True)
 class Recorded:
-    """What a session hands over: lists of records by name (``step`` among them), hitting times, attributes."""
+    """What a session hands over: records by name (``step`` among them), hitting times, attributes."""
 
-    records: dict[str, list[Any]]
+    records: dict[str, NDArray[Any]]
     crossings: Crossings
     attributes: dict[str, Any]
 
@@ -48,11 +48,11 @@ def dataset_of(recorded: Recorded, params: Params) -> xarray.Dataset:
         if name != "step":
             q = QUANTITIES[name]
             about = {"long_name": q.long_name, "units": q.units}
-            variables[name] = (("step", *q.dimensions), np.stack(values), about)
+            variables[name] = (("step", *q.dimensions), values, about)
     for name, (event, dimensions, long_name) in HITTING_TIMES.items():
         value = np.asarray(getattr(recorded.crossings, event), dtype=np.float64)
         variables[name] = (dimensions, value, {"long_name": long_name, "units": "step"})
-    steps = np.asarray(recorded.records["step"], dtype=np.int64)
+    steps = recorded.records["step"]
     return xarray.Dataset(
         variables,
         coords={"step": ("step", steps, {"long_name": "gradient steps", "units": "step"})},

@@ -1,8 +1,8 @@
-"""One state of a run as the recorded quantities see it: what several of them need is computed once, and on demand."""
+"""States of a run as the recorded quantities see them: what several need is computed once, and on demand."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cached_property
 
 import numpy as np
@@ -49,60 +49,94 @@ class TestNoise:
 
 
 class Observation:
-    """A snapshot with what is derived from it.
+    """Some snapshots in a row with what is derived from them; the first axis of every array counts the snapshots.
+
+    What is done to one of them does not depend on how many there are: sums run within a snapshot, in its own order.
 
     Attributes
     ----------
-    params, snapshot, start : the experiment, its present state, and the system it began from
+    params, start, snapshots : the experiment, the system it began from, and its states
     """
 
     def __init__(
         self,
         params: Params,
         start: ClosedSystem,
-        snapshot: Snapshot,
+        snapshots: Sequence[Snapshot],
         tested: Callable[[Snapshot], tuple[Array, Array, Array]],
     ) -> None:
-        self.params, self.start, self.snapshot = params, start, snapshot
+        self.params, self.start, self.snapshots = params, start, snapshots
         self._tested = tested
+
+    def stacked(self, name: str) -> Array:
+        """An attribute of every snapshot, as one array."""
+        return np.stack([getattr(snapshot, name) for snapshot in self.snapshots])
+
+    @cached_property
+    def step(self) -> Array:
+        """Gradient steps taken, (records,)."""
+        return np.array([snapshot.step for snapshot in self.snapshots])
+
+    @cached_property
+    def signal(self) -> Array:
+        """True correlations u, (records, neuron)."""
+        return self.stacked("signal")
+
+    @cached_property
+    def clean_margin(self) -> Array:
+        """Margins of the training samples, (records, sample)."""
+        return self.stacked("clean_margin")
+
+    @cached_property
+    def attacked_margin(self) -> Array:
+        """Margins of the attacked training samples, (records, sample)."""
+        return self.stacked("attacked_margin")
 
     @cached_property
     def noise_correlation(self) -> Array:
-        """Correlations v = y <w_r, X_i[j]>, as (sample, patch, neuron)."""
+        """Correlations v = y <w_r, X_i[j]>, (records, sample, patch, neuron)."""
         labels = self.start.labels
-        shape = (len(labels), self.params.patches - 1, self.params.neurons)
-        return np.asarray(labels[:, None, None] * self.snapshot.noise.reshape(shape))
+        shape = (-1, len(labels), self.params.patches - 1, self.params.neurons)
+        return np.asarray(labels[:, None, None] * self.stacked("noise").reshape(shape))
 
     @cached_property
-    def clean_loss(self) -> float:
-        """Mean logistic loss of the training samples, in nat."""
-        return float(np.mean(logistic_loss(self.snapshot.clean_margin)))
+    def clean_loss(self) -> Array:
+        """Mean logistic loss of the training samples, in nat, (records,)."""
+        return np.asarray(logistic_loss(self.clean_margin).mean(axis=1))
 
     @cached_property
-    def adversarial_loss(self) -> float:
-        """Mean logistic loss of the attacked training samples, in nat."""
-        return float(np.mean(logistic_loss(self.snapshot.attacked_margin)))
+    def adversarial_loss(self) -> Array:
+        """Mean logistic loss of the attacked training samples, in nat, (records,)."""
+        return np.asarray(logistic_loss(self.attacked_margin).mean(axis=1))
 
-    @property
-    def _labels(self) -> tuple[float, ...]:
-        return (1.0,) if activation(self.params.activation).odd else (1.0, -1.0)
+    def learnt(self, coefficient: float = 1.0) -> Array:
+        """sum_r a_r phi(coefficient u_r), (records,)."""
+        values = activate(self.params.activation, coefficient * self.signal, self.params.power)
+        return np.array([row @ self.start.second_layer for row in values])
 
-    @property
-    def clean_share(self) -> float:
-        """The share of the true feature in the clean margin, averaged over the two labels."""
-        p, layer, signal = self.params, self.start.second_layer, self.snapshot.signal
-        return float(np.mean([signal_margin(p, layer, signal, y, p.signal_strength) for y in self._labels]))
+    def over_labels(self, share: Callable[[float], Array]) -> Array:
+        """A share of the margin, averaged over the two labels, of which an odd activation sees no difference."""
+        labels = (1.0,) if activation(self.params.activation).odd else (1.0, -1.0)
+        return np.asarray(np.mean([share(label) for label in labels], axis=0))
 
-    @property
-    def attacked_share(self) -> float:
-        """The same of the attacked margin; nan for a threat that moves more than the true feature."""
-        p, layer, signal = self.params, self.start.second_layer, self.snapshot.signal
-        if not p.signal_only:
-            return np.nan
-        left = [signal_margin(p, layer, signal, y, attacked_coefficient(p, layer, signal, y)) for y in self._labels]
-        return float(np.mean(left))
+    def signal_share(self, label: float, coefficient: float) -> Array:
+        """What the true feature adds to the margin of a label, (records,)."""
+        return label * self.learnt(coefficient * label)
+
+    def attacked_share(self, label: float) -> Array:
+        """What an attack that moves only the true feature leaves of it, (records,)."""
+        p, layer = self.params, self.start.second_layer
+        if activation(p.activation).degree is not None:  # the worst is an end of the interval
+            low, high = (self.signal_share(label, end) for end in p.attacked_interval)
+            return np.where(high < low, high, low)
+        left = [signal_margin(p, layer, u, label, attacked_coefficient(p, layer, u, label)) for u in self.signal]
+        return np.array(left)
 
     @cached_property
-    def test_margins(self) -> tuple[Array, Array, Array]:
-        """Clean and attacked margins of fresh samples and the noise S in them, each (test_samples,)."""
-        return self._tested(self.snapshot)
+    def tests(self) -> list[tuple[float, float, float]]:
+        """Clean and attacked error on fresh samples, and the standard deviation of the noise S in their margins."""
+        found = []
+        for snapshot in self.snapshots:
+            clean, attacked, noise = self._tested(snapshot)
+            found.append((float(np.mean(clean <= 0.0)), float(np.mean(attacked <= 0.0)), float(np.std(noise))))
+        return found

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 
 from cgrosim.errors import ParameterError
-from cgrosim.model.activations import activate
 from cgrosim.model.params import Params
 from cgrosim.run.observation import Observation
 
@@ -23,7 +22,7 @@ class Quantity:
     ----------
     name, long_name, units : as in the dataset; correlations carry the unit of a weight times that of an input
     dimensions : names of the dimensions after ``step``
-    measure : from the state to the value
+    measure : from some states in a row to their values, the first axis counting the states
     option : the entry of ``params.record`` that asks for it; None: recorded always
     tested : whether it needs fresh samples, so that it is recorded only where ``params.test_samples`` is not 0
     """
@@ -102,38 +101,37 @@ def record_sizes(params: Params) -> dict[str, int]:
 
 @quantity("true-feature correlation u of each neuron", dimensions=("neuron",))
 def signal_correlation(o: Observation) -> Any:
-    return o.snapshot.signal
+    return o.signal
 
 
 @quantity("learnt signal U = sum of phi(u)")
 def learnt_signal(o: Observation) -> Any:
-    p = o.params
-    return float(activate(p.activation, o.snapshot.signal, p.power) @ o.start.second_layer)
+    return o.learnt()
 
 
 @quantity("share of the clean margin due to the true feature, alpha^q U")
 def signal_margin(o: Observation) -> Any:
-    return o.clean_share
+    return o.over_labels(lambda label: o.signal_share(label, o.params.signal_strength))
 
 
 @quantity("share of the attacked margin due to the true feature")
 def attacked_signal_margin(o: Observation) -> Any:
-    return o.attacked_share
+    return o.over_labels(o.attacked_share) if o.params.signal_only else np.full(len(o.step), np.nan)
 
 
 @quantity("memorised noise V of each training sample", dimensions=("sample",))
 def memorization(o: Observation) -> Any:
-    return o.snapshot.memorization
+    return o.stacked("memorization")
 
 
 @quantity("largest noise correlation v over neurons and patches", dimensions=("sample",))
 def noise_correlation_max(o: Observation) -> Any:
-    return o.noise_correlation.max(axis=(1, 2))
+    return o.noise_correlation.max(axis=(2, 3))
 
 
 @quantity("largest noise correlation v over training samples and patches", dimensions=("neuron",))
 def neuron_noise_max(o: Observation) -> Any:
-    return o.noise_correlation.max(axis=(0, 1))
+    return o.noise_correlation.max(axis=(1, 2))
 
 
 @quantity("clean training loss", units="nat")
@@ -154,53 +152,52 @@ def training_loss(o: Observation) -> Any:
 
 @quantity("clean training error")
 def clean_train_error(o: Observation) -> Any:
-    return np.mean(o.snapshot.clean_margin <= 0.0)
+    return np.mean(o.clean_margin <= 0.0, axis=1)
 
 
 @quantity("robust training error")
 def robust_train_error(o: Observation) -> Any:
-    return np.mean(o.snapshot.attacked_margin <= 0.0)
+    return np.mean(o.attacked_margin <= 0.0, axis=1)
 
 
 @quantity("clean test error", tested=True)
 def clean_test_error(o: Observation) -> Any:
-    return np.mean(o.test_margins[0] <= 0.0)
+    return [clean for clean, _, _ in o.tests]
 
 
 @quantity("robust test error", tested=True)
 def robust_test_error(o: Observation) -> Any:
-    return np.mean(o.test_margins[1] <= 0.0)
+    return [attacked for _, attacked, _ in o.tests]
 
 
 @quantity("standard deviation of the noise S in the margin of a fresh sample", tested=True)
 def test_noise_std(o: Observation) -> Any:
-    return np.std(o.test_margins[2])
+    return [spread for _, _, spread in o.tests]
 
 
 @quantity("training time, learning_rate * step")
 def time(o: Observation) -> Any:
-    return o.params.learning_rate * o.snapshot.step
+    return o.params.learning_rate * o.step
 
 
 @quantity("noise correlation v = y <w, X[j]>", dimensions=("neuron", "sample", "patch"), option="noise_correlation")
 def noise_correlation(o: Observation) -> Any:
-    return np.moveaxis(o.noise_correlation, 2, 0)
+    return np.moveaxis(o.noise_correlation, 3, 1)
 
 
 @quantity("coefficient A of the true feature in the weights", dimensions=("neuron",), option="coefficients")
 def signal_coefficient(o: Observation) -> Any:
-    return o.snapshot.signal - o.start.signal
+    return o.signal - o.start.signal
 
 
 @quantity(
     "coefficient B of a noise patch in the weights", dimensions=("neuron", "sample", "patch"), option="coefficients"
 )
 def noise_coefficient(o: Observation) -> Any:
-    assert o.snapshot.coefficients is not None
-    shape = (o.params.samples, o.params.patches - 1, o.params.neurons)
-    return np.moveaxis(o.snapshot.coefficients.reshape(shape), 2, 0)
+    shape = (-1, o.params.samples, o.params.patches - 1, o.params.neurons)
+    return np.moveaxis(o.stacked("coefficients").reshape(shape), 3, 1)
 
 
 @quantity("filters", dimensions=("neuron", "coordinate"), option="weights")
 def weights(o: Observation) -> Any:
-    return o.snapshot.weights
+    return o.stacked("weights")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -14,9 +14,11 @@ from cgrosim.errors import ParameterError
 from cgrosim.model.params import MAX_STEPS, Params
 from cgrosim.model.sampling import ClosedSystem
 from cgrosim.run.observation import Observation, TestNoise
-from cgrosim.run.quantities import Quantity, recorded
+from cgrosim.run.quantities import Quantity, record_sizes, recorded
 
 Array = NDArray[np.float64]
+
+BUFFER_BYTES = 2**23  # of snapshots that wait to be measured together
 
 
 def record_steps(params: Params, steps: int) -> NDArray[np.int64]:
@@ -56,7 +58,10 @@ def given_steps(record_at: ArrayLike, steps: int | None) -> NDArray[np.int64]:
 
 
 class Recorder:
-    """Turns snapshots into records; with `evaluate_attacked`, fresh samples are attacked explicitly."""
+    """Turns snapshots into records; with `evaluate_attacked`, fresh samples are attacked explicitly.
+
+    Snapshots wait, up to `BUFFER_BYTES`, and are measured together: that is what makes a short run cheap.
+    """
 
     def __init__(
         self,
@@ -67,17 +72,48 @@ class Recorder:
     ) -> None:
         self.params, self._start = params, system
         self.quantities = recorded(params) if quantities is None else list(quantities)
-        self.records: dict[str, list[Any]] = {"step": []}
+        self.steps: list[int] = []
+        self._waiting: list[Snapshot] = []
+        self._blocks: dict[str, list[Array]] = {q.name: [] for q in self.quantities}
         self._evaluate_attacked = evaluate_attacked
+        # of a snapshot: correlations and coefficients, three values a sample, the weights and their projection; twice,
+        # because they are copied into one array
+        vectors = 0 if system.weights is None else 2 * params.dimension
+        held = 16 * (params.neurons * (1 + 2 * params.noise_patches + vectors) + 3 * params.samples)
+        self._room = max(1, BUFFER_BYTES // held)
 
     def take(self, snapshot: Snapshot) -> None:
         """Record one snapshot."""
-        seen = Observation(self.params, self._start, snapshot, self._tested)
+        self.steps.append(round(snapshot.step))
+        self._waiting.append(snapshot)
+        if len(self._waiting) >= self._room:
+            self._measure()
+
+    def records(self) -> dict[str, NDArray[Any]]:
+        """Everything recorded so far, by name, over the recorded steps (``step``)."""
+        self._measure()
+        sizes = record_sizes(self.params)
+        found: dict[str, NDArray[Any]] = {"step": np.asarray(self.steps, dtype=np.int64)}
+        for q in self.quantities:
+            blocks = self._blocks[q.name]
+            empty = np.empty((0, *(sizes[dimension] for dimension in q.dimensions)))
+            self._blocks[q.name] = [np.concatenate(blocks) if blocks else empty]
+            found[q.name] = self._blocks[q.name][0]
+        return found
+
+    def restore(self, records: Mapping[str, ArrayLike]) -> None:
+        """Go on after records that were saved."""
+        self.steps = [int(step) for step in np.asarray(records["step"])]
+        self._waiting, self._blocks = [], {q.name: [np.asarray(records[q.name])] for q in self.quantities}
+
+    def _measure(self) -> None:
+        if not self._waiting:
+            return
+        seen = Observation(self.params, self._start, self._waiting, self._tested)
         with np.errstate(over="ignore"):  # the last records before a divergence may square to infinity
-            values = [(q.name, q.measure(seen)) for q in self.quantities]
-        self.records["step"].append(round(snapshot.step))
-        for name, value in values:
-            self.records.setdefault(name, []).append(np.asarray(value, dtype=np.float64))
+            for q in self.quantities:
+                self._blocks[q.name].append(np.asarray(q.measure(seen), dtype=np.float64))
+        self._waiting = []
 
     @cached_property
     def _test_noise(self) -> TestNoise:

@@ -6,10 +6,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from cgrosim.errors import ParameterError
 from cgrosim.model.params import Params
 from cgrosim.model.sampling import ClosedSystem
-from cgrosim.run.dataset import Recorded, dataset_of
+from cgrosim.run.dataset import HITTING_TIMES, Recorded, dataset_of
 from cgrosim.run.presenting import PRESENTERS
 from cgrosim.run.run_file import read_run, write_run
 from cgrosim.run.start import start_of
@@ -88,6 +90,12 @@ class Run:
         if "data" not in self.__dict__ and self._recorded is not None and name in self._recorded.records:
             return self._recorded.records[name][-1][()]
         return self.data[name].isel(step=-1).values[()]
+
+    def hitting_time(self, name: str) -> Any:
+        """The first step at which something happened, one value or one a sample; nan: not reached."""
+        if "data" not in self.__dict__ and self._recorded is not None:
+            return np.asarray(getattr(self._recorded.crossings, HITTING_TIMES[name][0]), dtype=np.float64)[()]
+        return self.data[name].values[()]
 
     def save(self, path: str | Path, *, with_start: bool = False) -> Path:
         """Write the run as netCDF, atomically: the file is either the old one or the whole new one.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
@@ -82,7 +82,7 @@ def read_run(path: str | Path) -> tuple[xarray.Dataset, Params, ClosedSystem | N
     return data, params, start
 
 
-def _plain(value: object) -> object:
+def _plain(value: object) -> Any:
     return value.item() if isinstance(value, np.generic) else value
 
 

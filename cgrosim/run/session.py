@@ -142,7 +142,7 @@ def resume(
     chosen = Plan(planned["sampling"], planned["engine"], planned["reason"])
     started = _prepare(saved.params, asked, chosen, int(planned["steps"]), list(planned["notes"]))
     started.engine.restore(saved.state)
-    started.recorder.records = saved.records
+    started.recorder.restore(saved.records)
     started.seconds = saved.seconds
     return _drive(started, progress, path, checkpoint_seconds)
 
@@ -223,7 +223,7 @@ def _drive(run: _Started, progress: Progress | None, checkpoint: str | Path | No
     """Advance from record to record; a divergence or an interruption ends the loop, not the run's records."""
     began = saved_at = time.perf_counter()
     status, messages, grid = "finished", list(run.notes), run.grid
-    already, open_end = len(run.recorder.records["step"]), run.steps == MAX_STEPS and run.asked.until is not None
+    already, open_end = len(run.recorder.steps), run.steps == MAX_STEPS and run.asked.until is not None
     if already and run.engine.step < grid[already - 1]:
         run.engine.advance(int(grid[already - 1]))  # the flow is restored at its last restart, before the last record
     ended = _held(run) if already else ""
@@ -276,19 +276,19 @@ def _drive(run: _Started, progress: Progress | None, checkpoint: str | Path | No
     }
     if run.asked.until is not None:
         attributes["until"] = json.dumps(run.asked.until.described())
-    found = Recorded(run.recorder.records, run.engine.crossings, attributes)
+    found = Recorded(run.recorder.records(), run.engine.crossings, attributes)
     return Run(found, run.params, start=None if run.asked.start is None else run.system)
 
 
 def _held(run: _Started) -> str:
     """What the stop rule says of the last record: empty as long as the run goes on."""
-    step = run.recorder.records["step"][-1]
+    step = run.recorder.steps[-1]
     happened = "" if run.asked.until is None else run.asked.until.reached(run.engine.crossings, step)
     return f"Stopped at step {step}: {happened}." if happened else ""
 
 
 def _save(run: _Started, path: str | Path, began: float) -> None:
-    if not run.recorder.records["step"]:
+    if not run.recorder.steps:
         return
     asked = run.asked
     chosen: dict[str, Any] = {
@@ -304,7 +304,7 @@ def _save(run: _Started, path: str | Path, began: float) -> None:
     start = {} if asked.start is None else arrays_of(asked.start)
     seconds = run.seconds + time.perf_counter() - began
     state = run.engine.state()
-    save_checkpoint(path, Checkpoint(run.params, chosen, run.recorder.records, state, seconds, start))
+    save_checkpoint(path, Checkpoint(run.params, chosen, run.recorder.records(), state, seconds, start))
 
 
 def _stable_rate(params: Params) -> float:

@@ -44,19 +44,18 @@ def law_experiment() -> Params:
 
 def observe(params: Params, system: ClosedSystem) -> dict[str, Array]:
     """What one seed gives: values that are independent within a seed, or one of a kind."""
-    from cgrosim.engines.reduced import ReducedEngine
-    from cgrosim.run.recorder import Recorder
+    from cgrosim.run.session import simulate
 
     assert system.gram is not None
     gram, weights = system.gram, system.weight_gram
     size = np.sqrt(np.diag(gram))
     pairs = np.arange(0, len(gram) - 1, 2)  # disjoint pairs of patches: their overlaps are independent
     spectrum = np.linalg.eigvalsh(gram)
-    engine, recorder = ReducedEngine(params, system), Recorder(params, system)
-    engine.advance(STEPS)
-    recorder.take(engine.snapshot())
+    world = params.model_copy(update={"engine": "reduced"})
+    run = simulate(world, start=system, record_at=[STEPS], keep=["test_noise_std"])
+    memorised = run.hitting_time("memorization_time")[:1]
     with np.errstate(invalid="ignore"):
-        time = np.nan_to_num(np.log(engine.crossings.memorised[:1] + 1.0), nan=np.inf)  # inf: not memorised yet
+        time = np.nan_to_num(np.log(memorised + 1.0), nan=np.inf)  # inf: not memorised yet
     return {
         "signal": system.signal,
         "noise": np.diag(system.noise),  # every patch with a filter of its own: those of one patch share its norm
@@ -67,7 +66,7 @@ def observe(params: Params, system: ClosedSystem) -> dict[str, Array]:
         "weight energy": np.diag(weights)[:1],
         "weight overlap": weights[:1, 1],
         "time": time,
-        "deviation": recorder.records["test_noise_std"][0].reshape(1),
+        "deviation": np.reshape(run.final("test_noise_std"), 1),
     }
 
 
