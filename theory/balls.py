@@ -197,7 +197,7 @@ def _sphere_design(centres: Array, labels: NDArray[np.int64], radius: float, fou
     if distance <= 2 * radius:
         raise _refuse(labels, found, radius, "l2")
     room = min(distance * (distance - 2 * radius), 3 * radius**2) if math.isfinite(distance) else 3 * radius**2
-    half_range = 2.0 ** math.ceil(math.log2(float(np.abs(centres).max()) + 2 * radius))
+    half_range = power_of_two_above(float(np.abs(centres).max()) + 2 * radius)
     levels = levels_for(room / 4, dimension, half_range)
     error = squared_norm_error(dimension, half_range, levels)
     rounding = distance_rounding(dimension, half_range, levels)
@@ -206,6 +206,12 @@ def _sphere_design(centres: Array, labels: NDArray[np.int64], radius: float, fou
     return SphereDesign(
         levels, half_range, radius**2 + error + 2 * rounding, (room - error - 3 * rounding) / 2, rounding
     )
+
+
+def power_of_two_above(value: float) -> float:
+    """Smallest power of two that is at least a positive value. Kind: exact (no logarithm, which would be rounded)."""
+    mantissa, exponent = math.frexp(value)
+    return math.ldexp(1.0, exponent - 1 if mantissa == 0.5 else exponent)
 
 
 def distance_rounding(dimension: int, half_range: float, levels: int) -> float:

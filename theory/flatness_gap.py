@@ -2,9 +2,16 @@
 
 For any function f let ``l_delta(x, y) = max_{|xi| <= delta} l(y f(x + xi))`` and ``gap = E_D l_delta - E_{D_N}
 l_delta`` between a distribution D and a sample D_N from it; G_r(x, y) is the largest norm of the gradient of the loss
-in the ball of radius r around x, in the dual norm (global flatness). arXiv 2306.01271 (v1, and Appendix B of v4) bounds
-the gap by ``N^(-1/(D+2)) O(E G_delta)``; its constant is not explicit. Provable with explicit constants, derived here,
-all of them for every f at once, also one that depends on the sample:
+in the ball of radius r around x, in the dual norm (global flatness). The statement (Theorem 6.3 of the ICLR 2023
+predecessor of arXiv 2306.01271; v1 and Appendix B of v4 give its shape): if D has a *smooth density*, then *with
+probability 1 - Delta* over the sample
+
+    gap  <~  N^(-1/(D+2)) ( E G_delta + C(D, L) / sqrt(Delta) ).
+
+The factor is not explicit, and the *additive term* C(D, L) / sqrt(Delta), which depends on the law and the loss but not
+on flatness, belongs to it: a flat network alone does not make the right side small. Nothing below needs a density; what
+each checks of the statement stands beside it. Provable with explicit constants, derived here, all of them for every f
+at once, also one that depends on the sample:
 
 1. Lipschitz: ``gap <= Lip(l_delta) W_1(D, D_N)``. A maximum over shifts of one function has no larger a Lipschitz
    constant than the function has on the enlarged domain.
@@ -14,9 +21,14 @@ all of them for every f at once, also one that depends on the sample:
 3. Cells: ``gap <= h E_D G_{delta + h}(X) + sup l_delta TV`` for convex cells (and labels) of diameter h, TV being the
    total variation between the masses that D and D_N give to the cells: bound 2 for what can be paired within cells,
    sup l_delta for the rest. ``E TV <= sqrt(cells / N) / 2``. In the unit cube with two labels, cells of side
-   N^(-1/(D+2)) make both terms of that order: the paper's bound with constants, at a radius larger by h.
+   N^(-1/(D+2)) make both terms of that order: the statement with constants, at a radius larger by h. The first term is
+   its E G_delta, the second its additive term, with sup l_delta in place of C(D, L); it is bounded in the mean over
+   samples, so by Markov's inequality within 1/Delta times that with probability 1 - Delta (the statement has
+   1/sqrt(Delta)).
 
-For D > 2 the first is smaller for large N: W_1 is of order N^(-1/D), but its factor is a supremum, not a mean.
+The other direction, that a steep loss makes a large gap between adversarial and clean loss (Proposition 6.4 there), is
+in `flatness_rise`. For D > 2 the first is smaller for large N: W_1 is of order N^(-1/D), but its factor is a supremum,
+not a mean.
 """
 
 from __future__ import annotations
@@ -91,5 +103,8 @@ def mean_cell_gap_bound(
 
 
 def paper_rate(samples: int, dimension: int) -> float:
-    """N^(-1/(D+2)), the rate of the paper's bound. Kind: asymptotic; a shape without a constant, never a bound."""
+    """N^(-1/(D+2)), the rate of the statement. Kind: asymptotic; a shape without a constant, never a bound.
+
+    In the statement it multiplies flatness *plus* C(D, L)/sqrt(Delta), with probability 1 - Delta and a smooth density.
+    """
     return float(samples ** (-1.0 / (dimension + 2)))

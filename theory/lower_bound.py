@@ -22,6 +22,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from decimal import Context, Decimal, localcontext
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -93,16 +95,51 @@ def clean_classifier(dimension: int) -> ReluNetwork:
     return affine_network(weight, [0.0])
 
 
+# A table of proofs holds whole numbers, and the inequality that decides them compares numbers of the size of the number
+# of points: it is evaluated in decimals with GUARD digits to spare, and holds only with MARGIN bits to spare, far more
+# than a thousand roundings and far less than one parameter more or less is worth.
+GUARD, MARGIN = 30, Decimal("1e-20")
+
+
+def _precise(points: float) -> Context:
+    """Decimal arithmetic with as many digits as so many points take, three bits a digit, and a guard."""
+    bits = points.bit_length() if isinstance(points, int) else math.frexp(points)[1]
+    return Context(prec=max(bits, 1) // 3 + GUARD)
+
+
+@lru_cache(maxsize=64)
+def _ln2(digits: int) -> Decimal:
+    return Decimal(2).ln(Context(prec=digits))
+
+
+def _log2(value: Decimal, context: Context) -> Decimal:
+    return context.divide(value.ln(context), _ln2(context.prec))
+
+
+def _entropy(share: float, context: Context) -> Decimal:
+    if share in (0.0, 1.0):
+        return Decimal(0)
+    with localcontext(context):
+        p = Decimal(share)
+        return -p * _log2(p, context) - (1 - p) * _log2(1 - p, context)
+
+
 def binary_entropy(share: float) -> float:
     """H(eps) in bits; ``sum_{j <= eps K} C(K, j) <= 2^(H(eps) K)`` for eps <= 1/2."""
-    return 0.0 if share in (0.0, 1.0) else -share * math.log2(share) - (1 - share) * math.log2(1 - share)
+    return float(_entropy(share, _precise(1.0)))
 
 
-def log2_sign_patterns(polynomials: float, degree: float, variables: float) -> float:
-    """Bits of the number of sign patterns of polynomials in real variables. Kind: bound (Warren)."""
+def _sign_patterns(polynomials: Decimal, degree: int, variables: int, context: Context) -> Decimal:
     if variables > polynomials:
-        return float(polynomials)
-    return float(min(polynomials, 1 + variables * math.log2(2 * math.e * polynomials * degree / variables)))
+        return polynomials
+    with localcontext(context):
+        ratio = 2 * Decimal(1).exp(context) * polynomials * degree / variables
+        return min(polynomials, 1 + variables * _log2(ratio, context))
+
+
+def log2_sign_patterns(polynomials: float, degree: int, variables: int) -> float:
+    """Bits of the number of sign patterns of polynomials in real variables. Kind: bound (Warren)."""
+    return float(_sign_patterns(Decimal(polynomials), degree, variables, _precise(polynomials)))
 
 
 def log2_network_patterns(layers: Sequence[LayerSize], points: float) -> float:
@@ -111,10 +148,16 @@ def log2_network_patterns(layers: Sequence[LayerSize], points: float) -> float:
     Bartlett et al. (2019, Theorem 7); for two layers of width k, ``2 + W1 log2(2eK/D) + W log2(4eK/W)`` with W1 = k D
     and W = k (D + 1) + 1 for D - 1 inputs.
     """
-    bits, parameters = 0.0, 0
+    units = max(layer.units for layer in layers)
+    return float(_network_patterns(layers, Decimal(points), _precise(units * points)))
+
+
+def _network_patterns(layers: Sequence[LayerSize], points: Decimal, context: Context) -> Decimal:
+    bits, parameters = Decimal(0), 0
     for depth, layer in enumerate(layers, start=1):
         parameters += layer.parameters
-        bits += log2_sign_patterns(layer.units * points, depth, parameters)
+        with localcontext(context):
+            bits += _sign_patterns(layer.units * points, depth, parameters, context)
     return bits
 
 
@@ -139,16 +182,27 @@ def two_layers(inputs: int, width: int) -> tuple[LayerSize, LayerSize]:
 
 def room(dimension: int, error: float = 0.25) -> float:
     """Bits of sign patterns that are too few: (1 - H(error)) 2^(D-1)."""
+    return float(_room(dimension, error, _precise(2 ** (int(dimension) - 1))))
+
+
+def _room(dimension: int, error: float, context: Context) -> Decimal:
     if not 0 < error < 0.5:
         raise ValueError(f"error is {error}, but the argument needs a robust error between 0 and 1/2.")
-    return (1 - binary_entropy(error)) * 2.0 ** (dimension - 1)
+    with localcontext(context):
+        return (1 - _entropy(error, context)) * 2 ** (int(dimension) - 1)
 
 
 def excluded_width(dimension: int, error: float = 0.25) -> int:
     """Largest k such that some labelling gives *every* two-layer network of width k robust error above `error`."""
-    bits = room(dimension, error)
-    points = 2.0 ** (dimension - 1)
-    return _largest(lambda width: log2_network_patterns(two_layers(dimension - 1, width), points) < bits)
+    dimension = int(dimension)  # a NumPy integer would overflow from 64 on
+    points = 2 ** (dimension - 1)
+    context = _precise(points**2)  # with as many units as points at most
+    bits = context.subtract(_room(dimension, error, context), MARGIN)
+
+    def excluded(width: int) -> bool:
+        return width <= points and _network_patterns(two_layers(dimension - 1, width), Decimal(points), context) < bits
+
+    return _largest(excluded)
 
 
 def excluded_parameters(dimension: int, layers: int, error: float = 0.25) -> int:
@@ -160,13 +214,20 @@ def excluded_parameters(dimension: int, layers: int, error: float = 0.25) -> int
     and W biases, and of a layer for each of at most W units, so there are at most
     ``W^2 2^(W log2(e (W + D + 1) L))`` of them.
     """
-    points = 2.0 ** (dimension - 1)
+    dimension = int(dimension)
+    points = 2 ** (dimension - 1)
+    context = _precise(points**2)
+    euler = Decimal(1).exp(context)
+    bits = context.subtract(_room(dimension, error, context), MARGIN)
+    with localcontext(context):
+        a_parameter = sum((_log2(2 * euler * points * depth, context) for depth in range(1, layers + 1)), Decimal(0))
 
-    def bits(size: int) -> float:
-        one = layers + size * sum(math.log2(2 * math.e * points * depth) for depth in range(1, layers + 1))
-        return one + size * math.log2(math.e * (size + dimension + 1) * layers) + 2 * math.log2(size)
+    def excluded(size: int) -> bool:
+        with localcontext(context):
+            choices = size * _log2(euler * (size + dimension + 1) * layers, context) + 2 * _log2(Decimal(size), context)
+            return size <= points and layers + size * a_parameter + choices < bits
 
-    return _largest(lambda size: size <= points and bits(size) < room(dimension, error))
+    return _largest(excluded)
 
 
 def two_layer_parameters(dimension: int, width: int) -> int:

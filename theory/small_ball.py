@@ -89,7 +89,8 @@ def _tabulated(power: float) -> CubicSpline:
 def density_at_zero(scales: ArrayLike, power: float) -> float:
     """f_S(0) = (1/pi) integral over t > 0 of the product of E cos(t s_k^q phi(g_k)); infinite for q or fewer scales.
 
-    Kind: exact (quadrature up to a large t, relative error below 1e-6; convergent series beyond). Units: 1 over those of S, that is scales^-q.
+    Kind: exact (quadrature up to a large t, relative error below 1e-6; convergent series beyond). Units: 1 over those
+    of S, that is scales^-q.
 
     Parameters
     ----------

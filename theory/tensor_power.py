@@ -9,6 +9,7 @@ Notation of the formulas: start x > 0, target v, power q >= 2, ``T`` the first t
 ``g_t = c_t x_t^{q-2}`` the relative growth of one step and ``kappa = max g_t``.
 """
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -163,6 +164,14 @@ def growth_time_bound(start: float, target: float, rate: float, power: float) ->
     return time_window(start, target, rate, power).upper
 
 
+def _doublings(start: float, target: float) -> float:
+    """``ceil(log2(target / start))`` for target > start > 0. Kind: exact (no logarithm, which would be rounded)."""
+    if math.isinf(target):
+        return math.inf
+    (low, below), (high, above) = math.frexp(start), math.frexp(target)
+    return float(above - below + (high > low))
+
+
 def doubling_time_bound(start: float, target: float, rate: float, power: float = 3.0) -> float:
     """L2: ``T <= S/(m x_0^{q-2}) + K`` with ``K = ceil(log2(v/x_0))`` and ``S = sum_{k<K} 2^{-k(q-2)}``.
 
@@ -176,7 +185,7 @@ def doubling_time_bound(start: float, target: float, rate: float, power: float =
     _require(rate > 0, f"the rate must be positive, got {rate}")
     if target <= start:
         return 0.0
-    doublings = np.ceil(float(growth_integral(start, target, 2.0)) / np.log(2))
+    doublings = _doublings(start, target)
     halving = 2.0 ** -(power - 2)
     total = doublings if power == 2 else -np.expm1(doublings * np.log(halving)) / (1 - halving)
     return float(total / (rate * start ** (power - 2)) + doublings)
@@ -192,7 +201,7 @@ def rate_sandwich_time_bound(start: float, target: float, lower_rate: float, upp
     _require(0 < lower_rate <= upper_rate, f"need 0 < lower_rate <= upper_rate, got {lower_rate}, {upper_rate}")
     if target <= start:
         return 0.0
-    doublings = np.ceil(float(growth_integral(start, target, 2.0)) / np.log(2))
+    doublings = _doublings(start, target)
     return float(3 / (lower_rate * start) + 8 * upper_rate / lower_rate * doublings)
 
 
@@ -224,7 +233,7 @@ def cumulative_sandwich_time_bound(
     _require(power == 3, f"the literature's form is for power 3, got {power}")
     _require(error <= start * 20 / 21, f"the literature's form needs error <= 20/21 of the start, got {error / start}")
     _require(target > start, f"the literature's form needs a target above the start, got {target} <= {start}")
-    doublings = np.ceil(float(growth_integral(start, target, 2.0)) / np.log(2))
+    doublings = _doublings(start, target)
     return float(21 / (rate * start) + 8 * doublings)
 
 

@@ -15,7 +15,7 @@ from cgrosim.model.sampling import draw_gram
 from cgrosim.predictions.clock import Clock
 from cgrosim.predictions.laws import predict_starts
 from cgrosim.predictions.setting import setting_of
-from cgrosim.predictions.starts import starts_of_system
+from cgrosim.predictions.starts import Starts, starts_of_system
 from cgrosim.studies.trained import Trained, train
 from cgrosim.theory.memorisation import noise_margin_after_memorisation
 from cgrosim.theory.thresholds import MEMORISED
@@ -70,6 +70,16 @@ def horizon_of(params: Params) -> float:
     return float(HORIZON * setting_of(params).last_memorisation_time())
 
 
+def leading_energy(starts: Starts, power: float) -> Array:
+    """Energy of the patch that carries each sample's memorised noise, the one whose feature blows up first: (N,).
+
+    v' = c kappa v^(q-1) blows up after a time proportional to v(0)^(2-q) / kappa; at q = 2 it grows at the rate kappa.
+    """
+    speed = starts.energy * np.maximum(starts.noise, 0.0) ** (power - 2.0)
+    speed = np.where(starts.noise > 0.0, speed, -1.0)
+    return np.asarray(starts.energy[np.arange(len(speed)), speed.argmax(axis=1)])
+
+
 @lru_cache(maxsize=256)
 def predict(params: Params, steps: float) -> Predicted | None:
     """Predict a run of `steps` steps from its start.
@@ -83,7 +93,7 @@ def predict(params: Params, steps: float) -> Predicted | None:
     if clock.flow is None:
         return None
     times = predict_starts(params, starts, clock)
-    energy = starts.energy[:, 0]
+    energy = leading_energy(starts, params.power)
     late = np.maximum(steps - times, 0.0)
     memorization = noise_margin_after_memorisation(
         late * energy / energy.mean(),

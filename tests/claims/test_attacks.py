@@ -27,7 +27,8 @@ def test_only_ends_for_the_smoothed_relu_is_violated(monkeypatch):
 
     monkeypatch.setattr(attacks, "compiled_attack", best_end)
     monkeypatch.setattr(attacks, "ACTIVATIONS", {name: ACTIVATIONS[name] for name in ("smoothed_relu", "power")})
-    outcomes = {c.name: c.outcome for c in attacks.measure_inner_maximum(Context(), False).checks}
+    # some one network in a hundred has its minimum inside: the 30 of a quick measurement may hold none
+    outcomes = {c.name: c.outcome for c in attacks.measure_inner_maximum(Context("full"), False).checks}
     assert outcomes["not above brute force, in units of round-off [smoothed_relu]"] == "violated"
     assert outcomes["not above brute force, in units of round-off [power]"] == "supported"
 

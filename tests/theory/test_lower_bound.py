@@ -1,8 +1,10 @@
 """The lower bound: its counting against exact counts, its table, the hard distribution, the crossing dimensions."""
 
 import math
+from functools import partial
 from itertools import product
 
+import mpmath
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -104,6 +106,29 @@ def test_table_of_excluded_parameters() -> None:
         for width, excluded in ((row.excluded_width, True), (row.excluded_width + 1, False)):
             bits = log2_network_patterns(two_layers(dimension - 1, width), 2.0 ** (dimension - 1))
             assert (bits + binary_entropy(0.25) * 2.0 ** (dimension - 1) < 2.0 ** (dimension - 1)) == excluded
+
+
+@pytest.mark.parametrize("dimension", [40, 80, 100, 300])
+def test_excluded_sizes_are_exact_whole_numbers(dimension: int) -> None:
+    """By an arithmetic of 400 digits of others; in floats the width was too large by 1,248 at D = 80."""
+    with mpmath.workdps(400):
+        log2 = partial(mpmath.log, b=2)
+        points, error = mpmath.mpf(2) ** (dimension - 1), mpmath.mpf("0.25")
+        room_ = (1 + error * log2(error) + (1 - error) * log2(1 - error)) * points
+
+        def two_layer_bits(width: int) -> mpmath.mpf:
+            first, every = width * dimension, width * (dimension + 1) + 1
+            inner = 1 + first * log2(2 * mpmath.e * points * width / first)
+            return inner + 1 + every * log2(4 * mpmath.e * points / every)
+
+        def deep_bits(size: int) -> mpmath.mpf:
+            one = CGRO_LAYERS + size * sum(log2(2 * mpmath.e * points * i) for i in range(1, CGRO_LAYERS + 1))
+            return one + size * log2(mpmath.e * (size + dimension + 1) * CGRO_LAYERS) + 2 * log2(size)
+
+        width, size = excluded_width(dimension), excluded_parameters(dimension, CGRO_LAYERS)
+        assert two_layer_bits(width) < room_ < two_layer_bits(width + 1)
+        assert deep_bits(size) < room_ < deep_bits(size + 1)
+    assert type(width) is type(size) is int
 
 
 @given(st.integers(12, 60), st.integers(2, 10))

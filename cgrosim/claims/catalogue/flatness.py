@@ -258,7 +258,9 @@ CLAIMS = (
         title="flatness: bounds of the robust gap with constants",
         statement="Robust gap <= Lip(l_delta) W_1, <= E |X - X'| G_{delta + |X - X'|} over couplings, and <= h E "
         "G_{delta + h} + sup l_delta TV over cells; in the patch model <= W_1(S, V).",
-        source="derived here; shape N^(-1/(D+2)) O(E G_delta) of arXiv 2306.01271 v1 and v4, Appendix B",
+        source="derived here; shape N^(-1/(D+2)) (E G_delta + C/sqrt(Delta)), with probability 1 - Delta for a smooth "
+        "density, of the ICLR 2023 predecessor, Theorem 6.3 (arXiv 2306.01271 v1 and v4, Appendix B): checked is the "
+        "gap against flatness plus an explicit additive term, not the probability",
         kind="bound",
         measure=_measure_bounds,
         falsifier="flatness at the points themselves (local) in place of flatness over balls (global)",
