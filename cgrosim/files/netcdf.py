@@ -17,7 +17,7 @@ import numpy as np
 
 from cgrosim.files.atomic import write_atomically
 from cgrosim.files.digest import content_digest
-from cgrosim.files.hdf5 import inspect
+from cgrosim.files.hdf5 import inspect, inspect_apart
 from cgrosim.files.kinds import Kind
 
 if TYPE_CHECKING:
@@ -54,11 +54,14 @@ def read_netcdf(path: str | Path, kind: Kind) -> xarray.Dataset:
     content = kind.read_bytes(path)
     if not content.startswith(SIGNATURE):
         raise kind.damaged(path, "it does not begin as one")
-    if content[-SEAL_LENGTH:].startswith(SEAL):
+    sealed = content[-SEAL_LENGTH:].startswith(SEAL)
+    if sealed:
         content, seal = content[:-SEAL_LENGTH], content[-65:-1]
         if hashlib.sha256(content).hexdigest().encode() != seal:
             raise kind.damaged(path, "its checksum does not fit its content: it was changed")
     try:
+        if not sealed:  # of a first format, rewritten by another program, or cut
+            inspect_apart(content)
         inspect(content)
         data = _decoded(content)
     except Exception as error:  # of three libraries, over bytes that may be anything

@@ -129,13 +129,13 @@ class Params(BaseModel):
             values["perturbation_radius"], values["gap"] = 0.0, 1.0
         elif radius is None:
             assert gap is not None
-            values["perturbation_radius"] = alpha * (1.0 - gap)
+            values["perturbation_radius"] = _radius(alpha, gap)
         elif gap is None:
-            values["gap"] = 1.0 - radius / alpha if alpha > 0 else 1.0
-        elif abs(alpha * (1.0 - gap) - radius) > 1e-9 * max(abs(radius), alpha):
+            values["gap"] = _gap(alpha, radius)
+        elif not _agree(alpha, radius, gap):
             raise ValueError(
                 f"perturbation_radius {radius:g} and gap {gap:g} disagree (gap = 1 - radius / signal_strength would be "
-                f"{1 - radius / alpha if alpha else 1:g}); give only one of them."
+                f"{_gap(alpha, radius):g}); give only one of them."
             )
         return values
 
@@ -254,13 +254,24 @@ class Params(BaseModel):
         return f"{self.threat}, radius {self.perturbation_radius:.6g} (gap {self.gap:.3g})"
 
     def replace(self, **changes: Any) -> Params:
-        """Return a validated copy with some fields changed; changing the signal strength keeps the gap."""
-        values = self.model_dump()
-        if "perturbation_radius" in changes and "gap" not in changes:
-            del values["gap"]
-        else:
-            del values["perturbation_radius"]
-        return Params(**{**values, **changes})
+        """Return a validated copy with some fields changed; changing the signal strength keeps the gap.
+
+        Where there is no signal, before or after the change, there is no gap either: a threat that moves more than
+        the true feature then keeps its radius.
+        """
+        values = {**self.model_dump(), **changes}
+        given = [name for name in ("perturbation_radius", "gap") if changes.get(name) is not None]
+        if given == ["perturbation_radius"]:
+            values["gap"] = None
+        elif given == ["gap"]:
+            values["perturbation_radius"] = None
+        elif not given and values["signal_strength"] != self.signal_strength:
+            no_signal = 0.0 in (values["signal_strength"], self.signal_strength)
+            keeps_radius = no_signal and values["threat"] not in SIGNAL_THREATS
+            values["gap" if keeps_radius else "perturbation_radius"] = None
+        elif not given:
+            values |= {"perturbation_radius": self.perturbation_radius, "gap": self.gap}
+        return Params(**values)
 
     @classmethod
     def from_paper(
@@ -334,9 +345,12 @@ class Params(BaseModel):
         return cls.from_paper(**values)
 
     def to_toml(self) -> str:
-        """The parameters as TOML text that `from_toml` reads back."""
+        """The parameters as TOML text that `from_toml` reads back; of radius and gap only what is needed for that."""
         values = self.model_dump(exclude_none=True)
-        del values["perturbation_radius"]
+        if self.perturbation_radius == _radius(self.signal_strength, self.gap):
+            del values["perturbation_radius"]
+        elif self.gap == _gap(self.signal_strength, self.perturbation_radius):
+            del values["gap"]
         lines = []
         for key, value in values.items():
             if isinstance(value, bool):
@@ -349,6 +363,25 @@ class Params(BaseModel):
                 text = repr(value)
             lines.append(f"{key} = {text}")
         return "\n".join(lines) + "\n"
+
+
+def _radius(alpha: float, gap: float) -> float:
+    return alpha * (1.0 - gap)
+
+
+def _gap(alpha: float, radius: float) -> float:
+    return 1.0 - radius / alpha if alpha > 0 else 1.0
+
+
+def _agree(alpha: float, radius: float, gap: float) -> bool:
+    """Whether each of radius and gap follows from the other but for rounding; each is then kept as it was given.
+
+    A few roundings in 2^-53 of the larger of radius and signal strength are far below the billionth of it that users
+    may round off; near 0 the product rounds to a multiple of the smallest number instead. No signal goes with gap 1.
+    """
+    if alpha == 0.0 and gap == 1.0:
+        return True
+    return abs(_radius(alpha, gap) - radius) <= 1e-9 * max(abs(radius), alpha) + math.ulp(0.0)
 
 
 def read_toml(path: str | Path) -> dict[str, Any]:
@@ -371,10 +404,10 @@ def read_toml(path: str | Path) -> dict[str, Any]:
 def _as_dimension(value: Any) -> int:
     try:
         number = float(value)
-        whole = int(value) if isinstance(value, int) else int(number)
+        whole = value if isinstance(value, int) else int(number)
     except (TypeError, ValueError, OverflowError):
         raise ParameterError(f"dimension is {value!r}, which is not a whole number; give one, such as 1000.") from None
-    if number != whole or whole < 2:
+    if (not isinstance(value, int) and number != whole) or whole < 2:
         raise ParameterError(f"dimension is {value!r}, but must be a whole number of at least 2.")
     return whole
 
