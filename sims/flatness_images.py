@@ -52,7 +52,7 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
         for radius in sizes.radii
     }
     return run.write_described(
-        {label: each.model_dump() for label, each in params.items()},
+        {label: each.dump() for label, each in params.items()},
         {label: each.attack_description for label, each in params.items()},
         seeds,
         {"networks": len(moments), "rank_correlation_with_95_percent_interval": found, "epochs": sizes.epochs},

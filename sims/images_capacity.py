@@ -51,7 +51,7 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     for sentence in sentences(told):
         print(sentence)
     save_figure(draw(sweep, results), experiment.out / f"{experiment.name}.png", dpi=experiment.choose(150.0, 50.0))
-    params = {"sweep": {**settings.model_dump(), "widths": widths}}
+    params = {"sweep": {**settings.dump(), "widths": widths}}
     return experiment.write_described(params, {"sweep": attack_line(sweep)}, seeds, numbers(results, told))
 
 

@@ -57,7 +57,7 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     save_figure(landscape_figure(means, notes), path, dpi=experiment.choose(150.0, 50.0))
     told = {name: {q: numbers(each) for q, each in both.items()} for name, both in found.items()}
     return experiment.write_described(
-        {name: each.model_dump() for name, each in study.trainings.items()},
+        {name: each.dump() for name, each in study.trainings.items()},
         {**{name: each.attack_description for name, each in study.trainings.items()}, "search": data.attrs["search"]},
         [seed],
         {"contrasts": told, "means": course(means), "accuracy": accuracies(trainings)},

@@ -59,7 +59,7 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
         experiment.out / f"{experiment.name}.png",
         dpi=experiment.choose(110.0, 50.0),
     )
-    params = {name: settings.model_dump() for name, settings in cases.items()}
+    params = {name: settings.dump() for name, settings in cases.items()}
     attacks = {name: settings.attack_description for name, settings in cases.items()}
     return experiment.write_described(params, attacks, [seed], numbers)
 

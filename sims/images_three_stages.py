@@ -80,7 +80,7 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
         "runs": {label: {name: [told(two[name]) for two in pairs] for name in LOOKS} for label, pairs in runs.items()},
     }
     return experiment.write_described(
-        {label: each.model_dump() for label, each in settings.items()},
+        {label: each.dump() for label, each in settings.items()},
         {label: each.attack_description for label, each in settings.items()},
         seeds,
         numbers,

@@ -96,7 +96,7 @@ def _report(sweep: Sweep, results: list[Result], out: Path) -> None:
     figure = save_figure(draw(sweep, results), out / "capacity.png")
     content = {
         "versions": versions(),
-        "settings": sweep.settings.model_dump(),
+        "settings": sweep.settings.dump(),
         "attack": attack_line(sweep),
         "widths": list(sweep.widths),
         "seeds": list(sweep.seeds),

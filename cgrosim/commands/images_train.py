@@ -166,7 +166,7 @@ def _write(
         "sentence": sentence,
         "trainings": {
             name: {
-                "settings": training.settings.model_dump(),
+                "settings": training.settings.dump(),
                 "attack": training.settings.attack_description,
                 "status": training.status,
                 "message": training.message,

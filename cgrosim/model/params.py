@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 import tomllib
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import Field, model_validator
 
 from cgrosim.errors import FileError, ParameterError
 from cgrosim.model.activations import ACTIVATIONS, SecondLayerSign, activation
 from cgrosim.model.engine_kinds import ENGINES
+from cgrosim.model.settings import SettingsBase, real_number
 from cgrosim.model.signal_threats import SIGNAL_THREATS
 from cgrosim.model.threats import SEARCH_THREATS
 
@@ -29,7 +30,7 @@ SamplingName = Literal["auto", "explicit", "gram"]
 Recordable = Literal["noise_correlation", "coefficients", "weights"]
 
 
-class Params(BaseModel):
+class Params(SettingsBase):
     """A complete experiment: data, network, training, threat, engine and what to record.
 
     The training loss is ``(1 - adversarial_weight) * clean + adversarial_weight * adversarial`` (the paper's lambda
@@ -44,74 +45,50 @@ class Params(BaseModel):
         If a value, or a combination of values, is impossible: one sentence naming it and what to do.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    remedy: ClassVar[str] = "give it, or start from Params.from_paper(dimension)"
 
-    dimension: int = Field(description="dimension of one patch (d)")
-    patches: int = Field(3, description="patches per sample (P): one true feature, the others spurious noise")
-    samples: int = Field(50, description="training samples (N)")
-    neurons: int = Field(10, description="filters of the two-layer network (m)")
+    dimension: int = Field(ge=2, description="dimension of one patch (d)")
+    patches: int = Field(3, ge=2, description="patches per sample (P): one true feature, the others spurious noise")
+    samples: int = Field(50, ge=1, description="training samples (N)")
+    neurons: int = Field(10, ge=1, description="filters of the two-layer network (m)")
     activation: ActivationName = Field(
         "power", description="power is sign(z)|z|^power; others take a signed second layer"
     )
     power: float = Field(3.0, description="exponent q of the activation, real, at least 2")
     second_layer: SecondLayer = Field("auto", description="fixed output weights: all +1, or half +1 and half -1")
-    signal_strength: float = Field(description="norm of the true feature (alpha)")
-    noise_std: float = Field(description="standard deviation of one coordinate of a noise patch (sigma_p)")
-    init_std: float = Field(description="standard deviation of one initial weight (sigma_0)")
+    signal_strength: float = Field(ge=0, description="norm of the true feature (alpha)")
+    noise_std: float = Field(ge=0, description="standard deviation of one coordinate of a noise patch (sigma_p)")
+    init_std: float = Field(gt=0, description="standard deviation of one initial weight (sigma_0)")
     perturbation_radius: float = Field(0.0, description="radius of the attack (delta); give this or gap")
     gap: float = Field(1.0, description="1 - radius / signal_strength: the share of the signal the attack leaves")
-    adversarial_weight: float = Field(0.5, description="weight of the adversarial loss (lambda): 0 standard training")
-    learning_rate: float = Field(description="step size of gradient descent (eta); time = learning_rate * step")
-    steps: int | None = Field(None, description="gradient steps; none: until the story is over, then three times more")
+    adversarial_weight: float = Field(
+        0.5,
+        ge=0,
+        le=1,
+        description="weight of the adversarial loss (lambda): 0 standard training",
+        json_schema_extra={"must": "lie between 0 (standard training) and 1"},
+    )
+    learning_rate: float = Field(gt=0, description="step size of gradient descent (eta); time = learning_rate * step")
+    steps: int | None = Field(
+        None,
+        ge=1,
+        le=MAX_STEPS,
+        description="gradient steps; none: until the story is over, then three times more",
+        json_schema_extra={"must": "lie between 1 and 1e18 (or be left out)"},
+    )
     threat: ThreatName = Field("signal_span", description="threat model of training and of the robust errors")
-    attack_steps: int = Field(10, description="steps of l2_pgd and linf_pgd")
+    attack_steps: int = Field(10, ge=1, description="steps of l2_pgd and linf_pgd")
     attack_step_size: float | None = Field(None, description="step size of the attack; none: 2.5 radius / attack_steps")
-    attack_restarts: int = Field(1, description="restarts of the attack; the worst one counts")
+    attack_restarts: int = Field(1, ge=1, description="restarts of the attack; the worst one counts")
     attack_random_start: bool = Field(True, description="start the attack at a random point of the ball")
     engine: EngineName = Field("auto", description="how to advance: weights, Gram-reduced, or gradient flow")
     sampling: SamplingName = Field("auto", description="explicit vectors, or the closed system drawn exactly in law")
-    flow_tolerance: float = Field(1e-8, description="relative tolerance of the flow engine")
-    seed: int = Field(0, description="seed of every random draw")
+    flow_tolerance: float = Field(1e-8, gt=0, description="relative tolerance of the flow engine")
+    seed: int = Field(0, ge=0, description="seed of every random draw")
     record: tuple[Recordable, ...] = Field((), description="extra records: noise_correlation, coefficients, weights")
     record_grid: Literal["log", "linear"] = Field("log", description="spacing of the recorded steps")
-    records: int = Field(40, description="records per decade (log grid) or in all (linear grid)")
-    test_samples: int = Field(2000, description="fresh samples behind each test error (0: no test errors)")
-
-    def __init__(self, **values: Any) -> None:
-        try:
-            super().__init__(**values)
-        except ValidationError as error:
-            raise ParameterError(_first_sentence(error)) from None
-
-    @field_validator("dimension", "patches", "samples", "neurons", "steps", "seed", "records", "test_samples",
-                     "attack_steps", "attack_restarts", mode="before")  # fmt: skip
-    @classmethod
-    def _whole_number(cls, value: Any) -> Any:
-        """Accept 1e12 and "1e12" for whole numbers: that is how large dimensions are written."""
-        if isinstance(value, str):
-            if value.strip().lower() == "none":
-                return None
-            try:
-                return int(value)
-            except ValueError:
-                pass
-            try:
-                value = float(value)
-            except ValueError:
-                return value  # the type check that follows words the error
-        if isinstance(value, float) and math.isfinite(value) and value == int(value):
-            return int(value)
-        return value
-
-    @field_validator("attack_step_size", mode="before")
-    @classmethod
-    def _optional_number(cls, value: Any) -> Any:
-        return None if isinstance(value, str) and value.strip().lower() == "none" else value
-
-    @field_validator("record", mode="before")
-    @classmethod
-    def _names(cls, value: Any) -> Any:
-        return tuple(part for part in value.replace(",", " ").split()) if isinstance(value, str) else value
+    records: int = Field(40, ge=1, description="records per decade (log grid) or in all (linear grid)")
+    test_samples: int = Field(2000, ge=0, description="fresh samples behind each test error (0: no test errors)")
 
     @model_validator(mode="before")
     @classmethod
@@ -121,8 +98,10 @@ class Params(BaseModel):
             return values
         values = dict(values)
         try:
-            alpha = float(values["signal_strength"])
-            radius, gap = (None if values.get(k) is None else float(values[k]) for k in ("perturbation_radius", "gap"))
+            alpha = float(real_number(values["signal_strength"]))
+            radius, gap = (
+                None if values.get(k) is None else float(real_number(values[k])) for k in ("perturbation_radius", "gap")
+            )
         except (KeyError, TypeError, ValueError):
             return values
         if radius is None and gap is None:
@@ -148,24 +127,15 @@ class Params(BaseModel):
 
     def _impossibilities(self) -> list[tuple[bool, str]]:
         """Every condition no experiment may meet, with the sentence to say."""
-        at_least = {"dimension": 2, "patches": 2, "samples": 1, "neurons": 1, "attack_steps": 1, "attack_restarts": 1,
-                    "seed": 0, "records": 1, "test_samples": 0}  # fmt: skip
-        checks = [
-            (getattr(self, name) < least, f"{name} is {getattr(self, name)}, but must be at least {least}.")
-            for name, least in at_least.items()
-        ]
-        positive = ("init_std", "learning_rate", "flow_tolerance")
-        checks += [(getattr(self, n) <= 0, f"{n} is {getattr(self, n):g}, but must be positive.") for n in positive]
-        checks.append((self.gap > 1, f"gap is {self.gap:g}, but must be at most 1 (1 is no attack at all)."))
-        not_negative = ("signal_strength", "noise_std", "perturbation_radius")
-        checks += [
-            (getattr(self, n) < 0, f"{n} is {getattr(self, n):g}, but must not be negative.") for n in not_negative
-        ]
         signed = self.second_layer_sign == "signed"
         least_power, closed = activation(self.activation).least_power, [n for n, e in ENGINES.items() if e.closed]
         signal_threat = SIGNAL_THREATS.get(self.threat)
         return [
-            *checks,
+            (self.gap > 1, f"gap is {self.gap:g}, but must be at most 1 (1 is no attack at all)."),
+            (
+                self.perturbation_radius < 0,
+                f"perturbation_radius is {self.perturbation_radius:g}, but must not be negative.",
+            ),
             (
                 least_power is not None and self.power < least_power,
                 f"power is {self.power:g}, but the {self.activation} activation needs a power of at least "
@@ -173,17 +143,9 @@ class Params(BaseModel):
                 "for power 1 take activation relu or linear.",
             ),
             (
-                not 0 <= self.adversarial_weight <= 1,
-                f"adversarial_weight is {self.adversarial_weight:g}, but must lie between 0 (standard training) and 1.",
-            ),
-            (
                 signal_threat is not None and not signal_threat.beyond_signal and not 0 <= self.gap <= 1,
                 f"perturbation_radius is {self.perturbation_radius:g}, but the {self.threat} threat allows at most the "
                 f"signal_strength {self.signal_strength:g}; lower it, or take threat fixed_direction or l2_pgd.",
-            ),
-            (
-                self.steps is not None and not 1 <= self.steps <= MAX_STEPS,
-                f"steps is {self.steps}, but must lie between 1 and 1e18 (or be left out).",
             ),
             (
                 self.attack_step_size is not None and self.attack_step_size <= 0,
@@ -410,23 +372,3 @@ def _as_dimension(value: Any) -> int:
     if (not isinstance(value, int) and number != whole) or whole < 2:
         raise ParameterError(f"dimension is {value!r}, but must be a whole number of at least 2.")
     return whole
-
-
-def _first_sentence(error: ValidationError) -> str:
-    """One sentence out of a pydantic error: which field, which value, what to give."""
-    first = error.errors()[0]
-    name = ".".join(str(part) for part in first["loc"]) or "parameters"
-    kind, value = first["type"], first.get("input")
-    if kind == "value_error":
-        return str(first["ctx"]["error"])
-    if kind == "missing":
-        return f"{name} is missing; give it, or start from Params.from_paper(dimension)."
-    if kind == "extra_forbidden":
-        return f"{name} is not a parameter; the parameters are {', '.join(Params.model_fields)}."
-    if kind == "frozen_instance":
-        return f"{name} cannot be changed in place; use params.replace({name}=...)."
-    if kind == "literal_error":
-        return f"{name} is {value!r}, but must be one of {first['ctx']['expected']}."
-    expected = {"int": "a whole number", "float": "a number", "bool": "true or false", "finite": "a finite number"}
-    wanted = next((text for key, text in expected.items() if kind.startswith(key)), first["msg"].lower())
-    return f"{name} is {value!r}, but must be {wanted}."

@@ -307,7 +307,7 @@ def test_settings_survive_json(whole):
 
     for network in (lenet(2), patch_network((28, 28, 1), 7, 20)):
         settings = whole.settings.replace(architecture=network)
-        assert Settings.from_dump(json.loads(json.dumps(settings.model_dump()))) == settings
+        assert Settings.load(json.loads(json.dumps(settings.dump()))) == settings
 
 
 @pytest.mark.parametrize(

@@ -56,8 +56,8 @@ def test_an_experiment_leaves_a_figure_and_its_numbers(name, load, tmp_path):
     assert all(isinstance(seed, int) for seed in told["seeds"])
     for label, values in told["params"].items():
         if "architecture" in values:  # of an image network
-            settings = Settings.from_dump(values)
-            assert json.loads(json.dumps(settings.model_dump())) == values
+            settings = Settings.load(values)
+            assert json.loads(json.dumps(settings.dump())) == values
         else:
             assert Params(**{k: v for k, v in values.items() if k != "perturbation_radius"}).seed >= 0
         assert told["attack"][label]

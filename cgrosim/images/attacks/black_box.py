@@ -13,7 +13,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cgrosim.errors import ParameterError
-from cgrosim.images.attacks.gradient import Attack, Classifier, Images, Progress, finite_margins, perturb
+from cgrosim.images.attacks.gradient import (
+    Attack,
+    Classifier,
+    Images,
+    Progress,
+    check_pixels,
+    finite_margins,
+    perturb,
+)
 
 _INITIAL_SHARE = 0.8  # share of the pixels the first square covers; the value of AutoAttack (arXiv 2003.01690)
 _HALVINGS = (10, 50, 200, 500, 1000, 2000, 4000, 6000, 8000)  # of the share, at these queries out of 10,000
@@ -60,12 +68,13 @@ def square_attack(
     Raises
     ------
     ParameterError
-        If `queries` is smaller than 1.
+        If `queries` is smaller than 1, pixels are outside [0, 1], or the radius is larger than the box.
     UserError
         If a margin is not finite.
     """
     if queries < 1:
         raise ParameterError(f"The black-box attack has {queries} queries for a sample; give it at least 1.")
+    check_pixels(images, attack)
     clean = np.array(images, np.float32)
     best, margins = clean.copy(), finite_margins(network, clean, labels)
     spent = np.zeros(len(clean), np.int64)

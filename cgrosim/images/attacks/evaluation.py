@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from cgrosim.errors import ParameterError
 from cgrosim.images.attacks.black_box import square_attack, transfer_attack
-from cgrosim.images.attacks.gradient import Attack, Classifier, Progress, WorstCase, worst_case
+from cgrosim.images.attacks.gradient import Attack, Classifier, Progress, WorstCase, check_pixels, worst_case
 
 OVERSTATED_TOLERANCE = 0.02
 """Robust accuracy this much too high is tolerated: two points, as far as two good attacks of one budget may differ."""
@@ -134,7 +134,7 @@ def evaluate(
     UserError
         If a margin is not finite.
     """
-    _check(images, labels)
+    _check(images, labels, attack)
     white_box, sampling, searching, transferring = generator.spawn(4)
     found = worst_case(network, images, labels, attack, white_box, progress)
     warnings = []
@@ -177,12 +177,10 @@ def _opinion(
     )
 
 
-def _check(images: NDArray[Any], labels: NDArray[np.int64]) -> None:
+def _check(images: NDArray[Any], labels: NDArray[np.int64], attack: Attack) -> None:
     if images.ndim != 4 or len(images) == 0 or labels.shape != images.shape[:1]:
         raise ParameterError(
             f"Images of shape {images.shape} with labels of shape {labels.shape} cannot be evaluated; give at least "
             "one image as (n, height, width, channels) and one label for each."
         )
-    low, high = float(images.min()), float(images.max())
-    if not (low >= 0.0 and high <= 1.0):
-        raise ParameterError(f"Pixels go from {low:g} to {high:g}, but the attacks need them in [0, 1]; rescale them.")
+    check_pixels(images, attack)

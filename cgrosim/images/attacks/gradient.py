@@ -5,17 +5,21 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Any, ClassVar, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field, model_validator
 
 from cgrosim.errors import ParameterError, UserError
 from cgrosim.images.network.reference import margins as margins_of
+from cgrosim.model.settings import SettingsBase, real_number, whole_number
 
 Images = NDArray[np.float32]  # (n, height, width, channels), pixels in [0, 1]
 Progress = Callable[[str, float], None]
+Norm = Literal["linf", "l2"]
 
+ROUNDING = 1e-6  # of pixels: a mean of float32 pixels may miss the box by some eps = 6e-8 of the sum
 _CHUNK = 1000  # images attacked between two calls of `progress`; results do not depend on it
 
 
@@ -45,21 +49,11 @@ class Classifier(Protocol):
         """Adversarial images, their margins, and where the first gradient was exactly zero."""
 
 
-@dataclass(frozen=True)
-class Attack:
+class Attack(SettingsBase):
     """Projected gradient ascent on the loss (PGD; Madry et al. 2018, arXiv 1706.06083) in a ball and the pixel box.
 
     Every step goes `step_size` along the sign of the gradient (``linf``) or along the gradient divided by its length
     (``l2``), then back to the nearest point of the ball, then of the box [0, 1].
-
-    Parameters
-    ----------
-    norm : ``linf`` or ``l2``
-    radius : of the ball, in units of pixel values (0 to 1)
-    steps : gradient steps of every restart
-    step_size : length of a step in `norm`, same units
-    restarts : number of starts; the one that leaves a sample the smallest margin counts
-    random_start : start uniformly in the ball (cut to the box) instead of at the image
 
     Raises
     ------
@@ -67,29 +61,31 @@ class Attack:
         If a number is out of its range, or restarts would all be the same.
     """
 
-    norm: Literal["linf", "l2"]
-    radius: float
-    steps: int
-    step_size: float
-    restarts: int = 1
-    random_start: bool = True
+    called: ClassVar[str] = "The attack's "
 
-    def __post_init__(self) -> None:
-        if self.norm not in ("linf", "l2"):
-            raise ParameterError(f"The attack's norm is {self.norm!r}; choose 'linf' or 'l2'.")
+    norm: Norm = Field(description="linf or l2")
+    radius: float = Field(description="of the ball, in units of pixel values (0 to 1)")
+    steps: int = Field(description="gradient steps of every restart")
+    step_size: float = Field(description="length of a step in the norm, same units")
+    restarts: int = Field(1, description="number of starts; the one that leaves a sample the smallest margin counts")
+    random_start: bool = Field(True, description="start uniformly in the ball (cut to the box), not at the image")
+
+    @model_validator(mode="after")
+    def _possible(self) -> Attack:
         for name in ("radius", "step_size"):
-            value = getattr(self, name)
-            if not (math.isfinite(value) and value > 0):
-                raise ParameterError(f"The attack's {name} is {value}, but it must be a positive number.")
+            if getattr(self, name) <= 0:
+                raise ValueError(f"The attack's {name} is {getattr(self, name)}, but it must be a positive number.")
         for name in ("steps", "restarts"):
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-                raise ParameterError(f"The attack's {name} is {value}, but it must be a whole number of at least 1.")
+            if getattr(self, name) < 1:
+                raise ValueError(
+                    f"The attack's {name} is {getattr(self, name)}, but it must be a whole number of at least 1."
+                )
         if self.restarts > 1 and not self.random_start:
-            raise ParameterError(
+            raise ValueError(
                 f"The attack has {self.restarts} restarts without a random start, which would all be the same; "
                 "use 1 restart or random starts."
             )
+        return self
 
     @classmethod
     def fgsm(cls, radius: float) -> Attack:
@@ -97,13 +93,29 @@ class Attack:
         return cls("linf", radius, steps=1, step_size=radius, random_start=False)
 
     @classmethod
-    def pgd(
-        cls, norm: Literal["linf", "l2"], radius: float, steps: int, step_size: float | None = None, restarts: int = 1
-    ) -> Attack:
+    def pgd(cls, norm: Norm, radius: float, steps: int, step_size: float | None = None, restarts: int = 1) -> Attack:
         """PGD with random starts; without a `step_size` it is 2.5 radius / steps (Madry et al. 2018)."""
         if step_size is None:
-            step_size = 2.5 * radius / max(steps, 1)
+            length, count = real_number(radius), whole_number(steps)
+            numbers = isinstance(length, int | float) and isinstance(count, int | float)
+            step_size = 2.5 * length / max(count, 1) if numbers else 1.0  # what is no number is refused in any case
         return cls(norm, radius, steps, step_size, restarts)
+
+    def check_reach(self, shape: tuple[int, ...]) -> None:
+        """Refuse a radius beyond which there is no image of this shape.
+
+        Raises
+        ------
+        ParameterError
+            If no two images with pixels in [0, 1] are that far apart.
+        """
+        farthest = 1.0 if self.norm == "linf" else math.sqrt(math.prod(shape))
+        if self.radius > farthest:
+            raise ParameterError(
+                f"The attack's radius is {self.radius:g}, but no two images of {' x '.join(map(str, shape))} pixels in "
+                f"[0, 1] are farther apart than {farthest:g} in {self.norm}; give the radius in these units, such as "
+                "8/255 for 8 of 255 levels."
+            )
 
     def describe(self) -> str:
         """The whole attack in a line, to stand beside every number measured with it."""
@@ -130,6 +142,20 @@ class WorstCase:
     clean_margins: NDArray[np.float64]
     margins: NDArray[np.float64]
     zero_gradient: NDArray[np.bool_]
+
+
+def check_pixels(images: NDArray[Any], attack: Attack) -> None:
+    """Refuse images outside the pixel box, and a radius that does not fit it.
+
+    Raises
+    ------
+    ParameterError
+        If pixels are outside [0, 1] or the radius is larger than the box.
+    """
+    low, high = float(images.min()), float(images.max())
+    if not (low >= -ROUNDING and high <= 1.0 + ROUNDING):  # in this form it refuses nan as well
+        raise ParameterError(f"Pixels go from {low:g} to {high:g}, but the attacks need them in [0, 1]; rescale them.")
+    attack.check_reach(images.shape[1:])
 
 
 def random_start(images: NDArray[Any], attack: Attack, generator: np.random.Generator) -> Images:
@@ -174,9 +200,12 @@ def perturb(
 
     Raises
     ------
+    ParameterError
+        If pixels are outside [0, 1] or the radius is larger than the box.
     UserError
         If a margin is not finite (`cgrosim.images.network.network.NonFiniteError` from the compiled network).
     """
+    check_pixels(images, attack)
     tried = WorstCase(
         np.array(images, np.float32), np.empty(0), np.full(len(images), np.inf), np.ones(len(images), bool)
     )
@@ -200,6 +229,7 @@ def worst_case(
     Samples that are already misclassified are not attacked again. Parameters and errors as in `perturb`;
     `progress` is called with a text and the share done.
     """
+    check_pixels(images, attack)
     clean = finite_margins(network, images, labels)
     found = WorstCase(np.array(images, np.float32), clean, clean.copy(), clean > 0)
     for restart, stream in enumerate(generator.spawn(attack.restarts)):

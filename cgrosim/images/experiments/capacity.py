@@ -215,9 +215,9 @@ def is_constant(predictions: NDArray[Any]) -> bool:
 def _measured_once(path: Path, sweep: Sweep, width: int, training: Training, dataset: Dataset) -> Result:
     """The result in the file if it is of this training and measurement; otherwise measure, and write the file."""
     key = {
-        "settings": training.settings.model_dump(),
+        "settings": training.settings.dump(),
         "epochs": training.epochs_done,
-        "attack": dataclasses.asdict(sweep.attack),
+        "attack": sweep.attack.dump(),
         "black_box_samples": sweep.black_box_samples,
     }
     key = json.loads(json.dumps(key))

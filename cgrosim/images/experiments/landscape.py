@@ -12,12 +12,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field, model_validator
 
 from cgrosim.errors import ParameterError
+from cgrosim.images.attacks.gradient import Norm
+from cgrosim.model.settings import SettingsBase
 
 if TYPE_CHECKING:
     from cgrosim.images.attacks.gradient import Classifier
@@ -61,19 +64,18 @@ class NetworkSurface:
         return self.network.input_gradient(points, labels)
 
 
-@dataclass(frozen=True)
-class Ball:
+class Ball(SettingsBase):
     """The balls of a norm, cut with a box that holds their centres."""
 
-    norm: Literal["linf", "l2"] = "linf"
+    norm: Norm = "linf"
     low: float = 0.0
     high: float = 1.0
 
-    def __post_init__(self) -> None:
-        if self.norm not in ("linf", "l2"):
-            raise ParameterError(f"norm is {self.norm!r}, but must be linf or l2.")
+    @model_validator(mode="after")
+    def _possible(self) -> Ball:
         if not self.low < self.high:
-            raise ParameterError(f"the box reaches from {self.low:g} to {self.high:g}, but must not be empty.")
+            raise ValueError(f"the box reaches from {self.low:g} to {self.high:g}, but must not be empty.")
+        return self
 
     def project(self, points: Points, centres: Points, radius: float) -> Points:
         """Into the ball and then into the box, which leads no point out of the ball: both are convex with the centre.
@@ -110,29 +112,25 @@ class Ball:
         return np.abs(flat).sum(axis=1) if self.norm == "linf" else np.sqrt((flat**2).sum(axis=1))
 
 
-@dataclass(frozen=True)
-class Search:
-    """How hard the maxima are sought at every radius.
+class Search(SettingsBase):
+    """How hard the maxima are sought at every radius; each step of an ascent has the length `STRIDE` radius / steps."""
 
-    Attributes
-    ----------
-    steps : gradient steps of each ascent, of length `STRIDE` radius / steps
-    restarts : ascents of the loss from random points of the ball, besides those from the centre and from the best
-        point so far; one ascent of the gradient norm starts at the steepest point so far
-    randoms : random points of the ball at which loss and gradient are looked at without ascent
-    segments : points between the centre and the best point found, the gradient there
-    """
+    steps: int = Field(20, description="gradient steps of every search in a ball")
+    restarts: int = Field(
+        1,
+        description="ascents of the loss from random points of the ball, besides those from the centre and from the "
+        "best point so far; one ascent of the gradient norm starts at the steepest point so far",
+    )
+    randoms: int = Field(2, description="random points of the ball looked at without ascent")
+    segments: int = Field(3, description="points looked at between the centre and the best point found")
 
-    steps: int = 20
-    restarts: int = 1
-    randoms: int = 2
-    segments: int = 3
-
-    def __post_init__(self) -> None:
+    @model_validator(mode="after")
+    def _possible(self) -> Search:
         for name, least in {"steps": 1, "restarts": 0, "randoms": 0, "segments": 0}.items():
             value = getattr(self, name)
             if value < least:
-                raise ParameterError(f"{name} of the landscape search is {value}, but must be at least {least}.")
+                raise ValueError(f"{name} of the landscape search is {value}, but must be at least {least}.")
+        return self
 
     def describe(self, norm: str) -> str:
         """In words, to stand beside the numbers."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -100,11 +100,11 @@ class Study:
         """What stands in the file beside the numbers; ``study`` is everything the numbers depend on, as JSON."""
         first, trainings = self.any_settings, self.trainings.items()
         everything = {
-            "trainings": {name: settings.model_dump() for name, settings in trainings},
+            "trainings": {name: settings.dump() for name, settings in trainings},
             "radii": self.radii,
             "marked": [self.training_radius, self.outer_radius],
             "points": self.points,
-            "search": asdict(self.search),
+            "search": self.search.dump(),
         }
         return {
             "study": json.dumps(everything),

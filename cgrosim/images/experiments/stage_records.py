@@ -206,7 +206,7 @@ def assemble(
         },
         attrs={
             "format": STAGES.format,
-            "params": json.dumps(settings.model_dump()),
+            "params": json.dumps(settings.dump()),
             "seed": settings.seed,
             "attack": settings.attack_description,
             "versions": json.dumps(versions()),

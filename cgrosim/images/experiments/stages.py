@@ -13,18 +13,17 @@ checkpoint is the run that never stopped.
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
-import json
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field, model_validator
 
 from cgrosim.errors import FileError, ParameterError
 from cgrosim.files.archive import Archive, read_archive, write_archive
@@ -36,6 +35,7 @@ from cgrosim.images.experiments.stage_records import VARIABLES, StageData, Stage
 from cgrosim.images.network.architectures import patch_network
 from cgrosim.images.network.layers import Architecture, Shape, initial_parameters
 from cgrosim.images.network.patch_model import Array, ClassMeanAttack, ClassMeans, PatchNetwork, PatchSamples
+from cgrosim.model.settings import SettingsBase
 from cgrosim.model.streams import StagesStream, stream
 from cgrosim.run.interrupts import Interrupts
 
@@ -54,27 +54,10 @@ CHECKPOINT = Kind(
 )
 
 
-@dataclass(frozen=True)
-class StageSettings:
+class StageSettings(SettingsBase):
     """One training of the patch network; the same settings give the same bits.
 
-    Attributes
-    ----------
-    dataset : name of the data set
-    classes : the classes told apart, by their numbers in the data set; of two, the second has label y = +1
-    class_names : names of these classes, for labels
-    patch : side of a square patch in pixels, a divisor of the image's height and width
-    filters : number of filters; with more than two classes every class has its share of them
-    exponent : q of phi(z) = sign(z) |z|^q
-    initial_scale : standard deviation of the initial weights
-    attack : what is trained against
-    evaluation_attack : what is measured with (None: the same)
-    adversarial_weight : lam of the loss (1 - lam) clean + lam adversarial; 0 is standard training
-    samples, test_samples : class-balanced draws of so many training and test images; None takes all
-    learning_rate, steps : of gradient descent on all training images at once
-    records : records per decade of steps
-    record_correlations : also record v of every filter, sample and patch
-    seed : of everything random; data and start do not depend on the other settings, so runs of one seed are paired
+    Data and start depend on the seed alone, so that runs of one seed are paired.
 
     Raises
     ------
@@ -82,46 +65,46 @@ class StageSettings:
         If a value makes no sense.
     """
 
-    dataset: str = "digits"
-    classes: tuple[int, ...] = (0, 1)
-    class_names: tuple[str, ...] = ("0", "1")
-    patch: int = 4
-    filters: int = 20
-    exponent: int = 3
-    initial_scale: float = 0.1
-    attack: ClassMeanAttack | Attack = field(default_factory=ClassMeanAttack)
-    evaluation_attack: ClassMeanAttack | Attack | None = None
-    adversarial_weight: float = 0.5
-    samples: int | None = 60
-    test_samples: int | None = None
-    learning_rate: float = 0.1
-    steps: int = 5000
-    records: int = 20
-    record_correlations: bool = False
-    seed: int = 0
+    dataset: str = Field("digits", description="name of the data set")
+    classes: tuple[int, ...] = Field((0, 1), description="the classes told apart; of two, the second has label +1")
+    class_names: tuple[str, ...] = Field(("0", "1"), description="names of these classes, for labels")
+    patch: int = Field(4, ge=1, description="side of a square patch in pixels, a divisor of height and width")
+    filters: int = Field(20, ge=1, description="number of filters; of more than two classes each has its share of them")
+    exponent: int = Field(3, description="q of the odd power phi(z) = sign(z) |z|^q")
+    initial_scale: float = Field(0.1, gt=0, description="standard deviation of the initial weights")
+    attack: ClassMeanAttack | Attack = Field(ClassMeanAttack(), description="what is trained against")
+    evaluation_attack: ClassMeanAttack | Attack | None = Field(
+        None, description="what is measured with; none: the same"
+    )
+    adversarial_weight: float = Field(
+        0.5, ge=0, le=1, description="lam in (1 - lam) clean + lam adversarial loss; 0 is standard training"
+    )
+    samples: int | None = Field(60, description="training images, class-balanced", json_schema_extra={"none": "all"})
+    test_samples: int | None = Field(None, description="test images", json_schema_extra={"none": "all"})
+    learning_rate: float = Field(0.1, gt=0, description="of gradient descent on all training images at once")
+    steps: int = Field(5000, ge=1, description="of full-batch gradient descent")
+    records: int = Field(20, ge=1, description="records per decade of steps")
+    record_correlations: bool = Field(False, description="also record v of every filter, sample and patch")
+    seed: int = Field(0, ge=0, description="of everything random")
 
-    def __post_init__(self) -> None:
+    @model_validator(mode="after")
+    def _possible(self) -> StageSettings:
         count = len(self.classes)
         if count < 2 or len(set(self.classes)) < count:
-            raise ParameterError(f"classes are {self.classes}, but at least two different ones are needed.")
+            raise ValueError(f"classes are {self.classes}, but at least two different ones are needed.")
         if len(self.class_names) != count:
-            raise ParameterError(f"class_names are {self.class_names}, but there are {count} classes.")
-        least = {"patch": 1, "filters": 1, "steps": 1, "records": 1, "seed": 0}
-        least |= {name: count for name in ("samples", "test_samples") if getattr(self, name) is not None}
-        for name, bound in least.items():
-            if getattr(self, name) < bound:
-                raise ParameterError(f"{name} is {getattr(self, name)}, but must be at least {bound}.")
-        for name in ("initial_scale", "learning_rate"):
-            if not (math.isfinite(getattr(self, name)) and getattr(self, name) > 0.0):
-                raise ParameterError(f"{name} is {getattr(self, name):g}, but must be positive.")
-        if not 0.0 <= self.adversarial_weight <= 1.0:
-            raise ParameterError(f"adversarial_weight is {self.adversarial_weight:g}, but must lie between 0 and 1.")
+            raise ValueError(f"class_names are {self.class_names}, but there are {count} classes.")
+        for name in ("samples", "test_samples"):
+            value = getattr(self, name)
+            if value is not None and value < count:
+                raise ValueError(f"{name} is {value}, but must be at least {count}.")
         for attack in (self.attack, self.measuring_attack):
             if isinstance(attack, ClassMeanAttack) and attack.search and (count != 2 or self.exponent != 3):
-                raise ParameterError(
+                raise ValueError(
                     f"The exact attack along class means needs two classes and exponent 3, not {count} and "
                     f"{self.exponent}; choose its full shift, or a pixel attack."
                 )
+        return self
 
     @property
     def measuring_attack(self) -> ClassMeanAttack | Attack:
@@ -142,15 +125,6 @@ class StageSettings:
         return patch_network(
             input_shape, self.patch, self.filters, len(self.classes), self.exponent, self.initial_scale, readout
         )
-
-    def replace(self, **changes: Any) -> StageSettings:
-        """Return a validated copy with some fields changed."""
-        return dataclasses.replace(self, **changes)
-
-    def model_dump(self) -> dict[str, Any]:
-        """The settings as plain numbers and texts, for JSON."""
-        plain: dict[str, Any] = json.loads(json.dumps(dataclasses.asdict(self)))
-        return plain
 
 
 def stage_data(settings: StageSettings, dataset: Dataset) -> StageData:
@@ -323,7 +297,7 @@ def _header(settings: StageSettings, data: StageData, weights: Array) -> dict[st
     for array in (data.train_images, data.train_labels, data.test_images, data.test_labels, data.means.parts, weights):
         digest.update(np.ascontiguousarray(array).tobytes())
     return {
-        "params": settings.model_dump(),
+        "params": settings.dump(),
         "versions": versions(),
         "data and start": digest.hexdigest(),
     }

@@ -7,14 +7,16 @@ A network of your own is a few lines::
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cgrosim.errors import ParameterError
+from cgrosim.model.settings import whole_number
 
 Shape = tuple[int, int, int]  # height, width, channels
 
@@ -104,7 +106,14 @@ class Architecture:
     patch: int = 1
 
     def __post_init__(self) -> None:
-        height, width, channels = self.input_shape
+        whole = tuple(whole_number(extent) for extent in (*self.input_shape, self.patch))
+        if len(whole) != 4 or not all(isinstance(extent, int) for extent in whole):
+            raise ParameterError(
+                f"input_shape is {self.input_shape} and patch {self.patch}; give three whole numbers and one."
+            )
+        height, width, channels, patch = whole
+        object.__setattr__(self, "input_shape", (height, width, channels))
+        object.__setattr__(self, "patch", patch)
         if min(height, width, channels, self.patch) < 1:
             raise ParameterError(
                 f"input_shape is {self.input_shape} and patch {self.patch}, but each must be at least 1."
@@ -152,6 +161,35 @@ class Architecture:
     def parameter_count(self) -> int:
         """Number of trained numbers."""
         return sum(math.prod(shape) for shape in self.parameter_shapes.values())
+
+
+def described(architecture: Architecture) -> dict[str, Any]:
+    """An architecture as plain values, for JSON; `read_architecture` reads them."""
+    stack = [{"layer": type(layer).__name__, **dataclasses.asdict(layer)} for layer in architecture.layers]
+    shape = list(architecture.input_shape)
+    return {"name": architecture.name, "input_shape": shape, "layers": stack, "patch": architecture.patch}
+
+
+def read_architecture(content: Any) -> Any:
+    """Rebuild an architecture from what `described` gave; what is none is given back.
+
+    Raises
+    ------
+    ParameterError
+        If a dictionary does not describe an architecture.
+    """
+    if not isinstance(content, dict):
+        return content
+    kinds = {kind.__name__: kind for kind in get_args(Layer)}
+    try:
+        stack = [dict(layer) for layer in content["layers"]]
+        layers = tuple(kinds[layer.pop("layer")](**layer) for layer in stack)
+        height, width, channels = content["input_shape"]
+        return Architecture(content["name"], (height, width, channels), layers, content["patch"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise ParameterError(
+            f"architecture is not described as cgrosim does it ({error}); give an Architecture."
+        ) from None
 
 
 def _check(layer: Layer) -> None:

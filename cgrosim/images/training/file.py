@@ -82,7 +82,7 @@ class Training:
             If the place cannot be written to.
         """
         header = {
-            "settings": self.settings.model_dump(),
+            "settings": self.settings.dump(),
             "best_epoch": self.best_epoch,
             "status": self.status,
             "message": self.message,
@@ -111,7 +111,7 @@ class Training:
         archive = read_archive(path, TRAINING)
         with TRAINING.judging(path):
             header = Header(**archive.header)
-            settings = Settings.from_dump(header.settings)
+            settings = Settings.load(header.settings)
             epochs = [int(name) for name in {key.split("/")[0].removeprefix("snapshot ") for key in archive.arrays}
                       if name.isdigit()]  # fmt: skip
             training = cls(
@@ -181,7 +181,7 @@ def continuable(path: str | Path, settings: Settings) -> Training | None:
         return None
     found = Training.load(path)
     if found.settings != settings:
-        ours, theirs = settings.model_dump(), found.settings.model_dump()
+        ours, theirs = settings.dump(), found.settings.dump()
         names = ", ".join(name for name in ours if ours[name] != theirs.get(name))
         raise FileError(
             f"{path} holds a training with other settings ({names}); choose another place (--out), or remove the file."

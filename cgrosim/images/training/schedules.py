@@ -3,50 +3,61 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
+
+from pydantic import ConfigDict, Field, field_validator, model_validator
 
 from cgrosim.errors import ParameterError
+from cgrosim.model.settings import SettingsBase
 
 Name = Literal["constant", "piecewise", "cosine", "cyclic"]
 PEAK = 0.4  # share of the training at which the cyclic schedule peaks (Wong et al. 2020, arXiv 2001.03994)
 
 
-@dataclass(frozen=True)
-class Schedule:
-    """How the learning rate moves over training.
-
-    Attributes
-    ----------
-    name
-        ``constant``; ``piecewise``: times `factor` from each milestone on (the schedule under which Rice et al. 2020,
-        arXiv 2002.11569, saw robust overfitting); ``cosine``: half a cosine down to 0; ``cyclic``: linear from 0 up to
-        the full rate at two fifths of the training and linear back to 0.
-    milestones
-        Shares of the training, increasing, between 0 and 1; only for ``piecewise``.
-    factor
-        Only for ``piecewise``; between 0 and 1.
+class Schedule(SettingsBase):
+    """How the learning rate moves over training; also read from its text, such as ``piecewise:0.5,0.75:0.1``.
 
     Raises
     ------
     ParameterError
-        If name, milestones or factor are none of these.
+        If name, milestones or factor make no sense.
     """
 
-    name: Name = "constant"
-    milestones: tuple[float, ...] = (0.5, 0.75)
-    factor: float = 0.1
+    model_config = ConfigDict(allow_inf_nan=True)  # refused below, in words of its own
 
-    def __post_init__(self) -> None:
-        if self.name not in get_args(Name):
-            raise ParameterError(f"schedule is {self.name!r}, but must be one of {', '.join(get_args(Name))}.")
+    name: Name = Field(
+        "constant",
+        description="``constant``; ``piecewise``: times `factor` from each milestone on (the schedule under which Rice "
+        "et al. 2020, arXiv 2002.11569, saw robust overfitting); ``cosine``: half a cosine down to 0; ``cyclic``: "
+        "linear from 0 up to the full rate at two fifths of the training and linear back to 0",
+    )
+    milestones: tuple[float, ...] = Field(
+        (0.5, 0.75), description="shares of the training, increasing, between 0 and 1; only for piecewise"
+    )
+    factor: float = Field(0.1, description="only for piecewise; between 0 and 1")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_text(cls, content: Any) -> Any:
+        return _fields(content) if isinstance(content, str) else content
+
+    @field_validator("name", mode="before")
+    @classmethod
+    def _known(cls, name: Any) -> Any:
+        if name not in get_args(Name):
+            raise ValueError(f"schedule is {name!r}, but must be one of {', '.join(get_args(Name))}.")
+        return name
+
+    @model_validator(mode="after")
+    def _possible(self) -> Schedule:
         if list(self.milestones) != sorted(set(self.milestones)) or not all(0 < m < 1 for m in self.milestones):
-            raise ParameterError(
+            raise ValueError(
                 f"schedule has the milestones {self.milestones}, but they must increase and lie between 0 and 1 "
                 "(shares of the training)."
             )
         if not 0.0 < self.factor <= 1.0:
-            raise ParameterError(f"schedule has the factor {self.factor:g}, but it must lie between 0 and 1.")
+            raise ValueError(f"schedule has the factor {self.factor:g}, but it must lie between 0 and 1.")
+        return self
 
     def rate(self, base: float, done: float) -> float:
         """Learning rate at the share `done` of the training, in [0, 1)."""
@@ -62,7 +73,7 @@ class Schedule:
         """The schedule as the text that `parse` reads."""
         if self.name != "piecewise":
             return self.name
-        return f"piecewise:{','.join(f'{m:g}' for m in self.milestones)}:{self.factor:g}"
+        return f"piecewise:{','.join(_short(m) for m in self.milestones)}:{_short(self.factor)}"
 
     @classmethod
     def parse(cls, text: str) -> Schedule:
@@ -73,17 +84,30 @@ class Schedule:
         ParameterError
             If the text is none of these.
         """
-        name, *rest = text.split(":")
-        if rest and (name != "piecewise" or len(rest) > 2):
-            raise ParameterError(f"schedule is {text!r}; only piecewise takes numbers, as in piecewise:0.5,0.75:0.1.")
-        try:
-            milestones = tuple(float(part) for part in rest[0].split(",")) if rest else cls.milestones
-            factor = float(rest[1]) if len(rest) == 2 else cls.factor
-        except ValueError:
-            raise ParameterError(
-                f"schedule is {text!r}, but its numbers cannot be read; write for example piecewise:0.5,0.75:0.1."
-            ) from None
-        return cls(name, milestones, factor)  # type: ignore[arg-type]  # checked above by __post_init__
+        return cls(**_fields(text))
+
+
+def _fields(text: str) -> dict[str, Any]:
+    """Name, milestones and factor that a text gives."""
+    name, *rest = text.split(":")
+    if rest and (name != "piecewise" or len(rest) > 2):
+        raise ParameterError(f"schedule is {text!r}; only piecewise takes numbers, as in piecewise:0.5,0.75:0.1.")
+    found: dict[str, Any] = {"name": name}
+    try:
+        if rest:
+            found["milestones"] = tuple(float(part) for part in rest[0].split(","))
+        if len(rest) == 2:
+            found["factor"] = float(rest[1])
+    except ValueError:
+        raise ParameterError(
+            f"schedule is {text!r}, but its numbers cannot be read; write for example piecewise:0.5,0.75:0.1."
+        ) from None
+    return found
+
+
+def _short(value: float) -> str:
+    """The shortest text that gives the number back."""
+    return f"{value:g}" if float(f"{value:g}") == value else repr(value)
 
 
 CONSTANT = Schedule()
