@@ -15,15 +15,22 @@ import hashlib
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numba
 from numba.core.caching import CompileResultCacheImpl, FunctionCache, IndexDataCacheFile, NullCache
 
+try:
+    import fcntl
+except ImportError:  # Windows: every process compiles for itself
+    fcntl = None  # type: ignore[assignment]
+
 FOLDER_VARIABLE = "NUMBA_CACHE_DIR"
+_PATIENCE = 120.0  # seconds; no kernel compiles that long, so beyond it the other process is stuck
 
 
 def make_cache(function: Callable[..., Any]) -> Any:
@@ -96,17 +103,69 @@ class _Places(CompileResultCacheImpl):
 
 
 class _Cache(FunctionCache):
+    """Kept code of one function; processes that need the same code at the same time compile it once."""
+
     _impl_class = _Places
 
     def __init__(self, function: Callable[..., Any]) -> None:
         super().__init__(function)
         locator = self._impl.locator
         self._cache_file = _Files(locator.get_cache_path(), self._impl.filename_base, locator.get_source_stamp())
+        self._turns: dict[str, IO[bytes]] = {}
+
+    def load_overload(self, sig: Any, target_context: Any) -> Any:
+        """Load what was kept; where nothing was, wait for a process that is compiling it, else take the turn to."""
+        found = super().load_overload(sig, target_context)
+        if found is None and (turn := _take_turn(self._turn_path(sig))) is not None:
+            self._turns[repr(sig)] = turn
+            found = super().load_overload(sig, target_context)
+            if found is not None:
+                self._end_turn(sig)
+        return found
 
     def save_overload(self, sig: Any, data: Any) -> None:
         """Keep compiled code if there is room: the next process compiles what was not kept."""
-        with suppress(OSError):
-            super().save_overload(sig, data)
+        try:
+            with suppress(OSError):
+                super().save_overload(sig, data)
+        finally:
+            self._end_turn(sig)
+
+    def _turn_path(self, sig: Any) -> Path:
+        lanes = [cell.cell_contents for cell in self._py_func.__closure__ or ()]
+        name = _hash(repr((self._impl.filename_base, sig, [text for text in lanes if isinstance(text, str)])).encode())
+        return Path(self._cache_path) / f"{name}.turn"
+
+    def _end_turn(self, sig: Any) -> None:
+        turn = self._turns.pop(repr(sig), None)
+        if turn is not None:
+            with suppress(OSError):
+                Path(turn.name).unlink()
+            turn.close()
+
+
+def _take_turn(path: Path) -> IO[bytes] | None:
+    """An open, locked file, as soon as no other process has it; None where that cannot be, or takes too long."""
+    if fcntl is None:
+        return None
+    end = time.monotonic() + _PATIENCE
+    while time.monotonic() < end:
+        try:
+            file = path.open("wb")
+        except OSError:
+            return None
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if os.path.samestat(path.stat(), os.fstat(file.fileno())):
+                return file
+        except (BlockingIOError, FileNotFoundError):  # another has it, or ended just now and removed it
+            pass
+        except OSError:  # a file system without locks
+            file.close()
+            return None
+        file.close()
+        time.sleep(0.02)
+    return None
 
 
 @functools.cache
