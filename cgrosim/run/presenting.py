@@ -6,4 +6,4 @@ from collections.abc import Callable
 from typing import Any
 
 PRESENTERS: dict[str, Callable[..., Any]] = {}
-"""What `Run` methods hand over to: ``plot(run, predictions)``."""
+"""What methods hand over to: ``plot(run, predictions)`` and ``compare(comparison)``."""

@@ -5,13 +5,15 @@ from __future__ import annotations
 import difflib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from cgrosim.errors import ParameterError
 from cgrosim.model.params import Params
 from cgrosim.run.observation import Observation
+
+Between = Literal["log", "linear", "held"]
 
 
 @dataclass(frozen=True)
@@ -25,6 +27,7 @@ class Quantity:
     measure : from some states in a row to their values, the first axis counting the states
     option : the entry of ``params.record`` that asks for it; None: recorded always
     tested : whether it needs fresh samples, so that it is recorded only where ``params.test_samples`` is not 0
+    between : how it is read between two records: interpolated linearly in log(1 + step) or in the step, or held
     """
 
     name: str
@@ -34,6 +37,7 @@ class Quantity:
     measure: Callable[[Observation], Any]
     option: str | None = None
     tested: bool = False
+    between: Between = "log"
 
     def missing_for(self, params: Params) -> str:
         """What these parameters lack for it, in words; empty if nothing."""
@@ -54,12 +58,13 @@ def quantity(
     units: str = "1",
     option: str | None = None,
     tested: bool = False,
+    between: Between = "log",
 ) -> Callable[[Callable[[Observation], Any]], Callable[[Observation], Any]]:
     """Enter a function into the table, under its own name."""
 
     def enter(measure: Callable[[Observation], Any]) -> Callable[[Observation], Any]:
         name = measure.__name__
-        QUANTITIES[name] = Quantity(name, long_name, units, dimensions, measure, option, tested)
+        QUANTITIES[name] = Quantity(name, long_name, units, dimensions, measure, option, tested, between)
         return measure
 
     return enter
@@ -150,22 +155,22 @@ def training_loss(o: Observation) -> Any:
     return (1.0 - weight) * o.clean_loss + weight * o.adversarial_loss
 
 
-@quantity("clean training error")
+@quantity("clean training error", between="held")
 def clean_train_error(o: Observation) -> Any:
     return np.mean(o.clean_margin <= 0.0, axis=1)
 
 
-@quantity("robust training error")
+@quantity("robust training error", between="held")
 def robust_train_error(o: Observation) -> Any:
     return np.mean(o.attacked_margin <= 0.0, axis=1)
 
 
-@quantity("clean test error", tested=True)
+@quantity("clean test error", tested=True, between="held")
 def clean_test_error(o: Observation) -> Any:
     return [clean for clean, _, _ in o.tests]
 
 
-@quantity("robust test error", tested=True)
+@quantity("robust test error", tested=True, between="held")
 def robust_test_error(o: Observation) -> Any:
     return [attacked for _, attacked, _ in o.tests]
 
@@ -175,7 +180,7 @@ def test_noise_std(o: Observation) -> Any:
     return [spread for _, _, spread in o.tests]
 
 
-@quantity("training time, learning_rate * step")
+@quantity("training time, learning_rate * step", between="linear")
 def time(o: Observation) -> Any:
     return o.params.learning_rate * o.step
 

@@ -32,7 +32,7 @@ def record_steps(params: Params, steps: int) -> NDArray[np.int64]:
     return np.unique(np.concatenate([whole, [0, steps]]))
 
 
-def given_steps(record_at: ArrayLike, steps: int | None) -> NDArray[np.int64]:
+def given_steps(record_at: ArrayLike, steps: int | None, name: str = "record_at") -> NDArray[np.int64]:
     """The steps to record, as the user gave them.
 
     Raises
@@ -42,18 +42,18 @@ def given_steps(record_at: ArrayLike, steps: int | None) -> NDArray[np.int64]:
     """
     given = np.asarray(record_at)
     if given.ndim != 1 or given.size == 0 or given.dtype.kind not in "iuf":
-        raise ParameterError("record_at must be a list of whole steps, such as [0, 10, 100].")
+        raise ParameterError(f"{name} must be a list of whole steps, such as [0, 10, 100].")
     odd = ~np.isfinite(given) | (given != np.round(given)) if given.dtype.kind == "f" else np.zeros(len(given), bool)
     odd |= (given < 0) | (given > MAX_STEPS)
     if np.any(odd):
-        raise ParameterError(f"record_at holds {given[odd][0]}, but must hold whole steps between 0 and 1e18.")
+        raise ParameterError(f"{name} holds {given[odd][0]}, but must hold whole steps between 0 and 1e18.")
     whole = given.astype(np.int64)
     fallen = np.flatnonzero(np.diff(whole) <= 0)
     if len(fallen):
         before, after = whole[fallen[0] : fallen[0] + 2]
-        raise ParameterError(f"record_at holds {after} after {before}, but its steps must increase.")
+        raise ParameterError(f"{name} holds {after} after {before}, but its steps must increase.")
     if steps is not None and whole[-1] > steps:
-        raise ParameterError(f"record_at ends at {whole[-1]}, after steps {steps}; leave steps out, or raise it.")
+        raise ParameterError(f"{name} ends at {whole[-1]}, after steps {steps}; leave steps out, or raise it.")
     return whole
 
 

@@ -7,14 +7,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from cgrosim.errors import ParameterError
 from cgrosim.model.params import Params
 from cgrosim.model.sampling import ClosedSystem
 from cgrosim.run.dataset import HITTING_TIMES, Recorded, dataset_of
+from cgrosim.run.grids import on_grid
 from cgrosim.run.presenting import PRESENTERS
+from cgrosim.run.quantities import recorded
 from cgrosim.run.run_file import read_run, write_run
 from cgrosim.run.start import start_of
+from cgrosim.run.tables import as_html, in_short
 
 if TYPE_CHECKING:
     import matplotlib.figure
@@ -97,6 +101,16 @@ class Run:
             return np.asarray(getattr(self._recorded.crossings, HITTING_TIMES[name][0]), dtype=np.float64)[()]
         return self.data[name].values[()]
 
+    def on_grid(self, steps: ArrayLike) -> xarray.Dataset:
+        """The records at given steps: see `cgrosim.run.grids.on_grid` for what is between two records.
+
+        Raises
+        ------
+        ParameterError
+            If the steps are not increasing whole numbers from 0 on.
+        """
+        return on_grid(self.data, steps)
+
     def save(self, path: str | Path, *, with_start: bool = False) -> Path:
         """Write the run as netCDF, atomically: the file is either the old one or the whole new one.
 
@@ -114,9 +128,47 @@ class Run:
         """
         return write_run(path, self.data, self.start if with_start else None)
 
+    def __repr__(self) -> str:
+        p, last = self.params, self.attributes.get("steps_taken", self.attributes["steps"])
+        return f"<Run {self.status}: d={p.dimension} N={p.samples} m={p.neurons} {p.threat} seed={p.seed}, step {last}>"
+
+    def _repr_html_(self) -> str:
+        return as_html(self.rows())
+
+    def rows(self) -> list[tuple[str, str]]:
+        """The run in short: parameters that are not the defaults, how it ended, hitting times and last errors."""
+        default = type(self.params).model_fields
+        given = self.params.model_dump()
+        parts = [f"{name}={value}" for name, value in given.items() if value != default[name].default]
+        found = [("Run", self.status), ("parameters", ", ".join(parts))]
+        found += [(name, str(self.attributes[name])) for name in ("engine", "attack", "steps", "message")]
+        found += [(f"{name} (step)", in_short(self.hitting_time(name))) for name in HITTING_TIMES]
+        errors = [q.name for q in recorded(self.params) if q.name.endswith("_error") and self._has(q.name)]
+        return found + [(f"last {name}", in_short(self.final(name))) for name in errors if len(self.steps)]
+
+    def _has(self, name: str) -> bool:
+        if "data" not in self.__dict__ and self._recorded is not None:
+            return name in self._recorded.records
+        return name in self.data
+
+    @property
+    def steps(self) -> NDArray[np.int64]:
+        """The recorded steps."""
+        if "data" not in self.__dict__ and self._recorded is not None:
+            return self._recorded.records["step"]
+        return np.asarray(self.data["step"].values)
+
     def plot(self, predictions: Predictions | None = None) -> matplotlib.figure.Figure:
         """Draw the three-stage figure; without `predictions` they are computed, where the theory applies."""
-        figure: matplotlib.figure.Figure = PRESENTERS["plot"](self, predictions)
+        try:
+            figure: matplotlib.figure.Figure = PRESENTERS["plot"](self, predictions)
+        except KeyError:
+            missing = [q.name for q in recorded(self.params) if q.name not in self.data]
+            if not missing:
+                raise
+            raise ParameterError(
+                f"The figure needs records left out by keep ({', '.join(missing)}); keep them."
+            ) from None
         return figure
 
 
