@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import tomllib
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
 
 from pydantic import Field, model_validator
 
@@ -20,7 +20,10 @@ RECORDABLE = ("noise_correlation", "coefficients", "weights")
 MAX_STEPS = 10**18
 
 if TYPE_CHECKING:
-    ActivationName = ThreatName = EngineName = ChosenEngine = str
+    ActivationName: TypeAlias = str
+    ThreatName: TypeAlias = str
+    EngineName: TypeAlias = str
+    ChosenEngine: TypeAlias = str
 else:  # the names are those of the tables, as they stand when this module is imported
     ActivationName = Literal[tuple(ACTIVATIONS)]
     ThreatName = Literal[(*SIGNAL_THREATS, *SEARCH_THREATS)]

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 from cgrosim.model.params import Params
+from cgrosim.theory.plateau import Threat
 from cgrosim.theory.setting import Setting
 
 
@@ -42,6 +45,8 @@ def why_not(params: Params) -> str:
         )
     if not params.signal_only:
         return f"No predictions: threat {params.threat} moves more than the true feature."
+    if params.threat not in ("none", *get_args(Threat)):
+        return f"No predictions: the theory has no formula for threat {params.threat}."
     if not 0.0 <= params.gap <= 1.0:
         return f"No predictions: the attack is stronger than the signal (gap {params.gap:g})."
     if params.signal_strength == 0.0 or params.noise_std == 0.0:
