@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cgrosim.errors import ParameterError
 from cgrosim.model.params import Params
@@ -96,6 +97,18 @@ class Run:
         if "data" not in self.__dict__ and self._recorded is not None:
             return np.asarray(getattr(self._recorded.crossings, HITTING_TIMES[name][0]), dtype=np.float64)[()]
         return self.data[name].values[()]
+
+    def values(self, name: str) -> NDArray[Any]:
+        """All records of a variable, as an array over the recorded steps, without making `data`.
+
+        Raises
+        ------
+        KeyError
+            If the run has no variable of this name.
+        """
+        if "data" not in self.__dict__ and self._recorded is not None and name in self._recorded.records:
+            return self._recorded.records[name]
+        return np.asarray(self.data[name].values)
 
     def save(self, path: str | Path, *, with_start: bool = False) -> Path:
         """Write the run as netCDF, atomically: the file is either the old one or the whole new one.
