@@ -37,9 +37,13 @@ def record(
 
 def projections(run: Run) -> Array:
     """Projections C = <w_r, X_k> on the noise patches at every record: (records, M, m); needs noise_correlation."""
-    correlation = np.moveaxis(run.values("noise_correlation"), 1, 3)  # (records, sample, patch, neuron)
-    signed = run.start.labels[:, None, None] * correlation
-    return np.asarray(signed.reshape(len(signed), -1, run.params.neurons))
+    return noise_rows(run.start.labels[:, None] * run.values("noise_correlation"))
+
+
+def noise_rows(recorded: Array) -> Array:
+    """Records by (neuron, sample, patch) as those by noise row k = i (P - 1) + j and neuron: (records, M, m)."""
+    records, neurons = recorded.shape[:2]
+    return np.moveaxis(recorded, 1, 3).reshape(records, -1, neurons)
 
 
 def whole_steps(times: Sequence[float] | Array) -> NDArray[np.int64]:
