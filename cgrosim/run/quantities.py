@@ -138,6 +138,11 @@ def neuron_noise_max(o: Observation) -> Any:
     return o.noise_correlation.max(axis=(1, 2))
 
 
+@quantity("clean margin of each training sample", dimensions=("sample",), named=True)
+def clean_margin(o: Observation) -> Any:
+    return o.snapshot.clean_margin
+
+
 @quantity("attacked margin of each training sample", dimensions=("sample",), named=True)
 def attacked_margin(o: Observation) -> Any:
     return o.attacked_margin

@@ -10,10 +10,6 @@ from cgrosim.claims.claim import Claim, Context, Evidence, Panel, Series
 from cgrosim.claims.rounding import ELEMENTARY, gamma
 from cgrosim.model.activations import ACTIVATIONS, activate, output_weights
 from cgrosim.model.params import Params
-from cgrosim.model.reference import attacked_coefficient, signal_margin
-from cgrosim.model.sampling import ClosedSystem
-from cgrosim.model.activations import activate, output_weights
-from cgrosim.model.params import ACTIVATIONS, Params
 from cgrosim.model.reference import attacked_coefficient, forces, signal_margin
 from cgrosim.model.sampling import ClosedSystem, draw_gram
 from cgrosim.studies.recording import record, whole_steps
