@@ -25,14 +25,14 @@ from cgrosim.theory.scaling import exponents
 SIZES, SEEDS = tuple(10.0 ** np.arange(3, 15)), 6
 PURE = exponents()
 QUANTITIES: dict[str, tuple[str, float, Callable[[PaperRun], float], Callable[[PaperRun, Predicted], float]]] = {
-    "U": ("learnt signal U", PURE.signal_correlation, lambda r: r.trained.signal_sum,
+    "U": ("learnt signal U", PURE.signal_correlation, lambda r: r.trained.learnt_signal,
           lambda r, p: p.signal_margin / r.claimed.signal_strength**r.claimed.power),
-    "V": ("memorised noise V (mean)", PURE.memorisation, lambda r: _mean(r.trained.snapshot.memorization),
+    "V": ("memorised noise V (mean)", PURE.memorisation, lambda r: _mean(r.trained.memorization),
           lambda r, p: _mean(p.memorization)),
-    "T_I": ("signal growth time (steps)", PURE.signal_growth_time, lambda r: r.trained.crossings.grown,
+    "T_I": ("signal growth time (steps)", PURE.signal_growth_time, lambda r: r.trained.growth_time,
             lambda r, p: p.growth_time),
     "T_mem": ("last memorisation time (steps)", PURE.memorisation_time,
-              lambda r: float(np.max(r.trained.crossings.memorised)), lambda r, p: float(np.max(p.memorization_times))),
+              lambda r: float(np.max(r.trained.memorization_times)), lambda r, p: float(np.max(p.memorization_times))),
 }  # fmt: skip
 
 

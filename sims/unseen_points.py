@@ -36,13 +36,13 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     """Train, measure the margins of fresh samples, predict their law, and draw both."""
     experiment = start(__file__, __doc__, argv)
     p = Params.from_paper(experiment.choose(DIMENSION, 100), **SIZES, seed=experiment.seed + 1)
-    trained = train(p, horizon_of(p))
+    trained = train(p, horizon_of(p), vectors=True)
     clean, attacked = _margins(experiment, trained)
-    gram = trained.snapshot.weight_gram
+    gram = trained.weight_gram
     law = IndependentNoiseLaw(np.repeat(p.noise_std * np.sqrt(np.diag(gram)), p.patches - 1), p.power)
     deviation = float(gram_test_noise_std(gram, power=p.power, noise_std=p.noise_std, patches=p.patches))
     shares = {"clean": trained.signal_margin, "attacked": trained.attacked_signal_margin}
-    numbers: dict[str, Any] = {"sd_S": deviation, "V_min": trained.snapshot.memorization.min()}
+    numbers: dict[str, Any] = {"sd_S": deviation, "V_min": trained.memorization.min()}
     exact = draw_fresh_noise(stream(p.seed), experiment.choose(10**6, 10**4), gram, power=p.power,
                              noise_std=p.noise_std, patches=p.patches)  # fmt: skip
     numbers["law_to_overlaps"] = float(np.max(np.abs(np.linspace(1, 0, len(exact)) - law.survival(np.sort(exact)))))

@@ -10,11 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
-from cgrosim.engines.reduced import ReducedEngine
 from cgrosim.model.params import Params
-from cgrosim.model.sampling import draw_explicit
 from cgrosim.model.streams import RunStream, stream
 from cgrosim.studies.fresh_noise import draw_fresh_noise
+from cgrosim.studies.recording import record
 from cgrosim.theory.flatness import global_flatness
 
 Array = NDArray[np.float64]
@@ -65,21 +64,18 @@ def experiment(seed: int, **changes: Any) -> Params:
 
 def follow(params: Params, steps: Sequence[int], fresh: int) -> Iterator[Moment]:
     """Train one network of the power activation and read it at several times."""
-    engine = ReducedEngine(params, draw_explicit(params))
-    generator = stream(params.seed, RunStream.TEST)
-    for step in steps:
-        engine.advance(step)
-        state = engine.snapshot()
-        total = float(np.sum(np.sign(state.signal) * np.abs(state.signal) ** params.power))
-        noise = draw_fresh_noise(generator, fresh, state.weight_gram, power=params.power, noise_std=params.noise_std,
+    names = ("learnt_signal", "memorization", "weight_gram")
+    run, generator = record(params, steps, *names), stream(params.seed, RunStream.TEST)
+    for step, total, memorised, gram in zip(steps, *(run.values(name) for name in names), strict=True):
+        noise = draw_fresh_noise(generator, fresh, gram, power=params.power, noise_std=params.noise_std,
                                  patches=params.patches)  # fmt: skip
         losses, flat = [], []
-        for values in (state.memorization, noise):
+        for values in (memorised, noise):
             losses.append(attacked_loss(params, total, values))
             steepest = global_flatness(params.perturbation_radius, total, values,
                                        signal_strength=params.signal_strength, power=params.power)  # fmt: skip
             flat.append(float(np.mean(steepest)))
-        yield Moment(step, params.neurons, params.gap, total, state.memorization, noise, *losses, *flat)
+        yield Moment(step, params.neurons, params.gap, total, memorised, noise, *losses, *flat)
 
 
 def attacked_loss(params: Params, signal_sum: float, noise_margins: Array) -> float:

@@ -18,12 +18,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cgrosim.claims import checks
-from cgrosim.engines.flow import FlowEngine
 from cgrosim.model.params import Params
 from cgrosim.model.sampling import ClosedSystem, draw_gram
 from cgrosim.predictions.clock import Clock
 from cgrosim.predictions.laws import required_exposures
 from cgrosim.predictions.starts import Starts, starts_of_system
+from cgrosim.run.stopping import memorised
+from cgrosim.studies.recording import record, whole_steps
 from cgrosim.theory.memorisation import noise_margin_after_memorisation
 from cgrosim.theory.power_growth import grow
 from cgrosim.theory.thresholds import MEMORISED
@@ -119,14 +120,11 @@ def measure_times(params: Params, mutation: Mutation | None = None) -> Measured:
     system = draw_gram(params)
     starts = starts_of_system(params, system)
     exposure = required_exposures(params, starts)
-    engine = FlowEngine(params, system if mutation is None else mutation(system))
-    step = float(np.min(exposure))  # half the time it takes with both losses at weight 1/2
-    end = PATIENCE * 2.0 * step / params.adversarial_weight
-    while np.any(np.isnan(engine.crossings.memorised)) and step < end:
-        trouble = engine.advance(int(step))
-        assert trouble is None, f"the flow broke down at {params}"
-        step *= 10.0**0.25
-    times = engine.crossings.memorised
+    world = system if mutation is None else mutation(system)
+    first = float(np.min(exposure))  # half the time it takes with both losses at weight 1/2
+    end = PATIENCE * 2.0 * first / params.adversarial_weight
+    looks = first * 10.0 ** np.arange(0.0, np.log10(end / first), 0.25)
+    times = record(params, whole_steps(looks), start=world, until=memorised()).values("memorization_time")
     return Measured(params, starts, np.where(np.isnan(times), np.inf, times), exposure)
 
 

@@ -106,6 +106,10 @@ class Engine(Protocol):
     def step(self) -> float:
         """Gradient steps taken."""
 
+    @property
+    def evaluations(self) -> int:
+        """Evaluations of the force: one a gradient step; a flow counts those that its integrator asks for."""
+
     def advance(self, until: int) -> Divergence | None:
         """Advance to step `until`; return where it diverged, if it did; the state is then the last good one."""
 

@@ -53,6 +53,7 @@ class FlowEngine:
             self.crossings.escaped = 0.0
         self.crossings.memorised[memorization >= MEMORISED] = 0.0
         self._restart_crossings = _copy(self.crossings)
+        self.evaluations = self._restart_evaluations = 0
 
     def _absolute_tolerance(self) -> Array:
         """The tolerance in the scale of the start: u against init_std, B against what moves C by its own start."""
@@ -65,6 +66,7 @@ class FlowEngine:
         return self._params.flow_tolerance * sizes
 
     def _rates(self, _time: float, vector: Array) -> Array:
+        self.evaluations += 1
         return self._forces.rates(vector)
 
     def _segment_end(self) -> float:
@@ -98,7 +100,7 @@ class FlowEngine:
                 return None
             if self._solver.t >= self._solver.t_bound:
                 self._time, self._vector = float(self._solver.t), self._solver.y.copy()
-                self._restart_crossings = _copy(self.crossings)
+                self._restart_crossings, self._restart_evaluations = _copy(self.crossings), self.evaluations
                 self._solver = self._interpolant = None
                 continue
             with np.errstate(over="ignore", invalid="ignore"):
@@ -168,6 +170,7 @@ class FlowEngine:
         return {
             "time": np.array(self._time),
             "vector": self._vector.copy(),
+            "evaluations": np.array(self._restart_evaluations),
             "grown": np.array(c.grown),
             "escaped": np.array(c.escaped),
             "memorised": c.memorised.copy(),
@@ -178,6 +181,7 @@ class FlowEngine:
         self._time, self._vector = float(state["time"]), state["vector"].copy()
         self.crossings = Crossings(float(state["grown"]), float(state["escaped"]), state["memorised"].copy())
         self._restart_crossings = _copy(self.crossings)
+        self.evaluations = self._restart_evaluations = int(state.get("evaluations", 0))
         self._solver = self._interpolant = None
 
 

@@ -51,6 +51,11 @@ class SearchingEngine:
         """Gradient steps taken."""
         return float(self._step)
 
+    @property
+    def evaluations(self) -> int:
+        """Evaluations of the force."""
+        return self._step
+
     def _attacked(self) -> Array:
         model = Model(self._params, self._weights, self._system.second_layer)
         generator = stream(self._params.seed, RunStream.ATTACK, self._step)

@@ -32,6 +32,11 @@ class SteppingEngine(ABC):
         return float(self._step)
 
     @property
+    def evaluations(self) -> int:
+        """Evaluations of the force."""
+        return self._step
+
+    @property
     def crossings(self) -> Crossings:
         """First steps at which the thresholds were met."""
         return crossings_of(self._record)

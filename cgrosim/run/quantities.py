@@ -28,6 +28,7 @@ class Quantity:
     option : the entry of ``params.record`` that asks for it; None: recorded always
     tested : whether it needs fresh samples, so that it is recorded only where ``params.test_samples`` is not 0
     between : how it is read between two records: interpolated linearly in log(1 + step) or in the step, or held
+    named : whether it is recorded only where ``keep`` names it
     """
 
     name: str
@@ -38,6 +39,7 @@ class Quantity:
     option: str | None = None
     tested: bool = False
     between: Between = "log"
+    named: bool = False
 
     def missing_for(self, params: Params) -> str:
         """What these parameters lack for it, in words; empty if nothing."""
@@ -59,12 +61,13 @@ def quantity(
     option: str | None = None,
     tested: bool = False,
     between: Between = "log",
+    named: bool = False,
 ) -> Callable[[Callable[[Observation], Any]], Callable[[Observation], Any]]:
     """Enter a function into the table, under its own name."""
 
     def enter(measure: Callable[[Observation], Any]) -> Callable[[Observation], Any]:
         name = measure.__name__
-        QUANTITIES[name] = Quantity(name, long_name, units, dimensions, measure, option, tested, between)
+        QUANTITIES[name] = Quantity(name, long_name, units, dimensions, measure, option, tested, between, named)
         return measure
 
     return enter
@@ -81,7 +84,7 @@ def recorded(params: Params, keep: Iterable[str] | None = None, also: Iterable[s
         If a name is unknown, or is not recorded with these parameters.
     """
     if keep is None:
-        return [q for q in QUANTITIES.values() if not q.missing_for(params)]
+        return [q for q in QUANTITIES.values() if not q.named and not q.missing_for(params)]
     names, known = [keep] if isinstance(keep, str) else list(keep), [*QUANTITIES, *also]
     for name in names:
         if name not in known:
@@ -98,6 +101,7 @@ def record_sizes(params: Params) -> dict[str, int]:
     """Sizes of the dimensions of records, without the steps."""
     return {
         "neuron": params.neurons,
+        "neuron_column": params.neurons,
         "sample": params.samples,
         "patch": params.patches - 1,
         "coordinate": params.dimension,
@@ -137,6 +141,23 @@ def noise_correlation_max(o: Observation) -> Any:
 @quantity("largest noise correlation v over training samples and patches", dimensions=("neuron",))
 def neuron_noise_max(o: Observation) -> Any:
     return o.noise_correlation.max(axis=(1, 2))
+
+
+@quantity("clean margin of each training sample", dimensions=("sample",), named=True)
+def clean_margin(o: Observation) -> Any:
+    return o.snapshot.clean_margin
+
+
+@quantity("attacked margin of each training sample", dimensions=("sample",), named=True)
+def attacked_margin(o: Observation) -> Any:
+    return o.attacked_margin
+
+
+@quantity(
+    "Gram matrix of the weights projected off the true feature", dimensions=("neuron", "neuron_column"), named=True
+)
+def weight_gram(o: Observation) -> Any:
+    return o.stacked("weight_gram")
 
 
 @quantity("clean training loss", units="nat")

@@ -111,6 +111,18 @@ class Run:
         """
         return on_grid(self.data, steps)
 
+    def values(self, name: str) -> NDArray[Any]:
+        """All records of a variable, as an array over the recorded steps, without making `data`.
+
+        Raises
+        ------
+        KeyError
+            If the run has no variable of this name.
+        """
+        if "data" not in self.__dict__ and self._recorded is not None and name in self._recorded.records:
+            return self._recorded.records[name]
+        return np.asarray(self.data[name].values)
+
     def save(self, path: str | Path, *, with_start: bool = False) -> Path:
         """Write the run as netCDF, atomically: the file is either the old one or the whole new one.
 

@@ -271,6 +271,7 @@ def _drive(run: _Started, progress: Progress | None, checkpoint: str | Path | No
         "plan": run.plan.reason,
         "steps": taken if ended else run.steps,
         "steps_taken": taken,
+        "evaluations": run.engine.evaluations,
         "start": "drawn" if run.asked.start is None else "given",
         "seconds": run.seconds + time.perf_counter() - began,
     }

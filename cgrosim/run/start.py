@@ -117,8 +117,8 @@ def checked_start(params: Params, start: ClosedSystem, chosen: Plan) -> ClosedSy
 
 
 def _check_arrays(params: Params, arrays: dict[str, NDArray[Any]]) -> None:
-    rows, neurons = params.noise_patches, params.neurons
-    sizes = {**record_sizes(params), "neuron_column": neurons, "noise_row": rows, "noise_column": rows}
+    rows = params.noise_patches
+    sizes = {**record_sizes(params), "noise_row": rows, "noise_column": rows}
     for name, array in arrays.items():
         wanted = tuple(sizes[dimension] for dimension in DIMENSIONS[name])
         if array.shape != wanted:

@@ -10,8 +10,9 @@ from cgrosim.claims.claim import Claim, Context, Evidence, Panel, Series
 from cgrosim.claims.rounding import ELEMENTARY, gamma
 from cgrosim.model.activations import ACTIVATIONS, activate, output_weights
 from cgrosim.model.params import Params
-from cgrosim.model.reference import attacked_coefficient, signal_margin
-from cgrosim.model.sampling import ClosedSystem
+from cgrosim.model.reference import attacked_coefficient, forces, signal_margin
+from cgrosim.model.sampling import ClosedSystem, draw_gram
+from cgrosim.studies.recording import record, whole_steps
 
 Array = NDArray[np.float64]
 
@@ -34,12 +35,11 @@ def random_signal(activation: str, generator: np.random.Generator) -> tuple[Para
 
 def compiled_attack(params: Params, signal: Array) -> tuple[Array, Array]:
     """Attacked signal margin of the labels (+1, -1) by the compiled kernels, and the second layer."""
-    from cgrosim.engines.closed import ClosedForces
-
     layer = output_weights(params.neurons, params.second_layer_sign)
     nothing = np.zeros((2, params.neurons))  # no noise: the attacked margin is the signal's alone
-    system = ClosedSystem(np.array([1.0, -1.0]), signal, nothing, None, np.eye(params.neurons), layer)
-    return ClosedForces(params, system).margins(signal, nothing).attacked, layer
+    system = ClosedSystem(np.array([1.0, -1.0]), signal, nothing, np.eye(2), np.eye(params.neurons), layer)
+    run = record(params, [0], "attacked_margin", start=system)
+    return np.asarray(run.final("attacked_margin")), layer
 
 
 def searched_minimum(params: Params, layer: Array, signal: Array, label: float) -> float:
@@ -119,9 +119,6 @@ def measure_inner_maximum(context: Context, falsified: bool) -> Evidence:
 
 def start_with_sign(params: Params, seeds: list[int], positive: bool, count: int) -> list[int]:
     """The first `count` of the seeds whose signal starts with U of that sign."""
-    from cgrosim.model.activations import activate
-    from cgrosim.model.sampling import draw_gram
-
     chosen: list[int] = []
     for seed in seeds:
         if len(chosen) == count:
@@ -136,18 +133,11 @@ def start_with_sign(params: Params, seeds: list[int], positive: bool, count: int
 
 def paired_runs(params: Params, steps: int, records: int) -> tuple[float, list[tuple[float, float]]]:
     """Largest difference of (u, C) between training against either attack from one start, and where it grows."""
-    from cgrosim.engines.reduced import ReducedEngine
-    from cgrosim.model.sampling import draw_gram
-
-    engines = [ReducedEngine(params.replace(threat=t), draw_gram(params)) for t in ("signal_span", "fixed_direction")]
-    curve = []
-    for step in np.unique(np.geomspace(1, steps, records).astype(int)):
-        for engine in engines:
-            engine.advance(int(step))
-        one, other = (engine.snapshot() for engine in engines)
-        gap = max(np.abs(one.signal - other.signal).max(), np.abs(one.noise - other.noise).max())
-        curve.append((float(step), float(gap)))
-    return max(gap for _, gap in curve), curve
+    at, names = whole_steps(np.geomspace(1, steps, records)), ("signal_correlation", "noise_correlation")
+    one, other = (record(params.replace(threat=t), at, *names) for t in ("signal_span", "fixed_direction"))
+    apart = [np.abs(one.values(name) - other.values(name)).reshape(len(at), -1).max(axis=1) for name in names]
+    gaps = np.maximum(*apart)
+    return float(gaps.max()), list(zip(at.astype(float), gaps, strict=True))
 
 
 def measure_transfer(context: Context, falsified: bool) -> Evidence:
@@ -203,19 +193,13 @@ def measure_transfer(context: Context, falsified: bool) -> Evidence:
 
 def _first_step(params: Params, seeds: list[int]) -> tuple[float, float]:
     """Worst ratio of measured to predicted first-step difference of u, and the round-off that ratio may carry."""
-    from cgrosim.engines.reduced import ReducedEngine
-    from cgrosim.model.reference import forces
-    from cgrosim.model.sampling import draw_gram
-
     worst, allowed = 1.0, 0.0
     for seed in seeds:
         start = draw_gram(params.replace(seed=seed))
         moved, predicted = [], []
         for threat in ("signal_span", "fixed_direction"):
             world = params.replace(seed=seed, threat=threat)
-            engine = ReducedEngine(world, start)
-            engine.advance(1)
-            moved.append(engine.snapshot().signal)
+            moved.append(record(world, [1], "signal_correlation", start=start).final("signal_correlation"))
             predicted.append(forces(world, start.second_layer, start.labels, start.signal, start.noise)[0])
         expected = params.learning_rate * float(np.linalg.norm(predicted[0] - predicted[1]))
         ratio = float(np.linalg.norm(moved[0] - moved[1])) / expected

@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 
 from cgrosim.claims.checks import inside
 from cgrosim.claims.claim import Claim, Context, Evidence, Panel, Series, Slack
-from cgrosim.engines.flow import FlowEngine
 from cgrosim.model.params import Params
 from cgrosim.model.sampling import ClosedSystem, draw_gram
 from cgrosim.predictions.clock import signal_flow
 from cgrosim.predictions.regime import slacks
 from cgrosim.predictions.starts import starts_of_system
+from cgrosim.studies.recording import projections, record
 from cgrosim.theory.control import control_ratio, noise_limit
 from cgrosim.theory.power_growth import grow, growth_integral
 
@@ -98,13 +98,13 @@ def _measure_limit(context: Context, falsified: bool) -> Evidence:
         standard = params.replace(adversarial_weight=0.0)
         limit = standard_limit(standard, system, LATE)
         world = params.replace(adversarial_weight=0.02) if falsified else standard
-        engine = FlowEngine(world.replace(flow_tolerance=1e-10), system)
-        engine.advance(int(LATE))
-        state = engine.snapshot()
-        noise = starts_of_system(params, replace(system, noise=state.noise)).noise
+        late = record(
+            world.replace(flow_tolerance=1e-10), [int(LATE)], "noise_correlation", "memorization", start=system
+        )
+        noise = starts_of_system(params, replace(system, noise=projections(late)[-1])).noise
         error = float(np.max(np.abs(noise - limit.values))) / limit.tolerance
         errors.append(error if np.isfinite(limit.tolerance) else np.nan)  # a bound that says nothing supports nothing
-        excesses.append(float(np.max(state.memorization - limit.margins) / np.max(np.abs(limit.margins))))
+        excesses.append(float(np.max(late.final("memorization") - limit.margins) / np.max(np.abs(limit.margins))))
         sharpness.append(limit.tolerance / float(np.max(limit.values - starts_of_system(params, system).noise)))
         start = starts_of_system(params, system).noise
         top = np.unravel_index(np.argmax(start), start.shape)

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from cgrosim.claims.catalogue.control import HYPOTHESES, control_experiment, live_starts, standard_limit
 from cgrosim.claims.checks import proportion, success_rate
 from cgrosim.claims.claim import Claim, Context, Evidence, Panel, Series
-from cgrosim.engines.flow import FlowEngine
 from cgrosim.model.params import Params
 from cgrosim.model.sampling import ClosedSystem
 from cgrosim.model.thresholds import MEMORISED
@@ -18,6 +17,7 @@ from cgrosim.predictions.clock import signal_flow
 from cgrosim.predictions.laws import predict_starts
 from cgrosim.predictions.regime import slacks
 from cgrosim.predictions.starts import starts_of_system
+from cgrosim.studies.recording import record
 
 Array = NDArray[np.float64]
 
@@ -43,28 +43,22 @@ def _pair(params: Params, system: ClosedSystem, control_weight: float, points: i
     with np.errstate(invalid="ignore"):
         last = float(np.max(predict_starts(params, starts)))
     horizon = 3.0 * last
-    adversarial = FlowEngine(params, system)
-    adversarial.advance(int(horizon))
-    memorised = float(np.max(adversarial.crossings.memorised))
-    robust = float(np.mean(adversarial.snapshot().attacked_margin <= 0.0))
+    adversarial = record(params, [int(horizon)], "robust_train_error", start=system)
+    memorised = float(np.max(adversarial.values("memorization_time")))
     standard = params.replace(adversarial_weight=0.0)
     end = PATIENCE * (memorised if np.isfinite(memorised) else horizon)
     limit = standard_limit(standard, system, end)
     steps = np.unique(np.round(np.geomspace(100.0, end, points)))
-    worlds = [FlowEngine(params, system), FlowEngine(standard.replace(adversarial_weight=control_weight), system)]
-    largest = np.empty((2, len(steps)))
-    for which, engine in enumerate(worlds):
-        for k, step in enumerate(steps):
-            engine.advance(int(step))
-            state = engine.snapshot()
-            largest[which, k] = float(np.max(state.memorization))
+    worlds = (params, standard.replace(adversarial_weight=control_weight))
+    attacked, control = (record(w, steps, "memorization", "attacked_margin", start=system) for w in worlds)
+    largest = [np.max(run.values("memorization"), axis=1) for run in (attacked, control)]
     left = float(signal_flow(standard, starts.signal).margin_at(end)) * params.gap**params.power
     return Pair(
         memorised=memorised,
         horizon=horizon,
-        robust_error=robust,
+        robust_error=float(adversarial.final("robust_train_error")),
         control_excess=float(np.max(largest[1]) - np.max(limit.margins)),
-        control_misclassified=int(np.sum(state.attacked_margin <= 0.0)),
+        control_misclassified=int(np.sum(control.final("attacked_margin") <= 0.0)),
         control_least=int(np.sum(limit.margins + left < 0.0)),
         steps=steps,
         adversarial=largest[0],

@@ -69,7 +69,7 @@ def _law_check(run: PaperRun, law: IndependentNoiseLaw, noise: Array, level: flo
 
 def _bound_check(run: PaperRun, noise: Array, level: float) -> checks.Check:
     """The smallest of the rigorous upper bounds must hold."""
-    p, gram, sd = run.trained.params, run.trained.snapshot.weight_gram, deviation(run)
+    p, gram, sd = run.trained.params, run.trained.weight_gram, deviation(run)
     kurtosis = noise_kurtosis(gram, power=round(p.power), patches=p.patches)
     bound = min(
         float(chebyshev_error_bound(level * sd, sd)),
@@ -88,9 +88,7 @@ def _bound_check(run: PaperRun, noise: Array, level: float) -> checks.Check:
 def _lower_check(run: PaperRun, noise: Array) -> checks.Check:
     p, sd = run.trained.params, deviation(run)
     level = 0.03 * sd
-    bound = float(
-        robust_error_lower_bound(level, run.trained.snapshot.weight_gram, power=p.power, noise_std=p.noise_std)
-    )
+    bound = float(robust_error_lower_bound(level, run.trained.weight_gram, power=p.power, noise_std=p.noise_std))
     return checks.proportion(
         f"error at 0.03 sd(S) above 1/2 - P(|S| <= h)/2, d = {p.dimension:.0e}",
         _errors_at(noise, level),

@@ -12,11 +12,11 @@ from cgrosim.claims.checks import Check, exact
 from cgrosim.claims.claim import Claim, Context, Evidence, Panel, Series
 from cgrosim.claims.flatness_runs import experiment, follow
 from cgrosim.claims.rounding import gamma, margin_rounding
-from cgrosim.engines.direct import DirectEngine
 from cgrosim.model.activations import derivative, output_weights
 from cgrosim.model.params import Params
 from cgrosim.model.reference import logistic_weight, network
 from cgrosim.model.sampling import draw_explicit
+from cgrosim.studies.recording import record
 from cgrosim.theory.flatness import global_flatness, margin_change, margin_slope, odd_power
 from cgrosim.theory.flatness_gap import cell_gap_bound, cell_variation, lipschitz_gap_bound, transport_gap_bound
 from cgrosim.theory.line import flatness_line, linear_pieces, robust_loss_line
@@ -43,15 +43,12 @@ def _landscape(params: Params, falsified: bool) -> Landscape:
     system = draw_explicit(params)
     assert system.data is not None
     data, layer = system.data, output_weights(params.neurons, params.second_layer)
-    engine = DirectEngine(params, system)
+    run = record(params, STEPS, "weights", start=system)
     inputs, rows = data.inputs(), np.arange(params.samples)
     along = data.noise[:, 0] / np.linalg.norm(data.noise[:, 0], axis=1, keepdims=True) if falsified else data.direction
     worst = np.zeros(2)
     steepest, curve = 0.0, (np.zeros(0),) * 3
-    for step in STEPS:
-        engine.advance(step)
-        weights = engine.snapshot().weights
-        assert weights is not None
+    for weights in run.values("weights"):
         signal = weights @ data.direction
         total = float(odd_power(signal, params.power).sum())
         unit = margin_rounding(params, layer, data.direction[None, None], weights)[0]  # of U

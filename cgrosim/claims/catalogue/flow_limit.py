@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from cgrosim.claims.checks import Check, exact, inside, slope_interval
 from cgrosim.claims.claim import Claim, Context, Evidence, Panel, Series
 from cgrosim.claims.rounding import UNIT
-from cgrosim.engines.flow import FlowEngine
 from cgrosim.model.params import Params
 from cgrosim.model.sampling import ClosedSystem, draw_gram
+from cgrosim.studies.recording import noise_rows, projections, record
 from cgrosim.theory.conserved import clock_drift
 
 Array = NDArray[np.float64]
@@ -22,16 +22,6 @@ POWERS = (2.0, 2.5, 3.0, 4.0)
 TOLERANCES = (1e-4, 1e-5, 1e-6, 1e-7, 1e-8, 1e-9)
 WRONG_POWER = 0.5  # added to q in the conserved quantity of the wrong world
 WRONG_WEIGHT = 0.5  # factor of the flow's adversarial weight in the wrong world
-
-
-class _CountedFlow(FlowEngine):
-    """The flow engine, counting evaluations: a step of DOP853 takes at least 11 of them."""
-
-    evaluations = 0
-
-    def _rates(self, _time: float, vector: Array) -> Array:
-        self.evaluations += 1
-        return super()._rates(_time, vector)
 
 
 def conserving_experiment(power: float, seed: int) -> Params:
@@ -68,33 +58,33 @@ def _defect(values: Array, start: Array, scale: Array, local: Array, power: floa
 
 def _conserved_at(params: Params, system: ClosedSystem, steps: int, shift: float) -> dict[str, tuple[float, float]]:
     """(defect, allowed) of the signal clocks, of one noise row's over its neurons, and of a sample's rows."""
-    engine = _CountedFlow(params, system)
-    engine.advance(steps)
-    state, power = engine.snapshot(), params.power + shift
+    names = ("signal_correlation", "noise_correlation", "noise_coefficient")
+    run, power = record(params, [steps], *names, start=system), params.power + shift
     assert system.gram is not None
-    assert state.coefficients is not None
-    count = engine.evaluations / 11.0 * math.sqrt(state.signal.size + state.noise.size)  # the norm is a mean of squares
+    signal, noise, coefficients = (
+        run.final("signal_correlation"),
+        projections(run)[-1],
+        noise_rows(run.values("noise_coefficient"))[-1],
+    )
+    # a step of DOP853 takes at least 11 evaluations, and its norm is a mean of squares
+    count = run.attributes["evaluations"] / 11.0 * math.sqrt(signal.size + noise.size)
     rtol, energy = params.flow_tolerance, np.diag(system.gram)
-    ones = np.ones_like(state.signal)
+    ones = np.ones_like(signal)
     found = {
         "signal correlations": _defect(
-            state.signal, system.signal, ones, rtol * (params.init_std + np.abs(state.signal)), power, count
+            signal, system.signal, ones, rtol * (params.init_std + np.abs(signal)), power, count
         )
     }
     scale = np.sqrt(np.mean(system.noise**2)) / energy.mean()  # absolute tolerance of the coefficients B
-    local = rtol * (scale + np.abs(state.coefficients)) * energy[:, None]
+    local = rtol * (scale + np.abs(coefficients)) * energy[:, None]
     layer = params.patches - 1
-    within = [
-        _defect(state.noise[k], system.noise[k], energy[k] * ones, local[k], power, count) for k in range(len(energy))
-    ]
+    within = [_defect(noise[k], system.noise[k], energy[k] * ones, local[k], power, count) for k in range(len(energy))]
     of_samples = []
     for i in range(params.samples):
         rows = slice(i * layer, (i + 1) * layer)
         scales = np.broadcast_to(energy[rows, None], system.noise[rows].shape)
         of_samples.append(
-            _defect(
-                state.noise[rows].ravel(), system.noise[rows].ravel(), scales.ravel(), local[rows].ravel(), power, count
-            )
+            _defect(noise[rows].ravel(), system.noise[rows].ravel(), scales.ravel(), local[rows].ravel(), power, count)
         )
     found["noise correlations of one patch"] = max(within, key=lambda pair: pair[0] / pair[1])
     found["noise correlations of one sample"] = max(of_samples, key=lambda pair: pair[0] / pair[1])
@@ -153,27 +143,20 @@ def measure_conserved(context: Context, falsified: bool) -> Evidence:
     return Evidence(tuple(checks), params=params, seeds=tuple(seeds), tested_range=text, panels=(panel,))
 
 
-def _state(engine: object) -> Array:
-    here = engine.snapshot()  # type: ignore[attr-defined]
-    return np.concatenate([here.signal, here.noise.ravel()])
+def _state(params: Params, system: ClosedSystem, step: int) -> Array:
+    run = record(params, [step], "signal_correlation", "noise_correlation", start=system)
+    return np.concatenate([run.final("signal_correlation"), projections(run)[-1].ravel()])
 
 
 def _distances(params: Params, steps: list[int], time: float, flow_weight: float) -> tuple[Array, Array]:
     """Step sizes, and the distance of gradient descent from the flow (of this adversarial weight) at one time."""
-    from cgrosim.engines.reduced import ReducedEngine
-
-    system = draw_gram(params)
-    flow = FlowEngine(
-        params.replace(learning_rate=time / steps[-1], flow_tolerance=1e-12, adversarial_weight=flow_weight), system
-    )
-    flow.advance(steps[-1])
-    target, sizes, gaps = _state(flow), [], []
-    for count in steps:
-        engine = ReducedEngine(params.replace(learning_rate=time / count), system)
-        engine.advance(count)  # the same time, not the same number of steps
-        sizes.append(time / count)
-        gaps.append(float(np.linalg.norm(_state(engine) - target)))
-    return np.array(sizes), np.array(gaps)
+    system, sizes = draw_gram(params), time / np.array(steps)
+    flow = params.replace(engine="flow", flow_tolerance=1e-12, adversarial_weight=flow_weight)
+    target = _state(flow.replace(learning_rate=sizes[-1]), system, steps[-1])
+    descents = [params.replace(engine="reduced", learning_rate=size) for size in sizes]
+    # the same time, not the same number of steps
+    states = [_state(world, system, count) for world, count in zip(descents, steps, strict=True)]
+    return sizes, np.array([np.linalg.norm(state - target) for state in states])
 
 
 def _order_checks(label: str, sizes: Array, gaps: Array) -> list[Check]:
@@ -207,9 +190,8 @@ def _order_checks(label: str, sizes: Array, gaps: Array) -> list[Check]:
 
 def _times(params: Params) -> dict[str, float]:
     """A time in the middle of stage I and one of stage III, found by the flow of the same start."""
-    flow = FlowEngine(params, draw_gram(params))
-    flow.advance(10**7)
-    grown, memorised = flow.crossings.grown, float(np.nanmin(flow.crossings.memorised))
+    flow = record(params.replace(engine="flow"), [10**7])
+    grown, memorised = float(flow.values("signal_growth_time")), float(np.nanmin(flow.values("memorization_time")))
     eta = params.learning_rate
     return {"signal growth": 0.8 * grown * eta, "memorisation": 0.9 * memorised * eta}
 

@@ -46,14 +46,14 @@ def measure_law(context: Context, falsified: bool) -> Evidence:
 
 
 def _draw(trained: Trained, generator: np.random.Generator, count: int) -> tuple[float, Array]:
-    p, gram = trained.params, trained.snapshot.weight_gram
+    p, gram = trained.params, trained.weight_gram
     sd = float(gram_test_noise_std(gram, power=p.power, noise_std=p.noise_std, patches=p.patches))
     return sd, draw_fresh_noise(generator, count, gram, power=p.power, noise_std=p.noise_std, patches=p.patches)
 
 
 def _log_rest(trained: Trained) -> float:
     """Standard deviation of what the other neurons add to S, over that of the smallest ball: its logarithm."""
-    sizes = np.sort(np.diag(trained.snapshot.weight_gram))[::-1]
+    sizes = np.sort(np.diag(trained.weight_gram))[::-1]
     return float(np.log(np.sqrt(np.sum((sizes[1:] / sizes[0]) ** 3)) / BALLS[0]))
 
 

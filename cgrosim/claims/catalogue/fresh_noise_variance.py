@@ -38,12 +38,12 @@ def trained_at(power: float, seed: int, dimension: int = 400, explicit: bool = F
         flow_tolerance=1e-6,
         **values,
     )
-    return train(params, min(horizon_of(params), 1e12))
+    return train(params, min(horizon_of(params), 1e12), vectors=explicit)
 
 
 def variance(trained: Trained, falsified: bool) -> tuple[float, float]:
     """Var S by the exact formula, and by the one without its cross terms; swapped in the wrong world."""
-    p, gram = trained.params, trained.snapshot.weight_gram
+    p, gram = trained.params, trained.weight_gram
     exact = gram_test_noise_std(gram, power=p.power, noise_std=p.noise_std, patches=p.patches) ** 2
     # only the linear chaos: E phi(x) phi(y) replaced by its first Hermite term, (E|z|^(q+1))^2 rho
     linear = np.exp(2.0 * log_absolute_moment(p.power + 1.0))
@@ -71,7 +71,7 @@ def measure_variance(context: Context, falsified: bool) -> Evidence:
 
 def _isserlis(trained: Trained) -> Check:
     """The hypergeometric form used for every real q against 9 G_rr G_ss G_rs + 6 G_rs^3 and the Hermite sum."""
-    p, gram = trained.params, trained.snapshot.weight_gram
+    p, gram = trained.params, trained.weight_gram
     d = np.diag(gram)
     form = (p.patches - 1) * p.noise_std**6
     isserlis = form * np.sum(9.0 * np.outer(d, d) * gram + 6.0 * gram**3)
@@ -91,7 +91,7 @@ def _isserlis(trained: Trained) -> Check:
 
 
 def _spherical(trained: Trained, generator: np.random.Generator, count: int, falsified: bool) -> Check:
-    p, gram = trained.params, trained.snapshot.weight_gram
+    p, gram = trained.params, trained.weight_gram
     values = spherical_second_moments(generator, count, gram, power=p.power, noise_std=p.noise_std, patches=p.patches)
     expected, rival = variance(trained, falsified)
     error = _standard_error(trained, values)
@@ -114,7 +114,7 @@ def _standard_error(trained: Trained, values: Array) -> float:
     """
     from scipy.special import gammaln
 
-    p, gram = trained.params, trained.snapshot.weight_gram
+    p, gram = trained.params, trained.weight_gram
     if p.power != 3.0:
         return float(values.std(ddof=1) / np.sqrt(len(values)))
     half = 0.5 * (p.patches - 1) * p.neurons
@@ -128,19 +128,14 @@ def _explicit(trained: Trained, generator: np.random.Generator, context: Context
     """The variance of y f on explicit noise patches of fresh samples: the law of the projections is tested too."""
     p, data = trained.params, trained.system.data
     assert data is not None
-    assert trained.system.weights is not None
-    assert trained.snapshot.coefficients is not None
-    rows = data.noise.reshape(-1, p.dimension)
-    growth = trained.snapshot.signal - trained.system.signal
-    weights = trained.system.weights + np.outer(growth, data.direction) + trained.snapshot.coefficients.T @ rows
     squares: list[Array] = []
     batch = 2_000
     for _ in range(context.choose(8, 80)):
         fresh = draw_patch_data(p, generator, data.direction, batch)
-        squares.append(network(p, trained.system.second_layer, weights, fresh.noise) ** 2)
+        squares.append(network(p, trained.system.second_layer, trained.weights, fresh.noise) ** 2)
     values = np.concatenate(squares)
     expected, rival = variance(trained, falsified)
-    kurtosis = noise_kurtosis(trained.snapshot.weight_gram, power=3, patches=p.patches)
+    kurtosis = noise_kurtosis(trained.weight_gram, power=3, patches=p.patches)
     error = np.sqrt((kurtosis - 1.0) / len(values))
     ratio, half = float(values.mean()) / expected, 0.5 * abs(rival / expected - 1.0)
     return checks.inside(
@@ -156,7 +151,7 @@ def _explicit(trained: Trained, generator: np.random.Generator, context: Context
 def _variance_panel(networks: list[Trained], generator: np.random.Generator, count: int) -> Panel:
     rows = []
     for trained in sorted(networks, key=lambda t: t.params.power):
-        p, gram = trained.params, trained.snapshot.weight_gram
+        p, gram = trained.params, trained.weight_gram
         values = spherical_second_moments(
             generator, count, gram, power=p.power, noise_std=p.noise_std, patches=p.patches
         )

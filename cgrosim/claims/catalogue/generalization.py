@@ -27,20 +27,20 @@ def alive(run: PaperRun) -> bool:
 
 def fresh_noise(run: PaperRun, generator: np.random.Generator, count: int) -> Array:
     """Noise S of fresh samples of a trained network."""
-    p, gram = run.trained.params, run.trained.snapshot.weight_gram
+    p, gram = run.trained.params, run.trained.weight_gram
     return draw_fresh_noise(generator, count, gram, power=p.power, noise_std=p.noise_std, patches=p.patches)
 
 
 def deviation(run: PaperRun) -> float:
     """Standard deviation of S given the weights."""
-    p, gram = run.trained.params, run.trained.snapshot.weight_gram
+    p, gram = run.trained.params, run.trained.weight_gram
     return float(gram_test_noise_std(gram, power=p.power, noise_std=p.noise_std, patches=p.patches))
 
 
 def independent_law(run: PaperRun) -> IndependentNoiseLaw:
     """Law of S given the weights, overlaps between the filters left out."""
     p = run.trained.params
-    scales = p.noise_std * np.sqrt(np.diag(run.trained.snapshot.weight_gram))
+    scales = p.noise_std * np.sqrt(np.diag(run.trained.weight_gram))
     return IndependentNoiseLaw(np.repeat(scales, p.patches - 1), p.power)
 
 
@@ -52,7 +52,7 @@ def measure_overfitting(context: Context, falsified: bool) -> Evidence:
     learnt = [run for run in runs if alive(run)]
     clean = attacked = unfitted = 0
     for run in learnt:
-        noise, final = fresh_noise(run, generator, count), run.trained.snapshot
+        noise, final = fresh_noise(run, generator, count), run.trained
         unfitted += int(np.sum((final.clean_margin <= 0.0) | (final.attacked_margin <= 0.0)))
         clean += int(np.sum(run.trained.signal_margin + noise <= 0.0))
         attacked += int(np.sum(run.trained.attacked_signal_margin + noise <= 0.0))

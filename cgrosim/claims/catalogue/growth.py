@@ -7,11 +7,11 @@ from numpy.typing import NDArray
 
 from cgrosim.claims.checks import inside
 from cgrosim.claims.claim import Claim, Context, Evidence, Panel, Series
-from cgrosim.engines.reduced import ReducedEngine
 from cgrosim.model.params import Params
 from cgrosim.model.sampling import ClosedSystem, draw_gram
 from cgrosim.predictions.clock import signal_flow
 from cgrosim.predictions.regime import slacks
+from cgrosim.studies.recording import record
 from cgrosim.theory.growth_window import joint_growth_window
 from cgrosim.theory.plateau import Threat
 from cgrosim.theory.tensor_power import Window
@@ -43,9 +43,8 @@ def long_growth(**changes: float | str | int) -> Params:
 
 def growth_step(params: Params, system: ClosedSystem, horizon: float) -> tuple[float, float]:
     """Run gradient descent until alpha^q U >= 1 or `horizon`: the step (nan: never) and the last largest |V_i|."""
-    engine = ReducedEngine(params, system)
-    engine.advance(int(np.ceil(horizon)))
-    return engine.crossings.grown, float(np.max(np.abs(engine.snapshot().memorization)))
+    run = record(params, [int(np.ceil(horizon))], "memorization", start=system)
+    return float(run.values("signal_growth_time")), float(np.max(np.abs(run.final("memorization"))))
 
 
 def window_of(params: Params, signal: Array, noise_margin: float = SMALL_NOISE) -> Window:

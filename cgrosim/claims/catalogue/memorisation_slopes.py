@@ -19,13 +19,14 @@ from cgrosim.claims.catalogue.theorem import slope_over_seeds
 from cgrosim.claims.checks import Check
 from cgrosim.claims.claim import Claim, Context, Evidence, Panel, Series
 from cgrosim.claims.memorisation_runs import TOLERANCE, kick_deviation, measure_times, small_coupling
-from cgrosim.engines.reduced import ReducedEngine
 from cgrosim.model.params import Params
 from cgrosim.model.sampling import draw_gram
 from cgrosim.model.thresholds import MEMORISED
 from cgrosim.predictions.laws import a_priori_exposures, predict_starts
 from cgrosim.predictions.regime import slacks
 from cgrosim.predictions.starts import starts_of_system
+from cgrosim.run.stopping import memorised
+from cgrosim.studies.recording import record, whole_steps
 
 Array = NDArray[np.float64]
 
@@ -193,12 +194,8 @@ def _descent(seed: int, samples: int, factor: float, order: float) -> tuple[floa
     base = small_coupling(1000, seed, samples=samples, engine="reduced")
     flow, late = _expected(base)
     actual = base.replace(learning_rate=factor**order * base.learning_rate)
-    engine = ReducedEngine(actual, draw_gram(actual))
-    for end in np.arange(0.25, 3.25, 0.25):
-        engine.advance(int(end * flow / factor**order))
-        measured = engine.crossings.memorised
-        if np.sum(np.isfinite(measured)) > samples / 2:
-            break
+    ends = whole_steps(np.arange(0.25, 3.25, 0.25) * flow / factor**order)
+    measured = record(actual, ends, until=memorised((samples // 2 + 1) / samples)).values("memorization_time")
     median = float(np.median(np.where(np.isnan(measured), np.inf, measured)))
     return float(np.log(factor)), float(np.log(median)), late * factor / flow
 

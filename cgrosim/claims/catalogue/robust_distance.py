@@ -41,7 +41,7 @@ class Distance:
 
 def distance_of(run: PaperRun, generator: np.random.Generator) -> Distance | None:
     """Measure and predict one run; None where no filter is alive."""
-    p, gram = run.trained.params, run.trained.snapshot.weight_gram
+    p, gram = run.trained.params, run.trained.weight_gram
     predicted = run.predicted
     if predicted is None:
         return None

@@ -14,6 +14,7 @@ from cgrosim.claims.rounding import RoundingBound, gamma
 from cgrosim.model.params import Params
 from cgrosim.model.patches import PatchData
 from cgrosim.model.sampling import ClosedSystem, close_system, draw_explicit, draw_gram
+from cgrosim.studies.recording import projections, record
 
 Array = NDArray[np.float64]
 
@@ -44,18 +45,14 @@ def law_experiment() -> Params:
 
 def observe(params: Params, system: ClosedSystem) -> dict[str, Array]:
     """What one seed gives: values that are independent within a seed, or one of a kind."""
-    from cgrosim.run.session import simulate
-
     assert system.gram is not None
     gram, weights = system.gram, system.weight_gram
     size = np.sqrt(np.diag(gram))
     pairs = np.arange(0, len(gram) - 1, 2)  # disjoint pairs of patches: their overlaps are independent
     spectrum = np.linalg.eigvalsh(gram)
-    world = params.model_copy(update={"engine": "reduced"})
-    run = simulate(world, start=system, record_at=[STEPS], keep=["test_noise_std"])
-    memorised = run.hitting_time("memorization_time")[:1]
+    run = record(params.replace(engine="reduced"), [STEPS], "test_noise_std", start=system)
     with np.errstate(invalid="ignore"):
-        time = np.nan_to_num(np.log(memorised + 1.0), nan=np.inf)  # inf: not memorised yet
+        time = np.nan_to_num(np.log(run.values("memorization_time")[:1] + 1.0), nan=np.inf)  # inf: not memorised yet
     return {
         "signal": system.signal,
         "noise": np.diag(system.noise),  # every patch with a filter of its own: those of one patch share its norm
@@ -144,9 +141,6 @@ def _compare_embedded(
     params: Params, steps: int, falsified: bool
 ) -> Iterator[tuple[tuple[float, float], tuple[float, float]]]:
     """After every step: (difference, bound) of u and C/|X|, and of G."""
-    from cgrosim.engines.direct import DirectEngine
-    from cgrosim.engines.reduced import ReducedEngine
-
     drawn = draw_gram(params)
     vectors = embed(params, drawn)
     assert drawn.gram is not None
@@ -159,19 +153,19 @@ def _compare_embedded(
     if falsified:
         drawn.gram[0, 1] *= 1.0 + 1e-3
         drawn.gram[1, 0] *= 1.0 + 1e-3
-    direct, reduced = DirectEngine(small, vectors), ReducedEngine(params, drawn)
+    worlds = ((small.replace(engine="direct"), vectors), (params.replace(engine="reduced"), drawn))
+    names = ("signal_correlation", "weight_gram", "noise_correlation")
+    runs = [record(world, range(steps + 1), *names, start=start) for world, start in worlds]
+    here, there = ([*(run.values(name) for name in names[:2]), projections(run)] for run in runs)
     for step in range(1, steps + 1):
-        here = direct.snapshot()
-        bound.step(here.signal, here.noise, here.weight_gram)
-        direct.advance(step)
-        reduced.advance(step)
-        here, there = direct.snapshot(), reduced.snapshot()
-        total = float(np.trace(here.weight_gram) + here.signal @ here.signal)
-        distance = max(
-            float(np.abs(here.signal - there.signal).max()), float((np.abs(here.noise - there.noise) / norms).max())
-        )
+        signal, weight_gram, noise = (values[step - 1] for values in here)
+        bound.step(signal, noise, weight_gram)
+        signal, weight_gram, noise = (values[step] for values in here)
+        closed_signal, closed_gram, closed_noise = (values[step] for values in there)
+        total = float(np.trace(weight_gram) + signal @ signal)
+        distance = max(float(np.abs(signal - closed_signal).max()), float((np.abs(noise - closed_noise) / norms).max()))
         reading = gamma(small.dimension) * np.sqrt(total)
-        of_gram = float(np.linalg.norm(here.weight_gram - there.weight_gram))
+        of_gram = float(np.linalg.norm(weight_gram - closed_gram))
         # G is a product of the weights with themselves: twice their size times their error, and its own roundings
         error = bound.projection(bound.direct + bound.rebuilt)
         allowed = 2.0 * np.sqrt(total) * error + 4.0 * gamma(small.dimension + rows) * total

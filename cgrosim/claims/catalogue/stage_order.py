@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 from cgrosim.claims.catalogue.growth import long_growth, window_of
 from cgrosim.claims.checks import inside
 from cgrosim.claims.claim import Claim, Context, Evidence, Panel, Series, Slack
-from cgrosim.engines.reduced import ReducedEngine
 from cgrosim.model.params import Params
 from cgrosim.model.sampling import ClosedSystem, draw_gram
 from cgrosim.predictions.regime import slacks
+from cgrosim.run.stopping import grown
+from cgrosim.studies.recording import record, whole_steps
 from cgrosim.theory.growth_window import state_rate
 from cgrosim.theory.tensor_power import comparison_bound, comparison_log_margin
 
@@ -76,17 +77,16 @@ def _compare(params: Params, falsified: bool) -> Comparison | None:
         return None  # the lemma says nothing about this start
     window = window_of(params, system.signal, SMALL_MARGIN)
     world = params.replace(adversarial_weight=0.95) if falsified else params
-    engine = ReducedEngine(world, system)
-    engine.advance(int(window.lower))
-    while np.isnan(engine.crossings.grown) and engine.step < 20.0 * window.upper:
-        engine.advance(int(engine.step) + (1 if engine.step < window.upper else int(window.upper)))
-    state = engine.snapshot()
+    every = np.arange(int(window.lower), np.ceil(window.upper))  # every step inside the window, few after it
+    late = np.ceil(window.upper) + int(window.upper) * np.arange(22)
+    steps = whole_steps([*every, *late[: np.searchsorted(late, 20.0 * window.upper) + 1]])
+    run = record(world, steps, "noise_correlation", "memorization", start=system, until=grown())
     return Comparison(
         start=float(np.max(np.abs(system.noise))),
-        reached=float(np.max(np.abs(state.noise))),
+        reached=float(np.max(np.abs(run.final("noise_correlation")))),
         bound=bound,
         log_margin=margin,
-        noise_margin=float(np.max(np.abs(state.memorization))),
+        noise_margin=float(np.max(np.abs(run.final("memorization")))),
     )
 
 

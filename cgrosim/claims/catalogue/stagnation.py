@@ -9,12 +9,12 @@ from numpy.typing import NDArray
 
 from cgrosim.claims.checks import Check, inside
 from cgrosim.claims.claim import Claim, Context, Evidence, Panel, Series
-from cgrosim.engines.flow import FlowEngine
 from cgrosim.model.params import Params
 from cgrosim.model.sampling import ClosedSystem, draw_gram
 from cgrosim.model.thresholds import MEMORISED
 from cgrosim.predictions.clock import signal_flow
 from cgrosim.predictions.regime import slacks
+from cgrosim.studies.recording import record
 
 Array = NDArray[np.float64]
 
@@ -45,17 +45,11 @@ class Plateau(NamedTuple):
 
 
 def _run(params: Params, world: Params, system: ClosedSystem, steps: Array) -> Plateau:
-    engine = FlowEngine(world, system)
-    margins, noise, largest = [], [], 0.0
-    for step in steps:
-        engine.advance(int(step))
-        snapshot = engine.snapshot()
-        scaled = world.signal_strength * snapshot.signal
-        margins.append(float(np.sum(np.sign(scaled) * np.abs(scaled) ** world.power)))
-        largest = max(largest, float(np.max(np.abs(snapshot.memorization))))
-        noise.append(largest)
+    run = record(world, steps, "signal_margin", "memorization", start=system)
+    noise = np.maximum.accumulate(np.max(np.abs(run.values("memorization")), axis=1))
     predicted = signal_flow(params, system.signal).margin_at(steps)
-    return Plateau(steps, np.array(margins), predicted, np.array(noise), _tolerance(params, system, steps, predicted))
+    tolerance = _tolerance(params, system, steps, predicted)
+    return Plateau(steps, run.values("signal_margin"), predicted, noise, tolerance)
 
 
 def _tolerance(params: Params, system: ClosedSystem, steps: Array, margin: Array) -> float:

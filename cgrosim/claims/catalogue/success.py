@@ -70,8 +70,8 @@ def predicted_rate(setup: Setup, generator: np.random.Generator) -> float:
 
 def succeeds(params: Params, steps: float) -> bool:
     """Whether the signal has grown and every sample is memorised after `steps` steps."""
-    crossings = train(params, steps).crossings
-    return bool(np.isfinite(crossings.grown) and np.all(np.isfinite(crossings.memorised)))
+    trained = train(params, steps)
+    return bool(np.isfinite(trained.growth_time) and np.all(np.isfinite(trained.memorization_times)))
 
 
 def measure(context: Context, falsified: bool) -> Evidence:

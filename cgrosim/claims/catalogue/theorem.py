@@ -53,7 +53,7 @@ def signal_window(run: PaperRun) -> tuple[float, float]:
     """
     trained = run.trained
     flow = signal_flow(run.claimed, trained.system.signal)
-    times = trained.crossings.memorised
+    times = trained.memorization_times
     first = min(float(np.nanmin(times)) if np.any(np.isfinite(times)) else run.steps, run.steps)
     low, high = flow.margin_at(np.array([np.exp(-MEMORISED) * first, np.exp(-trained.least_memorization) * run.steps]))
     return float(low), float(high)
@@ -87,7 +87,7 @@ def _signal_learnt(run: PaperRun) -> bool:
 
 
 def _memorised(run: PaperRun) -> bool:
-    values = run.trained.snapshot.memorization
+    values = run.trained.memorization
     return bool(np.all(values >= MEMORISED) and np.all(values <= memorization_ceiling(run)))
 
 
@@ -121,8 +121,8 @@ def _orders_panel(runs: tuple[PaperRun, ...]) -> Panel:
     alive = [run for run in runs if np.any(run.trained.system.signal > 0.0)]
     d = np.array([run.dimension for run in alive])
     margin = np.array([run.trained.signal_margin for run in alive])
-    low = np.array([run.trained.snapshot.memorization.min() for run in alive])
-    high = np.array([run.trained.snapshot.memorization.max() for run in alive])
+    low = np.array([run.trained.memorization.min() for run in alive])
+    high = np.array([run.trained.memorization.max() for run in alive])
     first = list({run.dimension: run for run in reversed(alive)}.values())[::-1]
     x = np.array([run.dimension for run in first])
     windows = np.array([signal_window(run) for run in first])
@@ -149,7 +149,7 @@ def measure_scaling(context: Context, falsified: bool) -> Evidence:
     wrong = (("signal_exponent", 0.3),) if falsified else ()
     runs = paper_runs(context, "theorem-scaling", context.choose(6, 12), wrong, slope_sizes(context))
     done = [run for run in runs if run.predicted is not None]
-    complete = sum(bool(np.all(np.isfinite(run.trained.crossings.memorised))) for run in runs)
+    complete = sum(bool(np.all(np.isfinite(run.trained.memorization_times))) for run in runs)
     pure = exponents()
     made = (
         slope_check("U", done, _signal_sum, lambda r, p: p.signal_margin / _alpha(r) ** 3, pure.signal_correlation),
@@ -207,23 +207,23 @@ def _mean_log(values: Array) -> float:
 
 
 def _signal_sum(run: PaperRun) -> float:
-    return run.trained.signal_sum
+    return run.trained.learnt_signal
 
 
 def _memorization(run: PaperRun) -> float:
-    return _mean_log(np.maximum(run.trained.snapshot.memorization, 1e-300))
+    return _mean_log(np.maximum(run.trained.memorization, 1e-300))
 
 
 def _growth_time(run: PaperRun) -> float:
     p = run.claimed
     small = p.signal_strength * float(np.max(run.trained.system.signal)) < 0.5
-    return run.trained.crossings.grown if small else np.nan  # a start at the loss's scale has no stage I
+    return run.trained.growth_time if small else np.nan  # a start at the loss's scale has no stage I
 
 
 def _typical_time(run: PaperRun) -> float:
     """Geometric mean over the samples: the last one is an extreme, which the kicks move ten times as far."""
     assert run.predicted is not None
-    times = run.trained.crossings.memorised[np.isfinite(run.predicted.memorization_times)]
+    times = run.trained.memorization_times[np.isfinite(run.predicted.memorization_times)]
     return float(np.exp(np.mean(np.log(times))))  # nan where a sample is later than T
 
 
@@ -233,7 +233,7 @@ def _reached(predicted: Predicted) -> Array:
 
 
 def _last_time(run: PaperRun) -> float:
-    return float(np.max(run.trained.crossings.memorised))
+    return float(np.max(run.trained.memorization_times))
 
 
 def slope_check(

@@ -37,22 +37,15 @@ def trained_network(dimension: int, seed: int) -> Trained:
     params = Params.from_paper(
         dimension, samples=12, patches=3, neurons=10, seed=seed, engine="flow", sampling="explicit", flow_tolerance=1e-6
     )
-    return train(params, horizon_of(params))
+    return train(params, horizon_of(params), vectors=True)
 
 
 def model_of(trained: Trained, radius: float, steps: int = 20) -> Model:
     """The trained network under l2_pgd over all patches."""
-    p, system = trained.params, trained.system
-    assert system.data is not None
-    assert system.weights is not None
-    assert trained.snapshot.coefficients is not None
-    rows = system.data.noise.reshape(-1, p.dimension)
-    growth = trained.snapshot.signal - system.signal
-    weights = system.weights + np.outer(growth, system.data.direction) + trained.snapshot.coefficients.T @ rows
-    searching = p.replace(
+    searching = trained.params.replace(
         threat="l2_pgd", perturbation_radius=radius, engine="direct", attack_steps=steps, attack_random_start=False
     )
-    return Model(searching, weights, system.second_layer)
+    return Model(searching, trained.weights, trained.system.second_layer)
 
 
 def searched_errors(trained: Trained, radius: float) -> int:
@@ -88,7 +81,7 @@ def constructed_errors(trained: Trained, radius: float) -> int:
 
 def attack_all(trained: Trained, radius: float) -> Attacked:
     """All three attacks on the training set."""
-    margins = trained.snapshot.attacked_margin
+    margins = trained.attacked_margin
     return Attacked(
         len(margins),
         int(np.sum(margins <= 0.0)),
@@ -149,8 +142,8 @@ def _construction_slack(networks: list[Trained]) -> Slack:
         data, p = trained.system.data, trained.params
         assert data is not None
         rest = p.perturbation_radius**2 - 4.0 * np.sum(data.noise**2, axis=(1, 2))
-        left = np.maximum(p.signal_strength - np.sqrt(np.maximum(rest, 0.0)), 0.0) ** p.power * trained.signal_sum
-        room = np.where(rest > 0.0, trained.snapshot.memorization - left, -np.inf)
+        left = np.maximum(p.signal_strength - np.sqrt(np.maximum(rest, 0.0)), 0.0) ** p.power * trained.learnt_signal
+        room = np.where(rest > 0.0, trained.memorization - left, -np.inf)
         least = min(least, float(np.min(room)))
     return Slack("construction-suffices", "delta > 2 (sum_j |X_i[j]|^2)^(1/2), and V_i > the signal left", least)
 
@@ -166,7 +159,7 @@ def _panel(networks: list[Trained]) -> Panel:
     radii = np.unique(np.append(RADII[RADII * norm < radius], radius / norm))
     wrong = [sum(searched_errors(t, r * norm) for t in networks) for r in radii]
     interval = np.array([checks.clopper_pearson(k, samples, 0.05) for k in wrong])
-    spans = sum(int(np.sum(t.snapshot.attacked_margin <= 0.0)) for t in networks) / samples
+    spans = sum(int(np.sum(t.attacked_margin <= 0.0)) for t in networks) / samples
     return Panel(
         f"Robust training error of a network trained against signal_span, d = {networks[0].params.dimension}",
         "radius of the test attack, in norms of a noise patch",

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from cgrosim.claims.catalogue.control import control_experiment, live_starts, standard_limit
 from cgrosim.claims.checks import Check, inside
 from cgrosim.claims.claim import Claim, Context, Evidence, Panel, Series
-from cgrosim.engines.flow import FlowEngine
 from cgrosim.model.params import Params
 from cgrosim.model.sampling import ClosedSystem
 from cgrosim.predictions.clock import signal_flow
@@ -18,6 +17,7 @@ from cgrosim.predictions.laws import predict_starts
 from cgrosim.predictions.regime import slacks
 from cgrosim.predictions.setting import setting_of
 from cgrosim.predictions.starts import starts_of_system
+from cgrosim.studies.recording import record, whole_steps
 
 Array = NDArray[np.float64]
 
@@ -50,26 +50,20 @@ def _run(params: Params, world: Params, system: ClosedSystem, horizon: float) ->
     flow = signal_flow(params, starts.signal)
     growth, predicted = float(flow.time_of_margin(1.0)), predict_starts(params, starts)
     end = 3.0 * float(np.max(predicted))
-    engine, noise, share, robust = FlowEngine(world, system), np.nan, np.nan, np.nan
-    for stop in sorted({int(min(growth, end)), int(min(horizon, end)), int(end)}):
-        engine.advance(stop)
-        state = engine.snapshot()
-        if stop == int(min(growth, end)):
-            noise = float(np.max(np.abs(state.memorization)))
-        if stop == int(min(horizon, end)):
-            share = float(np.mean(engine.crossings.memorised <= horizon))
-            robust = float(np.mean(state.attacked_margin <= 0.0))
-    scaled = world.signal_strength * state.signal
+    stops = [min(growth, end), min(horizon, end), end]
+    run = record(world, whole_steps(stops), "memorization", "robust_train_error", "signal_margin", start=system)
+    at_growth, at_horizon, _ = np.searchsorted(run.values("step"), np.array(stops).astype(np.int64))
+    memorised = run.values("memorization_time")
     return Outcome(
         weight=params.adversarial_weight,
-        growth=engine.crossings.grown,
+        growth=float(run.values("signal_growth_time")),
         predicted_growth=growth,
-        noise_margin=noise,
-        memorised=engine.crossings.memorised,
+        noise_margin=float(np.max(np.abs(run.values("memorization")[at_growth]))),
+        memorised=memorised,
         predicted=predicted,
-        share=share,
-        robust_error=robust,
-        signal_margin=float(np.sum(np.sign(scaled) * np.abs(scaled) ** world.power)),
+        share=float(np.mean(memorised <= horizon)),
+        robust_error=float(run.values("robust_train_error")[at_horizon]),
+        signal_margin=float(run.final("signal_margin")),
         signal_limit=float(flow.margin_at(end * (1.0 + 1e-3))),
         signal_error=_margin_error(params, system, end),
     )
@@ -167,9 +161,8 @@ def _order_check(rows: list[list[Outcome]]) -> Check:
 def _zero_excess(params: Params, system: ClosedSystem, weight: float, horizon: float) -> float:
     """Largest excess of any V_i over its bound for lam = 0 after `horizon` steps, in units of the largest bound."""
     limit = standard_limit(params.replace(adversarial_weight=0.0), system, horizon)
-    engine = FlowEngine(params.replace(adversarial_weight=weight), system)
-    engine.advance(int(horizon))
-    return float(np.max(engine.snapshot().memorization - limit.margins) / np.max(np.abs(limit.margins)))
+    run = record(params.replace(adversarial_weight=weight), [int(horizon)], "memorization", start=system)
+    return float(np.max(run.final("memorization") - limit.margins) / np.max(np.abs(limit.margins)))
 
 
 def _zero_check(excesses: list[float]) -> Check:
