@@ -50,6 +50,7 @@ def test_size_chooses_threads(monkeypatch: pytest.MonkeyPatch) -> None:
     taken: list[str] = []
     monkeypatch.setattr(numba.config, "NUMBA_NUM_THREADS", 2)
     monkeypatch.setattr(numba, "get_num_threads", lambda: 2)
+
     def stand_in(name: str) -> Callable[..., tuple[int, int, int, int]]:
         def take(*arguments: int) -> tuple[int, int, int, int]:
             taken.extend([name] * arguments[-2])
