@@ -232,7 +232,7 @@ class Params(SettingsBase):
             values["perturbation_radius"] = None
         elif not given and values["signal_strength"] != self.signal_strength:
             no_signal = 0.0 in (values["signal_strength"], self.signal_strength)
-            keeps_radius = no_signal and values["threat"] not in SIGNAL_THREATS
+            keeps_radius = no_signal and str(values["threat"]) not in SIGNAL_THREATS
             values["gap" if keeps_radius else "perturbation_radius"] = None
         elif not given:
             values |= {"perturbation_radius": self.perturbation_radius, "gap": self.gap}

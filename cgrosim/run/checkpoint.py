@@ -31,6 +31,7 @@ CHECKPOINT = Kind(
     "start the run again",
     older=("cgrosim checkpoint 1",),
 )
+MOST_RECORDS = 10**6  # a decade: 18 decades of them are 144 MB of steps, and some 20 times that of records
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,9 @@ class SavedPlan(BaseModel):
     keep: list[str] | None = None
 
     def grid(self, params: Params) -> NDArray[np.int64]:
-        """The steps to record."""
+        """The steps to record; a grid that no run could have filled is refused before it takes the memory."""
+        if params.records > MOST_RECORDS:
+            raise ValueError(f"it has {params.records} records a decade")
         return record_steps(params, self.steps) if self.record_at is None else given_steps(self.record_at, self.steps)
 
 
