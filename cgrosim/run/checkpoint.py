@@ -113,6 +113,8 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
         params = Params(**json.loads(header.params))
         records = {RENAMED.get(name, name): array for name, array in archive.group("record ").items()}
         state, start = archive.group("state "), archive.group("start ")
+        if header.plan.engine == "flow" and archive.format != CHECKPOINT.format:
+            state.setdefault("evaluations", np.array(0))  # the first format did not count them
         _check_records(records, params, header.plan)
         check_arrays(state, state_schema(params, header.plan.engine))
         _check_moment(records["step"], state, params, header.plan)
@@ -157,6 +159,7 @@ def state_schema(params: Params, engine: str) -> dict[str, Expected]:
             "grown": Expected("float64", ()),
             "escaped": Expected("float64", ()),
             "memorised": Expected("float64", (samples,)),
+            "evaluations": Expected("int64", ()),
         }
     step = {"step": Expected("int64", ())}
     weights = {"weights": Expected("float64", (neurons, params.dimension), "finite")}

@@ -133,10 +133,10 @@ def test_bad_run_files_give_one_sentence(tmp_path):
         cgrosim.load(tmp_path / "other.nc")
     whole = path.read_bytes()
     path.write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(FileError, match="not a whole run of cgrosim"):
+    with pytest.raises(FileError, match="not a complete netCDF file"):
         cgrosim.load(path)
     path.write_text("hello")
-    with pytest.raises(FileError, match="not a run of cgrosim"):
+    with pytest.raises(FileError, match="not a complete netCDF"):
         cgrosim.load(path)
     import xarray
 
