@@ -25,9 +25,9 @@ from cgrosim.theory.scaling import exponents
 SIZES, SEEDS = tuple(10.0 ** np.arange(3, 15)), 6
 PURE = exponents()
 QUANTITIES: dict[str, tuple[str, float, Callable[[PaperRun], float], Callable[[PaperRun, Predicted], float]]] = {
-    "U": ("learnt signal U", PURE.signal_correlation, lambda r: r.trained.learnt_signal,
+    "U": ("learnt signal U", PURE.signal_sum, lambda r: r.trained.learnt_signal,
           lambda r, p: p.signal_margin / r.claimed.signal_strength**r.claimed.power),
-    "V": ("memorised noise V (mean)", PURE.memorisation, lambda r: _mean(r.trained.memorization),
+    "V": ("memorised noise V (mean)", PURE.noise_margin, lambda r: _mean(r.trained.memorization),
           lambda r, p: _mean(p.memorization)),
     "T_I": ("signal growth time (steps)", PURE.signal_growth_time, lambda r: r.trained.growth_time,
             lambda r, p: p.growth_time),

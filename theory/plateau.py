@@ -24,6 +24,10 @@ Threat = Literal["signal_span", "fixed_direction"]
 NEGLIGIBLE = 45.0
 # exp overflows above this log-time.
 LARGEST_LOG_TIME = 709.0
+# Margins of ordinary size take some thousands of panels; a start whose margin needs this many is out of reach.
+MOST_PANELS = 20_000
+# Growth of a correlation beyond which no number holds it: from 5e-324 to 1e308 is e^1454.
+LONGEST = 2048.0
 
 
 def log_sigmoid_weight(margin: ArrayLike) -> Array:
@@ -121,6 +125,8 @@ class SignalFlow:
         high = 1.0
         while self._margin(high) < 0:
             high *= 2.0
+            if high > LONGEST:
+                raise ValueError("the signal never turns positive within the range of numbers.")
         return float(self._growth_at_margin(np.array(0.0), high))
 
     def _growth_at_margin(self, margin: Array, high: float | Array) -> Array:
@@ -160,6 +166,9 @@ class SignalFlow:
         state = self._edges[-1]
         margin = float(self._margin(state))
         while margin < last_margin:
+            # from a margin of -s on, the growth that halves it takes at least s/3 panels
+            if max(len(self._edges), -margin / 3.0) > MOST_PANELS or not np.isfinite(margin):
+                raise ValueError(f"the signal's path to a margin of {last_margin:.3g} is too long to be followed.")
             size = abs(margin)
             if size > saturation:
                 size *= self.gap**self.power

@@ -15,7 +15,7 @@ from cgrosim.model.params import Params
 
 @dataclass(frozen=True)
 class Info:
-    """Show versions, threads, BLAS and cache; then the plan, the regime report and the predictions for the given parameters."""
+    """Show versions, threads, BLAS and cache; then plan, regime report and predictions of the given parameters."""
 
     experiment: Annotated[ExperimentOptions, tyro.conf.arg(name="")] = field(default_factory=ExperimentOptions)
     config: Annotated[Path | None, tyro.conf.arg(metavar="TOML", help="file with parameters; options override it")] = (
@@ -23,7 +23,7 @@ class Info:
     )
 
     def run(self) -> int:
-        """Print the installation, the parameters, the plan, the slack of every hypothesis and every predicted quantity."""
+        """Print the installation, the parameters, the plan, the slack of every hypothesis and every prediction."""
         from cgrosim.predictions.predict import predict
         from cgrosim.run.planning import plan
 

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from cgrosim.model.params import Params
-    from cgrosim.predictions.predicted import Predictions, Quantiles
+    from cgrosim.predictions.predicted import Predictions
+    from cgrosim.predictions.values import Quantiles
     from cgrosim.run.results import Run
 
 Array = NDArray[np.float64]

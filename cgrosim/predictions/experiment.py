@@ -31,6 +31,11 @@ class Silent(Exception):
     """The theory says nothing about a quantity here; the message says why."""
 
 
+def first_line(error: Exception) -> str:
+    """What an error of the theory says, as the end of a sentence."""
+    return (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
+
+
 class Experiment:
     """Parameters and start of one experiment and what the theory derives from them.
 
@@ -64,7 +69,12 @@ class Experiment:
     @cached_property
     def clock(self) -> Clock:
         """Steps against exposure."""
-        return Clock(self.params, self.starts.signal)
+        starts = self.starts
+        try:
+            return Clock(self.params, starts.signal)
+        except (ArithmeticError, ValueError) as error:
+            self._starts, self._no_starts = None, f"no value at these parameters: {first_line(error)}"
+            raise Silent(self._no_starts) from None
 
     @property
     def flow(self) -> SignalFlow:

@@ -8,9 +8,9 @@ from numpy.typing import ArrayLike, NDArray
 from cgrosim.model.params import Params
 from cgrosim.model.streams import RunStream, stream
 from cgrosim.predictions.clock import Clock, signal_flow
-from cgrosim.predictions.predicted import LEVELS, Quantiles
 from cgrosim.predictions.setting import setting_of
 from cgrosim.predictions.starts import Starts
+from cgrosim.predictions.values import LEVELS, Quantiles
 from cgrosim.theory.memorisation import required_exposure
 from cgrosim.theory.memorisation_laws import (
     memorisation_cdf,

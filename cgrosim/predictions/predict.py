@@ -6,12 +6,13 @@ import numpy as np
 
 from cgrosim.errors import ParameterError, UserError
 from cgrosim.model.params import Params
-from cgrosim.predictions.experiment import Experiment, Silent
-from cgrosim.predictions.predicted import Prediction, Predictions, Value
+from cgrosim.predictions.experiment import Experiment, Silent, first_line
+from cgrosim.predictions.predicted import Prediction, Predictions
 from cgrosim.predictions.quantities import QUANTITIES, Quantity
 from cgrosim.predictions.regime import Slack, all_slacks
 from cgrosim.predictions.setting import why_not
 from cgrosim.predictions.starts import draw_starts, starts_of_run
+from cgrosim.predictions.values import Value
 from cgrosim.run.results import Run
 
 CHI_SHARP = 0.1  # coupling below which the decoupled time of a single sample is right within some ten per cent
@@ -45,15 +46,30 @@ def predict(params_or_run: Params | Run) -> Predictions:
     if silent:
         why = silent.removeprefix("No predictions: ")
         return Predictions(params, tuple(_entry(quantity, {}, None, why) for quantity in QUANTITIES), (), (silent,))
-    try:
-        starts = draw_starts(params) if isinstance(params_or_run, Params) else starts_of_run(params_or_run)
-        experiment = Experiment(params, starts, "" if starts is not None else FOREIGN)
-    except ParameterError as error:
-        experiment = Experiment(params, None, f"no start: {error}")
+    experiment = _experiment(params_or_run)
     regime, outside = _regime(params)
     entries = tuple(_evaluated(quantity, experiment, regime) for quantity in QUANTITIES)
     found = Predictions(params, entries, tuple(regime.values()))
     return Predictions(params, entries, found.regime, (*outside, *_notes(found, experiment)))
+
+
+def _experiment(params_or_run: Params | Run) -> Experiment:
+    """The experiment with its start; without one, and the reason, where there is none to be had."""
+    try:
+        with np.errstate(all="ignore"):
+            if isinstance(params_or_run, Params):
+                params, starts = params_or_run, draw_starts(params_or_run)
+            else:
+                params, found = params_or_run.params, starts_of_run(params_or_run)
+                if found is None:
+                    return Experiment(params, None, FOREIGN)
+                starts = found
+    except (ParameterError, ArithmeticError) as error:
+        params = params_or_run if isinstance(params_or_run, Params) else params_or_run.params
+        return Experiment(params, None, f"no start: {first_line(error)}")
+    if not all(np.all(np.isfinite(values)) for values in (starts.signal, starts.noise, starts.energy)):
+        return Experiment(params, None, "no start: its correlations are beyond the range of numbers")
+    return Experiment(params, starts)
 
 
 def _regime(params: Params) -> tuple[dict[str, Slack], tuple[str, ...]]:
@@ -62,7 +78,7 @@ def _regime(params: Params) -> tuple[dict[str, Slack], tuple[str, ...]]:
         with np.errstate(all="ignore"):
             return {slack.name: slack for slack in all_slacks(params)}, ()
     except (ArithmeticError, ValueError) as error:
-        return {}, (f"The hypotheses cannot be evaluated at these parameters ({_first_line(error)}).",)
+        return {}, (f"The hypotheses cannot be evaluated at these parameters ({first_line(error)}).",)
 
 
 def _evaluated(quantity: Quantity, experiment: Experiment, regime: dict[str, Slack]) -> Prediction:
@@ -73,7 +89,7 @@ def _evaluated(quantity: Quantity, experiment: Experiment, regime: dict[str, Sla
         return _entry(quantity, regime, None, str(reason))
     except (ArithmeticError, ValueError) as error:
         # The formulas say what they need; a number too large or too small for them is no fault of the user's.
-        return _entry(quantity, regime, None, f"no value at these parameters: {_first_line(error)}")
+        return _entry(quantity, regime, None, f"no value at these parameters: {first_line(error)}")
     if isinstance(value, float) and np.isnan(value):
         return _entry(quantity, regime, None, "no value at these parameters: beyond the range of numbers")
     return _entry(quantity, regime, value, "")
@@ -91,10 +107,6 @@ def _entry(quantity: Quantity, regime: dict[str, Slack], value: Value | None, wh
         tuple(regime[name] for name in names if name in regime),
         why,
     )
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
 
 
 def _notes(found: Predictions, experiment: Experiment) -> tuple[str, ...]:

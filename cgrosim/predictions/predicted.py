@@ -4,67 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, Self
-
-import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from typing import TYPE_CHECKING, Any, Literal
 
 from cgrosim.errors import UserError
 from cgrosim.model.params import Params
 from cgrosim.predictions.regime import Slack
+from cgrosim.predictions.values import Value
+from cgrosim.predictions.words import as_data, as_html, as_text
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from cgrosim.run.results import Run
 
-Array = NDArray[np.float64]
 Kind = Literal["exact", "bound", "order", "asymptotic"]
-
-LEVELS = (0.05, 0.5, 0.95)
-
-
-@dataclass(frozen=True)
-class Quantiles:
-    """An a-priori law in three numbers: the probability of a value below each is in `levels`.
-
-    `high` is infinite where the event does not happen with a probability above ``1 - levels[2]``.
-    """
-
-    low: float
-    median: float
-    high: float
-    levels: tuple[float, float, float] = LEVELS
-
-    @classmethod
-    def of(cls, values: ArrayLike) -> Self:
-        """The quantiles at `LEVELS`, lowest first."""
-        low, median, high = (float(value) for value in np.asarray(values))
-        return cls(low, median, high)
-
-
-@dataclass(frozen=True)
-class Window:
-    """A quantity that lies between two numbers."""
-
-    lower: float
-    upper: float
-
-
-@dataclass(frozen=True)
-class Curve:
-    """A predicted function of the gradient step.
-
-    Attributes
-    ----------
-    steps, values : (K,) arrays
-    """
-
-    steps: Array
-    values: Array
-
-
-Value = float | str | Array | Quantiles | Window | Curve
 
 
 @dataclass(frozen=True)
@@ -150,17 +103,11 @@ class Predictions:
 
     def to_dict(self) -> dict[str, Any]:
         """Everything as JSON data: arrays as lists, what never happens as the string "infinity", nan as None."""
-        from cgrosim.predictions.words import as_data
-
         return as_data(self)
 
     def __str__(self) -> str:
         """A table in plain ASCII."""
-        from cgrosim.predictions.words import as_text
-
         return as_text(self)
 
     def _repr_html_(self) -> str:
-        from cgrosim.predictions.words import as_html
-
         return as_html(self)

@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from cgrosim.predictions.experiment import Experiment, Silent
 from cgrosim.predictions.laws import memorisation_law, signal_growth_quantiles
-from cgrosim.predictions.predicted import LEVELS, Curve, Kind, Quantiles, Value, Window
+from cgrosim.predictions.predicted import Kind
 from cgrosim.predictions.regime import GROWTH, MEMORISATION, OVERFITTING, STAGNATION
+from cgrosim.predictions.values import LEVELS, Curve, Quantiles, Value, Window
 from cgrosim.theory.control import control_ratio
 from cgrosim.theory.errors import chaos_error_bound, chebyshev_error_bound
 from cgrosim.theory.growth_window import joint_growth_window

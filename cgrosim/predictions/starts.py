@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from cgrosim.model.params import Params
 from cgrosim.model.sampling import ClosedSystem
-from cgrosim.run.planning import Plan, plan
-from cgrosim.run.session import draw_system
+from cgrosim.run.planning import plan
+from cgrosim.run.start import draw_system
 
 if TYPE_CHECKING:
     from cgrosim.run.results import Run
@@ -64,13 +64,17 @@ def draw_starts(params: Params) -> Starts:
 
 
 def starts_of_run(run: Run) -> Starts | None:
-    """Draw the starts of a run again; None if they are not the recorded ones (made by another version)."""
-    sampling = str(run.data.attrs["sampling"])
-    chosen = Plan(sampling, "reduced" if sampling == "gram" else "direct", "")
-    starts = starts_of_system(run.params, draw_system(run.params, chosen))
-    if run.data.sizes["step"] == 0:
+    """The starts of a run; None if they are not the recorded ones (drawn again, but the run is another version's).
+
+    Raises
+    ------
+    ParameterError
+        If the run was given its start and its file does not hold it.
+    """
+    starts = starts_of_system(run.params, run.start)
+    if "signal_correlation" not in run.data or run.data.sizes["step"] == 0:
         return starts
     recorded = run.data["signal_correlation"].isel(step=0).values
     # a sum of d products differs by at most d eps between orders of summation; 1e-8 covers any d that has vectors
-    same = np.allclose(starts.signal, recorded, rtol=0.0, atol=1e-8 * run.params.init_std)
+    same = np.allclose(starts.signal, recorded, rtol=0.0, atol=1e-8 * float(np.max(np.abs(starts.signal))))
     return starts if same else None

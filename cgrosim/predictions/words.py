@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cgrosim.predictions.predicted import Curve, Quantiles, Window
+from cgrosim.predictions.values import Curve, Quantiles, Value, Window
 
 if TYPE_CHECKING:
-    from cgrosim.predictions.predicted import Prediction, Predictions, Value
+    from cgrosim.predictions.predicted import Prediction, Predictions
 
 HEADER = ("quantity", "predicted", "unit", "kind", "hypotheses")
 WIDTH = 100  # of notes and reasons, in characters

@@ -5,7 +5,8 @@ from collections.abc import Callable
 import pytest
 
 from cgrosim import Params, Run, simulate
-from cgrosim.predictions.predicted import Prediction, Predictions, Value
+from cgrosim.predictions.predicted import Prediction, Predictions
+from cgrosim.predictions.values import Value
 
 SMALL = {"samples": 6, "neurons": 4, "records": 4, "test_samples": 40, "seed": 1}
 

@@ -1,14 +1,13 @@
 """The law of memorisation times: every sample counts, also those that were never memorised."""
 
-import dataclasses
-
 import numpy as np
 import pytest
 from matplotlib.text import Text
 
+from cgrosim import Run
 from cgrosim.figures.memorization_law import memorization_law_figure
 from cgrosim.figures.style import BLUE
-from cgrosim.predictions.predicted import Curve, Quantiles
+from cgrosim.predictions.values import Curve, Quantiles
 
 
 def said(figure) -> str:
@@ -18,7 +17,7 @@ def said(figure) -> str:
 def with_times(run, times):
     data = run.data.copy(deep=True)
     data["memorization_time"] = ("sample", np.asarray(times, dtype=float))
-    return dataclasses.replace(run, data=data)
+    return Run(data, run.params)
 
 
 def test_censored_samples_keep_the_curve_below_one(make_run) -> None:

@@ -1,6 +1,5 @@
 """The three-stage figure draws every kind of run, and draws what was measured and predicted."""
 
-import dataclasses
 import itertools
 from typing import Any
 
@@ -12,7 +11,7 @@ from cgrosim import Run
 from cgrosim.figures.stage_strip import stages_of
 from cgrosim.figures.style import BLUE, save_figure
 from cgrosim.figures.three_stages import three_stage_figure
-from cgrosim.predictions.predicted import Curve, Quantiles
+from cgrosim.predictions.values import Curve, Quantiles
 
 KINDS: dict[str, dict[str, Any]] = {
     "adversarial": {},
@@ -72,7 +71,7 @@ def changed(run: Run, status: str = "finished", message: str = "", **records: An
     for name, values in records.items():
         data[name] = (data[name].dims, np.broadcast_to(values, data[name].shape).astype(float))
     data.attrs.update(status=status, message=message)
-    return dataclasses.replace(run, data=data)
+    return Run(data, run.params)
 
 
 def test_a_diverged_run_is_drawn_and_says_so(make_run) -> None:
@@ -88,7 +87,7 @@ def test_a_diverged_run_is_drawn_and_says_so(make_run) -> None:
 
 def test_a_run_with_one_record_is_drawn(make_run) -> None:
     run = make_run()
-    first = dataclasses.replace(run, data=run.data.isel(step=[0]))
+    first = Run(run.data.isel(step=[0]), run.params)
     three_stage_figure(first).draw_without_rendering()
 
 

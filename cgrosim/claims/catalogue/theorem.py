@@ -152,8 +152,8 @@ def measure_scaling(context: Context, falsified: bool) -> Evidence:
     complete = sum(bool(np.all(np.isfinite(run.trained.memorization_times))) for run in runs)
     pure = exponents()
     made = (
-        slope_check("U", done, _signal_sum, lambda r, p: p.signal_margin / _alpha(r) ** 3, pure.signal_correlation),
-        slope_check("V_i", done, _memorization, lambda r, p: _mean_log(p.memorization), pure.memorisation),
+        slope_check("U", done, _signal_sum, lambda r, p: p.signal_margin / _alpha(r) ** 3, pure.signal_sum),
+        slope_check("V_i", done, _memorization, lambda r, p: _mean_log(p.memorization), pure.noise_margin),
         slope_check("T_I", done, _growth_time, lambda r, p: p.growth_time, pure.signal_growth_time),
         slope_check(
             "T_mem, mean log of the samples",

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from cgrosim import Params, simulate
+from cgrosim import Params, predict, simulate
 from cgrosim.predictions.clock import Clock
 from cgrosim.predictions.regime import regime_report, slacks
 from cgrosim.predictions.setting import setting_of
@@ -47,21 +47,25 @@ def test_starts_are_those_of_the_run(sampling: str) -> None:
 def test_foreign_starts_are_refused(run: Run) -> None:
     foreign = Run(run.data.assign(signal_correlation=run.data["signal_correlation"] + 1.0), run.params)
     assert starts_of_run(foreign) is None
-    assert predict_run(foreign).memorization_times is None
+    found = predict(foreign)
+    assert found.value("memorization_times") is None
+    assert found.value("coupling") is not None
+    assert "cannot be drawn again" in "".join(found.notes)
 
 
 def test_predictions_meet_the_run_where_the_coupling_is_small(run: Run) -> None:
-    found = predict_run(run)
+    found = predict(run)
     measured = run.data["memorization_time"].values
-    assert found.memorization_times is not None
-    assert found.coupling is not None
-    assert found.coupling == pytest.approx(1e8 ** -(1 - 0.33 - 0.509), rel=1e-12)
-    ratio = measured / found.memorization_times
+    coupling = found.value("coupling")
+    assert coupling == pytest.approx(1e8 ** -(1 - 0.33 - 0.509), rel=1e-12)
+    ratio = measured / found.value("memorization_times")
     # one kick moves the log-time by about chi times a normal; the median of 20 samples (and of 200 kicks) stays within
-    assert abs(np.log(np.median(ratio))) < 3 * found.coupling
-    assert found.signal_growth_time == pytest.approx(float(run.data["signal_growth_time"]), rel=1e-3)
-    grown = run.data["step"].values > 100 * found.signal_growth_time
-    curve = np.interp(np.log(run.data["step"].values[grown]), np.log(found.plateau_steps), found.plateau_margin)
+    assert abs(np.log(np.median(ratio))) < 3 * coupling
+    growth = found.value("signal_growth_time")
+    assert growth == pytest.approx(float(run.data["signal_growth_time"]), rel=1e-3)
+    grown = run.data["step"].values > 100 * growth
+    told = found.value("signal_margin_curve")
+    curve = np.interp(np.log(run.data["step"].values[grown]), np.log(told.steps), told.values)
     before = run.data["step"].values[grown] < measured.min() / 2
     actual = run.data["signal_margin"].values[grown]
     # gradient flow against quadrature; linear interpolation between 240 steps of the curve is good to 1e-3
@@ -69,15 +73,13 @@ def test_predictions_meet_the_run_where_the_coupling_is_small(run: Run) -> None:
 
 
 def test_the_law_and_its_quantiles_are_one_law(run: Run) -> None:
-    found = predict_run(run)
-    assert found.law_steps is not None
-    assert found.memorization_quantiles is not None
-    assert np.all(np.diff(found.law_probability) >= 0)
-    quantiles = found.memorization_quantiles
-    at = np.interp([quantiles.low, quantiles.median, quantiles.high], found.law_steps, found.law_probability)
+    found = predict(run)
+    law, quantiles = found.value("memorization_law"), found.value("memorization_quantiles")
+    assert np.all(np.diff(law.values) >= 0)
+    at = np.interp([quantiles.low, quantiles.median, quantiles.high], law.steps, law.values)
     # the quantiles take the mean patch energy: relative spread sqrt(2/d) = 1e-4 here, plus interpolation
     np.testing.assert_allclose(at, quantiles.levels, atol=2e-3)
-    assert found.last_memorization_quantiles.median > quantiles.high
+    assert found.value("last_memorization_quantiles").median > quantiles.high
 
 
 @pytest.mark.parametrize(
@@ -85,23 +87,25 @@ def test_the_law_and_its_quantiles_are_one_law(run: Run) -> None:
     [({"activation": "relu", "steps": 50}, "relu"), ({"noise_std": 0.0, "steps": 50}, "noise_std")],
 )
 def test_silence_where_the_theory_has_nothing_to_say(changes: dict[str, object], word: str) -> None:
-    found = predict_run(flow_run(**changes))
-    assert found.memorization_times is None
-    assert found.signal_growth_time is None
+    found = predict(flow_run(**changes))
+    assert all(entry.value is None and word in entry.why_not for entry in found)
     assert word in found.notes[0]
 
 
 def test_standard_training_predicts_no_memorisation() -> None:
-    found = predict_run(flow_run(adversarial_weight=0.0))
-    assert found.memorization_times is None
-    assert found.escape_time == np.inf
+    found = predict(flow_run(adversarial_weight=0.0))
+    assert found.value("memorization_times") is None
+    assert "standard training" in found["memorization_times"].why_not
+    assert found.value("escape_time") == np.inf
+    assert found.value("regime") == "standard training"
     assert any("Standard training" in note for note in found.notes)
 
 
 def test_a_strong_residual_signal_is_predicted_to_escape() -> None:
     run = flow_run(gap=0.2, samples=50)
-    found = predict_run(run)
-    assert found.escape_time == pytest.approx(float(run.data["escape_time"]), rel=0.05)
+    found = predict(run)
+    assert found.value("escape_time") == pytest.approx(float(run.data["escape_time"]), rel=0.05)
+    assert found.value("regime") == "robust by signal"
     assert any("robust generalization" in note for note in found.notes)
 
 
