@@ -149,11 +149,12 @@ ENGINE = """
 
         def snapshot(self):
             signal, coefficients = self._forces.split(self._vector)
+            kept = coefficients.copy()
             noise = self._forces.projections(coefficients)
             margins = self._forces.margins(signal, noise)
             self._forces.note(self._record, margins, self._step)
             return Snapshot(float(self._step), signal.copy(), noise, margins.clean, margins.attacked,
-                            margins.memorization, weight_gram(self._system, coefficients), coefficients.copy())
+                            margins.memorization, lambda: weight_gram(self._system, kept), kept)
 
         def state(self):
             return {"step": np.array(self._step), "vector": self._vector.copy(), **record_state(self._record)}

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from cgrosim import Params
+from cgrosim.errors import ParameterError
 from cgrosim.model.sampling import draw_explicit
 from cgrosim.model.streams import stream
 from cgrosim.model.threats import Model, attack
@@ -82,3 +83,57 @@ def test_zero_gradient_leaves_the_sample_alone():
     model = Model(params, np.zeros_like(system.weights), system.second_layer)
     inputs = system.data.inputs()
     assert np.array_equal(attack(model, inputs, system.labels, None), inputs)
+
+
+class Bowl:
+    """A margin with its lowest point inside the ball, |x - p|^2: what a network's margin is only by accident."""
+
+    def __init__(self, params, lowest):
+        self.params, self.lowest, self.seen = params, lowest, []
+
+    def margins(self, inputs, labels):
+        return np.sum((inputs - self.lowest) ** 2, axis=(1, 2))
+
+    def margins_and_gradient(self, inputs, labels):
+        self.seen.append(inputs.copy())
+        return self.margins(inputs, labels), 2.0 * (inputs - self.lowest)
+
+
+def bowl(threat, **changes):
+    params, system, _ = setup(threat, radius=1.0, attack_random_start=False, **changes)
+    inputs = system.data.inputs()
+    way = np.random.default_rng(4).standard_normal(inputs.shape)
+    return Bowl(params, inputs + 0.5 * way / norms(threat, way)[:, None, None]), inputs, system.labels
+
+
+@pytest.mark.parametrize("threat", ["l2_pgd", "linf_pgd"])
+def test_a_worst_point_inside_the_ball_is_found(threat):
+    """Half a radius away: the search ends within a step of it in every coordinate, the sphere is half a radius off."""
+    model, inputs, labels = bowl(threat, attack_steps=200, attack_step_size=0.01)
+    found = attack(model, inputs, labels, None)
+    assert np.all(norms(threat, found - model.lowest) <= 0.02)
+
+
+@pytest.mark.parametrize("threat", ["l2_pgd", "linf_pgd"])
+def test_the_last_point_counts(threat):
+    """One step of a quarter radius: it is where the search ends, and the only point that is not the sample."""
+    model, inputs, labels = bowl(threat, attack_steps=1, attack_step_size=0.25)
+    found = attack(model, inputs, labels, None)
+    assert norms(threat, found - inputs) == pytest.approx(0.25)
+
+
+@pytest.mark.parametrize("threat", ["l2_pgd", "linf_pgd"])
+@pytest.mark.parametrize("steps", [4, 20])
+def test_steps_are_two_and_a_half_radii_in_all(threat, steps):
+    """The default of Madry et al.: every point of the ball can be reached from any other, and back to the middle."""
+    model, inputs, labels = bowl(threat, attack_steps=steps)
+    attack(model, inputs, labels, None)
+    assert norms(threat, model.seen[1] - inputs) == pytest.approx(2.5 / steps)
+    assert f"{steps} steps of {2.5 / steps:.3g}," in model.params.attack_description
+
+
+def test_a_threat_that_does_not_search_is_refused():
+    _, system, model = setup("l2_pgd")
+    still = Model(model.params.replace(threat="signal_span", gap=0.5), model.weights, model.second_layer)
+    with pytest.raises(ParameterError, match="signal_span does not search; take one of fgsm"):
+        attack(still, system.data.inputs(), system.labels, None)
