@@ -41,23 +41,20 @@ class Info:
 
 def installation() -> dict[str, str]:
     """Versions, threads, vector lanes, BLAS and the place of the compiled kernels."""
-    import os
-
     import numba
     import numpy as np
 
-    from cgrosim import kernels
     from cgrosim.files.versions import versions
-    from cgrosim.kernels import microkernels
+    from cgrosim.kernels import direct, microkernels
+    from cgrosim.kernels.compiled_files import folder_of
 
     blas = np.show_config(mode="dicts")["Build Dependencies"]["blas"]
-    cache = os.environ.get("NUMBA_CACHE_DIR") or str(Path(kernels.__file__).parent / "__pycache__")
     return {
         **versions(),
         "threads": str(numba.config.NUMBA_NUM_THREADS),
         "vector lanes": f"{microkernels.lanes()} doubles",
         "BLAS": f"{blas.get('name', 'unknown')} {blas.get('version', '')}".strip(),
-        "kernel cache": cache,
+        "kernel cache": folder_of(direct.FORMS[0]),
     }
 
 

@@ -1,5 +1,6 @@
 """Compiled kernels: arrays in, arrays out; no randomness, no input or output."""
 
+from cgrosim.kernels import _compiler  # noqa: F401  its checks come first
 from cgrosim.kernels.commit import DIVERGED, RUNNING
 from cgrosim.kernels.dense import (
     accumulate,

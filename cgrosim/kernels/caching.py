@@ -17,17 +17,10 @@ import numba
 from numba.core.ccallback import CFunc
 from numba.core.sigutils import normalize_signature
 
-from cgrosim.errors import UserError
 from cgrosim.kernels import microkernels
 from cgrosim.kernels.compiled_files import make_cache
 
 INNER = {"nogil": True, "error_model": "numpy"}  # of what entry points call: compiled into them, so not cached alone
-
-if numba.config.DISABLE_JIT:
-    raise UserError(
-        f"NUMBA_DISABLE_JIT is {numba.config.DISABLE_JIT}: the kernels are machine code and cannot run without the"
-        " compiler; unset it"
-    )
 
 
 def entry(parallel: bool = False) -> Callable[[Callable[..., Any]], Any]:

@@ -115,13 +115,20 @@ class _Cache(FunctionCache):
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
         """Load what was kept; where nothing was, wait for a process that is compiling it, else take the turn to."""
-        found = super().load_overload(sig, target_context)
+        found = self._kept(sig, target_context)
         if found is None and (turn := _take_turn(self._turn_path(sig))) is not None:
             self._turns[repr(sig)] = turn
-            found = super().load_overload(sig, target_context)
+            found = self._kept(sig, target_context)
             if found is not None:
                 self._end_turn(sig)
         return found
+
+    def _kept(self, sig: Any, target_context: Any) -> Any:
+        """What was kept, or None; code that names a module which is no longer there cannot be loaded, either."""
+        try:
+            return super().load_overload(sig, target_context)
+        except Exception:
+            return None
 
     def save_overload(self, sig: Any, data: Any) -> None:
         """Keep compiled code if there is room: the next process compiles what was not kept."""

@@ -122,7 +122,7 @@ def _make_advance(parallel: bool) -> Callable[..., Any]:
     return advance
 
 
-_forms = (_make_advance(parallel=False), _make_advance(parallel=True))
+FORMS = (_make_advance(parallel=False), _make_advance(parallel=True))
 
 
 def advance_direct(
@@ -144,6 +144,6 @@ def advance_direct(
     arguments = (problem, data, weights, work, record, float(step_size))
     if parallel is None and worth_threads(data.rows * data.dimension * problem.neurons, PARALLEL_FROM):
         return pace("direct", data.rows, data.dimension, problem.neurons).take(
-            _forms, arguments, int(steps), int(first_step)
+            FORMS, arguments, int(steps), int(first_step)
         )
-    return run(bool(parallel), _forms, *arguments, int(steps), int(first_step))
+    return run(bool(parallel), FORMS, *arguments, int(steps), int(first_step))

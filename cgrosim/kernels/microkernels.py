@@ -25,6 +25,8 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
+from cgrosim.errors import UserError
+
 BLOCK = 8
 LANES_VARIABLE = "CGROSIM_LANES"
 
@@ -43,7 +45,7 @@ def lanes() -> int:
 
     Raises
     ------
-    ValueError
+    UserError
         If ``CGROSIM_LANES`` is set to something this processor cannot run.
     """
     features = llvm.get_host_cpu_features()
@@ -53,7 +55,7 @@ def lanes() -> int:
         return widest
     allowed = [str(count) for count in (8, 4, 2) if count <= widest]
     if wanted not in allowed:
-        raise ValueError(f"{LANES_VARIABLE} is {wanted!r}; on this processor it can be {' or '.join(allowed)}")
+        raise UserError(f"{LANES_VARIABLE} is {wanted!r}; on this processor it can be {' or '.join(allowed)}")
     return int(wanted)
 
 

@@ -92,7 +92,7 @@ def _make_advance(parallel: bool) -> Callable[..., Any]:
     return advance
 
 
-_forms = (_make_advance(parallel=False), _make_advance(parallel=True))
+FORMS = (_make_advance(parallel=False), _make_advance(parallel=True))
 
 
 def make_reduced_workspace(problem: Problem) -> Workspace:
@@ -143,5 +143,5 @@ def advance_reduced(
         (problem, gram, state, work, record, float(step_size)),
     )
     if parallel is None and worth_threads(rows * rows * problem.neurons, PARALLEL_FROM):
-        return pace("reduced", rows, problem.neurons).take(_forms, arguments, int(steps), int(first_step))
-    return run(bool(parallel), _forms, *arguments, int(steps), int(first_step))
+        return pace("reduced", rows, problem.neurons).take(FORMS, arguments, int(steps), int(first_step))
+    return run(bool(parallel), FORMS, *arguments, int(steps), int(first_step))

@@ -58,7 +58,7 @@ def test_size_chooses_threads(monkeypatch: pytest.MonkeyPatch) -> None:
 
         return take
 
-    monkeypatch.setattr(reduced_kernels, "_forms", (stand_in("serial"), stand_in("parallel")))
+    monkeypatch.setattr(reduced_kernels, "FORMS", (stand_in("serial"), stand_in("parallel")))
     for samples in (5, 700):
         case = Setting(make_params(samples=samples))
         state = kernels.pack_reduced_state(case.problem, case.signal, case.noise, case.noise)

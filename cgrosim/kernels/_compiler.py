@@ -1,0 +1,20 @@
+"""The compiler, looked at before any kernel is made: settings of it that no kernel can run with are one sentence."""
+
+from __future__ import annotations
+
+import os
+
+from cgrosim.errors import UserError
+
+try:
+    import numba
+except ValueError as error:  # the only setting that is refused on import
+    raise UserError(
+        f"NUMBA_NUM_THREADS is {os.environ.get('NUMBA_NUM_THREADS')!r}; it must be a whole number of at least 1"
+    ) from error
+
+if numba.config.DISABLE_JIT:
+    raise UserError(
+        f"NUMBA_DISABLE_JIT is {numba.config.DISABLE_JIT}: the kernels are machine code and cannot run without the"
+        " compiler; unset it"
+    )
