@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import types
 import typing
@@ -46,7 +47,7 @@ class SettingsBase(_Model):
     "none". ``load(dump())`` is the identity.
 
     A field's description is its help; ``json_schema_extra`` may hold ``must`` (what a value out of its bounds must do,
-    for the error) and ``none`` (how the command line says None).
+    for the error), ``none`` (how the command line says None) and ``alias`` (an older name of its option).
 
     Raises
     ------
@@ -195,7 +196,7 @@ def _sentence(cls: type[SettingsBase], error: ValidationError) -> str:
     if kind == "value_error":
         return str(first["ctx"]["error"])
     field = cls.model_fields.get(str(first["loc"][0])) if first["loc"] else None
-    place = ".".join(str(part) for part in first["loc"]) or "parameters"
+    place = ".".join(itertools.takewhile(lambda part: isinstance(part, str), first["loc"])) or "parameters"
     name = cls.called + place
     if kind == "missing":
         return f"{name} is missing; {cls.remedy}."

@@ -10,7 +10,6 @@ Neither maximum can be computed exactly for a network: what is reported is the l
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -21,6 +20,7 @@ from pydantic import Field, model_validator
 from cgrosim.errors import ParameterError
 from cgrosim.images.attacks.gradient import Norm
 from cgrosim.model.settings import SettingsBase
+from cgrosim.progress import Progress
 
 if TYPE_CHECKING:
     from cgrosim.images.attacks.gradient import Classifier
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 Array = NDArray[np.float64]
 Points = NDArray[Any]  # (n, ...), every point of any shape: pixels, or patches
 Labels = NDArray[Any]
-Progress = Callable[[str, float], None]
 
 STRIDE = 2.5  # radii that an ascent can go in all, as usual for PGD (Madry et al. 2018, arXiv 1706.06083)
 PROBE = 0.1  # radii
@@ -64,18 +63,19 @@ class NetworkSurface:
         return self.network.input_gradient(points, labels)
 
 
-class Ball(SettingsBase):
-    """The balls of a norm, cut with a box that holds their centres."""
+@dataclass(frozen=True)
+class Ball:
+    """The balls of a norm, cut with a box that holds their centres; the box may be open."""
 
     norm: Norm = "linf"
     low: float = 0.0
     high: float = 1.0
 
-    @model_validator(mode="after")
-    def _possible(self) -> Ball:
+    def __post_init__(self) -> None:
+        if self.norm not in ("linf", "l2"):
+            raise ParameterError(f"norm is {self.norm!r}, but must be linf or l2.")
         if not self.low < self.high:
-            raise ValueError(f"the box reaches from {self.low:g} to {self.high:g}, but must not be empty.")
-        return self
+            raise ParameterError(f"the box reaches from {self.low:g} to {self.high:g}, but must not be empty.")
 
     def project(self, points: Points, centres: Points, radius: float) -> Points:
         """Into the ball and then into the box, which leads no point out of the ball: both are convex with the centre.
