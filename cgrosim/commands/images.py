@@ -94,7 +94,7 @@ def images_commands() -> Any:
     commands = {name: _command(name, kind) for name, kind in all_experiments().items()}
     choice: Any = None
     for name, command in commands.items():
-        each = Annotated[command, tyro.conf.subcommand(name)]
+        each: Any = Annotated[command, tyro.conf.subcommand(name)]
         choice = each if choice is None else choice | each
     made = dataclasses.make_dataclass(
         "Images", [("experiment", choice)], frozen=True, namespace={"run": lambda self: self.experiment.run()}

@@ -6,7 +6,7 @@ import itertools
 import math
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
         model_config: ClassVar[ConfigDict]
         model_fields: ClassVar[dict[str, FieldInfo]]
+        model_fields_set: set[str]
 
         def __init__(self, **values: Any) -> None: ...
         def model_dump(self, **how: Any) -> dict[str, Any]: ...
@@ -196,7 +197,7 @@ def _sentence(cls: type[SettingsBase], error: ValidationError) -> str:
     if kind == "value_error":
         return str(first["ctx"]["error"])
     field = cls.model_fields.get(str(first["loc"][0])) if first["loc"] else None
-    place = ".".join(itertools.takewhile(lambda part: isinstance(part, str), first["loc"])) or "parameters"
+    place = ".".join(_names(first["loc"])) or "parameters"
     name = cls.called + place
     if kind == "missing":
         return f"{name} is missing; {cls.remedy}."
@@ -210,6 +211,11 @@ def _sentence(cls: type[SettingsBase], error: ValidationError) -> str:
         return f"{name} is {_short(value)}, but must {_bounds(field)}."
     wanted = next((text for key, text in WANTED.items() if kind.startswith(key)), first["msg"].lower())
     return f"{name} is {value!r}, but must be {wanted}."
+
+
+def _names(place: tuple[int | str, ...]) -> Iterator[str]:
+    """The names that lead to a field, without the places in a list and what comes after them."""
+    return (str(part) for part in itertools.takewhile(lambda part: isinstance(part, str), place))
 
 
 def _short(value: Any) -> str:

@@ -10,6 +10,7 @@ Neither maximum can be computed exactly for a network: what is reported is the l
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -234,12 +235,9 @@ def _search_within(seen: _Seen, radius: float, search: Search, generator: np.ran
     _climb_norm(seen, radius, search.steps)
 
 
-def _climb_loss(seen: _Seen, x: Points, radius: float, steps: int) -> None:
+def _climb_loss(seen: _Seen, start: Points, radius: float, steps: int) -> None:
     """Projected gradient ascent on the loss."""
-    for _ in range(steps):
-        ahead = x + (STRIDE * radius / steps) * seen.ball.steepest(seen.look(x))
-        x = seen.ball.project(ahead, seen.centres, radius)
-    seen.look(x)
+    _climb(seen, start, radius, steps, lambda x, gradients: gradients)
 
 
 def _climb_norm(seen: _Seen, radius: float, steps: int) -> None:
@@ -249,12 +247,19 @@ def _climb_norm(seen: _Seen, radius: float, steps: int) -> None:
     derivative of the gradient along u, here a difference quotient over `PROBE` radii. That bridges the kinks of a
     piecewise linear network, at which H is not defined.
     """
-    x = seen.steepest.copy()
-    for _ in range(steps):
-        gradients = seen.look(x)
+
+    def bent(x: Points, gradients: Points) -> Points:
         probe = x + (PROBE * radius) * seen.ball.steepest(gradients)
-        bent = seen.surface.gradients(probe, seen.labels) - gradients
-        x = seen.ball.project(x + (STRIDE * radius / steps) * seen.ball.steepest(bent), seen.centres, radius)
+        return np.asarray(seen.surface.gradients(probe, seen.labels) - gradients)
+
+    _climb(seen, seen.steepest.copy(), radius, steps, bent)
+
+
+def _climb(seen: _Seen, x: Points, radius: float, steps: int, slope: Callable[[Points, Points], Points]) -> None:
+    """Projected ascent along the slope that the point and the gradient of the loss there give."""
+    for _ in range(steps):
+        ahead = x + (STRIDE * radius / steps) * seen.ball.steepest(slope(x, seen.look(x)))
+        x = seen.ball.project(ahead, seen.centres, radius)
     seen.look(x)
 
 

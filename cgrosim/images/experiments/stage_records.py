@@ -252,7 +252,7 @@ def _check(data: xarray.Dataset) -> None:
     if data.sizes["class"] != len(params["class_names"]) or data.sizes["filter"] != params["filters"]:
         raise ValueError("its classes or filters are not those of its parameters")
     known = {name: ("step", *dims) for name, (dims, _, _) in VARIABLES.items()}
-    known |= {name: dims for name, (dims, *_) in (*STATIC.items(), *TIMES.items())}
+    known |= {name: about[0] for name, about in STATIC.items()} | {name: about[0] for name, about in TIMES.items()}
     for name, dims in known.items():
         if name not in data:
             if name != "noise_correlation" or params["record_correlations"]:

@@ -61,8 +61,8 @@ def optional_fields(base: type[Options], settings: type[SettingsBase], names: tu
     fields: dict[str, Any] = {}
     for name in names:
         field = settings.model_fields[name]
-        extra = {"json_schema_extra": field.json_schema_extra} if field.json_schema_extra else {}
-        fields[name] = (field.annotation | None, Field(None, description=field.description, **extra))  # type: ignore[operator]
+        choice = Field(None, description=field.description, json_schema_extra=field.json_schema_extra)
+        fields[name] = (field.annotation | None, choice)  # type: ignore[operator]
     return create_model(f"{base.__name__}With{settings.__name__}", __base__=base, __module__=__name__, **fields)
 
 

@@ -19,7 +19,7 @@ from cgrosim.images.attacks.class_means import ClassMeanAttack
 from cgrosim.images.attacks.gradient import Attack
 from cgrosim.images.attacks.gradient import perturb as pixel_attack
 from cgrosim.images.network.layers import Architecture, Convolution, FixedReadout, Power
-from cgrosim.images.network.reference import cut_patches, direction, join_patches, margins, project
+from cgrosim.images.network.reference import ascend, cut_patches, join_patches, margins
 from cgrosim.model.activations import activate, derivative
 from cgrosim.model.linear_algebra import combination, product
 
@@ -168,20 +168,7 @@ class PatchNetwork:
         high: float = 1.0,
     ) -> tuple[Array, Array, NDArray[np.bool_]]:
         """Projected gradient ascent on the loss; as `cgrosim.images.network.network.Network.perturb`."""
-        clean, x = np.asarray(images, np.float64), np.array(start, np.float64)
-        worst, least = x.copy(), np.full(len(x), np.inf)
-        stuck: NDArray[np.bool_] = np.zeros(len(x), bool)
-        for step in range(steps):
-            if keep_worst:
-                _keep(worst, least, x, margins(self.logits(x), labels))
-            gradient = self.input_gradient(x, labels)
-            if step == 0:
-                stuck = np.asarray(~gradient.reshape(len(x), -1).any(axis=1))
-            x = np.clip(project(x + step_size * direction(gradient, norm), clean, radius, norm), low, high)
-        if not keep_worst:
-            return x, margins(self.logits(x), labels), stuck
-        _keep(worst, least, x, margins(self.logits(x), labels))
-        return worst, least, stuck
+        return ascend(self, images, labels, start, norm, radius, step_size, steps, keep_worst, low, high)
 
     def attacked(
         self,
@@ -277,8 +264,3 @@ def worst_shift(own: Array, part: Array, bound: float) -> Array:
 
 def _rows(patches: Array) -> Array:
     return np.ascontiguousarray(patches.reshape(-1, patches.shape[2]))
-
-
-def _keep(worst: Array, least: Array, x: Array, found: Array) -> None:
-    better = found < least
-    worst[better], least[better] = x[better], found[better]

@@ -172,7 +172,11 @@ class LossLandscape(Experiment):
             return None
         epochs, norm = list(self.any_settings.snapshots), self.any_settings.attack.norm
         count = next(iter(found.values()))["value_change"].shape[1]
-        coordinates = {"training": list(self.trainings), "epoch": epochs, "radius": list(self.radii)}
+        coordinates: dict[str, list[Any]] = {
+            "training": list(self.trainings),
+            "epoch": epochs,
+            "radius": list(self.radii),
+        }
         data = empty(self._attributes(norm), coordinates, count)
         for (name, epoch), each in found.items():
             for quantity in QUANTITIES:
