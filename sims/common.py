@@ -117,6 +117,20 @@ def plain(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
+def run_images(experiment: Any, data: Any, folder: Path) -> dict[str, Any]:
+    """Results of an experiment on images, by name; what was done before is taken up, and Ctrl-C ends the script."""
+    from cgrosim.images.experiments.runner import run_experiment
+
+    def tell(what: str, share: float) -> None:
+        print(f"\r{share:6.1%}  {what}{' ' * 20}", end="", file=sys.stderr, flush=True)
+
+    outcome = run_experiment(experiment, data, folder, tell)
+    print(file=sys.stderr)
+    if outcome.status == "interrupted":
+        raise KeyboardInterrupt
+    return outcome.results
+
+
 def run_script(main: Callable[[], Any]) -> None:
     """Run a script; a user's mistake is one sentence and exit status 2."""
     try:

@@ -9,18 +9,15 @@ collapse to a constant prediction. Every training is a file in OUT/images_capaci
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from typing import Any
 
-from common import run_script, start
+from common import run_images, run_script, start
 
 from cgrosim.figures import save_figure
 from cgrosim.images.attacks.gradient import Attack
 from cgrosim.images.data.datasets import load_dataset
-from cgrosim.images.experiments.capacity import Result, Sweep, run_sweep
-from cgrosim.images.experiments.capacity_report import attack_line, draw, numbers, sentences
-from cgrosim.images.experiments.capacity_statistics import statements
+from cgrosim.images.experiments.catalogue.capacity import Capacity
 from cgrosim.images.training.defaults import default_settings
 
 WIDTHS, SEEDS = (1, 2, 4, 8, 16), 3
@@ -32,32 +29,18 @@ TOY = {"subset": 60, "validation": 20, "epochs": 3, "evaluation_samples": 60, "a
 
 def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     """Run the sweep, or go on with it, and draw it."""
-    experiment = start(__file__, __doc__, argv)
-    name = experiment.choose("mnist", "digits")
-    seeds = experiment.seeds(experiment.choose(SEEDS, 2))
-    settings = default_settings(name, **experiment.choose(FULL, TOY))
-    widths = experiment.choose(WIDTHS, (1, 2))
-    attack = Attack.pgd("linf", settings.attack.radius, experiment.choose(20, 4), restarts=experiment.choose(2, 1))
-    checked = experiment.choose(100, 2)
-    sweep = Sweep(settings, widths, tuple(seeds), attack, black_box_samples=checked)
-    dataset = load_dataset(name)
-    results: list[Result] = []
-    for result in run_sweep(sweep, dataset, experiment.out / experiment.name, _tell):
-        if not isinstance(result, Result):
-            raise KeyboardInterrupt
-        results.append(result)
-    print(file=sys.stderr)
-    told = statements(results)
-    for sentence in sentences(told):
+    run = start(__file__, __doc__, argv)
+    name, seeds = run.choose("mnist", "digits"), run.seeds(run.choose(SEEDS, 2))
+    settings, widths = default_settings(name, **run.choose(FULL, TOY)), run.choose(WIDTHS, (1, 2))
+    attack = Attack.pgd("linf", settings.attack.radius, run.choose(20, 4), restarts=run.choose(2, 1))
+    sweep = Capacity(settings, widths, tuple(seeds), attack, black_box_samples=run.choose(100, 2))
+    found = sweep.conclude(run_images(sweep, load_dataset(name), run.out / run.name))
+    for sentence in found.sentences:
         print(sentence)
-    save_figure(draw(sweep, results), experiment.out / f"{experiment.name}.png", dpi=experiment.choose(150.0, 50.0))
+    save_figure(found.figures["capacity"](), run.out / f"{run.name}.png", dpi=run.choose(150.0, 50.0))
     params = {"sweep": {**settings.dump(), "widths": widths}}
-    return experiment.write_described(params, {"sweep": attack_line(sweep)}, seeds, numbers(results, told))
-
-
-def _tell(text: str, share: float) -> None:
-    """How far the sweep is, on standard error."""
-    print(f"\r{text}: {share:.1%} of the sweep" + " " * 20, end="", file=sys.stderr, flush=True)
+    told = {name: found.records["capacity"][name] for name in ("results", "statements")}
+    return run.write_described(params, {"sweep": sweep.attack_line()}, seeds, told)
 
 
 if __name__ == "__main__":

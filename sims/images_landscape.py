@@ -12,20 +12,17 @@ core; MNIST is looked for in CGROSIM_DATA.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from typing import Any
 
-from common import Experiment, run_script, start
+from common import run_images, run_script, start
 
 from cgrosim.figures import save_figure
-from cgrosim.figures.landscape import landscape_figure
 from cgrosim.images.data.datasets import load_dataset
-from cgrosim.images.experiments.landscape import Search
-from cgrosim.images.experiments.landscape_statistics import contrasts, curves, last_epoch, note, numbers, sentence
-from cgrosim.images.experiments.landscape_study import run_study, study_of
+from cgrosim.images.experiments.catalogue.landscape import landscape_of
+from cgrosim.images.experiments.landscape_search import Search
+from cgrosim.images.experiments.landscape_statistics import contrasts, curves, last_epoch, numbers
 from cgrosim.images.training.defaults import default_settings
-from cgrosim.images.training.train import new_network, train
 
 FULL = {"dataset": "mnist", "radius": 0.1, "epochs": 60, "batch_size": 50, "learning_rate": 0.01,
         "adversarial_weight": 1.0, "validation": 0, "evaluation_samples": 200}  # fmt: skip
@@ -35,39 +32,29 @@ NETWORKS, POINTS, SEARCH = (5, 2), (100, 10), (Search(steps=10), Search(steps=2,
 
 def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     """Train both, measure the kept networks, draw, and say what was seen."""
-    experiment = start(__file__, __doc__, argv)
-    seed = experiment.seeds(1)[0]
-    settings = default_settings(**experiment.choose(FULL, TOY), seed=seed)
-    study = study_of(settings, *(experiment.choose(*pair) for pair in (NETWORKS, POINTS, SEARCH)))
-    dataset = load_dataset(settings.dataset)
-    place = experiment.out / f"{experiment.name}_runs" / f"{settings.dataset}{'_toy' if experiment.toy else ''}"
-    trainings = {
-        name: train(each, dataset, checkpoint=place / f"{name}.npz", progress=progress_of(experiment, f"{name}, "))
-        for name, each in study.trainings.items()
+    run = start(__file__, __doc__, argv)
+    seed = run.seeds(1)[0]
+    settings = default_settings(**run.choose(FULL, TOY), seed=seed)
+    study = landscape_of(settings, *(run.choose(*pair) for pair in (NETWORKS, POINTS, SEARCH)))
+    place = run.out / f"{run.name}_runs" / f"{settings.dataset}{'_toy' if run.toy else ''}"
+    results = run_images(study, load_dataset(settings.dataset), place)
+    found, data = study.conclude(results), study.dataset(results)
+    for sentence in found.sentences:
+        print(sentence)
+    save_figure(found.figures["landscape"](), run.out / f"{run.name}.png", dpi=run.choose(150.0, 50.0))
+    last = {name: last_epoch(data, name) for name in study.trainings}
+    told = {
+        name: {q: numbers(each) for q, each in contrasts(data, name, epoch).items()}
+        for name, epoch in last.items()
+        if epoch is not None
     }
-    data = run_study(study, dataset, trainings, place / "landscape.nc", new_network, progress_of(experiment))
-    means, found = curves(data), {}
-    for name in trainings:
-        epoch = last_epoch(data, name)
-        found[name] = {} if epoch is None else contrasts(data, name, epoch)
-        for quantity, each in found[name].items():
-            print(sentence(name, epoch or 0, quantity, each))
-    notes = {(q, name): note(data, each) for name, both in found.items() for q, each in both.items()}
-    path = experiment.out / f"{experiment.name}.png"
-    save_figure(landscape_figure(means, notes), path, dpi=experiment.choose(150.0, 50.0))
-    told = {name: {q: numbers(each) for q, each in both.items()} for name, both in found.items()}
-    return experiment.write_described(
+    return run.write_described(
         {name: each.dump() for name, each in study.trainings.items()},
         {**{name: each.attack_description for name, each in study.trainings.items()}, "search": data.attrs["search"]},
         [seed],
-        {"contrasts": told, "means": course(means), "accuracy": accuracies(trainings)},
-    )
-
-
-def progress_of(experiment: Experiment, work: str = "measuring ") -> Any:
-    """One line on standard error."""
-    begin = f"\r{experiment.name}: {work}"
-    return lambda what, share: print(f"{begin}{what}, {share:.0%}     ", end="", file=sys.stderr, flush=True)
+        {"contrasts": told, "means": course(curves(data)),
+         "accuracy": accuracies({name: results[name] for name in study.trainings})},
+    )  # fmt: skip
 
 
 def course(means: Any) -> dict[str, Any]:

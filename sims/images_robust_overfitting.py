@@ -9,20 +9,19 @@ OUT/images_robust_overfitting: a rerun goes on where the last one was stopped or
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any
 
-from common import run_script, start
+from common import run_images, run_script, start
 
 from cgrosim.figures import save_figure
 from cgrosim.figures.robust_curves import RobustCurves, robust_curves_figure
 from cgrosim.images.data.datasets import load_dataset
+from cgrosim.images.experiments.accuracies import rows_of
+from cgrosim.images.experiments.catalogue.train import TITLES, RobustOverfitting
 from cgrosim.images.training.defaults import default_settings, final_attack
-from cgrosim.images.training.final import final_accuracies, overfitting_sentence
-from cgrosim.images.training.settings import Settings
-from cgrosim.images.training.train import Training, train
+from cgrosim.images.training.final import overfitting_sentence
+from cgrosim.images.training.train import Training
 
 # data set -> changes of its default settings
 FULL: dict[str, dict[str, Any]] = {
@@ -46,10 +45,19 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     cases = {
         name: default_settings(name, seed=seed, **changes) for name, changes in experiment.choose(FULL, TOY).items()
     }
-    panels, numbers = [], {}
+    panels: list[RobustCurves] = []
+    numbers: dict[str, Any] = {}
+    restarts, checked = experiment.choose((5, 100), (1, 5))
     for name, settings in cases.items():
-        trainings, numbers[name] = _one(name, settings, folder, experiment.choose((5, 100), (1, 5)))
-        panels += [_panel(name, kind, training) for kind, training in trainings.items()]
+        both = RobustOverfitting(settings, final_attack(settings, restarts), checked)
+        results = run_images(both, load_dataset(name), folder / name)
+        rows = {kind: rows_of(results, kind) for kind in TITLES}
+        numbers[name] = {
+            **{kind: [row.numbers() for row in each] for kind, each in rows.items()},
+            "sentence": overfitting_sentence(rows["adversarial"]),
+            "final attack": both.attack.describe(),
+        }
+        panels += [_panel(name, kind, results[kind]) for kind in TITLES]
         print(f"{name}: {numbers[name]['sentence']}")
     heading = [
         f"Class-balanced subsets of real images, standard and adversarial training of the same start, seed {seed}"
@@ -64,30 +72,6 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     return experiment.write_described(params, attacks, [seed], numbers)
 
 
-def _one(
-    name: str, settings: Settings, folder: Path, strength: tuple[int, int]
-) -> tuple[dict[str, Training], dict[str, Any]]:
-    """Both trainings of one data set and their final numbers under `strength`: restarts, images of Square Attack."""
-    dataset = load_dataset(name)
-    attack = final_attack(settings, strength[0])
-    trainings, rows = {}, {}
-    for kind, weight in (("standard", 0.0), ("adversarial", settings.adversarial_weight)):
-        tell = _teller(f"{name}, {kind}")
-        changed = settings.replace(adversarial_weight=weight)
-        trainings[kind] = train(changed, dataset, checkpoint=folder / f"{name}_{kind}.npz", progress=tell)
-        if trainings[kind].status == "interrupted":
-            raise KeyboardInterrupt
-        if trainings[kind].status == "diverged":
-            print(f"\n{name}, {kind}: {trainings[kind].message}", file=sys.stderr)
-        rows[kind] = final_accuracies(
-            trainings[kind], dataset, attack, selected=weight > 0.0, black_box_samples=strength[1], progress=tell
-        )
-    print(file=sys.stderr)
-    found: dict[str, Any] = {kind: [row.numbers() for row in each] for kind, each in rows.items()}
-    found |= {"sentence": overfitting_sentence(rows["adversarial"]), "final attack": attack.describe()}
-    return trainings, found
-
-
 def _panel(name: str, kind: str, training: Training) -> RobustCurves:
     settings = training.settings
     loss = f" in {settings.adversarial_weight:g} of the loss" if settings.adversarial_weight < 1.0 else ""
@@ -96,15 +80,6 @@ def _panel(name: str, kind: str, training: Training) -> RobustCurves:
     note = f"{settings.subset} images, {settings.architecture.name}{trained}; robust: {robust}"
     best = training.best_epoch if kind == "adversarial" else None
     return RobustCurves(f"{NAMES[name]}, {kind}", training.history, best, note)
-
-
-def _teller(label: str) -> Callable[[str, float], None]:
-    """Say how far one training or measurement is, on standard error."""
-
-    def tell(what: str, share: float) -> None:
-        print(f"\r{label}: {what}, {share:.1%}" + " " * 20, end="", file=sys.stderr, flush=True)
-
-    return tell
 
 
 if __name__ == "__main__":

@@ -15,14 +15,15 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from common import Experiment, run_script, start
+from common import Experiment, run_images, run_script, start
 
 from cgrosim.figures import style
+from cgrosim.images.attacks.class_means import ClassMeanAttack
 from cgrosim.images.attacks.gradient import Attack
 from cgrosim.images.data.datasets import Dataset, load_dataset
+from cgrosim.images.experiments.catalogue.stages import ThreeStages
 from cgrosim.images.experiments.stage_rules import RULES
-from cgrosim.images.experiments.stages import StageSettings, run_stages, stage_data
-from cgrosim.images.network.patch_model import ClassMeanAttack
+from cgrosim.images.experiments.stage_settings import StageSettings
 
 CLASS_MEAN = {"attack": ClassMeanAttack(0.1)}
 PGD = {"attack": Attack.pgd("linf", 0.1, 7), "evaluation_attack": Attack.pgd("linf", 0.1, 20)}
@@ -96,13 +97,10 @@ def label_of(settings: StageSettings) -> str:
 
 def pair(experiment: Experiment, settings: StageSettings, dataset: Dataset, label: str) -> Pair:
     """Standard and adversarial training of one start; each goes on from its file."""
-    data, found = stage_data(settings, dataset), {}
-    place = experiment.out / f"{experiment.name}_runs"
     stem = "".join(letter if letter.isalnum() else "_" for letter in label)
-    for name, weight in (("standard", 0.0), ("adversarial", settings.adversarial_weight)):
-        path = place / f"{stem}_{name}_{settings.seed}{'_toy' if experiment.toy else ''}.npz"
-        found[name] = run_stages(settings.replace(adversarial_weight=weight), data, checkpoint=path)
-    return found
+    place = experiment.out / f"{experiment.name}_runs" / f"{stem}_{settings.seed}{'_toy' if experiment.toy else ''}"
+    results = run_images(ThreeStages(settings), dataset, place)
+    return {name: results[name] for name in LOOKS}
 
 
 def told(run: Any) -> dict[str, Any]:

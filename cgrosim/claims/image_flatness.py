@@ -67,7 +67,7 @@ def image_moments(seed: int, sizes: Sizes) -> tuple[ImageMoment, ...]:
 
     The largest loss and the largest gradient norm of a ball are what a search finds, lower bounds of both.
     """
-    from cgrosim.images.experiments.landscape import Ball, NetworkSurface, Search, measure
+    from cgrosim.images.experiments.landscape_search import Ball, NetworkSurface, Search, measure
     from cgrosim.images.training.samples import training_data
     from cgrosim.images.training.train import new_network, train
     from cgrosim.model.streams import TrainingStream, stream

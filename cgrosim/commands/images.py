@@ -1,29 +1,105 @@
-"""``cgrosim images``: the experiments on real images, one subcommand each."""
+"""``cgrosim images``: the experiments on real images, one subcommand each, made from the experiments' own options."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Annotated
+import dataclasses
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
-from cgrosim.commands.images_capacity import Capacity
-from cgrosim.commands.images_landscape import Landscape
-from cgrosim.commands.images_stages import Stages
-from cgrosim.commands.images_train import Train
+from cgrosim.commands.folders import check_directory
+from cgrosim.commands.options import given, options_of
+from cgrosim.commands.terminal import announce_compilation, console, progress_bar
+from cgrosim.images.experiments.registry import all_experiments
+
+if TYPE_CHECKING:
+    from cgrosim.images.experiments.experiment import Conclusion, Experiment, Table
+
+STATUS = {"finished": 0, "diverged": 1, "interrupted": 130}
 
 
-@dataclass(frozen=True)
-class Images:
-    """Train small convolutional networks on real images, with and without attacks, and draw what they learn."""
-
-    experiment: (
-        Annotated[Train, tyro.conf.subcommand("train")]
-        | Annotated[Capacity, tyro.conf.subcommand("capacity")]
-        | Annotated[Landscape, tyro.conf.subcommand("landscape")]
-        | Annotated[Stages, tyro.conf.subcommand("stages")]
+def _command(name: str, experiment: type[Experiment]) -> Any:
+    """A subcommand with the experiment's options, the folder of the data and that of the results."""
+    asked = options_of(f"{name.capitalize()}Options", experiment.options, experiment.options.defaults())
+    folder = tyro.conf.arg(
+        help="folder of the files (default: CGROSIM_DATA, else a checked download)",
+        metavar="DIR",
+        help_behavior_hint="",
     )
+    place = tyro.conf.arg(help="directory of the results; work begun there goes on")
+    command = dataclasses.make_dataclass(
+        name.capitalize(),
+        [
+            ("options", Annotated[asked, tyro.conf.arg(name="")], dataclasses.field(default_factory=asked)),
+            ("data_dir", Annotated[Path | None, folder], None),
+            ("out", Annotated[Path, place], Path("results") / f"images_{name}"),
+        ],
+        frozen=True,
+        namespace={"run": lambda self: run(experiment, given(self.options), self.data_dir, self.out)},
+    )
+    command.__doc__ = experiment.options.__doc__
+    return command
 
-    def run(self) -> int:
-        """Run the chosen experiment."""
-        return self.experiment.run()
+
+def run(kind: type[Experiment], options: dict[str, str], data_dir: Path | None, out: Path) -> int:
+    """Do the experiment, print and draw it; status 1 if a training diverged, 130 if it was interrupted."""
+    from cgrosim.images.data.datasets import load_dataset
+    from cgrosim.images.experiments.runner import run_experiment, write_conclusion
+
+    asked = kind.options(**options)
+    experiment = asked.experiment()
+    experiment.jobs()  # refuses what makes no sense before anything is written
+    check_directory(out)
+    with progress_bar("data") as progress:
+        data = load_dataset(asked.dataset, data_dir, progress=progress)
+    announce_compilation("images/network/kernels")
+    with progress_bar("images") as progress:
+        outcome = run_experiment(experiment, data, out, progress)
+    conclusion = experiment.conclude(outcome.results)
+    _print(conclusion)
+    written = write_conclusion(conclusion, out)
+    console.print(f"written {', '.join(str(path) for path in written)}; {out}", highlight=False, markup=False)
+    if outcome.status == "interrupted":
+        console.print("interrupted; the same command goes on from here")
+    return STATUS[outcome.status]
+
+
+def _print(conclusion: Conclusion) -> None:
+    for table in conclusion.tables:
+        _print_table(table)
+    for text in conclusion.warnings:
+        console.print("warning ", style="bold red", end="")
+        console.print(text, highlight=False, markup=False)
+    for text in conclusion.sentences:
+        console.print(text, highlight=False, markup=False)
+
+
+def _print_table(table: Table) -> None:
+    from rich.box import SIMPLE_HEAD
+    from rich.markup import escape
+    from rich.table import Table as RichTable
+
+    drawn = RichTable(title=escape(table.title), title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    for place, column in enumerate(table.columns):
+        numbers = all(row[place][:1].isdigit() or not row[place] for row in table.rows)
+        drawn.add_column(column, justify="right" if numbers else "left", no_wrap=numbers or place == 0)
+    for place, row in enumerate(table.rows):
+        drawn.add_row(*(escape(cell) for cell in row), style=table.styles.get(place))
+    console.print(drawn)
+
+
+def images_commands() -> Any:
+    """The class behind ``cgrosim images``: one subcommand for every experiment there is."""
+    commands = {name: _command(name, kind) for name, kind in all_experiments().items()}
+    choice: Any = None
+    for name, command in commands.items():
+        each: Any = Annotated[command, tyro.conf.subcommand(name)]
+        choice = each if choice is None else choice | each
+    made = dataclasses.make_dataclass(
+        "Images", [("experiment", choice)], frozen=True, namespace={"run": lambda self: self.experiment.run()}
+    )
+    made.__doc__ = (
+        "Train small convolutional networks on real images, with and without attacks, and draw what they learn."
+    )
+    return made

@@ -29,13 +29,13 @@ def _parse(arguments: Sequence[str] | None) -> Any:
     """The chosen subcommand with its options; tyro prints a usage error and exits with status 2 itself."""
     import tyro
 
-    from cgrosim.commands.images import Images
+    from cgrosim.commands.images import images_commands
     from cgrosim.commands.info import Info
     from cgrosim.commands.simulate import Simulate
     from cgrosim.commands.verify import Verify
 
     return tyro.extras.subcommand_cli_from_dict(
-        {"simulate": Simulate, "verify": Verify, "images": Images, "info": Info},
+        {"simulate": Simulate, "verify": Verify, "images": images_commands(), "info": Info},
         prog="cgrosim",
         description="Run the learning dynamics of adversarial training and check the theory of robust overfitting.",
         args=_renamed(sys.argv[1:] if arguments is None else list(arguments)),

@@ -1,14 +1,18 @@
-"""Parameters as command-line options: every field of `Params`, none required, each with its description."""
+"""Settings as command-line options: every field, none required, each with its description; and those of `Params`."""
 
 from __future__ import annotations
 
 import dataclasses
+import typing
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import tyro
+from pydantic.fields import FieldInfo
 
 from cgrosim.model.params import Params, read_toml
+from cgrosim.model.settings import SettingsBase, extra_of, kinds_of
 
 POLYLOGS = {
     "signal_polylog": "polylog factor of the paper's signal strength d^0.249 (default 1)",
@@ -26,35 +30,73 @@ DEFAULT_DIMENSION = 1000
 METAVARS = {int: "INT", float: "NUMBER", bool: "true|false"}
 
 
-def _metavar(name: str) -> str:
-    annotation = Params.model_fields[name].annotation
-    choices = getattr(annotation, "__args__", ())
-    if choices and all(isinstance(choice, str) for choice in choices):
-        return "|".join(choices)
-    return next((text for kind, text in METAVARS.items() if annotation is kind or kind in choices), "NAMES")
+def metavar_of(field: FieldInfo) -> str:
+    """What stands for the value in the help: INT, NUMBER, the choices, ..."""
+    kinds, none = kinds_of(field.annotation), extra_of(field).get("none")
+    listed = next((typing.get_args(kind)[0] for kind in kinds if typing.get_origin(kind) is tuple), None)
+    if listed is not None:
+        return f"{METAVARS[listed]},..." if listed in METAVARS else "NAMES"
+    choices = [str(choice) for kind in kinds if typing.get_origin(kind) is Literal for choice in typing.get_args(kind)]
+    word = "|".join(choices) or next((text for kind, text in METAVARS.items() if kind in kinds), "NAME")
+    return f"{word}|{none}" if none else word
 
 
-def _help(name: str) -> str:
-    field = Params.model_fields[name]
-    default = "the paper's value at this dimension" if field.is_required() else field.default
-    if name == "dimension":
-        default = DEFAULT_DIMENSION
-    if name in ("gap", "perturbation_radius"):
-        default = "the paper's gap at this dimension"
-    return f"{field.description} (default: {default if default != () else 'none'})"
+def options_of(
+    name: str, settings: type[SettingsBase], defaults: Mapping[str, Any], more: Mapping[str, str] | None = None
+) -> Any:
+    """A dataclass for tyro with every field of the settings as an option, none required, each with its description.
+
+    Parameters
+    ----------
+    defaults : what the help says of a field that is left out, where that is not the field's own default
+    more : further options that are numbers, with their help
+    """
+    fields: list[tuple[str, Any, Any]] = []
+    for each, field in settings.model_fields.items():
+        default = defaults.get(each, "none" if field.default in ((), None) else field.default)
+        default = " ".join(map(str, default)) if isinstance(default, tuple) else default
+        text, listed = f"{field.description} (default: {default})", typing.get_origin(field.annotation) is tuple
+        fields.append(_option(each, text, metavar_of(field), tuple[str, ...] if listed else str, _aliases(field)))
+    fields += [_option(each, text, "NUMBER") for each, text in (more or {}).items()]
+    return dataclasses.make_dataclass(name, fields, frozen=True)
 
 
-def _option(name: str, text: str, metavar: str) -> tuple[str, Any, Any]:
-    return name, Annotated[str | None, tyro.conf.arg(help=text, metavar=metavar, help_behavior_hint="")], None
+def given(options: Any) -> dict[str, str]:
+    """The options that were given, as text."""
+    chosen = {field.name: getattr(options, field.name) for field in dataclasses.fields(options)}
+    return {
+        name: " ".join(value) if isinstance(value, tuple) else value
+        for name, value in chosen.items()
+        if value is not None
+    }
 
 
-def _make_options() -> Any:
-    fields = [_option(name, _help(name), _metavar(name)) for name in Params.model_fields]
-    fields += [_option(name, text, "NUMBER") for name, text in {**POLYLOGS, **EXPONENTS}.items()]
-    return dataclasses.make_dataclass("ExperimentOptions", fields, frozen=True)
+def _aliases(field: FieldInfo) -> list[str] | None:
+    alias = extra_of(field).get("alias")
+    return None if alias is None else [str(alias)]
 
 
-ExperimentOptions = _make_options()
+def _option(
+    name: str, text: str, metavar: str, kind: Any = str, aliases: list[str] | None = None
+) -> tuple[str, Any, Any]:
+    return (
+        name,
+        Annotated[kind | None, tyro.conf.arg(help=text, metavar=metavar, help_behavior_hint="", aliases=aliases)],
+        None,
+    )
+
+
+ExperimentOptions = options_of(
+    "ExperimentOptions",
+    Params,
+    {
+        **{name: "the paper's value at this dimension" for name, f in Params.model_fields.items() if f.is_required()},
+        "dimension": DEFAULT_DIMENSION,
+        "gap": "the paper's gap at this dimension",
+        "perturbation_radius": "the paper's gap at this dimension",
+    },
+    {**POLYLOGS, **EXPONENTS},
+)
 
 
 def params_from(config: Path | None, options: Any) -> Params:
@@ -65,13 +107,12 @@ def params_from(config: Path | None, options: Any) -> Params:
     UserError
         If the file or a value is bad, in one sentence.
     """
-    given = {} if config is None else read_toml(config)
-    chosen = {f.name: getattr(options, f.name) for f in dataclasses.fields(options)}
-    chosen = {name: _number(name, value) for name, value in chosen.items() if value is not None}
+    written = {} if config is None else read_toml(config)
+    chosen = {name: _number(name, value) for name, value in given(options).items()}
     for one, other in (("gap", "perturbation_radius"), ("perturbation_radius", "gap")):
         if one in chosen:
-            given.pop(other, None)
-    return Params.from_paper(**{"dimension": DEFAULT_DIMENSION, **given, **chosen})
+            written.pop(other, None)
+    return Params.from_paper(**{"dimension": DEFAULT_DIMENSION, **written, **chosen})
 
 
 def _number(name: str, value: str) -> Any:

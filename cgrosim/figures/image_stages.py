@@ -27,7 +27,7 @@ LETTERS = 84  # of a line that fits a column
 
 
 def image_stages_figure(runs: Mapping[str, xarray.Dataset]) -> Figure:
-    """Draw runs of `cgrosim.images.experiments.stages.run_stages`, one a column, on one scale.
+    """Draw runs of `cgrosim.images.experiments.stage_training.run_stages`, one a column, on one scale.
 
     Parameters
     ----------

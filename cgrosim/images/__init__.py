@@ -1,1 +1,108 @@
-"""Real images: small convolutional networks, trained with and without attacks on our own kernels."""
+"""Real images: data sets, convolutional networks on kernels of our own, attacks, trainings and experiments.
+
+    from cgrosim.images import Architecture, Convolution, FullyConnected, MaxPool, ReLU, default_settings, train
+
+    training = train(default_settings("digits", epochs=5))
+
+Everything named here is imported when it is first used.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from cgrosim.images.attacks.black_box import square_attack as square_attack
+    from cgrosim.images.attacks.class_means import ClassMeanAttack as ClassMeanAttack
+    from cgrosim.images.attacks.evaluation import Evaluation as Evaluation
+    from cgrosim.images.attacks.evaluation import evaluate as evaluate
+    from cgrosim.images.attacks.gradient import Attack as Attack
+    from cgrosim.images.attacks.gradient import perturb as perturb
+    from cgrosim.images.attacks.gradient import worst_case as worst_case
+    from cgrosim.images.data.datasets import Dataset as Dataset
+    from cgrosim.images.data.datasets import load_dataset as load_dataset
+    from cgrosim.images.experiments.catalogue.capacity import Capacity as Capacity
+    from cgrosim.images.experiments.catalogue.landscape import LossLandscape as LossLandscape
+    from cgrosim.images.experiments.catalogue.landscape import landscape_of as landscape_of
+    from cgrosim.images.experiments.catalogue.stages import ThreeStages as ThreeStages
+    from cgrosim.images.experiments.catalogue.train import RobustOverfitting as RobustOverfitting
+    from cgrosim.images.experiments.landscape_search import Search as Search
+    from cgrosim.images.experiments.runner import Outcome as Outcome
+    from cgrosim.images.experiments.runner import run_experiment as run_experiment
+    from cgrosim.images.experiments.runner import write_conclusion as write_conclusion
+    from cgrosim.images.experiments.stage_settings import StageSettings as StageSettings
+    from cgrosim.images.network.architectures import lenet as lenet
+    from cgrosim.images.network.architectures import patch_network as patch_network
+    from cgrosim.images.network.architectures import stack3x3 as stack3x3
+    from cgrosim.images.network.layers import (
+        Architecture as Architecture,
+    )
+    from cgrosim.images.network.layers import (
+        Convolution as Convolution,
+    )
+    from cgrosim.images.network.layers import (
+        FixedReadout as FixedReadout,
+    )
+    from cgrosim.images.network.layers import (
+        FullyConnected as FullyConnected,
+    )
+    from cgrosim.images.network.layers import (
+        MaxPool as MaxPool,
+    )
+    from cgrosim.images.network.layers import (
+        Power as Power,
+    )
+    from cgrosim.images.network.layers import (
+        ReLU as ReLU,
+    )
+    from cgrosim.images.network.layers import (
+        SumPositions as SumPositions,
+    )
+    from cgrosim.images.training.defaults import default_settings as default_settings
+    from cgrosim.images.training.defaults import final_attack as final_attack
+    from cgrosim.images.training.file import Training as Training
+    from cgrosim.images.training.final import FinalAccuracies as FinalAccuracies
+    from cgrosim.images.training.final import final_accuracies as final_accuracies
+    from cgrosim.images.training.schedules import Schedule as Schedule
+    from cgrosim.images.training.settings import Settings as Settings
+    from cgrosim.images.training.train import new_network as new_network
+    from cgrosim.images.training.train import train as train
+
+_ROOMS = {
+    "attacks.black_box": ("square_attack",),
+    "attacks.class_means": ("ClassMeanAttack",),
+    "attacks.evaluation": ("Evaluation", "evaluate"),
+    "attacks.gradient": ("Attack", "perturb", "worst_case"),
+    "data.datasets": ("Dataset", "load_dataset"),
+    "experiments.catalogue.capacity": ("Capacity",),
+    "experiments.catalogue.landscape": ("LossLandscape", "landscape_of"),
+    "experiments.catalogue.stages": ("ThreeStages",),
+    "experiments.catalogue.train": ("RobustOverfitting",),
+    "experiments.landscape_search": ("Search",),
+    "experiments.runner": ("Outcome", "run_experiment", "write_conclusion"),
+    "experiments.stage_settings": ("StageSettings",),
+    "network.architectures": ("lenet", "patch_network", "stack3x3"),
+    "network.layers": ("Architecture", "Convolution", "FixedReadout", "FullyConnected", "MaxPool", "Power", "ReLU",
+                       "SumPositions"),
+    "training.defaults": ("default_settings", "final_attack"),
+    "training.file": ("Training",),
+    "training.final": ("FinalAccuracies", "final_accuracies"),
+    "training.schedules": ("Schedule",),
+    "training.settings": ("Settings",),
+    "training.train": ("new_network", "train"),
+}  # fmt: skip
+_HOME = {name: room for room, names in _ROOMS.items() for name in names}
+
+__all__ = sorted(_HOME)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = globals()[name] = getattr(importlib.import_module(f"{__name__}.{_HOME[name]}"), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "attacks", "data", "experiments", "network", "training"]

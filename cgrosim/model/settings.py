@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
         model_config: ClassVar[ConfigDict]
         model_fields: ClassVar[dict[str, FieldInfo]]
+        model_fields_set: set[str]
 
         def __init__(self, **values: Any) -> None: ...
         def model_dump(self, **how: Any) -> dict[str, Any]: ...
@@ -46,7 +48,7 @@ class SettingsBase(_Model):
     "none". ``load(dump())`` is the identity.
 
     A field's description is its help; ``json_schema_extra`` may hold ``must`` (what a value out of its bounds must do,
-    for the error) and ``none`` (how the command line says None).
+    for the error), ``none`` (how the command line says None) and ``alias`` (an older name of its option).
 
     Raises
     ------
@@ -195,7 +197,7 @@ def _sentence(cls: type[SettingsBase], error: ValidationError) -> str:
     if kind == "value_error":
         return str(first["ctx"]["error"])
     field = cls.model_fields.get(str(first["loc"][0])) if first["loc"] else None
-    place = ".".join(str(part) for part in first["loc"]) or "parameters"
+    place = ".".join(_names(first["loc"])) or "parameters"
     name = cls.called + place
     if kind == "missing":
         return f"{name} is missing; {cls.remedy}."
@@ -209,6 +211,11 @@ def _sentence(cls: type[SettingsBase], error: ValidationError) -> str:
         return f"{name} is {_short(value)}, but must {_bounds(field)}."
     wanted = next((text for key, text in WANTED.items() if kind.startswith(key)), first["msg"].lower())
     return f"{name} is {value!r}, but must be {wanted}."
+
+
+def _names(place: tuple[int | str, ...]) -> Iterator[str]:
+    """The names that lead to a field, without the places in a list and what comes after them."""
+    return (str(part) for part in itertools.takewhile(lambda part: isinstance(part, str), place))
 
 
 def _short(value: Any) -> str:

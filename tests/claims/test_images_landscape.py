@@ -6,7 +6,7 @@ import pytest
 from cgrosim.claims.catalogue import images_landscape as claims
 from cgrosim.claims.checks import combine, mean_interval
 from cgrosim.claims.claim import Context, evaluate
-from cgrosim.images.experiments.landscape import Landscape
+from cgrosim.images.experiments.landscape_search import Landscape
 
 SHARES = (0.5, 1.0, 2.0)
 

@@ -103,7 +103,7 @@ def test_the_decline_from_the_selected_epoch_is_told(worlds):
 
 
 def test_the_cut_lies_between_what_the_paper_calls_small_and_what_stays():
-    from cgrosim.images.experiments.capacity import PAPER_MNIST
+    from cgrosim.images.experiments.catalogue.capacity import PAPER_MNIST
 
     fits = [PAPER_MNIST[width] for width in (12, 16)]
     small = max(1.0 - each[name] for each in fits for name in ("clean_test", "robust_train"))

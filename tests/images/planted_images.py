@@ -2,9 +2,10 @@
 
 import numpy as np
 
+from cgrosim.images.attacks.class_means import ClassMeanAttack
 from cgrosim.images.experiments.stage_records import StageData
-from cgrosim.images.experiments.stages import StageSettings
-from cgrosim.images.network.patch_model import ClassMeanAttack, ClassMeans
+from cgrosim.images.experiments.stage_settings import StageSettings
+from cgrosim.images.network.patch_model import ClassMeans
 from cgrosim.model.patches import draw_patch_data
 from cgrosim.model.streams import stream
 

@@ -13,21 +13,25 @@ from small_trainings import small_dataset, small_settings
 
 from cgrosim.errors import FileError, ParameterError
 from cgrosim.images.attacks.gradient import Attack
-from cgrosim.images.experiments.capacity import Measured, Result, Sweep, is_constant, multiplications, run_sweep
-from cgrosim.images.experiments.capacity_report import numbers, sentences
 from cgrosim.images.experiments.capacity_statistics import (
+    Result,
     concordance,
     least_clean_test,
     least_gap,
     ordering,
     proportion_interval,
+    sentences,
     statements,
     summarise,
     table_by_seed,
     widest_minus_narrowest,
 )
+from cgrosim.images.experiments.catalogue.capacity import Capacity
+from cgrosim.images.experiments.experiment import multiplications
+from cgrosim.images.experiments.runner import plain, run_experiment
 from cgrosim.images.network.architectures import lenet
 from cgrosim.images.network.layers import Architecture, Convolution, FullyConnected, MaxPool
+from cgrosim.images.training.final import FinalAccuracies, is_constant
 from cgrosim.images.training.train import Training
 
 ATTACK = Attack.pgd("linf", 0.05, 4)
@@ -41,20 +45,25 @@ def small_sweep(**changes):
         "attack": ATTACK,
         "black_box_samples": 3,
     }
-    return Sweep(**{**start, **changes})
+    return Capacity(**{**start, **changes})
+
+
+def run_sweep(sweep, dataset, folder, progress=None):
+    """Everything that was measured."""
+    return sweep.table(run_experiment(sweep, dataset, folder, progress).results)
 
 
 @pytest.fixture(scope="module")
 def done(tmp_path_factory):
     """A small sweep and its folder."""
     folder = tmp_path_factory.mktemp("sweep")
-    return list(run_sweep(small_sweep(), small_dataset(), folder)), folder
+    return run_sweep(small_sweep(), small_dataset(), folder), folder
 
 
 def test_every_width_and_seed_is_trained_with_and_without_attack(done):
     results, folder = done
     assert [(r.seed, r.width, r.adversarial) for r in results] == list(itertools.product((5, 6), (1, 2), (True, False)))
-    assert len(list(folder.glob("*.npz"))) == len(list(folder.glob("*.json"))) == 8
+    assert len(list(folder.glob("*.npz"))) == len(list(folder.glob("measured/*.npz"))) == 8
     trained = Training.load(folder / "lenet-x2-adversarial-seed6.npz")
     assert trained.settings.architecture == lenet(2, (4, 4, 1), 3)
     assert (trained.settings.seed, trained.settings.adversarial_weight) == (6, 1.0)
@@ -69,30 +78,40 @@ def test_every_width_and_seed_is_trained_with_and_without_attack(done):
 
 def test_a_rerun_takes_up_what_is_there(done, monkeypatch):
     results, folder = done
-    monkeypatch.setattr("cgrosim.images.experiments.capacity._measure", lambda *_: pytest.fail("measured again"))
+    monkeypatch.setattr("cgrosim.images.training.final.evaluate", lambda *_, **__: pytest.fail("measured again"))
     monkeypatch.setattr("cgrosim.images.training.train._descend", lambda *_: pytest.fail("trained again"))
-    assert list(run_sweep(small_sweep(), small_dataset(), folder)) == results
+    assert run_sweep(small_sweep(), small_dataset(), folder) == results
 
 
 def test_a_lost_training_is_done_again_and_is_the_same(done):
     results, folder = done
-    stem = folder / "lenet-x1-adversarial-seed6"
-    for suffix in (".npz", ".json"):
-        stem.with_suffix(suffix).unlink()
+    for path in (*folder.glob("lenet-x1-adversarial-seed6*"), *folder.glob("measured/lenet-x1-adversarial-seed6*")):
+        path.unlink()
     assert [_timeless(r) for r in run_sweep(small_sweep(), small_dataset(), folder)] == [_timeless(r) for r in results]
 
 
-def test_a_broken_measurement_is_done_again(done):
+def test_a_broken_measurement_is_one_sentence(done):
     results, folder = done
-    (folder / "lenet-x1-standard-seed5.json").write_text('{"key": {}, "res')
+    (path,) = folder.glob("measured/lenet-x1-standard-seed5*")
+    whole = path.read_bytes()
+    path.write_bytes(whole[:200])
+    with pytest.raises(FileError, match="is not a whole measurement of cgrosim"):
+        run_sweep(small_sweep(), small_dataset(), folder)
+    path.unlink()
     assert [_timeless(r) for r in run_sweep(small_sweep(), small_dataset(), folder)] == [_timeless(r) for r in results]
+
+
+def test_other_images_in_the_same_folder_are_refused(done):
+    _, folder = done
+    with pytest.raises(FileError, match="a training on other images; choose another place"):
+        run_sweep(small_sweep(), small_dataset(noise=0.06), folder)
 
 
 def test_another_attack_is_measured_without_training_again(done, monkeypatch):
     results, folder = done
     monkeypatch.setattr("cgrosim.images.training.train._descend", lambda *_: pytest.fail("trained again"))
     strong = small_sweep(attack=Attack.pgd("linf", 1.0, 20))
-    found = list(run_sweep(strong, small_dataset(), folder))
+    found = run_sweep(strong, small_dataset(), folder)
     assert [result.last.clean_test for result in found] == [result.last.clean_test for result in results]
     for new in found:  # with radius 1 every image can become any other
         assert new.last.collapsed or new.last.robust_test < 0.2
@@ -102,13 +121,13 @@ def test_other_settings_in_the_same_folder_are_refused(done):
     _, folder = done
     other = small_sweep(settings=small_settings(epochs=3))
     with pytest.raises(FileError, match=r"other settings \(epochs\)"):
-        next(run_sweep(other, small_dataset(), folder))
+        run_sweep(other, small_dataset(), folder)
 
 
 def test_progress_ends_at_one_and_never_falls(tmp_path):
     told = []
     sweep = small_sweep(seeds=(5,), control=False)
-    list(run_sweep(sweep, small_dataset(), tmp_path, lambda text, share: told.append((text, share))))
+    run_sweep(sweep, small_dataset(), tmp_path, lambda text, share: told.append((text, share)))
     shares = [share for _, share in told]
     assert shares == sorted(shares)
     assert shares[-1] == pytest.approx(1.0, abs=1e-12)
@@ -116,7 +135,7 @@ def test_progress_ends_at_one_and_never_falls(tmp_path):
 
 
 def _timeless(result):
-    return dataclasses.replace(result, seconds=0.0)
+    return result.replace(seconds=0.0)
 
 
 def test_an_interrupted_training_ends_the_sweep(monkeypatch, tmp_path):
@@ -127,10 +146,23 @@ def test_an_interrupted_training_ends_the_sweep(monkeypatch, tmp_path):
 
     made = Training(small_settings(), {"epoch": np.arange(1.0)}, {}, {})
     monkeypatch.setattr("cgrosim.images.training.train.train", stopped)
-    monkeypatch.setattr("cgrosim.images.experiments.capacity._measured_once", lambda *_: "a result")
-    found = list(run_sweep(small_sweep(), small_dataset(), tmp_path))
-    assert found[0] == "a result"
-    assert [each.status for each in found[1:]] == ["interrupted"]
+    monkeypatch.setattr("cgrosim.images.training.final.final_accuracies", lambda *_, **__: [network(0.5)])
+    outcome = run_experiment(small_sweep(), small_dataset(), tmp_path)
+    assert outcome.status == "interrupted"
+    names = ["lenet-x1-adversarial-seed5", "lenet-x1-adversarial-seed5-accuracies", "lenet-x1-standard-seed5"]
+    assert list(outcome.results) == names
+
+
+def test_ctrl_c_in_a_measurement_keeps_what_was_done(monkeypatch, tmp_path):
+    def pressed(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("cgrosim.images.training.final.evaluate", pressed)
+    outcome = run_experiment(small_sweep(), small_dataset(), tmp_path)
+    assert (outcome.status, list(outcome.results)) == ("interrupted", ["lenet-x1-adversarial-seed5"])
+    assert [path.name for path in tmp_path.iterdir()] == ["lenet-x1-adversarial-seed5.npz"]
+    monkeypatch.undo()
+    assert run_experiment(small_sweep(), small_dataset(), tmp_path).status == "finished"
 
 
 def test_a_network_that_cannot_learn_has_collapsed(tmp_path):
@@ -142,7 +174,6 @@ def test_a_network_that_cannot_learn_has_collapsed(tmp_path):
     zero = {name: np.zeros_like(value) for name, value in training.last.items()}
     zero["layer8.bias"][1] = 1.0
     dataclasses.replace(training, last=zero).save(path)
-    path.with_suffix(".json").unlink()
     (after,) = run_sweep(sweep, small_dataset(), tmp_path)
     assert after.last.collapsed
     assert not before.last.collapsed
@@ -180,11 +211,18 @@ def test_a_sweep_that_makes_no_sense_is_one_sentence(changes, words):
     assert words in str(caught.value)
 
 
+def network(robust_train, robust_test=0.5, clean_test=0.9, collapsed=False):
+    """Made-up final numbers."""
+    return FinalAccuracies(
+        selected="last", epoch=9, attack="an attack", clean_train=1.0, robust_train=robust_train,
+        clean_test=clean_test, robust_test=robust_test, train_samples=200, test_samples=500, collapsed=collapsed,
+    )  # fmt: skip
+
+
 def result(width, seed, robust_train, robust_test=0.5, clean_test=0.9, collapsed=False, **changes):
     """A made-up result of an adversarial training."""
-    last = Measured(1.0, robust_train, clean_test, robust_test, collapsed, 9)
-    found = Result(width, seed, True, 100 * width, last, None, 200, 500, "finished", "", 1.0)
-    return dataclasses.replace(found, **changes)
+    last = network(robust_train, robust_test, clean_test, collapsed)
+    return Result(width, seed, True, 100 * width, last, None, "finished", "", 1.0).replace(**changes)
 
 
 def test_summaries_by_hand():
@@ -207,7 +245,7 @@ def test_summaries_by_hand():
 
 def test_tables_keep_whole_seeds_only():
     results = [result(w, s, 0.1 * w + s) for w in (1, 2) for s in (0, 1, 2)]
-    results[4] = dataclasses.replace(results[4], status="diverged")  # width 2, seed 1
+    results[4] = results[4].replace(status="diverged")  # width 2, seed 1
     assert table_by_seed(results, "robust_train") == pytest.approx(np.array([[0.1, 0.2], [2.1, 2.2]]), abs=1e-15)
 
 
@@ -300,11 +338,9 @@ def test_statements_in_words():
     assert "positive for 4 of 4 seeds" in told
     assert "at least 90.0 %" in told
     assert "robust gap is at least 57.0 points" in told
-    back = [
-        dataclasses.replace(r, last=dataclasses.replace(r.last, robust_train=1 - r.last.robust_train)) for r in results
-    ]
+    back = [r.replace(last=r.last.replace(robust_train=1 - r.last.robust_train)) for r in results]
     assert "decreases with width" in " ".join(sentences(statements(back)))
-    flat = [dataclasses.replace(r, last=dataclasses.replace(r.last, robust_train=0.5)) for r in results]
+    flat = [r.replace(last=r.last.replace(robust_train=0.5)) for r in results]
     told = " ".join(sentences(statements(flat)))
     assert "undecided" in told
     assert "No network fits 90 %" in told
@@ -312,7 +348,7 @@ def test_statements_in_words():
 
 def test_numbers_are_finite_json():
     results = [result(1, 0, 0.1, collapsed=True), result(2, 0, 0.4, status="diverged", message="Diverged.")]
-    told = numbers(results, statements(results))
+    told = plain({"results": [each.dump() for each in results], "statements": statements(results).dump()})
     assert json.loads(json.dumps(told, allow_nan=False))["results"][0]["last"]["collapsed"] is True
     assert told["statements"]["ordering"] is None
     assert sentences(statements(results)) == ["No network fits 90 % of the attacked training images."]

@@ -9,11 +9,13 @@ from planted_images import planted, settings_of
 
 from cgrosim import Params, simulate
 from cgrosim.errors import FileError, ParameterError
+from cgrosim.images.attacks.class_means import ClassMeanAttack
 from cgrosim.images.attacks.gradient import Attack
 from cgrosim.images.experiments import stage_records
-from cgrosim.images.experiments import stages as image_stages
-from cgrosim.images.experiments.stages import StageSettings, record_steps, run_stages, stage_data
-from cgrosim.images.network.patch_model import ClassMeanAttack, as_patches
+from cgrosim.images.experiments import stage_training as image_stages
+from cgrosim.images.experiments.stage_settings import StageSettings
+from cgrosim.images.experiments.stage_training import record_steps, run_stages, stage_data
+from cgrosim.images.network.patch_model import as_patches
 from cgrosim.images.network.reference import ReferenceNetwork
 from cgrosim.model.sampling import draw_explicit
 

@@ -7,9 +7,10 @@ import pytest
 
 from cgrosim.figures import save_figure, style
 from cgrosim.figures.image_stages import image_stages_figure
+from cgrosim.images.attacks.class_means import ClassMeanAttack
 from cgrosim.images.data.datasets import load_dataset
-from cgrosim.images.experiments.stages import StageSettings, run_stages, stage_data
-from cgrosim.images.network.patch_model import ClassMeanAttack
+from cgrosim.images.experiments.stage_settings import StageSettings
+from cgrosim.images.experiments.stage_training import run_stages, stage_data
 
 SHORT = StageSettings(filters=6, samples=20, test_samples=40, steps=60, records=6, learning_rate=0.5)
 

@@ -25,7 +25,8 @@ def words(captured):
 def test_it_writes_figure_numbers_and_every_training(done):
     names = {path.name for path in done.iterdir()}
     stems = {f"lenet-x{w}-{kind}-seed{s}" for w in (1, 2) for kind in ("adversarial", "standard") for s in (0, 1)}
-    assert names == {"capacity.png", "capacity.json", *(f"{s}.npz" for s in stems), *(f"{s}.json" for s in stems)}
+    assert names == {"capacity.png", "capacity.json", "measured", *(f"{s}.npz" for s in stems)}
+    assert len(list((done / "measured").iterdir())) == 8
     assert (done / "capacity.png").read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
     told = json.loads((done / "capacity.json").read_text())
     assert "measured by linf PGD-2, radius 0.1" in told["attack"]
@@ -51,25 +52,24 @@ def test_again_it_trains_nothing_and_says_the_same(done, monkeypatch, capsys):
     assert "the paper" not in printed  # which has no digits
 
 
-def test_the_paper_stands_beside_mnist(done, capsys):
-    from cgrosim.commands.images_capacity import _print_table
-    from cgrosim.images.experiments.capacity import Measured, Result, Sweep
-    from cgrosim.images.experiments.capacity_report import draw, paper_numbers
+def test_the_paper_stands_beside_mnist():
+    from cgrosim.images.experiments.capacity_statistics import Result
+    from cgrosim.images.experiments.catalogue.capacity import Capacity
     from cgrosim.images.training.defaults import default_settings, final_attack
+    from cgrosim.images.training.final import FinalAccuracies
 
     settings = default_settings("mnist")
-    sweep = Sweep(settings, (2, 8, 16), (0,), final_attack(settings))
-    last = Measured(1.0, 0.9, 0.8, 0.7, False, 9)
-    results = [Result(w, 0, True, 100 * w, last, None, 10, 10, "finished", "", 1.0) for w in (2, 8, 16)]
-    _print_table(sweep, results)
-    printed = words(capsys.readouterr().out)
-    assert "the paper 11.35 11.35 11.70 0.35" in printed
-    assert "the paper 94.85 83.43 99.50 16.07" in printed
-    assert printed.count("the paper") == 3  # the title says which numbers those are
-    assert "radius 0.3" in printed
-    draw(sweep, results).draw_without_rendering()
-    stack = Sweep(default_settings("cifar-10"), (2, 8), (0,), final_attack(settings), "stack3x3")
-    assert paper_numbers(stack) == {}
+    sweep = Capacity(settings, (2, 8, 16), (0,), final_attack(settings))
+    last = FinalAccuracies("last", 9, "an attack", 1.0, 0.9, 0.8, 0.7, 10, 10, False)
+    results = [Result(w, 0, True, 100 * w, last, None, "finished", "", 1.0) for w in (2, 8, 16)]
+    table = sweep._table(results)
+    theirs = [row for row in table.rows if "the paper" in row[0]]
+    assert [row[3:] for row in theirs] == [("11.35", "11.35", "11.70", "0.35"), ("94.85", "83.43", "99.50", "16.07")]
+    assert "the paper" in table.title  # it says which numbers those are
+    assert "radius 0.3" in table.title
+    sweep.draw(results).draw_without_rendering()
+    stack = Capacity(default_settings("cifar-10"), (2, 8), (0,), final_attack(settings), "stack3x3")
+    assert stack.paper_numbers() == {}
 
 
 @pytest.mark.parametrize(

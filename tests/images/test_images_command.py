@@ -15,7 +15,7 @@ from cgrosim.images.training.train import Training
 
 TINY = ["--subset", "20", "--validation", "20", "--epochs", "2", "--width", "1", "--attack-steps", "2",
         "--evaluation-steps", "2", "--evaluation-samples", "20", "--restarts", "1"]  # fmt: skip
-FILES = ["adversarial.npz", "robust_overfitting.png", "standard.npz", "training.json"]
+FILES = ["adversarial.npz", "measured", "robust_overfitting.png", "standard.npz", "training.json"]
 
 
 @pytest.fixture(scope="module")
@@ -88,7 +88,7 @@ def test_a_place_with_other_settings_is_refused(done, capsys):
 
 def test_ctrl_c_keeps_what_is_there_and_the_same_command_goes_on(done, tmp_path, capsys, monkeypatch):
     """A Ctrl-C in the second epoch of the second training."""
-    import cgrosim.commands.images_training as command
+    import cgrosim.commands.images as command
 
     progress_bar = command.progress_bar
 

@@ -10,7 +10,7 @@ from network_cases import UNIT, Analysis, gamma, make_case
 
 from cgrosim.errors import ParameterError
 from cgrosim.images.attacks.gradient import Attack, perturb
-from cgrosim.images.experiments.landscape import STRIDE, Ball, NetworkSurface, Search, measure
+from cgrosim.images.experiments.landscape_search import STRIDE, Ball, NetworkSurface, Search, measure
 from cgrosim.images.network.architectures import lenet
 from cgrosim.images.network.layers import Architecture, Convolution, FullyConnected, ReLU, initial_parameters
 from cgrosim.images.network.network import Network
@@ -134,7 +134,7 @@ def attacked(network, case, attack):
     """
     places = [case.images]
     for steps in range(1, attack.steps + 1):
-        shorter = replace(attack, steps=steps)
+        shorter = attack.replace(steps=steps)
         places.append(perturb(network, case.images, case.labels, shorter, np.random.default_rng(0))[0])
     bounds = [Analysis(replace(case, images=place)) for place in places]
     size, apart, clear = case.images[0].size, np.zeros(len(case.images)), np.ones(len(case.images), bool)

@@ -1,26 +1,27 @@
-"""The landscape over training time: which points, what the file holds, and that a stopped study goes on."""
-
-import dataclasses
+"""The landscape over training time: which points, what the file holds, and that a stopped experiment goes on."""
 
 import numpy as np
 import pytest
 
 from cgrosim.errors import FileError, ParameterError
+from cgrosim.files.netcdf import write_netcdf
 from cgrosim.images.attacks.gradient import Attack
 from cgrosim.images.data.datasets import Dataset
-from cgrosim.images.experiments.landscape import Ball, NetworkSurface, Search, measure
-from cgrosim.images.experiments.landscape_file import continued, load
+from cgrosim.images.experiments import runner
+from cgrosim.images.experiments.catalogue.landscape import LossLandscape, draw_points, landscape_of
+from cgrosim.images.experiments.landscape_file import LANDSCAPE, load
+from cgrosim.images.experiments.landscape_search import Ball, NetworkSurface, Search, measure
 from cgrosim.images.experiments.landscape_statistics import contrasts, curves
-from cgrosim.images.experiments.landscape_study import SEARCH, Study, draw_points, run_study, stream, study_of
 from cgrosim.images.network.layers import Architecture, Convolution, FullyConnected, ReLU, initial_parameters
 from cgrosim.images.network.reference import ReferenceNetwork
 from cgrosim.images.training.file import Training
 from cgrosim.images.training.settings import Settings
+from cgrosim.model.streams import TrainingStream, stream
 
 NETWORK = Architecture("small", (4, 4, 1), (Convolution(3, 3), ReLU(), FullyConnected(2)))
 ATTACK = Attack.pgd("linf", 0.1, 2)
 SETTINGS = Settings("toy", NETWORK, ATTACK, ATTACK, epochs=4, snapshots=(0, 2, 4), subset=20, seed=3)
-STUDY = Study(
+STUDY = LossLandscape(
     {"standard": SETTINGS.replace(adversarial_weight=0.0), "adversarial": SETTINGS},
     (0.0, 0.1, 0.2),
     0.1,
@@ -42,6 +43,7 @@ def trained(settings, epochs):
     """A training that kept random networks: what is measured does not matter here."""
     history = {name: np.linspace(0.5, 1.0, settings.epochs) for name in ("clean_train", "robust_train")}
     history |= {name: np.linspace(0.2, 0.4, settings.epochs) for name in ("clean_test", "robust_test")}
+    history["epoch"] = np.arange(1.0, settings.epochs + 1.0)
     networks = {e: initial_parameters(settings.architecture, np.random.default_rng(e)) for e in epochs}
     return Training(settings, history, {}, {}, snapshots=networks, status="finished")
 
@@ -50,9 +52,26 @@ def all_trained(epochs=(0, 2, 4)):
     return {name: trained(settings, epochs) for name, settings in STUDY.trainings.items()}
 
 
+@pytest.fixture(autouse=True, scope="module")
+def reference_networks():
+    """Nothing is compiled, and the trainings are given."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("cgrosim.images.training.train.new_network", ReferenceNetwork)
+        yield patch
+
+
+def run_study(study, dataset, trainings, folder):
+    """Results of the measurements on given trainings."""
+    results = dict(trainings)
+    for job in study.jobs():
+        if job.name not in study.trainings:
+            results[job.name] = job.run(dataset, {name: results[name] for name in job.needs}, folder, lambda *_: None)
+    return results
+
+
 @pytest.fixture(scope="module")
 def measured(dataset, tmp_path_factory):
-    return run_study(STUDY, dataset, all_trained(), tmp_path_factory.mktemp("study") / "out.nc", ReferenceNetwork)
+    return STUDY.dataset(run_study(STUDY, dataset, all_trained(), tmp_path_factory.mktemp("study")))
 
 
 def test_every_number_is_there_and_is_what_the_measure_gives(measured, dataset):
@@ -76,7 +95,7 @@ def test_every_number_is_there_and_is_what_the_measure_gives(measured, dataset):
         np.array(STUDY.radii),
         Ball("linf"),
         STUDY.search,
-        stream(3, SEARCH, 1, 2, 1),
+        stream(3, TrainingStream.SEARCH, 1, 2, 1),
     )
     chosen = measured.sel(training="adversarial", epoch=2, points_of="test")
     assert np.array_equal(chosen["value_change"], again.value_change)
@@ -109,32 +128,57 @@ def test_there_are_equally_many_of_both(dataset):
     assert {len(part) for part in draw_points(SETTINGS, dataset, 1000).values()} == {20}
 
 
-def test_a_stopped_study_goes_on_to_the_same_numbers(measured, dataset, tmp_path):
-    path = tmp_path / "out.nc"
-    run_study(STUDY, dataset, {"standard": all_trained()["standard"]}, path, ReferenceNetwork)
-    assert np.all(np.isnan(load(path)["value_change"].sel(training="adversarial")))
+def test_a_stopped_study_goes_on_to_the_same_numbers(measured, dataset, tmp_path, reference_networks):
     made = []
 
     def counted(*arguments):
         made.append(arguments)
+        if len(made) == 4:
+            raise KeyboardInterrupt
         return ReferenceNetwork(*arguments)
 
-    again = run_study(STUDY, dataset, all_trained(), path, counted)
-    assert len(made) == 3  # the three networks that were missing
-    assert again.drop_attrs().identical(measured.drop_attrs())
-    assert load(path).identical(measured)
-    run_study(STUDY, dataset, all_trained(), path, counted)
-    assert len(made) == 3
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("cgrosim.images.training.train.new_network", counted)
+        patch.setattr("cgrosim.images.training.train.train", lambda settings, *_, **__: trained(settings, (0, 2, 4)))
+        stopped = runner.run_experiment(STUDY, dataset, tmp_path)
+        assert stopped.status == "interrupted"
+        assert np.all(np.isnan(STUDY.dataset(stopped.results)["value_change"].sel(training="adversarial")))
+        again = runner.run_experiment(STUDY, dataset, tmp_path)
+        assert len(made) == 7  # the three networks that were missing
+        assert again.status == "finished"
+        assert STUDY.dataset(again.results).identical(measured)
+        runner.run_experiment(STUDY, dataset, tmp_path)
+        assert len(made) == 7
+
+
+def test_other_images_do_not_continue_a_measurement(dataset, tmp_path):
+    run_study(STUDY, dataset, all_trained(), tmp_path)
+    other = Dataset(
+        "toy", dataset.test_images, dataset.test_labels, dataset.train_images, dataset.train_labels, ("a", "b")
+    )
+    with pytest.raises(FileError, match="holds a measurement on other images"):
+        run_study(STUDY, other, all_trained(), tmp_path)
+
+
+def test_other_networks_are_measured_anew(dataset, tmp_path):
+    first = run_study(STUDY, dataset, all_trained(), tmp_path)["standard-epoch2"]
+    trainings = {name: trained(settings, (0, 2, 4, 9)) for name, settings in STUDY.trainings.items()}
+    for each in trainings.values():
+        each.snapshots[2] = each.snapshots.pop(9)
+    assert not np.array_equal(
+        run_study(STUDY, dataset, trainings, tmp_path)["standard-epoch2"]["value_change"], first["value_change"]
+    )
 
 
 def test_an_epoch_that_was_not_reached_stays_unmeasured(dataset, tmp_path):
     trainings = {"standard": all_trained()["standard"], "adversarial": trained(SETTINGS, (0, 2))}
-    data = run_study(STUDY, dataset, trainings, tmp_path / "out.nc", ReferenceNetwork)
+    data = STUDY.dataset(run_study(STUDY, dataset, trainings, tmp_path))
     means = curves(data)
     assert np.all(np.isnan(means["value_change"].sel(training="adversarial", epoch=4)))
     assert np.all(np.isfinite(means["value_change"].sel(training="standard")))
     assert contrasts(data, "adversarial", 4) == {}
     assert set(contrasts(data, "adversarial", 2)) == {"gradient_norm", "value_change"}
+    assert STUDY.dataset({}) is None
 
 
 def test_curves_are_means_inside_their_intervals(measured):
@@ -160,20 +204,15 @@ def test_contrasts_compare_the_two_marked_radii(measured):
     assert found.growth_test.estimate == pytest.approx(at["test", 0.2] / at["test", 0.1], rel=1e-12)
 
 
-def test_another_study_does_not_continue_the_file(measured, dataset, tmp_path):
-    path = tmp_path / "out.nc"
-    run_study(STUDY, dataset, all_trained(), path, ReferenceNetwork)
-    other = dataclasses.replace(STUDY, points=5)
-    with pytest.raises(FileError, match="other settings"):
-        run_study(other, dataset, all_trained(), path, ReferenceNetwork)
+def test_other_measurements_lie_beside_the_first(measured, dataset, tmp_path):
+    run_study(STUDY, dataset, all_trained(), tmp_path)
+    run_study(STUDY.replace(points=5), dataset, all_trained(), tmp_path)
+    assert len(list((tmp_path / "measured").iterdir())) == 12
+    assert STUDY.dataset(run_study(STUDY, dataset, all_trained(), tmp_path)).identical(measured)
 
 
-def test_other_versions_do_not_continue_an_unfinished_file(dataset, tmp_path, monkeypatch):
-    path = tmp_path / "out.nc"
-    run_study(STUDY, dataset, {"standard": all_trained()["standard"]}, path, ReferenceNetwork)
-    monkeypatch.setattr("cgrosim.images.experiments.landscape_file.versions", lambda: {"numpy": "0.1"})
-    with pytest.raises(FileError, match="other versions of numpy"):
-        continued(path, STUDY.attributes())
+def test_the_file_gives_the_landscape_back(measured, tmp_path):
+    assert load(write_netcdf(tmp_path / "out.nc", LANDSCAPE, measured)).drop_attrs().identical(measured.drop_attrs())
 
 
 @pytest.mark.parametrize("content", [b"", b"not netCDF at all" * 100])
@@ -205,18 +244,18 @@ def test_a_missing_or_foreign_file_is_one_sentence(measured, tmp_path):
 )
 def test_a_study_that_contradicts_itself_is_refused(changes, said):
     with pytest.raises(ParameterError, match=said):
-        dataclasses.replace(STUDY, **changes)
+        STUDY.replace(**changes)
 
 
 def test_a_study_of_settings_marks_the_training_radius_and_one_beyond():
-    study = study_of(SETTINGS, 3, 6, STUDY.search)
+    study = landscape_of(SETTINGS, 3, 6, STUDY.search)
     assert study.any_settings.snapshots == (1, 2, 4)  # 2.5 rounds to the even number
     assert study.training_radius == 0.1
     assert study.outer_radius in study.radii
     assert study.trainings["standard"].adversarial_weight == 0.0
-    assert study_of(SETTINGS, 1, 6, STUDY.search).any_settings.snapshots == (4,)
+    assert landscape_of(SETTINGS, 1, 6, STUDY.search).any_settings.snapshots == (4,)
     for networks in (0, 5):
         with pytest.raises(ParameterError, match="networks"):
-            study_of(SETTINGS, networks, 6, STUDY.search)
+            landscape_of(SETTINGS, networks, 6, STUDY.search)
     with pytest.raises(ParameterError, match="adversarial_weight"):
-        study_of(SETTINGS.replace(adversarial_weight=0.0), 3, 6, STUDY.search)
+        landscape_of(SETTINGS.replace(adversarial_weight=0.0), 3, 6, STUDY.search)

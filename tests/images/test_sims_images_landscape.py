@@ -44,6 +44,6 @@ def test_it_leaves_a_figure_and_its_numbers_and_goes_on(script, tmp_path, monkey
     def refuse(*anything):
         raise AssertionError("a finished network was measured again")
 
-    monkeypatch.setattr(script, "new_network", refuse)
+    monkeypatch.setattr("cgrosim.images.training.train.new_network", refuse)
     again = script.main(["--toy", "--out", str(tmp_path)])
     assert json.loads(json.dumps(again["numbers"])) == told["numbers"]

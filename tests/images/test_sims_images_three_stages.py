@@ -37,7 +37,7 @@ def test_it_leaves_a_figure_and_its_numbers_and_goes_on(script, tmp_path, monkey
         assert [verdict["stage"].split()[0] for verdict in run["stages"]] == ["I", "II", "III"]
         assert 0.0 <= run["robust_test_accuracy"] <= 1.0
         assert run["status"] == "finished"
-    from cgrosim.images.experiments import stages as image_stages
+    from cgrosim.images.experiments import stage_training as image_stages
 
     def refuse(*anything):
         raise AssertionError("a finished run was trained again")

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from cgrosim.images.experiments.stage_rules import growth_exponent, median_bound, times_of, verdicts
-from cgrosim.images.experiments.stages import record_steps
+from cgrosim.images.experiments.stage_training import record_steps
 
 STEPS = record_steps(20, 10_000)
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from cgrosim.claims.flatness_runs import experiment
-from cgrosim.images.experiments.landscape import Ball, Search, measure
+from cgrosim.images.experiments.landscape_search import Ball, Search, measure
 from cgrosim.model.activations import output_weights
 from cgrosim.model.patch_surface import FeatureLine, PatchSurface
 from cgrosim.model.patches import draw_direction, draw_patch_data

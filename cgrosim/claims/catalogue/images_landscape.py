@@ -16,7 +16,7 @@ from cgrosim.claims.claim import Claim, Context, Evidence, Panel, Series
 from cgrosim.claims.image_runs import OBSERVED, Estimate, draw_digits, largest, postponed, smallest
 
 if TYPE_CHECKING:
-    from cgrosim.images.experiments.landscape import Landscape
+    from cgrosim.images.experiments.landscape_search import Landscape
 
 Array = NDArray[np.float64]
 
@@ -118,7 +118,7 @@ def fieller(numerator: Array, denominator: Array, error_rate: float) -> tuple[fl
 @lru_cache(maxsize=8)
 def surroundings(seed: int, sizes: Sizes, adversarial: bool) -> Surroundings:
     """Train, and measure the last network around every training image and around test images."""
-    from cgrosim.images.experiments.landscape import Ball, NetworkSurface, Search, measure
+    from cgrosim.images.experiments.landscape_search import Ball, NetworkSurface, Search, measure
     from cgrosim.images.training.defaults import default_settings
     from cgrosim.images.training.samples import training_data
     from cgrosim.images.training.train import new_network, train

@@ -17,11 +17,11 @@ from cgrosim.images.attacks.gradient import (
     Attack,
     Classifier,
     Images,
-    Progress,
     check_pixels,
     finite_margins,
     perturb,
 )
+from cgrosim.progress import Progress
 
 _INITIAL_SHARE = 0.8  # share of the pixels the first square covers; the value of AutoAttack (arXiv 2003.01690)
 _HALVINGS = (10, 50, 200, 500, 1000, 2000, 4000, 6000, 8000)  # of the share, at these queries out of 10,000

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from cgrosim.errors import ParameterError
 from cgrosim.images.attacks.black_box import square_attack, transfer_attack
-from cgrosim.images.attacks.gradient import Attack, Classifier, Progress, WorstCase, check_pixels, worst_case
+from cgrosim.images.attacks.gradient import Attack, Classifier, WorstCase, check_pixels, worst_case
+from cgrosim.progress import Progress
 
 OVERSTATED_TOLERANCE = 0.02
 """Robust accuracy this much too high is tolerated: two points, as far as two good attacks of one budget may differ."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, Protocol
 
@@ -14,9 +13,9 @@ from pydantic import Field, model_validator
 from cgrosim.errors import ParameterError, UserError
 from cgrosim.images.network.reference import margins as margins_of
 from cgrosim.model.settings import SettingsBase, real_number, whole_number
+from cgrosim.progress import Progress
 
 Images = NDArray[np.float32]  # (n, height, width, channels), pixels in [0, 1]
-Progress = Callable[[str, float], None]
 Norm = Literal["linf", "l2"]
 
 ROUNDING = 1e-6  # of pixels: a mean of float32 pixels may miss the box by some eps = 6e-8 of the sum

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cgrosim.errors import ParameterError
-from cgrosim.images.data.download import Progress
+from cgrosim.files.digest import content_digest
 from cgrosim.images.data.raw_files import Bytes, Split
-from cgrosim.images.data.reading import read_raw
+from cgrosim.images.data.sources import source_of
+from cgrosim.progress import Progress
 
 Images = NDArray[np.float32]
 Labels = NDArray[np.int64]
@@ -65,6 +67,12 @@ class Dataset:
         """Number of classes."""
         return len(self.class_names)
 
+    @cached_property
+    def digest(self) -> str:
+        """Of all images and labels: what a file says it was computed from."""
+        names = ("train_images", "train_labels", "test_images", "test_labels")
+        return content_digest({}, {name: getattr(self, name) for name in names})
+
     def subset(self, train_count: int | None, test_count: int | None, generator: np.random.Generator) -> Dataset:
         """Return a class-balanced draw of training and test images; None keeps them all.
 
@@ -104,7 +112,7 @@ def load_dataset(
 
     Parameters
     ----------
-    name : "digits", "mnist", "fashion-mnist" or "cifar-10"
+    name : "digits", "mnist", "fashion-mnist" or "cifar-10", or another module of `cgrosim.images.data.sets`
     data_dir : folder with the files; not used by "digits"
     train_count, test_count, generator : draw a subset as `Dataset.subset` does, before the pixels become float32
     progress : called with a text and the share done while something is downloaded
@@ -116,7 +124,8 @@ def load_dataset(
     FileError
         If files are missing, damaged, cut short, mislabelled or of another format, or cannot be downloaded.
     """
-    raw, class_names, scale = read_raw(name, None if data_dir is None else Path(data_dir), progress)
+    source = source_of(name)
+    raw = source.read(None if data_dir is None else Path(data_dir), progress)
     if generator is None and (train_count, test_count) != (None, None):
         raise ParameterError("a subset is drawn at random; give the generator that draws it.")
     train, test = raw.train, raw.test
@@ -126,11 +135,11 @@ def load_dataset(
         test = _part(test, _draw(test.labels, test_count, test_generator))
     return Dataset(
         name,
-        _scaled(train.images, scale),
+        _scaled(train.images, source.largest_pixel),
         train.labels.astype(np.int64),
-        _scaled(test.images, scale),
+        _scaled(test.images, source.largest_pixel),
         test.labels.astype(np.int64),
-        class_names,
+        source.class_names,
     )
 
 

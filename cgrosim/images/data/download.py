@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
 from cgrosim.errors import FileError
 from cgrosim.images.data.known_files import CIFAR_ARCHIVE, CIFAR_ARCHIVE_MD5, CIFAR_MIRROR, IDX_SOURCES, IdxName
-
-Progress = Callable[[str, float], None]
+from cgrosim.progress import Progress
 
 TIMEOUT: Final = 30.0  # seconds without an answer or without a further byte
 CHUNK: Final = 1 << 16

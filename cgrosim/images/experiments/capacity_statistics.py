@@ -15,16 +15,40 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from pydantic import ConfigDict
 
 from cgrosim.errors import ParameterError
-from cgrosim.images.experiments.capacity import CURVES, Measured, Result
+from cgrosim.images.training.final import FinalAccuracies
+from cgrosim.model.settings import SettingsBase
 
 MOST_WIDTHS = 8  # 8! orders are enumerated in a second
+CURVES = ("clean_test", "robust_test", "robust_train")
 
 
-@dataclass(frozen=True)
-class Interval:
-    """An estimate with its confidence interval."""
+class Result(SettingsBase):
+    """One training of the sweep and its networks: the last one, and the one selected on validation images (or None).
+
+    Attributes
+    ----------
+    parameters : number of trained numbers
+    status, message, seconds : of the training; a diverged one is measured after its last whole epoch
+    """
+
+    width: int
+    seed: int
+    adversarial: bool
+    parameters: int
+    last: FinalAccuracies
+    selected: FinalAccuracies | None
+    status: str
+    message: str
+    seconds: float
+
+
+class Interval(SettingsBase):
+    """An estimate with its confidence interval; nan where there is none."""
+
+    model_config = ConfigDict(allow_inf_nan=True, ser_json_inf_nan="constants")
 
     value: float
     low: float
@@ -37,7 +61,7 @@ class WidthSummary:
 
     Attributes
     ----------
-    accuracies : arrays over the seeds, by name (`CURVES` and ``clean_train``)
+    accuracies : arrays over the seeds, by name (`CURVES`, ``clean_train`` and ``robust_gap``)
     mean, deviation : over the seeds; the deviation (of one seed, n - 1 in the denominator) is nan for a single one
     collapsed : which seeds ended at a constant prediction
     """
@@ -60,7 +84,9 @@ def summarise(results: Sequence[Result], adversarial: bool = True, selected: boo
     for width in sorted({result.width for result in kept}):
         of_width = [result for result in kept if result.width == width]
         networks = [network for result in of_width if (network := _network(result, selected)) is not None]
-        values = {name: np.array([getattr(m, name) for m in networks]) for name in (*CURVES, "clean_train")}
+        values = {
+            name: np.array([getattr(m, name) for m in networks]) for name in (*CURVES, "clean_train", "robust_gap")
+        }
         found.append(
             WidthSummary(
                 width,
@@ -74,7 +100,7 @@ def summarise(results: Sequence[Result], adversarial: bool = True, selected: boo
     return found
 
 
-def _network(result: Result, selected: bool) -> Measured | None:
+def _network(result: Result, selected: bool) -> FinalAccuracies | None:
     return result.selected if selected else result.last
 
 
@@ -186,7 +212,9 @@ def least_clean_test(results: Sequence[Result], error_rate: float) -> Interval:
     kept = _not_collapsed(results)
     return _least(
         [
-            proportion_interval(round(r.last.clean_test * r.test_samples), r.test_samples, error_rate / len(kept))
+            proportion_interval(
+                round(r.last.clean_test * r.last.test_samples), r.last.test_samples, error_rate / len(kept)
+            )
             for r in kept
         ]
     )
@@ -204,8 +232,8 @@ def least_gap(results: Sequence[Result], fitted: float, error_rate: float) -> In
         train, test = (
             proportion_interval(round(accuracy * samples), samples, error_rate / (2 * len(kept)))
             for accuracy, samples in (
-                (result.last.robust_train, result.train_samples),
-                (result.last.robust_test, result.test_samples),
+                (result.last.robust_train, result.last.train_samples),
+                (result.last.robust_test, result.last.test_samples),
             )
         )
         gaps.append(Interval(train.value - test.value, train.low - test.high, train.high - test.low))
@@ -224,8 +252,7 @@ def _least(intervals: Sequence[Interval], lowest: float = 0.0) -> Interval:
     return Interval(value, low, high)
 
 
-@dataclass(frozen=True)
-class Statements:
+class Statements(SettingsBase):
     """What a sweep says, each with its interval at `error_rate`; None where too little was trained to say it.
 
     Attributes
@@ -262,3 +289,34 @@ def statements(results: Sequence[Result], fitted: float = 0.9, error_rate: float
         len(table),
         error_rate,
     )
+
+
+def sentences(found: Statements) -> list[str]:
+    """The statements in words."""
+    rate = f"{100 * (1 - found.error_rate):g} %"
+    told = []
+    if found.ordering is not None and found.difference is not None and found.share_positive is not None:
+        tau, difference = found.ordering, found.difference
+        grows = "increases with width" if tau.low > 0 else "decreases with width" if tau.high < 0 else "is undecided"
+        chance = max(tau.value - tau.low, tau.high - tau.value)
+        spread = ""
+        if math.isfinite(difference.low):
+            spread = f" ({rate} interval {100 * difference.low:.1f} to {100 * difference.high:.1f})"
+        told.append(
+            f"Robust train accuracy {grows}: Kendall tau {tau.value:.2f}, by chance within {chance:.2f} "
+            f"({rate}); widest minus narrowest {100 * difference.value:.1f} points{spread}, positive for "
+            f"{round(found.share_positive.value * found.seeds)} of {found.seeds} seeds."
+        )
+    if not math.isnan(found.clean_test.value):
+        told.append(
+            f"Without collapse clean test accuracy is at least {100 * found.clean_test.value:.1f} % "
+            f"({rate} interval from {100 * found.clean_test.low:.1f} %)."
+        )
+    if math.isnan(found.gap.value):
+        told.append(f"No network fits {100 * found.fitted:g} % of the attacked training images.")
+    else:
+        told.append(
+            f"Where {100 * found.fitted:g} % of the attacked training images are fitted, the robust gap is at least "
+            f"{100 * found.gap.value:.1f} points ({rate} interval from {100 * found.gap.low:.1f})."
+        )
+    return told

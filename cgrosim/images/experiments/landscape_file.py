@@ -1,4 +1,4 @@
-"""The file of a loss landscape over training time: netCDF, written atomically, continued only by the same study."""
+"""The labelled arrays of a loss landscape over training time, and how their file is read."""
 
 from __future__ import annotations
 
@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cgrosim.errors import FileError
 from cgrosim.files.kinds import Kind
-from cgrosim.files.netcdf import read_netcdf, write_netcdf
+from cgrosim.files.netcdf import read_netcdf
 from cgrosim.files.versions import versions
 
 if TYPE_CHECKING:
@@ -67,19 +66,8 @@ def empty(description: Mapping[str, Any], coordinates: Mapping[str, Sequence[Any
     )
 
 
-def save(data: xarray.Dataset, path: str | Path) -> Path:
-    """Write the file atomically.
-
-    Raises
-    ------
-    FileError
-        If the place cannot be written to.
-    """
-    return write_netcdf(path, LANDSCAPE, data)
-
-
 def load(path: str | Path) -> xarray.Dataset:
-    """Read a file that a study wrote.
+    """Read the file of a landscape.
 
     Raises
     ------
@@ -116,25 +104,3 @@ def check(data: xarray.Dataset) -> None:
     for name, kinds in (("training", "OU"), ("epoch", "iu"), ("radius", "f")):
         if data[name].dims != (name,) or data[name].dtype.kind not in kinds:
             raise ValueError(f"{name} is no axis of a landscape")
-
-
-def continued(path: str | Path, description: Mapping[str, Any]) -> xarray.Dataset:
-    """The landscape in the file, if it is the one described.
-
-    Raises
-    ------
-    FileError
-        If it cannot be read, is of other settings, or is unfinished and of other library versions (which may round
-        differently).
-    """
-    data = load(path)
-    if data.attrs["study"] != description["study"]:
-        raise FileError(f"{path} holds a landscape of other settings; choose another place, or remove the file.")
-    begun = json.loads(data.attrs["versions"])
-    changed = ", ".join(name for name, version in versions().items() if begun.get(name) != version)
-    if changed and not np.all(np.isfinite(data["value_change"])):
-        raise FileError(
-            f"{path} was begun with other versions of {changed}, which may round differently; choose another place, or "
-            "install those versions."
-        )
-    return data

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from cgrosim.files.kinds import Kind
 from cgrosim.files.netcdf import read_netcdf, write_netcdf
 from cgrosim.files.versions import versions
+from cgrosim.images.experiments.stage_settings import StageSettings
 from cgrosim.images.network.patch_model import Array, ClassMeans, Labels, PatchNetwork, PatchSamples
 from cgrosim.images.network.reference import cross_entropy, margins
 from cgrosim.model.streams import StagesStream, stream
@@ -21,7 +22,6 @@ from cgrosim.model.thresholds import MEMORISED
 if TYPE_CHECKING:
     import xarray
 
-    from cgrosim.images.experiments.stages import StageSettings
 
 STAGES = Kind(
     "cgrosim image stages 2",
@@ -252,7 +252,7 @@ def _check(data: xarray.Dataset) -> None:
     if data.sizes["class"] != len(params["class_names"]) or data.sizes["filter"] != params["filters"]:
         raise ValueError("its classes or filters are not those of its parameters")
     known = {name: ("step", *dims) for name, (dims, _, _) in VARIABLES.items()}
-    known |= {name: dims for name, (dims, *_) in (*STATIC.items(), *TIMES.items())}
+    known |= {name: about[0] for name, about in STATIC.items()} | {name: about[0] for name, about in TIMES.items()}
     for name, dims in known.items():
         if name not in data:
             if name != "noise_correlation" or params["record_correlations"]:

@@ -90,7 +90,7 @@ def growth_exponent(steps: NDArray[np.int64], signal: Array) -> Array:
 
 
 def verdicts(data: xarray.Dataset) -> tuple[StageVerdict, StageVerdict, StageVerdict]:
-    """Judge a run (see `cgrosim.images.experiments.stages.run_stages`) by `RULES`."""
+    """Judge a run (see `cgrosim.images.experiments.stage_training.run_stages`) by `RULES`."""
     return _growth(data), _stagnation(data), _memorisation(data)
 
 

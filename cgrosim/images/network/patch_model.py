@@ -12,17 +12,16 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from pydantic import Field, model_validator
 
 from cgrosim import kernels
 from cgrosim.errors import ParameterError
+from cgrosim.images.attacks.class_means import ClassMeanAttack
 from cgrosim.images.attacks.gradient import Attack
 from cgrosim.images.attacks.gradient import perturb as pixel_attack
 from cgrosim.images.network.layers import Architecture, Convolution, FixedReadout, Power
-from cgrosim.images.network.reference import cut_patches, direction, join_patches, margins, project
+from cgrosim.images.network.reference import ascend, cut_patches, join_patches, margins
 from cgrosim.model.activations import activate, derivative
 from cgrosim.model.linear_algebra import combination, product
-from cgrosim.model.settings import SettingsBase
 
 Array = NDArray[np.float64]
 Labels = NDArray[np.int64]
@@ -87,36 +86,6 @@ class PatchSamples:
     images: NDArray[Any]
     patches: Array
     labels: Labels
-
-
-class ClassMeanAttack(SettingsBase):
-    """The theory's attack on real images: it moves every patch along its class-mean part only, and nearly erases it.
-
-    Patch j of a sample with label y becomes ``X[j] - t_j mu_{y,j}`` with ``|t_j| <= 1 - gap``, so the radius at every
-    patch is (1 - gap) times the length of the part there, as the theory's ``delta = alpha (1 - gap)``
-    (arXiv 2306.01271v4, Section 5). It may leave the pixel box, as in the theory.
-
-    Raises
-    ------
-    ParameterError
-        If `gap` is out of its range.
-    """
-
-    gap: float = Field(0.1, description="share of the class-mean part that a full shift leaves, 0 <= gap < 1")
-    search: bool = Field(
-        True, description="take the worst t of every patch (exact; two classes and exponent 3 only), not always 1 - gap"
-    )
-
-    @model_validator(mode="after")
-    def _possible(self) -> ClassMeanAttack:
-        if not 0.0 <= self.gap < 1.0:
-            raise ValueError(f"gap is {self.gap}, but must be at least 0 and below 1.")
-        return self
-
-    def describe(self) -> str:
-        """The whole attack in a line, to stand beside every number measured with it."""
-        how = "worst point (exact)" if self.search else "full shift"
-        return f"class-mean direction of every patch, radius {1 - self.gap:.4g} of its length, {how}, no pixel box"
 
 
 class PatchNetwork:
@@ -199,20 +168,7 @@ class PatchNetwork:
         high: float = 1.0,
     ) -> tuple[Array, Array, NDArray[np.bool_]]:
         """Projected gradient ascent on the loss; as `cgrosim.images.network.network.Network.perturb`."""
-        clean, x = np.asarray(images, np.float64), np.array(start, np.float64)
-        worst, least = x.copy(), np.full(len(x), np.inf)
-        stuck: NDArray[np.bool_] = np.zeros(len(x), bool)
-        for step in range(steps):
-            if keep_worst:
-                _keep(worst, least, x, margins(self.logits(x), labels))
-            gradient = self.input_gradient(x, labels)
-            if step == 0:
-                stuck = np.asarray(~gradient.reshape(len(x), -1).any(axis=1))
-            x = np.clip(project(x + step_size * direction(gradient, norm), clean, radius, norm), low, high)
-        if not keep_worst:
-            return x, margins(self.logits(x), labels), stuck
-        _keep(worst, least, x, margins(self.logits(x), labels))
-        return worst, least, stuck
+        return ascend(self, images, labels, start, norm, radius, step_size, steps, keep_worst, low, high)
 
     def attacked(
         self,
@@ -308,8 +264,3 @@ def worst_shift(own: Array, part: Array, bound: float) -> Array:
 
 def _rows(patches: Array) -> Array:
     return np.ascontiguousarray(patches.reshape(-1, patches.shape[2]))
-
-
-def _keep(worst: Array, least: Array, x: Array, found: Array) -> None:
-    better = found < least
-    worst[better], least[better] = x[better], found[better]

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -81,6 +81,47 @@ def project(x: Array, clean: Array, radius: float, norm: str) -> Array:
     offset = x - clean
     length = np.sqrt((offset**2).sum(axis=(1, 2, 3), keepdims=True))
     return clean + offset * np.minimum(1.0, radius / np.where(length > 0, length, 1.0))
+
+
+class Differentiable(Protocol):
+    """What the ascent needs of a network."""
+
+    def logits(self, images: ArrayLike) -> Array:
+        """``(n, classes)``."""
+
+    def input_gradient(self, images: ArrayLike, labels: NDArray[np.int64]) -> Array:
+        """Gradient of every sample's own loss, shaped like `images`."""
+
+
+def ascend(
+    network: Differentiable,
+    images: ArrayLike,
+    labels: NDArray[np.int64],
+    start: ArrayLike,
+    norm: str,
+    radius: float,
+    step_size: float,
+    steps: int,
+    keep_worst: bool,
+    low: float,
+    high: float,
+) -> tuple[Array, Array, NDArray[np.bool_]]:
+    """Projected gradient ascent on the loss in float64; see `cgrosim.images.network.network.Network.perturb`."""
+    clean, x = np.asarray(images, np.float64), np.array(start, np.float64)
+    worst, least = x.copy(), np.full(len(x), np.inf)
+    stuck: NDArray[np.bool_] = np.zeros(len(x), np.bool_)
+    for step in range(steps + 1):
+        if keep_worst or step == steps:
+            found = margins(network.logits(x), labels)
+            better = (found < least) if keep_worst else np.ones(len(x), bool)
+            worst[better], least[better] = x[better], found[better]
+        if step == steps:
+            break
+        gradient = network.input_gradient(x, labels)
+        if step == 0:
+            stuck = np.all(gradient.reshape(len(x), -1) == 0, axis=1)
+        x = np.clip(project(x + step_size * direction(gradient, norm), clean, radius, norm), low, high)
+    return worst, least, stuck
 
 
 class ReferenceNetwork:
@@ -171,20 +212,7 @@ class ReferenceNetwork:
         high: float = 1.0,
     ) -> tuple[Array, Array, NDArray[np.bool_]]:
         """Projected gradient ascent on the loss; see `cgrosim.images.network.network.Network.perturb`."""
-        clean, x = np.asarray(images, np.float64), np.array(start, np.float64)
-        worst, least = x.copy(), np.full(len(x), np.inf)
-        stuck: NDArray[np.bool_] = np.zeros(len(x), np.bool_)
-        for step in range(steps + 1):
-            found = margins(self.logits(x), labels)
-            better = (found < least) if keep_worst else np.ones(len(x), bool)
-            worst[better], least[better] = x[better], found[better]
-            if step == steps:
-                break
-            gradient = self.input_gradient(x, labels)
-            if step == 0:
-                stuck = np.all(gradient.reshape(len(x), -1) == 0, axis=1)
-            x = np.clip(project(x + step_size * direction(gradient, norm), clean, radius, norm), low, high)
-        return worst, least, stuck
+        return ascend(self, images, labels, start, norm, radius, step_size, steps, keep_worst, low, high)
 
     def _weight(self, index: int) -> Array:
         return self._parameters[f"layer{index}.weight"]

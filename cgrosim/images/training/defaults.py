@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from cgrosim.errors import ParameterError
@@ -16,12 +16,16 @@ from cgrosim.images.training.settings import Settings
 Norm = Literal["linf", "l2"]
 ARCHITECTURES: Mapping[str, Callable[[int, Shape, int], Architecture]] = {"lenet": lenet, "stack3x3": stack3x3}
 
+STAGES = {"patch": 14, "samples": 1000, "learning_rate": 0.02, "initial_scale": 0.03, "steps": 3000,
+          "test_samples": 500}  # fmt: skip
 MIXED = {"subset": 1000, "validation": 500, "batch_size": 25, "adversarial_weight": 0.5}
 
 
 @dataclass(frozen=True)
 class Defaults:
-    """Starting point of one data set: its shape, network, radius in each norm (pixels in [0, 1]) and training."""
+    """Starting point of one data set: its shape, network, radius in each norm (pixels in [0, 1]), training, and what
+    differs from `StageSettings` where the three stages are looked for.
+    """
 
     input_shape: Shape
     classes: int
@@ -30,6 +34,7 @@ class Defaults:
     linf_radius: float
     l2_radius: float
     training: Mapping[str, Any]
+    stages: Mapping[str, Any] = field(default_factory=dict)
 
 
 # Chosen so that so few images can be fitted under attack: digits in half a minute, the others in minutes. The radii
@@ -47,8 +52,10 @@ DEFAULTS: Mapping[str, Defaults] = {
         0.5,
         {"subset": 200, "validation": 200, "epochs": 60, "batch_size": 20, "learning_rate": 0.02},
     ),
-    "mnist": Defaults((28, 28, 1), 10, "lenet", 8, 0.3, 2.0, {**MIXED, "epochs": 80, "learning_rate": 0.03}),
-    "fashion-mnist": Defaults((28, 28, 1), 10, "lenet", 8, 0.1, 1.0, {**MIXED, "epochs": 100, "learning_rate": 0.03}),
+    "mnist": Defaults((28, 28, 1), 10, "lenet", 8, 0.3, 2.0, {**MIXED, "epochs": 80, "learning_rate": 0.03}, STAGES),
+    "fashion-mnist": Defaults(
+        (28, 28, 1), 10, "lenet", 8, 0.1, 1.0, {**MIXED, "epochs": 100, "learning_rate": 0.03}, STAGES
+    ),
     "cifar-10": Defaults(
         (32, 32, 3),
         10,
@@ -57,6 +64,7 @@ DEFAULTS: Mapping[str, Defaults] = {
         8.0 / 255.0,
         0.5,
         {**MIXED, "epochs": 100, "learning_rate": 0.005, "schedule": Schedule("piecewise", (0.75, 0.9), 0.1)},
+        {**STAGES, "patch": 16, "learning_rate": 0.005},
     ),
 }
 ATTACK_STEPS, EVALUATION_STEPS, RESTARTS = 7, 10, 5

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -54,6 +54,8 @@ class Training:
         whose training was killed.
     seconds
         Spent on training and measuring.
+    data
+        Digest of the data set (`cgrosim.images.data.datasets.Dataset.digest`); empty in a file of the first release.
     """
 
     settings: Settings
@@ -67,6 +69,7 @@ class Training:
     message: str = ""
     seconds: float = 0.0
     made_with: dict[str, str] = field(default_factory=versions)
+    data: str = ""
 
     @property
     def epochs_done(self) -> int:
@@ -88,6 +91,7 @@ class Training:
             "message": self.message,
             "seconds": self.seconds,
             "versions": self.made_with,
+            "data": self.data,
         }
         groups: dict[str, Parameters] = {
             "history": self.history,
@@ -126,6 +130,7 @@ class Training:
                 header.message,
                 header.seconds,
                 header.versions,
+                header.data,
             )
             _check(training, archive)
         return training
@@ -141,6 +146,7 @@ class Header(BaseModel):
     status: Status
     message: str
     seconds: Annotated[float, Field(ge=0.0)]
+    data: str = ""
     versions: dict[str, str]
 
 
@@ -168,24 +174,30 @@ def _check(training: Training, archive: Archive) -> None:
         raise ValueError(f"its best epoch is {best}, but it has {done}")
 
 
-def continuable(path: str | Path, settings: Settings) -> Training | None:
+def continuable(path: str | Path, settings: Settings, data: str) -> Training | None:
     """The training in the file, if it can be gone on with bit-identically; None if there is no file.
+
+    Parameters
+    ----------
+    data : digest of the data set; a file of the first release does not know its own
 
     Raises
     ------
     FileError
-        If the file is damaged, holds other settings, or is unfinished and of other library versions (which may round
-        differently).
+        If the file is damaged, holds other settings or a training on other data, or is unfinished and of other library
+        versions (which may round differently).
     """
     if not Path(path).is_file():
         return None
     found = Training.load(path)
     if found.settings != settings:
-        ours, theirs = settings.dump(), found.settings.dump()
-        names = ", ".join(name for name in ours if ours[name] != theirs.get(name))
+        names = ", ".join(settings.differences(found.settings))
         raise FileError(
             f"{path} holds a training with other settings ({names}); choose another place (--out), or remove the file."
         )
+    if found.data not in ("", data):
+        raise FileError(f"{path} holds a training on other images; choose another place (--out), or remove the file.")
+    found = replace(found, data=data)
     changed = [name for name, version in versions().items() if found.made_with.get(name) != version]
     if changed and found.status in ("running", "interrupted"):
         raise FileError(

@@ -3,71 +3,84 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
 
 from cgrosim.images.attacks.evaluation import Evaluation, evaluate
 from cgrosim.images.attacks.gradient import Attack
 from cgrosim.images.training.samples import training_data
 from cgrosim.images.training.train import Training, new_network
+from cgrosim.model.settings import SettingsBase
 from cgrosim.model.streams import TrainingStream, stream
+from cgrosim.progress import Progress
 
 if TYPE_CHECKING:
     from cgrosim.images.data.datasets import Dataset
 
 
-@dataclass(frozen=True)
-class FinalAccuracies:
-    """Accuracies of one network on the measured training and test images.
+CONSTANT = 0.99  # share of the images in one class from which on a network has collapsed
+
+
+class FinalAccuracies(SettingsBase):
+    """Accuracies in [0, 1] of one network on the measured training and test images, and what the checks found.
 
     Attributes
     ----------
     selected : ``last`` or ``validation-selected``
     epoch : after which the network was taken
+    attack : in words
+    collapsed : at least 99 % of the clean training and test images get the same class
+    train_zero_gradient_share, test_zero_gradient_share, train_black_box, test_black_box, warnings : of the checks of
+        the attack (see `cgrosim.images.attacks.evaluation.evaluate`)
     """
 
-    selected: str
+    selected: Literal["last", "validation-selected"]
     epoch: int
-    train: Evaluation
-    test: Evaluation
+    attack: str
+    clean_train: float
+    robust_train: float
+    clean_test: float
+    robust_test: float
+    train_samples: int
+    test_samples: int
+    collapsed: bool
+    train_zero_gradient_share: float = 0.0
+    test_zero_gradient_share: float = 0.0
+    train_black_box: dict[str, Any] | None = None
+    test_black_box: dict[str, Any] | None = None
+    warnings: tuple[str, ...] = ()
 
     @property
     def clean_gap(self) -> float:
         """Clean accuracy on training images minus that on test images."""
-        return self.train.clean_accuracy - self.test.clean_accuracy
+        return self.clean_train - self.clean_test
 
     @property
     def robust_gap(self) -> float:
         """Robust accuracy on training images minus that on test images."""
-        return self.train.robust_accuracy - self.test.robust_accuracy
+        return self.robust_train - self.robust_test
 
     @property
     def robust_test_error(self) -> float:
         """Standard error of the robust test accuracy over draws of the test images (binomial)."""
-        share = self.test.robust_accuracy
-        return math.sqrt(share * (1.0 - share) / self.test.samples)
-
-    @property
-    def warnings(self) -> tuple[str, ...]:
-        """What the checks of the attack found on training and test images."""
-        return tuple(f"{name}: {text}" for name in ("train", "test") for text in getattr(self, name).warnings)
+        return math.sqrt(self.robust_test * (1.0 - self.robust_test) / self.test_samples)
 
     def numbers(self) -> dict[str, Any]:
         """Everything for a JSON file."""
-        parts = {"train": self.train, "test": self.test}
-        found: dict[str, Any] = {"selected": self.selected, "epoch": self.epoch, "attack": self.test.attack.describe()}
-        for name, part in parts.items():
-            found |= {f"clean_{name}": part.clean_accuracy, f"robust_{name}": part.robust_accuracy}
-            found |= {f"{name}_samples": part.samples, f"{name}_zero_gradient_share": part.zero_gradient_share}
-            if part.black_box is not None:
-                found[f"{name}_black_box"] = {
-                    "attack": part.black_box.description,
-                    "samples": part.black_box.samples,
-                    "accuracy": part.black_box.accuracy,
-                    "white_box_accuracy": part.black_box.white_box_accuracy,
-                }
-        return {**found, "clean_gap": self.clean_gap, "robust_gap": self.robust_gap, "warnings": list(self.warnings)}
+        found = {name: value for name, value in self.dump().items() if value is not None}
+        return {**found, "clean_gap": self.clean_gap, "robust_gap": self.robust_gap}
+
+
+def is_constant(predictions: NDArray[Any]) -> bool:
+    """The trivial solution: at least 99 of 100 predictions are one class.
+
+    Not all: the logits of a collapsed network are the biases but for a hair, and where the two largest of them tie
+    a few images fall on the other side, while the loss stays at that of the constant prediction.
+    """
+    counts = np.unique(predictions, return_counts=True)[1]
+    return bool(counts.max() >= CONSTANT * counts.sum())
 
 
 def final_accuracies(
@@ -77,7 +90,7 @@ def final_accuracies(
     *,
     selected: bool = True,
     black_box_samples: int = 100,
-    progress: Callable[[str, float], None] | None = None,
+    progress: Progress | None = None,
 ) -> list[FinalAccuracies]:
     """Measure the last network and, if `selected` and validation images were put aside, the one they select.
 
@@ -94,18 +107,43 @@ def final_accuracies(
     found = []
     for done, (name, epoch, parameters) in enumerate(networks):
         network = new_network(training.settings.architecture, parameters)
-        results = []
+        parts: dict[str, Any] = {}
+        warnings: list[str] = []
         for place, part in enumerate(("train", "test")):
             samples = data.measured[part]
             if progress is not None:
                 progress(f"{name} network, {part} images", (2 * done + place) / (2 * len(networks)))
             generator = stream(training.settings.seed, TrainingStream.FINAL, place)
-            results.append(
-                evaluate(
-                    network, samples.images, samples.labels, attack, generator, black_box_samples=black_box_samples
-                )
+            result = evaluate(
+                network, samples.images, samples.labels, attack, generator, black_box_samples=black_box_samples
             )
-        found.append(FinalAccuracies(name, epoch, *results))
+            parts |= _named(part, result)
+            warnings += [f"{part}: {text}" for text in result.warnings]
+        predictions = [network.logits(data.measured[part].images).argmax(axis=1) for part in ("train", "test")]
+        constant = is_constant(np.concatenate(predictions))
+        found.append(
+            FinalAccuracies(
+                selected=name, epoch=epoch, attack=attack.describe(), collapsed=constant, warnings=warnings, **parts
+            )
+        )
+    return found
+
+
+def _named(part: str, result: Evaluation) -> dict[str, Any]:
+    """An evaluation of the training or the test images as fields of `FinalAccuracies`."""
+    found: dict[str, Any] = {
+        f"clean_{part}": result.clean_accuracy,
+        f"robust_{part}": result.robust_accuracy,
+        f"{part}_samples": result.samples,
+        f"{part}_zero_gradient_share": result.zero_gradient_share,
+    }
+    if result.black_box is not None:
+        found[f"{part}_black_box"] = {
+            "attack": result.black_box.description,
+            "samples": result.black_box.samples,
+            "accuracy": result.black_box.accuracy,
+            "white_box_accuracy": result.black_box.white_box_accuracy,
+        }
     return found
 
 
@@ -116,17 +154,17 @@ def overfitting_sentence(found: list[FinalAccuracies]) -> str:
     accuracy (binomial; the training images are all there are), and the clean gap is less than half of it.
     """
     last = found[0]
-    error = max(last.robust_test_error, 0.5 / last.test.samples)  # not 0 where no image, or every one, was robust
+    error = max(last.robust_test_error, 0.5 / last.test_samples)  # not 0 where no image, or every one, was robust
     seen = last.robust_gap > 3.0 * error and last.clean_gap < 0.5 * last.robust_gap
     text = (
         f"Clean generalization with robust overfitting {'is' if seen else 'is not'} seen: the last network has "
-        f"{_percent(last.test.clean_accuracy)} clean test accuracy (gap {_points(last.clean_gap)}); its robust "
-        f"accuracy is {_percent(last.train.robust_accuracy)} on training and {_percent(last.test.robust_accuracy)} on "
+        f"{_percent(last.clean_test)} clean test accuracy (gap {_points(last.clean_gap)}); its robust "
+        f"accuracy is {_percent(last.robust_train)} on training and {_percent(last.robust_test)} on "
         f"test images, a gap of {_points(last.robust_gap)} (standard error {100 * error:.1f})"
     )
     if len(found) < 2:
         return f"{text}."
-    drop = found[1].test.robust_accuracy - last.test.robust_accuracy
+    drop = found[1].robust_test - last.robust_test
     noise = "" if abs(drop) > 3.0 * math.hypot(error, found[1].robust_test_error) else ", within the noise"
     return (
         f"{text}. From the validation-selected epoch {found[1].epoch} to the last one the robust test accuracy "

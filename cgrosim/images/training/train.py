@@ -21,15 +21,13 @@ from cgrosim.images.training.file import HISTORY, MEASURED, Parameters, Status, 
 from cgrosim.images.training.samples import Samples, TrainingData, training_data
 from cgrosim.images.training.settings import Settings
 from cgrosim.model.streams import TrainingStream, stream
+from cgrosim.progress import Progress
 from cgrosim.run.interrupts import Interrupts
 
 if TYPE_CHECKING:
     from cgrosim.images.data.datasets import Dataset
 
 __all__ = ["Settings", "Training", "new_network", "train", "work"]
-
-Progress = Callable[[str, float], None]
-"""Called with what is going on and the share that is done, between 0 and 1."""
 
 
 def new_network(architecture: Architecture, parameters: Parameters) -> Any:
@@ -74,17 +72,17 @@ def train(
     ParameterError
         If the settings contradict the data.
     FileError
-        If the checkpoint is damaged, of other settings, or of other library versions.
+        If the checkpoint is damaged, of other settings, of other data, or of other library versions.
     """
     if dataset is None:
         from cgrosim.images.data.datasets import load_dataset
 
         dataset = load_dataset(settings.dataset)
     data = training_data(settings, dataset)
-    found = None if checkpoint is None else continuable(checkpoint, settings)
+    found = None if checkpoint is None else continuable(checkpoint, settings, dataset.digest)
     if found is not None and found.status in ("finished", "diverged"):
         return found
-    training = replace(found or _start(settings), status="running", message="")
+    training = replace(found or _start(settings, dataset.digest), status="running", message="")
     run = _Run(settings, data, new_network(settings.architecture, training.last), progress)
     run.network.set_velocity(training.velocity)
     with Interrupts() as run.interrupts:
@@ -115,11 +113,11 @@ def _measuring_work(settings: Settings, data: TrainingData) -> dict[str, float]:
     return {name: len(part) * (1.0 + 2.0 * attack.steps * attack.restarts) for name, part in data.measured.items()}
 
 
-def _start(settings: Settings) -> Training:
+def _start(settings: Settings, data: str) -> Training:
     parameters = initial_parameters(settings.architecture, stream(settings.seed, TrainingStream.INITIAL))
     zero = {name: np.zeros_like(value) for name, value in parameters.items()}
     kept = {0: parameters} if 0 in settings.snapshots else {}
-    return Training(settings, {name: np.empty(0) for name in HISTORY}, parameters, zero, snapshots=kept)
+    return Training(settings, {name: np.empty(0) for name in HISTORY}, parameters, zero, snapshots=kept, data=data)
 
 
 @dataclass

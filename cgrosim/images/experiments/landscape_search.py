@@ -21,6 +21,7 @@ from pydantic import Field, model_validator
 from cgrosim.errors import ParameterError
 from cgrosim.images.attacks.gradient import Norm
 from cgrosim.model.settings import SettingsBase
+from cgrosim.progress import Progress
 
 if TYPE_CHECKING:
     from cgrosim.images.attacks.gradient import Classifier
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
 Array = NDArray[np.float64]
 Points = NDArray[Any]  # (n, ...), every point of any shape: pixels, or patches
 Labels = NDArray[Any]
-Progress = Callable[[str, float], None]
 
 STRIDE = 2.5  # radii that an ascent can go in all, as usual for PGD (Madry et al. 2018, arXiv 1706.06083)
 PROBE = 0.1  # radii
@@ -64,18 +64,19 @@ class NetworkSurface:
         return self.network.input_gradient(points, labels)
 
 
-class Ball(SettingsBase):
-    """The balls of a norm, cut with a box that holds their centres."""
+@dataclass(frozen=True)
+class Ball:
+    """The balls of a norm, cut with a box that holds their centres; the box may be open."""
 
     norm: Norm = "linf"
     low: float = 0.0
     high: float = 1.0
 
-    @model_validator(mode="after")
-    def _possible(self) -> Ball:
+    def __post_init__(self) -> None:
+        if self.norm not in ("linf", "l2"):
+            raise ParameterError(f"norm is {self.norm!r}, but must be linf or l2.")
         if not self.low < self.high:
-            raise ValueError(f"the box reaches from {self.low:g} to {self.high:g}, but must not be empty.")
-        return self
+            raise ParameterError(f"the box reaches from {self.low:g} to {self.high:g}, but must not be empty.")
 
     def project(self, points: Points, centres: Points, radius: float) -> Points:
         """Into the ball and then into the box, which leads no point out of the ball: both are convex with the centre.
@@ -234,12 +235,9 @@ def _search_within(seen: _Seen, radius: float, search: Search, generator: np.ran
     _climb_norm(seen, radius, search.steps)
 
 
-def _climb_loss(seen: _Seen, x: Points, radius: float, steps: int) -> None:
+def _climb_loss(seen: _Seen, start: Points, radius: float, steps: int) -> None:
     """Projected gradient ascent on the loss."""
-    for _ in range(steps):
-        ahead = x + (STRIDE * radius / steps) * seen.ball.steepest(seen.look(x))
-        x = seen.ball.project(ahead, seen.centres, radius)
-    seen.look(x)
+    _climb(seen, start, radius, steps, lambda x, gradients: gradients)
 
 
 def _climb_norm(seen: _Seen, radius: float, steps: int) -> None:
@@ -249,12 +247,19 @@ def _climb_norm(seen: _Seen, radius: float, steps: int) -> None:
     derivative of the gradient along u, here a difference quotient over `PROBE` radii. That bridges the kinks of a
     piecewise linear network, at which H is not defined.
     """
-    x = seen.steepest.copy()
-    for _ in range(steps):
-        gradients = seen.look(x)
+
+    def bent(x: Points, gradients: Points) -> Points:
         probe = x + (PROBE * radius) * seen.ball.steepest(gradients)
-        bent = seen.surface.gradients(probe, seen.labels) - gradients
-        x = seen.ball.project(x + (STRIDE * radius / steps) * seen.ball.steepest(bent), seen.centres, radius)
+        return np.asarray(seen.surface.gradients(probe, seen.labels) - gradients)
+
+    _climb(seen, seen.steepest.copy(), radius, steps, bent)
+
+
+def _climb(seen: _Seen, x: Points, radius: float, steps: int, slope: Callable[[Points, Points], Points]) -> None:
+    """Projected ascent along the slope that the point and the gradient of the loss there give."""
+    for _ in range(steps):
+        ahead = x + (STRIDE * radius / steps) * seen.ball.steepest(slope(x, seen.look(x)))
+        x = seen.ball.project(ahead, seen.centres, radius)
     seen.look(x)
 
 

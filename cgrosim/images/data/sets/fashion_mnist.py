@@ -1,0 +1,5 @@
+"""Fashion-MNIST."""
+
+from cgrosim.images.data.sources import idx_source
+
+SOURCE = idx_source("fashion-mnist")

@@ -1,0 +1,5 @@
+"""MNIST."""
+
+from cgrosim.images.data.sources import idx_source
+
+SOURCE = idx_source("mnist")

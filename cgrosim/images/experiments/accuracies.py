@@ -1,0 +1,71 @@
+"""The measurement that ends a training: its networks under a stronger, checked attack."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from cgrosim.images.attacks.gradient import Attack
+from cgrosim.images.experiments.experiment import Measurement, TrainingJob
+from cgrosim.progress import Progress
+
+if TYPE_CHECKING:
+    from cgrosim.images.data.datasets import Dataset
+    from cgrosim.images.training.final import FinalAccuracies
+
+
+class Accuracies(Measurement):
+    """Final accuracies of the last network of the training it needs, and of the one selected on validation images."""
+
+    attack: Attack
+    selected: bool
+    black_box_samples: int = 100
+
+    def measure(self, data: Dataset, given: Mapping[str, Any], tell: Progress) -> dict[str, Any]:
+        """``rows``: what `final_accuracies` finds, one dictionary a network."""
+        from cgrosim.images.training.final import final_accuracies
+
+        (training,) = given.values()
+        found = final_accuracies(
+            training,
+            data,
+            self.attack,
+            selected=self.selected,
+            black_box_samples=self.black_box_samples,
+            progress=tell,
+        )
+        return {"rows": [each.dump() for each in found]}
+
+    def cost(self, data: Dataset) -> float:
+        """Nothing beside the training."""
+        return 0.0
+
+
+def trained_and_measured(
+    name: str, settings: Any, attack: Attack, black_box_samples: int = 100
+) -> tuple[TrainingJob, Accuracies]:
+    """A training and its final accuracies; standard training has no robust accuracy to select an epoch by."""
+    adversarial = settings.adversarial_weight > 0.0
+    return (
+        TrainingJob(name=name, settings=settings),
+        Accuracies(
+            name=accuracies_of(name),
+            needs=(name,),
+            attack=attack,
+            selected=adversarial,
+            black_box_samples=black_box_samples,
+        ),
+    )
+
+
+def accuracies_of(name: str) -> str:
+    """Name of the measurement of a training."""
+    return f"{name}-accuracies"
+
+
+def rows_of(results: Mapping[str, Any], name: str) -> list[FinalAccuracies]:
+    """The accuracies of a training, as far as it was measured."""
+    from cgrosim.images.training.final import FinalAccuracies
+
+    found = results.get(accuracies_of(name), {"rows": []})
+    return [FinalAccuracies.load(row) for row in found["rows"]]

@@ -1,0 +1,99 @@
+"""The one runner of experiments on images: order, progress, what is there already, and Ctrl-C."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cgrosim.images.experiments.experiment import Conclusion, Experiment, Job
+from cgrosim.progress import Progress, part_of, silent
+
+if TYPE_CHECKING:
+    from cgrosim.images.data.datasets import Dataset
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of an experiment.
+
+    Attributes
+    ----------
+    results : by name of the job, as far as they came
+    status : ``finished``; ``diverged`` if a job did; ``interrupted`` if there is something left to do
+    """
+
+    results: dict[str, Any]
+    status: str
+
+
+def run_experiment(
+    experiment: Experiment, data: Dataset, folder: str | Path | None = None, progress: Progress | None = None
+) -> Outcome:
+    """Do all jobs in their order, or take up what is already in `folder`.
+
+    Finished jobs and whole epochs are kept there: after Ctrl-C or a kill another call goes on, bit for bit as if
+    nothing had happened. The folder holds NAME.npz for every training and ``measured/`` for what was measured.
+
+    Raises
+    ------
+    FileError
+        If a file in `folder` is damaged, or of other settings or other data.
+    """
+    results: dict[str, Any] = {}
+    statuses = set()
+    try:
+        for job, result in work_through(experiment.jobs(), data, folder, progress):
+            results[job.name] = result
+            statuses.add(job.status(result))
+    except KeyboardInterrupt:
+        statuses.add("interrupted")
+    status = next((each for each in ("interrupted", "diverged") if each in statuses), "finished")
+    return Outcome(results, status)
+
+
+def work_through(
+    jobs: tuple[Job, ...], data: Dataset, folder: str | Path | None = None, progress: Progress | None = None
+) -> Iterator[tuple[Job, Any]]:
+    """Every job with its result, as it is done; nothing comes after one that was interrupted."""
+    tell, place = progress or silent, None if folder is None else Path(folder)
+    costs = [job.cost(data) for job in jobs]
+    whole = sum(costs) or 1.0
+    results: dict[str, Any] = {}
+    for number, job in enumerate(jobs):
+        part = part_of(tell, job.name, sum(costs[:number]) / whole, costs[number] / whole)
+        results[job.name] = job.run(data, {name: results[name] for name in job.needs}, place, part)
+        yield job, results[job.name]
+        if job.status(results[job.name]) == "interrupted":
+            return
+    tell("done", 1.0)
+
+
+def write_conclusion(conclusion: Conclusion, folder: str | Path, dpi: float = 100.0) -> list[Path]:
+    """Write records and datasets first, then the figures.
+
+    Raises
+    ------
+    FileError
+        If the place cannot be written to.
+    """
+    from cgrosim.figures import save_figure
+    from cgrosim.files.netcdf import write_netcdf
+    from cgrosim.files.records import write_record
+
+    place = Path(folder)
+    written = [write_record(place / f"{name}.json", content) for name, content in conclusion.records.items()]
+    written += [write_netcdf(place / f"{name}.nc", kind, data) for name, (data, kind) in conclusion.datasets.items()]
+    return written + [save_figure(draw(), place / f"{name}.png", dpi=dpi) for name, draw in conclusion.figures.items()]
+
+
+def plain(value: Any) -> Any:
+    """Plain values for a record: what is not finite is null, tuples are lists."""
+    import math
+
+    if isinstance(value, Mapping):
+        return {str(key): plain(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(each) for each in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
