@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+
+from cgrosim.model.hitting_times import HITTING_TIMES
 
 Array = NDArray[np.float64]
 
@@ -30,22 +32,51 @@ class Divergence:
         )
 
 
-@dataclass
 class Crossings:
-    """First steps at which a threshold was met; nan where it has not been.
+    """First steps at which the events of `HITTING_TIMES` happened; nan where they have not.
 
-    For an activation that is not odd, the signal has grown (escaped) when its margin has reached the threshold for both
+    Each is an attribute by its name: ``crossings.grown`` is a number, ``crossings.memorised`` an array (N,). For an
+    activation that is not odd, the signal has grown (escaped) when its margin has reached the threshold for both
     labels; the recorder's signal margins are their average.
+
+    Attributes
+    ----------
+    times : by event, arrays (1,), or (N,) where every sample has a time of its own
     """
 
-    grown: float
-    escaped: float
-    memorised: Array  # (N,)
+    def __init__(self, times: Mapping[str, Array]) -> None:
+        self.times = dict(times)
 
     @classmethod
     def none(cls, samples: int) -> Crossings:
         """Nothing has happened yet."""
-        return cls(np.nan, np.nan, np.full(samples, np.nan))
+        return cls({e: np.full(samples if h.per_sample else 1, np.nan) for e, h in HITTING_TIMES.items()})
+
+    def __getattr__(self, event: str) -> Any:
+        times = self.__dict__.get("times", {})
+        if event not in times:
+            raise AttributeError(f"{event!r} is no hitting time; they are {', '.join(times)}.")
+        return times[event] if HITTING_TIMES[event].per_sample else float(times[event][0])
+
+    def copy(self) -> Crossings:
+        """The same times, in arrays of their own."""
+        return Crossings({event: times.copy() for event, times in self.times.items()})
+
+    def state(self) -> dict[str, Array]:
+        """The times, to be saved."""
+        return {event: np.array(getattr(self, event)) for event in self.times}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Put saved times back; one that was not saved has not come."""
+        for event, times in self.times.items():
+            times[:] = state.get(event, np.nan)
+
+    def note(self, levels: Mapping[str, Array], step: float) -> None:
+        """Note `step` for every level that is at its threshold for the first time; one that is not there has none."""
+        for event, entry in HITTING_TIMES.items():
+            if entry.level in levels:
+                times = self.times[event]
+                times[np.isnan(times) & (levels[entry.level] >= entry.threshold)] = step
 
 
 @dataclass(frozen=True)

@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 
 from cgrosim import kernels
 from cgrosim.engines.base import Crossings
+from cgrosim.model.hitting_times import HITTING_TIMES
 from cgrosim.model.linear_algebra import combination
 from cgrosim.model.params import Params
 from cgrosim.model.sampling import ClosedSystem
-from cgrosim.model.thresholds import ESCAPED, MEMORISED, SIGNAL_GROWN
 
 Array = NDArray[np.float64]
 
@@ -44,30 +44,31 @@ def make_kernel_problem(params: Params, system: ClosedSystem) -> kernels.Problem
 
 def make_kernel_record(params: Params) -> kernels.Record:
     """An empty record of the kernels with the thresholds of this package."""
-    return kernels.make_record(params.samples, grown_at=SIGNAL_GROWN, escaped_at=ESCAPED, memorised_at=MEMORISED)
+    return kernels.make_record(params.samples, [(entry.level, entry.threshold) for entry in HITTING_TIMES.values()])
+
+
+def _rows(record: kernels.Record) -> dict[str, NDArray[np.int64]]:
+    """The part of a record that belongs to each event, as views."""
+    return {
+        event: steps if entry.per_sample else steps[:1]
+        for (event, entry), steps in zip(HITTING_TIMES.items(), record.first, strict=True)
+    }
 
 
 def crossings_of(record: kernels.Record) -> Crossings:
     """The kernels' hitting steps, with nan for what has not happened."""
-    grown, escaped, memorised = (
-        np.where(steps < 0, np.nan, steps.astype(np.float64))
-        for steps in (record.grown, record.escaped, record.memorised)
-    )
-    return Crossings(float(grown[0]), float(escaped[0]), memorised)
+    return Crossings({e: np.where(steps < 0, np.nan, steps.astype(np.float64)) for e, steps in _rows(record).items()})
 
 
 def record_state(record: kernels.Record) -> dict[str, NDArray[np.int64]]:
     """The hitting steps, to be saved."""
-    return {
-        "grown": record.grown.copy(),
-        "escaped": record.escaped.copy(),
-        "memorised": record.memorised.copy(),
-    }
+    return {event: steps.copy() for event, steps in _rows(record).items()}
 
 
 def restore_record(record: kernels.Record, state: dict[str, Any]) -> None:
     """Put saved hitting steps back."""
-    record.grown[:], record.escaped[:], record.memorised[:] = state["grown"], state["escaped"], state["memorised"]
+    for event, steps in _rows(record).items():
+        steps[:] = state[event]
 
 
 def rebuild_weights(params: Params, system: ClosedSystem, signal: Array, coefficients: Array) -> Array | None:
@@ -127,24 +128,24 @@ class ClosedForces:
         )
         return Margins(work.clean_margin.copy(), work.attacked_margin.copy(), work.memorization.copy())
 
-    def levels(self, vector: Array) -> tuple[float, float, Array]:
-        """alpha^q U, its value left by the attack at the lower end of its range, and every V_i."""
+    def levels(self, vector: Array) -> dict[str, Array]:
+        """What the hitting times watch, of a vector: by name, new arrays of one value or one a sample."""
         signal, coefficients = self.split(vector)
-        margins = self.margins(signal, self.projections(coefficients))
-        return (*self._signal_levels(), margins.memorization)
+        self.margins(signal, self.projections(coefficients))
+        watched = {entry.level for entry in HITTING_TIMES.values()}
+        return {name: self._level(code).copy() for code, name in enumerate(kernels.LEVELS) if name in watched}
 
-    def _signal_levels(self) -> tuple[float, float]:
-        # row 1: clean signal margin, row 3: margin at alpha - delta; the columns are the two labels
-        return float(self._work.signal[1].min()), float(self._work.signal[3].min())
+    def _level(self, code: int) -> Array:
+        # the kernels' function as plain Python: calling it compiled would cost more than what it does
+        return np.asarray(kernels.level_values.py_func(code, self._work))
 
-    def note(self, record: kernels.Record, margins: Margins, step: int) -> None:
-        """Note the thresholds met by the state `margins` was just computed from.
+    def note(self, record: kernels.Record, step: int) -> None:
+        """Note the thresholds met by the state that margins were last computed of.
 
         A kernel notes a state when it steps on from it, so the last state of a run is noted here.
         """
-        signal = self._work.signal
-        if record.grown[0] < 0 and min(signal[1].tolist()) >= SIGNAL_GROWN:
-            record.grown[0] = step
-        if record.escaped[0] < 0 and min(signal[3].tolist()) >= ESCAPED:
-            record.escaped[0] = step
-        record.memorised[(record.memorised < 0) & (margins.memorization >= MEMORISED)] = step
+        for code, threshold, steps in zip(record.level, record.threshold, record.first, strict=True):
+            if steps.min() < 0:
+                values = self._level(code)
+                mine = steps[: len(values)]
+                mine[(mine < 0) & (values >= threshold)] = step

@@ -55,7 +55,7 @@ class DirectEngine(SteppingEngine):
         weights = kernels.unpack_weights(self._weights, self._problem, self._data)
         signal, noise, off = projections_of(weights, self._rows, self._system.data.direction)
         margins = self._forces.margins(signal, noise)
-        self._forces.note(self._record, margins, self._step)
+        self._forces.note(self._record, self._step)
         return Snapshot(
             step=float(self._step),
             signal=signal,

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from cgrosim.engines.base import Crossings, Divergence, Snapshot
 from cgrosim.engines.closed import ClosedForces, rebuild_weights
+from cgrosim.model.hitting_times import HITTING_TIMES
 from cgrosim.model.params import MAX_STEPS, Params
 from cgrosim.model.sampling import ClosedSystem, weight_gram
-from cgrosim.model.thresholds import ESCAPED, MEMORISED, SIGNAL_GROWN
 
 Array = NDArray[np.float64]
 
@@ -46,13 +46,8 @@ class FlowEngine:
         self._solver: Any = None
         self._interpolant: Any = None
         self.step = 0.0
-        signal, attacked, memorization = self._forces.levels(self._vector)
-        if signal >= SIGNAL_GROWN:
-            self.crossings.grown = 0.0
-        if attacked >= ESCAPED:
-            self.crossings.escaped = 0.0
-        self.crossings.memorised[memorization >= MEMORISED] = 0.0
-        self._restart_crossings = _copy(self.crossings)
+        self.crossings.note(self._forces.levels(self._vector), 0.0)
+        self._restart_crossings = self.crossings.copy()
         self.evaluations = self._restart_evaluations = 0
 
     def _absolute_tolerance(self) -> Array:
@@ -100,7 +95,7 @@ class FlowEngine:
                 return None
             if self._solver.t >= self._solver.t_bound:
                 self._time, self._vector = float(self._solver.t), self._solver.y.copy()
-                self._restart_crossings, self._restart_evaluations = _copy(self.crossings), self.evaluations
+                self._restart_crossings, self._restart_evaluations = self.crossings.copy(), self.evaluations
                 self._solver = self._interpolant = None
                 continue
             with np.errstate(over="ignore", invalid="ignore"):
@@ -125,14 +120,11 @@ class FlowEngine:
 
     def _find_crossings(self) -> None:
         """Locate every threshold met during the last step, on the interpolant."""
-        signal, attacked, memorization = self._forces.levels(self._solver.y)
-        if np.isnan(self.crossings.grown) and signal >= SIGNAL_GROWN:
-            self.crossings.grown = self._crossing(lambda y: self._forces.levels(y)[0] - SIGNAL_GROWN)
-        if np.isnan(self.crossings.escaped) and attacked >= ESCAPED:
-            self.crossings.escaped = self._crossing(lambda y: self._forces.levels(y)[1] - ESCAPED)
-        fresh = np.isnan(self.crossings.memorised) & (memorization >= MEMORISED)
-        for i in np.flatnonzero(fresh):
-            self.crossings.memorised[i] = self._crossing(lambda y, i=i: self._forces.levels(y)[2][i] - MEMORISED)
+        levels = self._forces.levels(self._solver.y)
+        for event, entry in HITTING_TIMES.items():
+            times = self.crossings.times[event]
+            for i in np.flatnonzero(np.isnan(times) & (levels[entry.level] >= entry.threshold)):
+                times[i] = self._crossing(lambda y, i=i, e=entry: self._forces.levels(y)[e.level][i] - e.threshold)
 
     def _crossing(self, level: Any) -> float:
         from scipy.optimize import brentq
@@ -166,27 +158,20 @@ class FlowEngine:
 
     def state(self) -> dict[str, Any]:
         """The state at the last restart; `advance` then repeats what followed it."""
-        c = self._restart_crossings
         return {
             "time": np.array(self._time),
             "vector": self._vector.copy(),
             "evaluations": np.array(self._restart_evaluations),
-            "grown": np.array(c.grown),
-            "escaped": np.array(c.escaped),
-            "memorised": c.memorised.copy(),
+            **self._restart_crossings.state(),
         }
 
     def restore(self, state: dict[str, Any]) -> None:
         """Continue from a saved state."""
         self._time, self._vector = float(state["time"]), state["vector"].copy()
-        self.crossings = Crossings(float(state["grown"]), float(state["escaped"]), state["memorised"].copy())
-        self._restart_crossings = _copy(self.crossings)
+        self.crossings.restore(state)
+        self._restart_crossings = self.crossings.copy()
         self.evaluations = self._restart_evaluations = int(state.get("evaluations", 0))
         self._solver = self._interpolant = None
-
-
-def _copy(crossings: Crossings) -> Crossings:
-    return Crossings(crossings.grown, crossings.escaped, crossings.memorised.copy())
 
 
 ENGINE = FlowEngine

@@ -52,7 +52,7 @@ class ReducedEngine(SteppingEngine):
         """The present state."""
         signal, noise, coefficients = kernels.unpack_reduced_state(self._problem, self._state)
         margins = self._forces.margins(signal, noise)
-        self._forces.note(self._record, margins, self._step)
+        self._forces.note(self._record, self._step)
         return Snapshot(
             step=float(self._step),
             signal=signal,

@@ -12,6 +12,7 @@ from cgrosim import kernels
 from cgrosim.engines.base import Crossings, Divergence, Snapshot
 from cgrosim.engines.cost import step_seconds
 from cgrosim.engines.direct import projections_of
+from cgrosim.model.hitting_times import HITTING_TIMES
 from cgrosim.model.linear_algebra import gram, product
 from cgrosim.model.params import Params
 from cgrosim.model.patches import PatchData, draw_patch_data
@@ -19,10 +20,10 @@ from cgrosim.model.reference import logistic_weight
 from cgrosim.model.sampling import ClosedSystem
 from cgrosim.model.streams import RunStream, stream
 from cgrosim.model.threats import Model, attack
-from cgrosim.model.thresholds import MEMORISED, SIGNAL_GROWN
 
 Array = NDArray[np.float64]
 
+LEVELS = ("clean signal margin", "memorisation")  # that hitting times can watch here: no attack is known in closed form
 LIMIT = 1e100  # a number beyond it has diverged
 
 
@@ -92,13 +93,9 @@ class SearchingEngine:
         return total
 
     def _note_crossings(self) -> None:
-        signal, memorization = self._order_parameters()
-        if np.isnan(self.crossings.grown) and signal >= SIGNAL_GROWN:
-            self.crossings.grown = float(self._step)
-        fresh = np.isnan(self.crossings.memorised) & (memorization >= MEMORISED)
-        self.crossings.memorised[fresh] = float(self._step)
+        self.crossings.note(self._levels(), float(self._step))
 
-    def _order_parameters(self) -> tuple[float, Array]:
+    def _levels(self) -> dict[str, Array]:
         """The least clean signal margin over the two labels, and every V_i."""
         p, layer, labels = self._params, self._system.second_layer, self._system.labels
         assert self._system.data is not None
@@ -109,39 +106,35 @@ class SearchingEngine:
         kernels.margins_from_projections(
             p.signal_strength * signs[:, None] * signal, signs, layer, p.activation, p.power, both
         )
-        return float(both.min()), memorization
+        return dict(zip(LEVELS, (both.min(keepdims=True), memorization), strict=True))
 
     def snapshot(self) -> Snapshot:
         """The present state; the attacked margins are those of a fresh attack on the training set."""
         assert self._system.data is not None
         signal, noise, off = projections_of(self._weights, self._rows, self._system.data.direction)
         model = Model(self._params, self._weights, self._system.second_layer)
-        labels = self._system.labels
+        labels, levels = self._system.labels, self._levels()
+        self.crossings.note(levels, float(self._step))  # `advance` notes a state when it steps on from it
         return Snapshot(
             step=float(self._step),
             signal=signal,
             noise=noise,
             clean_margin=model.margins(self._inputs, labels),
             attacked_margin=model.margins(self._attacked(), labels),
-            memorization=self._order_parameters()[1],
+            memorization=levels[LEVELS[1]],
             weigh=partial(gram, off),
             weights=self._weights.copy(),
         )
 
     def state(self) -> dict[str, Any]:
         """Arrays from which `restore` continues bit-identically."""
-        c = self.crossings
-        return {
-            "step": np.array(self._step),
-            "weights": self._weights.copy(),
-            "grown": np.array(c.grown),
-            "memorised": c.memorised.copy(),
-        }
+        times = {event: time for event, time in self.crossings.state().items() if HITTING_TIMES[event].level in LEVELS}
+        return {"step": np.array(self._step), "weights": self._weights.copy(), **times}
 
     def restore(self, state: dict[str, Any]) -> None:
         """Continue from a saved state."""
         self._step, self._weights = int(state["step"]), state["weights"].copy()
-        self.crossings = Crossings(float(state["grown"]), np.nan, state["memorised"].copy())
+        self.crossings.restore(state)
 
 
 class AttackedTest:

@@ -18,6 +18,7 @@ from cgrosim.kernels.direct import (
     unpack_weights,
 )
 from cgrosim.kernels.flow import multiply, reduced_forces
+from cgrosim.kernels.levels import LEVELS, level_values
 from cgrosim.kernels.problem import Problem, Record, Workspace, make_problem, make_record
 from cgrosim.kernels.reduced import (
     ReducedState,
@@ -30,6 +31,7 @@ from cgrosim.kernels.reduced import (
 
 __all__ = [
     "DIVERGED",
+    "LEVELS",
     "RUNNING",
     "DirectData",
     "Problem",
@@ -41,6 +43,7 @@ __all__ = [
     "advance_reduced",
     "backproject",
     "coefficients_from_projections",
+    "level_values",
     "make_direct_workspace",
     "make_problem",
     "make_record",

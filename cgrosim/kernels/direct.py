@@ -15,11 +15,11 @@ from numba import njit, prange
 from cgrosim.kernels.blocks import Array, block_count, pack_blocks, pack_panels, unpack_blocks
 from cgrosim.kernels.caching import INNER, entry, fingerprint
 from cgrosim.kernels.commit import DIVERGED, LIMIT, RUNNING, add_scaled, count_bad, locate_bad
+from cgrosim.kernels.levels import note_hitting_times
 from cgrosim.kernels.margins import (
     force_on_signal,
     forces_of_blocks,
     margins_and_weights,
-    note_hitting_times,
     sums_of_blocks,
 )
 from cgrosim.kernels.problem import Problem, Record, Workspace, make_workspace
@@ -100,7 +100,7 @@ def _make_advance(parallel: bool) -> Callable[..., Any]:
             for r in range(problem.neurons):
                 u[r] = work.projections[last_block, r, last_lane]
             margins_and_weights(problem, u, work)
-            note_hitting_times(problem, work, record, first_step + done)
+            note_hitting_times(work, record, first_step + done)
             force_on_signal(problem, u, work)
             for task in prange(row_tasks):
                 forces_of_blocks(problem, work.projections, work, task * WIDTH, min(row_blocks, (task + 1) * WIDTH))

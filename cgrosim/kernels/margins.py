@@ -57,6 +57,8 @@ def forces_of_blocks(problem, noise, work, first, last):  # type: ignore[no-unty
 def margins_and_weights(problem, u, work):  # type: ignore[no-untyped-def]
     """From ``work.sums``: margins, V_i, the coefficients of A and the sums of loss weights by label."""
     signal_terms(problem, u, work)
+    work.lows[0] = min(work.signal[1, 0], work.signal[1, 1])
+    work.lows[1] = min(work.signal[3, 0], work.signal[3, 1])
     samples, patches = problem.labels.size, problem.noise_patches
     lam = problem.adversarial_weight
     work.weights[:, :] = 0.0
@@ -93,19 +95,3 @@ def force_on_signal(problem, u, work):  # type: ignore[no-untyped-def]
             total += alpha * work.weights[0, column] * dphi(alpha * label * u[r], problem.shape)
             total += kappa * work.weights[1, column] * dphi(kappa * label * u[r], problem.shape)
         work.signal_force[r] = problem.second_layer[r] * total / samples
-
-
-@njit(**INNER)
-def note_hitting_times(problem, work, record, step):  # type: ignore[no-untyped-def]
-    """Write `step` into every entry of the record whose threshold this state is the first to reach."""
-    grown, escaped = math.inf, math.inf
-    for column in range(2):
-        grown = min(grown, work.signal[1, column])
-        escaped = min(escaped, work.signal[3, column])
-    if record.grown[0] < 0 and grown >= record.grown_at:
-        record.grown[0] = step
-    if record.escaped[0] < 0 and escaped >= record.escaped_at:
-        record.escaped[0] = step
-    for i in range(problem.labels.size):
-        if record.memorised[i] < 0 and work.memorization[i] >= record.memorised_at:
-            record.memorised[i] = step

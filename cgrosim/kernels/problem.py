@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 
 from cgrosim.kernels.activation import activation_shape, power_case
 from cgrosim.kernels.blocks import Array, padded_neurons, tile_height, zeros
+from cgrosim.kernels.levels import LEVELS
 
 
 class Problem(NamedTuple):
@@ -104,29 +106,19 @@ def make_problem(
 
 
 class Record(NamedTuple):
-    """First-hitting steps, kept up to date by the kernels; -1 until it happens.
+    """First-hitting steps of levels and thresholds, kept up to date by the kernels; -1 until it happens."""
 
-    The signal margin is y sum_r a_r phi(c y u_r), the smaller one of the two labels; alpha^q U for an odd power.
-    """
-
-    grown: NDArray[np.int64]  # (1,) signal margin at c = alpha reaches grown_at
-    escaped: NDArray[np.int64]  # (1,) signal margin at c = alpha - delta reaches escaped_at
-    memorised: NDArray[np.int64]  # (N,) V_i reaches memorised_at
-    grown_at: float
-    escaped_at: float
-    memorised_at: float
+    level: NDArray[np.int64]  # (K,) what is watched, a place in LEVELS
+    threshold: Array  # (K,) what it has to reach
+    first: NDArray[np.int64]  # (K, N) when it did; a level of one value uses the first column
 
 
-def make_record(samples: int, *, grown_at: float, escaped_at: float, memorised_at: float) -> Record:
-    """Return an empty record with the given thresholds."""
-    return Record(
-        np.full(1, -1, np.int64),
-        np.full(1, -1, np.int64),
-        np.full(samples, -1, np.int64),
-        float(grown_at),
-        float(escaped_at),
-        float(memorised_at),
-    )
+def make_record(samples: int, watched: Iterable[tuple[str, float]]) -> Record:
+    """Return an empty record of levels, by their names in `LEVELS`, and thresholds."""
+    names, thresholds = zip(*watched, strict=True)
+    levels = np.array([LEVELS.index(name) for name in names], dtype=np.int64)
+    first = np.full((len(levels), max(samples, 1)), -1, np.int64)
+    return Record(levels, np.array(thresholds, dtype=np.float64), first)
 
 
 class Workspace(NamedTuple):
@@ -138,6 +130,7 @@ class Workspace(NamedTuple):
     sums: Array  # (8 blocks,) sum_r a_r phi(c[k, r])
     coefficients: Array  # (8 blocks,) y_i (c_i + a_i) / N, zero in the padding
     signal: Array  # (4, 2) by label: attacked coefficient; clean, attacked and low signal margin
+    lows: Array  # (2,) the smaller one of the two labels' clean signal margins, and of the low ones
     weights: Array  # (2, 2) sums of c_i and a_i over the samples of a label
     direct_signal: Array  # (padded m,) u_r = <w_r, w_star> of the weights
     signal_force: Array  # (padded m,) force on u_r
@@ -158,6 +151,7 @@ def make_workspace(problem: Problem, blocks: int, changed_blocks: int) -> Worksp
         zeros(blocks * 8),
         zeros(blocks * 8),
         zeros(4, 2),
+        zeros(2),
         zeros(2, 2),
         zeros(padded),
         zeros(padded),

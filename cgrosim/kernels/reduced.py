@@ -11,11 +11,11 @@ from numba import prange
 from cgrosim.kernels.blocks import Array, block_count, pack_blocks, pack_panels, unpack_blocks, zeros
 from cgrosim.kernels.caching import entry, fingerprint
 from cgrosim.kernels.commit import DIVERGED, LIMIT, RUNNING, add_scaled, count_bad, locate_bad
+from cgrosim.kernels.levels import note_hitting_times
 from cgrosim.kernels.margins import (
     force_on_signal,
     forces_of_blocks,
     margins_and_weights,
-    note_hitting_times,
     sums_of_blocks,
 )
 from cgrosim.kernels.problem import Problem, Record, Workspace, make_workspace
@@ -62,7 +62,7 @@ def _make_advance(parallel: bool) -> Callable[..., Any]:
             for task in prange(tasks):
                 sums_of_blocks(problem, state.noise, work, task * WIDTH, min(blocks, (task + 1) * WIDTH))
             margins_and_weights(problem, u, work)
-            note_hitting_times(problem, work, record, first_step + done)
+            note_hitting_times(work, record, first_step + done)
             force_on_signal(problem, u, work)
             for task in prange(tasks):
                 forces_of_blocks(problem, state.noise, work, task * WIDTH, min(blocks, (task + 1) * WIDTH))

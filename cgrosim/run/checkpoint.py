@@ -17,6 +17,7 @@ from cgrosim.files.kinds import Kind
 from cgrosim.files.schema import Expected, check_arrays
 from cgrosim.files.versions import versions
 from cgrosim.files.words import shown
+from cgrosim.model.hitting_times import HITTING_TIMES
 from cgrosim.model.params import MAX_STEPS, Params
 from cgrosim.run.planning import Plan
 from cgrosim.run.quantities import RENAMED, record_sizes, recorded
@@ -156,25 +157,18 @@ def state_schema(params: Params, engine: str) -> dict[str, Expected]:
         return {
             "time": Expected("float64", (), "finite"),
             "vector": Expected("float64", (neurons + rows * neurons,), "finite"),
-            "grown": Expected("float64", ()),
-            "escaped": Expected("float64", ()),
-            "memorised": Expected("float64", (samples,)),
             "evaluations": Expected("int64", ()),
+            **{event: Expected("float64", (samples,) if h.per_sample else ()) for event, h in HITTING_TIMES.items()},
         }
     step = {"step": Expected("int64", ())}
     weights = {"weights": Expected("float64", (neurons, params.dimension), "finite")}
     if not params.signal_only:
-        return {
-            **step,
-            **weights,
-            "grown": Expected("float64", ()),
-            "memorised": Expected("float64", (samples,)),
-        }
-    record = {
-        "grown": Expected("int64", (1,)),
-        "escaped": Expected("int64", (1,)),
-        "memorised": Expected("int64", (samples,)),
-    }
+        from cgrosim.engines.searching import LEVELS
+
+        watched = {event: entry for event, entry in HITTING_TIMES.items() if entry.level in LEVELS}
+        times = {event: Expected("float64", (samples,) if entry.per_sample else ()) for event, entry in watched.items()}
+        return {**step, **weights, **times}
+    record = {event: Expected("int64", (samples if h.per_sample else 1,)) for event, h in HITTING_TIMES.items()}
     if engine == "direct":
         return {**step, **weights, **record}
     table = Expected("float64", (rows, neurons), "finite")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cgrosim.run.dataset import HITTING_TIMES
+from cgrosim.model.hitting_times import HITTING_TIMES
 from cgrosim.run.presenting import PRESENTERS
 from cgrosim.run.results import Run
 from cgrosim.run.tables import as_html, as_text, in_short
@@ -78,7 +78,7 @@ class Comparison:
         found.append(("status", runs[0].status, runs[1].status, ""))
         lasts = [run.data["step"].values[-1:] for run in runs]
         found.append(("last recorded step", *(in_short(last) if len(last) else "none" for last in lasts), ""))
-        for name in HITTING_TIMES:
+        for name in (entry.variable for entry in HITTING_TIMES.values()):
             if all(name in run.data for run in runs):
                 found.append((name, *(in_short(run.data[name].values) for run in runs), ""))
         for name in self.variables:

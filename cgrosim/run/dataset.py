@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from cgrosim.engines.base import Crossings
 from cgrosim.files.versions import versions
+from cgrosim.model.hitting_times import HITTING_TIMES
 from cgrosim.model.params import Params
 from cgrosim.model.sampling import ClosedSystem
-from cgrosim.model.thresholds import ESCAPED, MEMORISED, SIGNAL_GROWN
 from cgrosim.run.quantities import QUANTITIES, RENAMED
 from cgrosim.run.start import DIMENSIONS, arrays_of, system_of
 
@@ -21,13 +21,6 @@ if TYPE_CHECKING:
     import xarray
 
 START = "start_"  # prefix of the variables that hold a start
-
-# name: (name in Crossings, dimensions, long name)
-HITTING_TIMES: dict[str, tuple[str, tuple[str, ...], str]] = {
-    "signal_growth_time": ("grown", (), f"first step at which alpha^q U >= {SIGNAL_GROWN:g}"),
-    "escape_time": ("escaped", (), f"first step at which the attacked signal margin >= {ESCAPED}"),
-    "memorization_time": ("memorised", ("sample",), f"first step at which V_i >= {MEMORISED}"),
-}
 
 
 @dataclass(frozen=True)
@@ -49,9 +42,9 @@ def dataset_of(recorded: Recorded, params: Params) -> xarray.Dataset:
             q = QUANTITIES[name]
             about = {"long_name": q.long_name, "units": q.units}
             variables[name] = (("step", *q.dimensions), values, about)
-    for name, (event, dimensions, long_name) in HITTING_TIMES.items():
-        value = np.asarray(getattr(recorded.crossings, event), dtype=np.float64)
-        variables[name] = (dimensions, value, {"long_name": long_name, "units": "step"})
+    for event, entry in HITTING_TIMES.items():
+        about = {"long_name": entry.long_name, "units": "step"}
+        variables[entry.variable] = (entry.dimensions, np.asarray(getattr(recorded.crossings, event)), about)
     steps = recorded.records["step"]
     return xarray.Dataset(
         variables,

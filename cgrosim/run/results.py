@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from cgrosim.errors import ParameterError
+from cgrosim.model.hitting_times import HITTING_TIMES, hitting_time
 from cgrosim.model.params import Params
 from cgrosim.model.sampling import ClosedSystem
-from cgrosim.run.dataset import HITTING_TIMES, Recorded, dataset_of
+from cgrosim.run.dataset import Recorded, dataset_of
 from cgrosim.run.grids import on_grid
 from cgrosim.run.presenting import PRESENTERS
 from cgrosim.run.quantities import recorded
@@ -98,7 +99,7 @@ class Run:
     def hitting_time(self, name: str) -> Any:
         """The first step at which something happened, one value or one a sample; nan: not reached."""
         if "data" not in self.__dict__ and self._recorded is not None:
-            return np.asarray(getattr(self._recorded.crossings, HITTING_TIMES[name][0]), dtype=np.float64)[()]
+            return np.asarray(getattr(self._recorded.crossings, hitting_time(name)))[()]
         return self.data[name].values[()]
 
     def on_grid(self, steps: ArrayLike) -> xarray.Dataset:
@@ -154,7 +155,8 @@ class Run:
         parts = [f"{name}={value}" for name, value in given.items() if value != default[name].default]
         found = [("Run", self.status), ("parameters", ", ".join(parts))]
         found += [(name, str(self.attributes[name])) for name in ("engine", "attack", "steps", "message")]
-        found += [(f"{name} (step)", in_short(self.hitting_time(name))) for name in HITTING_TIMES]
+        variables = [entry.variable for entry in HITTING_TIMES.values()]
+        found += [(f"{name} (step)", in_short(self.hitting_time(name))) for name in variables]
         errors = [q.name for q in recorded(self.params) if q.name.endswith("_error") and self._has(q.name)]
         return found + [(f"last {name}", in_short(self.final(name))) for name in errors if len(self.steps)]
 

@@ -11,9 +11,10 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from cgrosim.files.kinds import Kind
 from cgrosim.files.netcdf import read_netcdf, write_netcdf
+from cgrosim.model.hitting_times import HITTING_TIMES
 from cgrosim.model.params import MAX_STEPS, ChosenEngine, Params
 from cgrosim.model.sampling import ClosedSystem
-from cgrosim.run.dataset import HITTING_TIMES, add_start, renamed, without_start
+from cgrosim.run.dataset import add_start, renamed, without_start
 from cgrosim.run.planning import Plan
 from cgrosim.run.quantities import QUANTITIES, record_sizes
 from cgrosim.run.start import checked_start
@@ -93,7 +94,7 @@ def _check_variables(data: xarray.Dataset, params: Params) -> None:
         raise ValueError("its steps are not increasing whole numbers from 0 on")
     sizes = {"step": len(steps), **record_sizes(params)}
     known = {q.name: ("step", *q.dimensions) for q in QUANTITIES.values()}
-    known |= {name: dimensions for name, (_, dimensions, _) in HITTING_TIMES.items()}
+    known |= {entry.variable: entry.dimensions for entry in HITTING_TIMES.values()}
     for name, dims in known.items():
         if name not in data:
             continue

@@ -16,10 +16,11 @@ from cgrosim.engines import Engine, make_engine
 from cgrosim.errors import ParameterError
 from cgrosim.model.activations import activation
 from cgrosim.model.engine_kinds import ENGINES
+from cgrosim.model.hitting_times import HITTING_TIMES
 from cgrosim.model.params import MAX_STEPS, Params
 from cgrosim.model.sampling import Array, ClosedSystem
 from cgrosim.run.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
-from cgrosim.run.dataset import HITTING_TIMES, Recorded, header
+from cgrosim.run.dataset import Recorded, header
 from cgrosim.run.horizon import find_horizon
 from cgrosim.run.interrupts import Interrupts
 from cgrosim.run.planning import Plan, plan
@@ -107,11 +108,12 @@ def simulate(
     """
     if start is not None and not isinstance(start, ClosedSystem):
         raise ParameterError(f"start is a {type(start).__name__}, but must be a ClosedSystem, such as run.start.")
+    times = [entry.variable for entry in HITTING_TIMES.values()]
     asked = _Asked(
         start,
         None if record_at is None else given_steps(record_at, params.steps),
         until,
-        None if keep is None else tuple(q.name for q in recorded(params, keep, HITTING_TIMES)),
+        None if keep is None else tuple(q.name for q in recorded(params, keep, times)),
     )
     _check_rule(params, until)
     return _drive(_start(params, asked, progress), progress, checkpoint, checkpoint_seconds)
@@ -152,8 +154,13 @@ def _check_rule(params: Params, until: StopRule | None) -> None:
         return
     if not hasattr(until, "reached"):
         raise ParameterError(f"until is {str(until)[:80]!r}, but must be a rule of cgrosim.run.stopping: memorised().")
-    if "escaped" in until.events() and not params.signal_only:
-        raise ParameterError(f"until waits for an escape, which threat {params.threat} does not have; drop escaped().")
+    if not params.signal_only:
+        from cgrosim.engines.searching import LEVELS
+
+        for event in sorted(until.events()):
+            if HITTING_TIMES[event].level not in LEVELS:
+                what = HITTING_TIMES[event].happened.format(which="samples")
+                raise ParameterError(f"until waits for {what}, which threat {params.threat} does not have; drop it.")
 
 
 def _start(params: Params, asked: _Asked, progress: Progress | None) -> _Started:

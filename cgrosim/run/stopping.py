@@ -10,6 +10,7 @@ import numpy as np
 
 from cgrosim.engines.base import Crossings
 from cgrosim.errors import ParameterError
+from cgrosim.model.hitting_times import HITTING_TIMES
 
 
 class StopRule(Protocol):
@@ -50,19 +51,20 @@ class Reached(_Combining):
     share: float = 1.0
 
     def __post_init__(self) -> None:
-        if self.event not in EVENTS:
-            raise ParameterError(f"{self.event!r} is no event to stop at; take one of {', '.join(EVENTS)}.")
+        if self.event not in HITTING_TIMES:
+            raise ParameterError(f"{self.event!r} is no event to stop at; take one of {', '.join(HITTING_TIMES)}.")
         if isinstance(self.share, bool) or not isinstance(self.share, int | float) or not 0.0 < self.share <= 1.0:
             raise ParameterError(f"share is {self.share!r}, but must be a number above 0 and at most 1.")
 
     def reached(self, crossings: Crossings, step: int) -> str:
         """What has happened by this step."""
-        times = np.atleast_1d(getattr(crossings, self.event))
+        times = crossings.times[self.event]
         count = int(np.count_nonzero(times <= step))  # false for nan; the flow knows times beyond the step, too
         return self._words(count, len(times)) if count / len(times) >= self.share else ""
 
     def _words(self, count: int, size: int) -> str:
-        return EVENTS[self.event].format(which=f"{count} of {size} samples" if count < size else "every sample")
+        which = f"{count} of {size} samples" if count < size else "every sample"
+        return HITTING_TIMES[self.event].happened.format(which=which)
 
     def described(self) -> dict[str, Any]:
         """The rule as plain values."""
@@ -74,15 +76,7 @@ class Reached(_Combining):
 
     def __str__(self) -> str:
         which = "every sample" if self.share == 1.0 else f"a share {self.share:g} of the samples"
-        return EVENTS[self.event].format(which=which)
-
-
-EVENTS = {
-    "memorised": "{which} memorised",
-    "grown": "signal grown",
-    "escaped": "attacked signal escaped",
-}
-"""Events by their name in `Crossings`, in words."""
+        return HITTING_TIMES[self.event].happened.format(which=which)
 
 
 @dataclass(frozen=True)

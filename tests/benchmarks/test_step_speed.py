@@ -30,7 +30,7 @@ CASE = {
     "alpha": 2.0, "weakest": 0.1, "attacked_low": 0.1, "attacked_high": 3.9, "adversarial_weight": 0.5,
     "step_size": 0.01,
 }  # fmt: skip
-THRESHOLDS = {"grown_at": 1.0, "escaped_at": 0.7, "memorised_at": 0.7}
+WATCHED = [("clean signal margin", 1.0), ("weakest signal margin", 0.7), ("memorisation", 0.7)]
 
 
 class Problem:
@@ -58,7 +58,7 @@ class Problem:
             power=3.0,
             **{name: value for name, value in self.case.items() if name != "step_size"},  # type: ignore[arg-type]
         )
-        self.record = kernels.make_record(self.samples, **THRESHOLDS)
+        self.record = kernels.make_record(self.samples, WATCHED)
 
     def direct(self) -> Callable[[], Any]:
         data = kernels.pack_direct_data(self.noise, self.direction)
@@ -175,7 +175,7 @@ def long_run(samples: int, patches: int, neurons: int) -> tuple[Callable[[int], 
     )
     noise = 0.06 * generator.standard_normal((rows, neurons))
     state = kernels.pack_reduced_state(problem, 0.06 * generator.standard_normal(neurons), noise, np.zeros_like(noise))
-    work, record = kernels.make_reduced_workspace(problem), kernels.make_record(samples, **THRESHOLDS)
+    work, record = kernels.make_reduced_workspace(problem), kernels.make_record(samples, WATCHED)
     gram = kernels.pack_gram(vectors @ vectors.T)
     return lambda steps: kernels.advance_reduced(problem, gram, state, work, record, 0.01, steps, 0, False), rows
 

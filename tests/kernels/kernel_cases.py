@@ -10,10 +10,10 @@ from cgrosim import kernels
 from cgrosim.kernels.problem import make_problem
 from cgrosim.model import reference
 from cgrosim.model.activations import ACTIVATIONS, activate, output_weights
+from cgrosim.model.hitting_times import HITTING_TIMES
 from cgrosim.model.params import Params
 from cgrosim.model.patches import PatchData, draw_patch_data, draw_weights
 from cgrosim.model.signal_threats import SIGNAL_THREATS
-from cgrosim.model.thresholds import ESCAPED, MEMORISED, SIGNAL_GROWN
 
 Array = NDArray[np.float64]
 EPS = float(np.finfo(np.float64).eps)
@@ -35,7 +35,7 @@ def make_params(**values: object) -> Params:
 
 
 def make_record(samples: int) -> kernels.Record:
-    return kernels.make_record(samples, grown_at=SIGNAL_GROWN, escaped_at=ESCAPED, memorised_at=MEMORISED)
+    return kernels.make_record(samples, [(entry.level, entry.threshold) for entry in HITTING_TIMES.values()])
 
 
 def problem_of(params: Params, labels: Array) -> kernels.Problem:
@@ -70,6 +70,11 @@ class Setting:
         self.gram = self.rows @ self.rows.T
         self.problem = problem_of(params, self.data.labels)
         self.record = make_record(params.samples)
+
+    def hits(self, event: str) -> np.ndarray:
+        """The first steps of an event, one or one a sample; -1 where it has not happened."""
+        steps = self.record.first[list(HITTING_TIMES).index(event)]
+        return steps.copy() if HITTING_TIMES[event].per_sample else steps[:1].copy()
 
     def reduced(self, steps: int, first: int = 0, parallel: bool = False) -> tuple[tuple[int, ...], list[Array]]:
         """Run from the start; return the result and [u, c, B]."""

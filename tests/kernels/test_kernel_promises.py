@@ -33,10 +33,10 @@ Array = NDArray[np.float64]
 def test_threads_and_calls_do_not_change_bits(neurons: int, samples: int) -> None:
     case = Setting(make_params(neurons=neurons, samples=samples, dimension=150, learning_rate=0.02))
     _, serial = case.reduced(6)
-    hits = case.record.memorised.copy()
+    hits = case.hits("memorised")
     _, threaded = case.reduced(6, parallel=True)
     assert all(np.array_equal(a, b) for a, b in zip(serial, threaded, strict=True))
-    assert np.array_equal(hits, case.record.memorised)
+    assert np.array_equal(hits, case.hits("memorised"))
     assert np.array_equal(case.direct(6)[1], case.direct(6, parallel=True)[1])
     state = kernels.pack_reduced_state(case.problem, case.signal, case.noise, np.zeros_like(case.noise))
     work, gram = kernels.make_reduced_workspace(case.problem), kernels.pack_gram(case.gram)
@@ -89,23 +89,23 @@ def test_hitting_times_are_exact(form: str) -> None:
     def first_step(reached: NDArray[np.bool_]) -> int:
         return first + int(np.argmax(reached)) if reached.any() else -1
 
-    assert case.record.grown[0] == first_step(alpha**q * strength >= 1.0)
-    assert case.record.escaped[0] == first_step((params.gap * alpha) ** q * strength >= 0.7)
+    assert case.hits("grown")[0] == first_step(alpha**q * strength >= 1.0)
+    assert case.hits("escaped")[0] == first_step((params.gap * alpha) ** q * strength >= 0.7)
     expected = [first_step(memorised[:, i] >= 0.7) for i in range(params.samples)]
-    assert case.record.memorised.tolist() == expected
-    assert case.record.grown[0] > first  # the thresholds are really crossed inside the run
-    assert case.record.escaped[0] > case.record.grown[0]
+    assert case.hits("memorised").tolist() == expected
+    assert case.hits("grown")[0] > first  # the thresholds are really crossed inside the run
+    assert case.hits("escaped")[0] > case.hits("grown")[0]
 
 
 def test_an_earlier_hit_is_kept() -> None:
     case = Setting(make_params(signal_strength=3.0))
     case.signal[:] = 1.0
     case.reduced(2, first=10)
-    assert case.record.grown[0] == 10
+    assert case.hits("grown")[0] == 10
     state = kernels.pack_reduced_state(case.problem, case.signal, case.noise, case.noise)
     work = kernels.make_reduced_workspace(case.problem)
     kernels.advance_reduced(case.problem, kernels.pack_gram(case.gram), state, work, case.record, 0.1, 2, 50)
-    assert case.record.grown[0] == 10
+    assert case.hits("grown")[0] == 10
 
 
 @pytest.mark.parametrize("where", ["signal", "noise"])

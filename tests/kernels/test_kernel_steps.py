@@ -169,7 +169,7 @@ def test_direct_and_reduced_agree() -> None:
     _, (u, noise, coefficients) = case.reduced(steps)
     direct_record_steps = []
     _, weights = case.direct(steps)
-    direct_record_steps.append(case.record.memorised.copy())
+    direct_record_steps.append(case.hits("memorised"))
     rebuilt = case.weights + np.outer(u - case.signal, case.data.direction) + coefficients.T @ case.rows
     # Fifty steps of a few hundred additions each, on numbers below 4, with errors that grow with the signal itself.
     bound = (
