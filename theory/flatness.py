@@ -83,15 +83,12 @@ def global_flatness(
     )
     low, high = signal_strength - radius, signal_strength + radius
     # Where U phi(c) < 0 the margin falls and steepens away from 0, so only the ends count; elsewhere the peak does too.
+    # For U < 0 that is left of 0, where every slope is below that of the mirrored point, and so of the right end.
     ends = np.maximum(loss_slope(low, total, noise, power), loss_slope(high, total, noise, power))
-    found = np.zeros(radius.shape)
-    for side in (1.0, -1.0):
-        rising = side * total > 0
-        reach = steepest_position(np.where(rising, np.abs(total), 1.0), noise, power)
-        inside = rising & (side * reach >= low) & (side * reach <= high)
-        slope = loss_slope(np.where(inside, side * reach, 0.0), np.where(inside, total, 0.0), noise, power)
-        found = np.maximum(found, slope)
-    return np.maximum(found, ends)
+    reach = steepest_position(np.where(total > 0, total, 1.0), noise, power)
+    inside = (total > 0) & (reach >= low) & (reach <= high)
+    peak = loss_slope(np.where(inside, reach, 0.0), np.where(inside, total, 0.0), noise, power)
+    return np.maximum(peak, ends)
 
 
 def largest_rise(
