@@ -89,8 +89,8 @@ def _print_table(table: Table) -> None:
     console.print(drawn)
 
 
-def images_commands() -> Any:
-    """The class behind ``cgrosim images``: one subcommand for every experiment there is."""
+def images_commands(text: str) -> Any:
+    """The class behind ``cgrosim images``, with its help: one subcommand for every experiment there is."""
     commands = {name: _command(name, kind) for name, kind in all_experiments().items()}
     choice: Any = None
     for name, command in commands.items():
@@ -99,7 +99,5 @@ def images_commands() -> Any:
     made = dataclasses.make_dataclass(
         "Images", [("experiment", choice)], frozen=True, namespace={"run": lambda self: self.experiment.run()}
     )
-    made.__doc__ = (
-        "Train small convolutional networks on real images, with and without attacks, and draw what they learn."
-    )
+    made.__doc__ = text
     return made

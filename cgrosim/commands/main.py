@@ -6,6 +6,8 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
+IMAGES = "Train small convolutional networks on real images, with and without attacks, and draw what they learn."
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a subcommand and return its exit status; a user's mistake is one sentence and status 2."""
@@ -29,18 +31,31 @@ def _parse(arguments: Sequence[str] | None) -> Any:
     """The chosen subcommand with its options; tyro prints a usage error and exits with status 2 itself."""
     import tyro
 
-    from cgrosim.commands.images import images_commands
     from cgrosim.commands.info import Info
     from cgrosim.commands.simulate import Simulate
     from cgrosim.commands.verify import Verify
 
+    given = _renamed(sys.argv[1:] if arguments is None else list(arguments))
     return tyro.extras.subcommand_cli_from_dict(
-        {"simulate": Simulate, "verify": Verify, "images": images_commands(), "info": Info},
+        {"simulate": Simulate, "verify": Verify, "images": _images(given), "info": Info},
         prog="cgrosim",
         description="Run the learning dynamics of adversarial training and check the theory of robust overfitting.",
-        args=_renamed(sys.argv[1:] if arguments is None else list(arguments)),
+        args=given,
         config=(tyro.conf.OmitArgPrefixes, tyro.conf.OmitSubcommandPrefixes, tyro.conf.AvoidSubcommands),
     )
+
+
+def _images(arguments: list[str]) -> Any:
+    """The experiments on images, only imported where they are asked for: the others need no NumPy to parse."""
+    from dataclasses import make_dataclass
+
+    if arguments[:1] == ["images"]:
+        from cgrosim.commands.images import images_commands
+
+        return images_commands(IMAGES)
+    stand_in = make_dataclass("Images", [], frozen=True)
+    stand_in.__doc__ = IMAGES
+    return stand_in
 
 
 def _renamed(arguments: list[str]) -> list[str]:

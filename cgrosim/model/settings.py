@@ -9,7 +9,6 @@ import typing
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
-import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationError, ValidationInfo, field_validator
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticCustomError
@@ -182,8 +181,8 @@ def real_number(value: Any) -> Any:
 
 
 def plain(value: Any) -> Any:
-    """NumPy's numbers and arrays as Python's."""
-    if isinstance(value, np.generic | np.ndarray):
+    """NumPy's numbers and arrays as Python's; NumPy is not imported for it, which help texts do without."""
+    if type(value).__module__ == "numpy" and hasattr(value, "tolist"):
         return value.tolist()
     if isinstance(value, list | tuple):
         return type(value)(plain(each) for each in value) if type(value) in (list, tuple) else value

@@ -14,6 +14,7 @@ from damage import arrays_of, rebuilt, wrong
 
 import cgrosim
 from cgrosim.errors import FileError
+from cgrosim.files.netcdf import write_netcdf
 from cgrosim.files.versions import versions
 from cgrosim.images.experiments import landscape_file, stage_records
 from cgrosim.images.training.file import Training
@@ -67,7 +68,8 @@ def test_labelled_arrays_are_read_and_saved_in_the_present_format(name, tmp_path
     if name == "run":
         found.save(tmp_path / "again.nc")
     else:
-        {"landscape": landscape_file, "stages": stage_records}[name].save(data, tmp_path / "again.nc")
+        kind = {"landscape": landscape_file.LANDSCAPE, "stages": stage_records.STAGES}[name]
+        write_netcdf(tmp_path / "again.nc", kind, data)
     again = LOADERS[name](tmp_path / "again.nc")
     assert (again.data if name == "run" else again).attrs["format"].endswith(" 2")
 

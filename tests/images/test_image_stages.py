@@ -9,6 +9,7 @@ from planted_images import planted, settings_of
 
 from cgrosim import Params, simulate
 from cgrosim.errors import FileError, ParameterError
+from cgrosim.files.netcdf import write_netcdf
 from cgrosim.images.attacks.class_means import ClassMeanAttack
 from cgrosim.images.attacks.gradient import Attack
 from cgrosim.images.experiments import stage_records
@@ -252,7 +253,7 @@ def test_every_variable_says_what_it_is_and_the_file_is_whole(digits_run, tmp_pa
     for variable in run.data_vars.values():
         assert variable.attrs["long_name"]
         assert variable.attrs["units"] in ("1", "nat", "step")
-    path = stage_records.save(run, tmp_path / "stages.nc")
+    path = write_netcdf(tmp_path / "stages.nc", stage_records.STAGES, run)
     again = stage_records.load(path)
     xarray.testing.assert_identical(again, run)
     params = json.loads(again.attrs["params"])

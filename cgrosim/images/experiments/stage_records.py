@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cgrosim.files.kinds import Kind
-from cgrosim.files.netcdf import read_netcdf, write_netcdf
+from cgrosim.files.netcdf import read_netcdf
 from cgrosim.files.versions import versions
 from cgrosim.images.experiments.stage_settings import StageSettings
 from cgrosim.images.network.patch_model import Array, ClassMeans, Labels, PatchNetwork, PatchSamples
@@ -218,19 +218,8 @@ def assemble(
     return found.assign_attrs(stages=json.dumps(judged))
 
 
-def save(data: xarray.Dataset, path: str | Path) -> Path:
-    """Write a run as netCDF, atomically.
-
-    Raises
-    ------
-    FileError
-        If the place cannot be written to.
-    """
-    return write_netcdf(path, STAGES, data)
-
-
 def load(path: str | Path) -> xarray.Dataset:
-    """Read a run that `save` wrote.
+    """Read the file of a run.
 
     Raises
     ------
