@@ -145,7 +145,7 @@ def neuron_noise_max(o: Observation) -> Any:
 
 @quantity("clean margin of each training sample", dimensions=("sample",), named=True)
 def clean_margin(o: Observation) -> Any:
-    return o.snapshot.clean_margin
+    return o.clean_margin
 
 
 @quantity("attacked margin of each training sample", dimensions=("sample",), named=True)

@@ -92,15 +92,7 @@ class Run:
 
     def final(self, name: str) -> Any:
         """The last record of a variable."""
-        if "data" not in self.__dict__ and self._recorded is not None and name in self._recorded.records:
-            return self._recorded.records[name][-1][()]
-        return self.data[name].isel(step=-1).values[()]
-
-    def hitting_time(self, name: str) -> Any:
-        """The first step at which something happened, one value or one a sample; nan: not reached."""
-        if "data" not in self.__dict__ and self._recorded is not None:
-            return np.asarray(getattr(self._recorded.crossings, hitting_time(name)))[()]
-        return self.data[name].values[()]
+        return self.values(name)[-1][()]
 
     def on_grid(self, steps: ArrayLike) -> xarray.Dataset:
         """The records at given steps: see `cgrosim.run.grids.on_grid` for what is between two records.
@@ -113,16 +105,18 @@ class Run:
         return on_grid(self.data, steps)
 
     def values(self, name: str) -> NDArray[Any]:
-        """All records of a variable, as an array over the recorded steps, without making `data`.
+        """All records of a variable over the recorded steps (or a hitting time), without making `data`.
 
         Raises
         ------
         KeyError
             If the run has no variable of this name.
         """
-        if "data" not in self.__dict__ and self._recorded is not None and name in self._recorded.records:
+        if "data" in self.__dict__ or self._recorded is None:
+            return np.asarray(self.data[name].values)
+        if name in self._recorded.records:
             return self._recorded.records[name]
-        return np.asarray(self.data[name].values)
+        return np.asarray(getattr(self._recorded.crossings, hitting_time(name)))
 
     def save(self, path: str | Path, *, with_start: bool = False) -> Path:
         """Write the run as netCDF, atomically: the file is either the old one or the whole new one.
@@ -155,22 +149,13 @@ class Run:
         parts = [f"{name}={value}" for name, value in given.items() if value != default[name].default]
         found = [("Run", self.status), ("parameters", ", ".join(parts))]
         found += [(name, str(self.attributes[name])) for name in ("engine", "attack", "steps", "message")]
-        variables = [entry.variable for entry in HITTING_TIMES.values()]
-        found += [(f"{name} (step)", in_short(self.hitting_time(name))) for name in variables]
-        errors = [q.name for q in recorded(self.params) if q.name.endswith("_error") and self._has(q.name)]
-        return found + [(f"last {name}", in_short(self.final(name))) for name in errors if len(self.steps)]
+        for entry in HITTING_TIMES.values():
+            found.append((f"{entry.variable} (step)", in_short(self.values(entry.variable))))
+        errors = [q.name for q in recorded(self.params) if q.name.endswith("_error") and self._kept(q.name)]
+        return found + [(f"last {name}", in_short(self.final(name))) for name in errors if len(self.values("step"))]
 
-    def _has(self, name: str) -> bool:
-        if "data" not in self.__dict__ and self._recorded is not None:
-            return name in self._recorded.records
-        return name in self.data
-
-    @property
-    def steps(self) -> NDArray[np.int64]:
-        """The recorded steps."""
-        if "data" not in self.__dict__ and self._recorded is not None:
-            return self._recorded.records["step"]
-        return np.asarray(self.data["step"].values)
+    def _kept(self, name: str) -> bool:
+        return name in (self.data if "data" in self.__dict__ or self._recorded is None else self._recorded.records)
 
     def plot(self, predictions: Predictions | None = None) -> matplotlib.figure.Figure:
         """Draw the three-stage figure; without `predictions` they are computed, where the theory applies."""

@@ -102,10 +102,10 @@ def test_the_table_of_a_run_needs_no_dataset():
     run = simulate(SMALL)
     run._repr_html_()
     assert repr(run)
-    assert run.steps[-1] == 300
+    assert run.values("step")[-1] == 300
     assert run.status == "finished"
     assert "data" not in vars(run)
-    before = run.hitting_time("memorization_time"), run.final("learnt_signal"), run.attributes
+    before = run.values("memorization_time"), run.final("learnt_signal"), run.attributes
     after = run.data["memorization_time"].values, run.final("learnt_signal"), run.attributes
     assert np.array_equal(before[0], after[0], equal_nan=True)
     assert before[1:] == after[1:]

@@ -67,7 +67,7 @@ def test_a_toy_hitting_time_is_found_to_the_step_by_every_engine(toy, engine, tm
     params = SEARCHED if engine == "searched" else SMALL.replace(engine=engine)
     entry = TOYS[toy]
     run = simulate(params, record_at=range(params.steps + 1))
-    found = np.atleast_1d(run.hitting_time(entry.variable))
+    found = np.atleast_1d(run.values(entry.variable))
     assert found.shape == ((SMALL.samples,) if entry.per_sample else (1,))
     if engine == "searched" and toy == "fitted":  # margins under a search are not watched at every step
         assert np.isnan(found).all()
@@ -81,7 +81,7 @@ def test_a_toy_hitting_time_is_found_to_the_step_by_every_engine(toy, engine, tm
         # the flow meets a threshold between two whole steps, and gives that time
         assert np.array_equal(np.ceil(found) if engine == "flow" else found, first, equal_nan=True)
     back = cgrosim.load(run.save(tmp_path / "run.nc"))
-    assert np.array_equal(back.hitting_time(entry.variable), run.hitting_time(entry.variable), equal_nan=True)
+    assert np.array_equal(back.values(entry.variable), run.values(entry.variable), equal_nan=True)
     assert back.data[entry.variable].attrs["long_name"] == entry.long_name
 
 
@@ -93,7 +93,7 @@ def test_a_toy_hitting_time_is_a_rule_and_survives_a_resume(toy, engine, tmp_pat
     assert rule_from(json.loads(run.attributes["until"])) == rule
     again = resume(path)
     variable = TOYS[toy].variable
-    assert np.array_equal(again.hitting_time(variable), run.hitting_time(variable), equal_nan=True)
+    assert np.array_equal(again.values(variable), run.values(variable), equal_nan=True)
     assert again.message == run.message
 
 
@@ -108,6 +108,6 @@ def test_every_level_is_one_the_kernels_know_and_has_as_many_values_as_it_says()
 
 def test_a_threshold_met_at_the_last_step_of_a_searched_run_is_noted():
     whole = simulate(SEARCHED, record_at=range(26))
-    hit = int(whole.hitting_time("signal_growth_time"))
+    hit = int(whole.values("signal_growth_time"))
     assert 0 < hit < 25
-    assert simulate(SEARCHED.replace(steps=hit)).hitting_time("signal_growth_time") == hit
+    assert simulate(SEARCHED.replace(steps=hit)).values("signal_growth_time") == hit
