@@ -121,6 +121,21 @@ def test_theory_needs_numpy_and_scipy_only():
         assert {name.split(".")[0] for name in imported(path)} <= allowed, path
 
 
+def test_the_theory_lists_its_modules():
+    import cgrosim.theory
+
+    names = sorted(path.stem for path in files("theory") if not path.stem.startswith("_"))
+    assert cgrosim.theory.__all__ == names
+    for name in names:
+        assert f"\n    {name}: " in cgrosim.theory.__doc__, name
+
+
+def test_the_theory_touches_no_files():
+    for path in files("theory"):
+        assert not set(imported(path)) & {"os", "tempfile", "pathlib", "shutil"}, path
+        assert " open(" not in path.read_text(), path
+
+
 def test_kernels_draw_no_random_numbers():
     for path in [*files("cgrosim/kernels"), *files("cgrosim/images/network/kernels")]:
         assert "random." not in path.read_text().replace("no random", ""), path

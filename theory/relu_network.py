@@ -14,14 +14,12 @@ import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 
-from cgrosim.theory._files import write_atomically
 from cgrosim.theory.relu_steps import Step, apply_step, batches, evaluation_steps, pull_back
 
 Array = NDArray[np.float64]
@@ -143,8 +141,8 @@ class ReluNetwork:
             raise ValueError(f"points have shape {points.shape}, but this network reads (n, {self.inputs}).")
         return points
 
-    def save(self, path: str | Path) -> Path:
-        """Write all arrays as .npz, atomically: the file is either the old one or the whole new one."""
+    def save(self, file: IO[bytes]) -> None:
+        """Write all arrays as .npz to an open binary file."""
         arrays: dict[str, Any] = {"format": np.array(FORMAT), "layers": np.array(len(self.weights))}
         for index, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
             arrays[f"layer{index}.values"] = weight.data
@@ -152,26 +150,24 @@ class ReluNetwork:
             arrays[f"layer{index}.row_starts"] = weight.indptr
             arrays[f"layer{index}.shape"] = np.array(weight.shape)
             arrays[f"layer{index}.bias"] = bias
-        return write_atomically(path, lambda partial: np.savez(partial, **arrays))
+        np.savez(file, **arrays)
 
 
-def load_network(path: str | Path) -> ReluNetwork:
-    """Read a network that `ReluNetwork.save` wrote.
+def load_network(file: IO[bytes]) -> ReluNetwork:
+    """Read a network that `ReluNetwork.save` wrote from an open binary file.
 
     Raises
     ------
     ValueError
-        If the file is missing, truncated, or was not written by `ReluNetwork.save`.
+        If the file is truncated or was not written by `ReluNetwork.save`.
     """
-    if not Path(path).is_file():
-        raise ValueError(f"{path} does not exist; give the path of a saved network.")
     try:
-        with Path(path).open("rb") as file, np.load(file, allow_pickle=False) as stored:
+        with np.load(file, allow_pickle=False) as stored:
             arrays = {name: stored[name] for name in stored.files}
     except (OSError, EOFError, ValueError, TypeError, AttributeError, zipfile.BadZipFile) as error:
-        raise ValueError(f"{path} is not a complete .npz file ({error}); save the network again.") from None
+        raise ValueError(f"This is not a complete .npz file ({error}); save the network again.") from None
     if str(arrays.get("format")) != FORMAT:
-        raise ValueError(f"{path} is an .npz file, but not a saved network; give one that ReluNetwork.save wrote.")
+        raise ValueError("This is an .npz file, but not a saved network; give one that ReluNetwork.save wrote.")
     weights, biases = [], []
     for index in range(int(arrays["layers"])):
         parts = [arrays[f"layer{index}.{name}"] for name in ("values", "columns", "row_starts")]
