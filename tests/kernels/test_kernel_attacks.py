@@ -120,3 +120,31 @@ def test_no_candidate_of_a_knee_is_left_out(
                 candidates.append(left)
         rounding = (sum_rounding(5) + 16 * EPS) * float(np.sum(activate("smoothed_relu", high * np.abs(signal), power)))
         assert margin(work.signal[0, column]) <= min(margin(c) for c in candidates) + rounding
+
+
+@given(
+    small=st.floats(0.3, 0.6),
+    share=st.floats(0.45, 0.95),
+    power=st.floats(2.0, 5.0),
+    label=st.sampled_from([1.0, -1.0]),
+)
+def test_a_minimum_between_two_kinks_is_where_the_slope_vanishes(
+    small: float, share: float, power: float, label: float
+) -> None:
+    """Four curved neurons of weight +1 and one straight one of weight -1: 4 s^q c^(q-1) = b, in closed form."""
+    large = 4.0 * small * share  # straight from 1 / large on, and the critical point lies below 1 / small
+    signal, layer = label * np.array([small] * 4 + [large]), label * np.array([1.0] * 4 + [-1.0])
+    critical = (large / (4.0 * small**power)) ** (1.0 / (power - 1.0))
+    params = make_params(neurons=5, activation="smoothed_relu", power=power, gap=0.05, signal_strength=2.0)
+    problem = problem_of(params, np.array([1.0, -1.0]))
+    padded = np.concatenate([layer, np.zeros(problem.second_layer.size - 5)])
+    work = kernels.make_reduced_workspace(problem)
+    kernels.reduced_forces(
+        problem._replace(second_layer=padded), signal, np.zeros((4, 5)), work, np.empty(5), np.empty((4, 5))
+    )
+    kappa = work.signal[0, 0 if label > 0 else 1]
+    points = np.array([0.1, 3.9, critical, kappa])
+    margins = label * (activate("smoothed_relu", np.outer(points, label * signal), power) @ layer)
+    if 1.0 / large < critical < 1.0 / small and margins[2] < margins[:2].min() - 1e-9:
+        assert abs(kappa - critical) <= 1e-12 * critical  # a quotient, and a root of it: some ten roundings
+        assert abs(reference.attacked_coefficient(params, layer, signal, label) - critical) <= 1e-12 * critical
