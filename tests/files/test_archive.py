@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cgrosim.errors import FileError
-from cgrosim.files.archive import read_archive, write_archive
+from cgrosim.files.archive import check_replaceable, read_archive, write_archive
 from cgrosim.files.kinds import Kind
 
 KIND = Kind("toy 2", "toy of cgrosim", "a toy", "make it again", older=("toy 1",))
@@ -134,6 +134,25 @@ def test_overlapping_members_are_refused(folder):
     with zipfile.ZipFile(io.BytesIO(bomb)) as archive:
         assert len(archive.namelist()) == 5
     assert "claim to be larger than the file" in refused(folder / "overlapping.npz", bomb)
+
+
+def test_only_an_archive_of_the_kind_is_replaced(folder):
+    path = folder / "thesis.txt"
+    check_replaceable(path, KIND)
+    path.write_bytes(b"")
+    check_replaceable(path, KIND)
+    write_archive(path, KIND, {}, {})
+    check_replaceable(path, KIND)
+    other = Kind("other 1", "other", "another", "remove it")
+    (folder / "below").mkdir()
+    for content in (b"A theorem.", whole(folder)[:100]):
+        path.write_bytes(content)
+        with pytest.raises(FileError, match="is there, is not a whole toy of cgrosim, and is not overwritten"):
+            check_replaceable(path, KIND)
+        assert path.read_bytes() == content
+    for place in (write_archive(path, other, {}, {}), folder / "below"):
+        with pytest.raises(FileError, match="is not overwritten"):
+            check_replaceable(place, KIND)
 
 
 def test_compressed_archives_are_refused(folder):
