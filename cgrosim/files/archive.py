@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import json
 import math
+import os
 import re
 import zipfile
 from collections.abc import Mapping
@@ -20,10 +21,12 @@ import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
+from cgrosim.errors import FileError
 from cgrosim.files.atomic import write_atomically
 from cgrosim.files.digest import content_digest
 from cgrosim.files.kinds import Kind
 from cgrosim.files.versions import versions
+from cgrosim.files.words import shown
 
 HEADER = "header"
 EPOCH = (1980, 1, 1, 0, 0, 0)  # the same content is the same file, whenever it was written
@@ -109,6 +112,23 @@ def read_archive(path: str | Path, kind: Kind) -> Archive:
         if checksum != content_digest({"format": found, **header}, members):
             raise kind.damaged(path, "its checksum does not fit its content: it was changed")
     return Archive(found, header, members)
+
+
+def check_replaceable(path: str | Path, kind: Kind) -> None:
+    """Refuse a place where anything but an archive of this kind stands: a slip must not cost somebody's work.
+
+    Raises
+    ------
+    FileError
+        Saying so.
+    """
+    try:
+        if os.path.lexists(path) and os.path.getsize(path):
+            read_archive(path, kind)
+    except (FileError, OSError):
+        raise FileError(
+            f"{shown(path)} is there, is not a whole {kind.noun}, and is not overwritten; choose another place."
+        ) from None
 
 
 def _members(content: bytes) -> dict[str, NDArray[Any]]:

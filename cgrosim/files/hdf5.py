@@ -92,11 +92,9 @@ def _check_storage(name: str, variable: Any) -> None:
     properties = variable.id.get_create_plist()
     layouts = (h5py.h5d.CONTIGUOUS, h5py.h5d.COMPACT, *(() if declared else (h5py.h5d.CHUNKED,)))  # length 0: in pieces
     if properties.get_layout() not in layouts:
-        raise ValueError(f"{name} is stored in pieces or elsewhere, which cgrosim never does")
+        raise ValueError(f"{name} is stored in pieces, compressed or elsewhere, which cgrosim never does")
     if properties.get_external_count():
         raise ValueError(f"{name} lies in another file, which cgrosim does not follow")
-    if properties.get_nfilters():
-        raise ValueError(f"{name} is compressed, which cgrosim never does")
     kept = variable.id.get_storage_size()
     bare = kept == 0 and bytes(variable.attrs.get("NAME", b"")).startswith(BARE_DIMENSION)
     if variable.shape is None or (kept != declared and not bare):

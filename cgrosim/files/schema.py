@@ -14,11 +14,12 @@ Values = Literal["finite", "not nan", "any"]
 
 @dataclass(frozen=True)
 class Expected:
-    """One array: its type, its shape, and which of its values are possible."""
+    """One array: its type, its shape, which of its values are possible, and whether older files lack it."""
 
     dtype: str
     shape: tuple[int, ...]
     values: Values = "any"
+    optional: bool = False
 
     def check(self, name: str, array: NDArray[Any]) -> None:
         """Refuse an array that is not the expected one.
@@ -46,8 +47,8 @@ def check_arrays(arrays: Mapping[str, NDArray[Any]], expected: Mapping[str, Expe
     ValueError
         In one sentence without its full stop, to stand in brackets.
     """
-    for name in expected:
-        if name not in arrays:
+    for name, one in expected.items():
+        if name not in arrays and not one.optional:
             raise ValueError(f"{name} is missing")
     for name, array in arrays.items():
         if name not in expected:

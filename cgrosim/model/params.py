@@ -342,11 +342,11 @@ def _agree(alpha: float, radius: float, gap: float) -> bool:
     """Whether each of radius and gap follows from the other but for rounding; each is then kept as it was given.
 
     A few roundings in 2^-53 of the larger of radius and signal strength are far below the billionth of it that users
-    may round off; near 0 the product rounds to a multiple of the smallest number instead. No signal goes with gap 1.
+    may round off. No signal goes with gap 1, whatever the radius.
     """
     if alpha == 0.0 and gap == 1.0:
         return True
-    return abs(_radius(alpha, gap) - radius) <= 1e-9 * max(abs(radius), alpha) + math.ulp(0.0)
+    return abs(_radius(alpha, gap) - radius) <= 1e-9 * max(abs(radius), alpha)
 
 
 def read_toml(path: str | Path) -> dict[str, Any]:

@@ -157,7 +157,7 @@ def state_schema(params: Params, engine: str) -> dict[str, Expected]:
         return {
             "time": Expected("float64", (), "finite"),
             "vector": Expected("float64", (neurons + rows * neurons,), "finite"),
-            "evaluations": Expected("int64", ()),
+            "evaluations": Expected("int64", (), optional=True),  # the first format has none
             **{event: Expected("float64", (samples,) if h.per_sample else ()) for event, h in HITTING_TIMES.items()},
         }
     step = {"step": Expected("int64", ())}

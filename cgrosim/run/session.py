@@ -14,12 +14,13 @@ from numpy.typing import ArrayLike, NDArray
 
 from cgrosim.engines import Engine, make_engine
 from cgrosim.errors import ParameterError
+from cgrosim.files.archive import check_replaceable
 from cgrosim.model.activations import activation
 from cgrosim.model.engine_kinds import ENGINES
 from cgrosim.model.hitting_times import HITTING_TIMES
 from cgrosim.model.params import MAX_STEPS, Params
 from cgrosim.model.sampling import Array, ClosedSystem
-from cgrosim.run.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from cgrosim.run.checkpoint import CHECKPOINT, Checkpoint, load_checkpoint, save_checkpoint
 from cgrosim.run.dataset import Recorded, header
 from cgrosim.run.horizon import find_horizon
 from cgrosim.run.interrupts import Interrupts
@@ -105,6 +106,8 @@ def simulate(
     ------
     ParameterError
         If the experiment does not fit into memory or contradicts itself.
+    FileError
+        If something else than a checkpoint stands at the place of the checkpoint.
     """
     if start is not None and not isinstance(start, ClosedSystem):
         raise ParameterError(f"start is a {type(start).__name__}, but must be a ClosedSystem, such as run.start.")
@@ -116,6 +119,8 @@ def simulate(
         None if keep is None else tuple(q.name for q in recorded(params, keep, times)),
     )
     _check_rule(params, until)
+    if checkpoint is not None:
+        check_replaceable(checkpoint, CHECKPOINT)
     return _drive(_start(params, asked, progress), progress, checkpoint, checkpoint_seconds)
 
 

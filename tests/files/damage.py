@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import random
+import struct
 import zipfile
 from collections.abc import Iterator
 
@@ -82,3 +83,21 @@ def bombs(content: bytes) -> Iterator[tuple[str, bytes]]:
     place = twice.rindex(b"PK\x05\x06")
     twice[place + 8 : place + 12] = (60000).to_bytes(2, "little") * 2
     yield "many entries", bytes(twice)
+    yield "overlapping", overlapping(100_000, 60)
+
+
+def overlapping(size: int, count: int) -> bytes:
+    """A zip file whose members each begin with the next one's header: `count` times as large as it is."""
+    body, entries = bytes(size), []
+    for index in reversed(range(count)):
+        name, crc = f"x{index}.npy".encode(), zipfile.crc32(body)
+        fields = struct.pack("<HHHHHIIIHH", 20, 0, 0, 0, 33, crc, len(body), len(body), len(name), 0)
+        entries.append((name, fields, len(body)))
+        body = b"PK\x03\x04" + fields + name + body
+    directory, total = b"", len(body)
+    for name, fields, inside in entries:
+        place = total - inside - 30 - len(name)
+        tail = struct.pack("<HHHII", 0, 0, 0, 0, place)
+        directory += b"PK\x01\x02\x14\x00" + fields + tail + name
+    end = struct.pack("<HHHHIIH", 0, 0, count, count, len(directory), total, 0)
+    return body + directory + b"PK\x05\x06" + end

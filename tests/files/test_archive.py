@@ -8,12 +8,12 @@ import zipfile
 import hypothesis.extra.numpy as hnp
 import numpy as np
 import pytest
-from damage import arrays_of, bombs, damaged, rebuilt
+from damage import arrays_of, bombs, damaged, overlapping, rebuilt
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cgrosim.errors import FileError
-from cgrosim.files.archive import read_archive, write_archive
+from cgrosim.files.archive import check_replaceable, read_archive, write_archive
 from cgrosim.files.kinds import Kind
 
 KIND = Kind("toy 2", "toy of cgrosim", "a toy", "make it again", older=("toy 1",))
@@ -112,7 +112,8 @@ def test_odd_headers_are_refused(folder, header):
 
 
 def test_pickles_and_other_types_are_refused(folder):
-    path, header = folder / "types.npz", arrays_of(whole(folder))["header"]
+    path, header = folder / "types.npz", np.array('{"format": "toy 1"}')
+    assert refused(path, rebuilt({"header": header, "x": np.zeros(2)})) == ""
     evil = {"header": header, "x": np.array([{"a": 1}], dtype=object)}
     assert refused(path, rebuilt(evil, pickled=True))
     for odd in (np.zeros(2, "f8,i4"), np.zeros(2, "M8[s]"), np.zeros(2, complex), np.zeros(2, "S3"), np.zeros(2, "V3")):
@@ -126,6 +127,44 @@ def test_what_would_unpack_to_more_than_the_file_is_refused_without_the_memory(f
         assert refused(path, bomb), name
         assert tracemalloc.get_traced_memory()[1] < 20 * len(bomb) + 2**20, name
         tracemalloc.stop()
+
+
+def test_overlapping_members_are_refused(folder):
+    bomb = overlapping(1000, 5)
+    with zipfile.ZipFile(io.BytesIO(bomb)) as archive:
+        assert len(archive.namelist()) == 5
+    assert "claim to be larger than the file" in refused(folder / "overlapping.npz", bomb)
+
+
+def test_only_an_archive_of_the_kind_is_replaced(folder):
+    path = folder / "thesis.txt"
+    check_replaceable(path, KIND)
+    path.write_bytes(b"")
+    check_replaceable(path, KIND)
+    write_archive(path, KIND, {}, {})
+    check_replaceable(path, KIND)
+    other = Kind("other 1", "other", "another", "remove it")
+    (folder / "below").mkdir()
+    for content in (b"A theorem.", whole(folder)[:100]):
+        path.write_bytes(content)
+        with pytest.raises(FileError, match="is there, is not a whole toy of cgrosim, and is not overwritten"):
+            check_replaceable(path, KIND)
+        assert path.read_bytes() == content
+    for place in (write_archive(path, other, {}, {}), folder / "below"):
+        with pytest.raises(FileError, match="is not overwritten"):
+            check_replaceable(place, KIND)
+
+
+def test_compressed_archives_are_refused(folder):
+    """Also one that is hardly smaller than what it holds: LZMA lets a file say how much memory it needs."""
+    arrays, path = arrays_of(whole(folder)), folder / "compressed.npz"
+    for method in (zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA):
+        buffer = io.BytesIO()
+        with zipfile.ZipFile(buffer, "w", method) as archive:
+            archive.writestr("header.npy", np.random.default_rng(0).bytes(3000))
+        assert "is compressed" in refused(path, buffer.getvalue())
+    np.savez_compressed(path, **arrays)
+    assert "is compressed" in refused(path, path.read_bytes())
 
 
 def test_a_member_twice_and_encryption_are_refused(folder):

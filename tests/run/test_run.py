@@ -161,6 +161,14 @@ def test_bad_checkpoints_give_one_sentence(tmp_path):
         load_checkpoint(path)
 
 
+def test_a_checkpoint_does_not_overwrite_a_thesis(tmp_path):
+    path = tmp_path / "thesis.txt"
+    path.write_text("A theorem.")
+    with pytest.raises(FileError, match="is not a whole checkpoint of cgrosim, and is not overwritten"):
+        simulate(SMALL, checkpoint=path)
+    assert path.read_text() == "A theorem."
+
+
 SCRIPT = """
 import sys, cgrosim
 p = cgrosim.Params.from_paper(200, samples=40, steps={steps}, records=30, test_samples=50, engine={engine!r})
