@@ -3,7 +3,6 @@
 import io
 from fractions import Fraction
 
-import Fraction
 import numpy as np
 import pytest
 from hypothesis import given, settings
