@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cgrosim.claims.image_runs import draw_digits
+from cgrosim.claims.image_runs import digits_settings, train_on_digits
 
 if TYPE_CHECKING:
     from cgrosim.images.training.settings import Settings
@@ -51,14 +51,15 @@ class ImageMoment:
         return self.test_loss - self.train_loss
 
 
-def settings_of(seed: int, sizes: Sizes, width: int, radius: float) -> Settings:
-    """Adversarial training of the digits' defaults; the measurement after every epoch is cut down to nothing."""
-    from cgrosim.images.training.defaults import default_settings
+def changes_of(sizes: Sizes, width: int, radius: float) -> dict[str, Any]:
+    """What differs from the digits' default settings; the measurement after every epoch is cut down to nothing."""
+    return {"width": width, "radius": radius, "epochs": max(sizes.epochs), "evaluation_samples": 1,
+            "snapshots": sizes.epochs}  # fmt: skip
 
-    return default_settings(
-        "digits", width=width, radius=radius, subset=sizes.images, validation=0, epochs=max(sizes.epochs),
-        evaluation_steps=1, evaluation_samples=1, snapshots=sizes.epochs, seed=seed,
-    )  # fmt: skip
+
+def settings_of(seed: int, sizes: Sizes, width: int, radius: float) -> Settings:
+    """Settings of one adversarial training."""
+    return digits_settings(seed, sizes.images, **changes_of(sizes, width, radius))
 
 
 @lru_cache(maxsize=32)
@@ -68,17 +69,16 @@ def image_moments(seed: int, sizes: Sizes) -> tuple[ImageMoment, ...]:
     The largest loss and the largest gradient norm of a ball are what a search finds, lower bounds of both.
     """
     from cgrosim.images.experiments.landscape_search import Ball, NetworkSurface, Search, measure
-    from cgrosim.images.training.samples import training_data
-    from cgrosim.images.training.train import new_network, train
+    from cgrosim.images.training.train import new_network
     from cgrosim.model.streams import TrainingStream, stream
 
-    dataset, search = draw_digits(sizes.images, seed, sizes.test), Search(sizes.steps, 0, 0, 1)
-    found = []
+    found, search = [], Search(sizes.steps, 0, 0, 1)
     for width in sizes.widths:
         for radius in sizes.radii:
-            settings = settings_of(seed, sizes, width, radius)
-            data, kept = training_data(settings, dataset), train(settings, dataset).snapshots
-            for epoch, parameters in sorted(kept.items()):
+            settings, data, training = train_on_digits(
+                seed, sizes.images, sizes.test, **changes_of(sizes, width, radius)
+            )
+            for epoch, parameters in sorted(training.snapshots.items()):
                 surface = NetworkSurface(new_network(settings.architecture, parameters))
                 flat, loss = [], []
                 for place, part in enumerate((data.train, data.test)):

@@ -12,7 +12,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from cgrosim.images.attacks.gradient import Attack
     from cgrosim.images.data.datasets import Dataset
     from cgrosim.images.data.known_files import IdxName
-    from cgrosim.images.training.file import Parameters
-    from cgrosim.images.training.samples import Samples
+    from cgrosim.images.training.file import Parameters, Training
+    from cgrosim.images.training.samples import Samples, TrainingData
     from cgrosim.images.training.settings import Settings
 
 Flags = NDArray[np.bool_]
@@ -122,6 +122,37 @@ def draw_digits(count: int, seed: int, test: int | None = None) -> Dataset:
         test_images=images[others],
         test_labels=labels[others],
     )
+
+
+def digits_settings(seed: int, images: int, **changes: Any) -> Settings:
+    """Training on `images` digits with nothing put aside; the epochs on the way do not count: little is measured."""
+    from cgrosim.images.training.defaults import default_settings
+
+    start = {"subset": images, "validation": 0, "evaluation_steps": 1, "evaluation_samples": 10, "seed": seed}
+    return default_settings("digits", **{**start, **changes})
+
+
+class Trained(NamedTuple):
+    """A training on digits, with the images it was trained and is judged on."""
+
+    settings: Settings
+    data: TrainingData
+    training: Training
+
+
+def train_on_digits(seed: int, images: int, test: int, **changes: Any) -> Trained:
+    """Train by `digits_settings` on a draw of the digits.
+
+    Parameters
+    ----------
+    images, test : numbers of training and of test images, drawn from the seed alone
+    changes : of the digits' default settings
+    """
+    from cgrosim.images.training.samples import training_data
+    from cgrosim.images.training.train import train
+
+    settings, dataset = digits_settings(seed, images, **changes), draw_digits(images, seed, test)
+    return Trained(settings, training_data(settings, dataset), train(settings, dataset))
 
 
 def judge(settings: Settings, parameters: Parameters, samples: Samples, attack: Attack, place: int) -> Judged:

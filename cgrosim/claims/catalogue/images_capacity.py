@@ -16,12 +16,12 @@ from cgrosim.claims.image_runs import (
     CUT_REASON,
     OBSERVED,
     Judged,
-    draw_digits,
     error_of,
     judge,
     least_rejected,
     postponed,
     smallest,
+    train_on_digits,
 )
 
 Array = NDArray[np.float64]
@@ -58,31 +58,18 @@ class Table:
 def trained_table(seeds: tuple[int, ...], sizes: Sizes, adversarial: bool) -> Table:
     """Train every width of every seed on that seed's images; the widths of one seed share them."""
     from cgrosim.images.attacks.gradient import Attack
-    from cgrosim.images.training.defaults import default_settings
-    from cgrosim.images.training.samples import training_data
-    from cgrosim.images.training.train import train
 
     judged: dict[str, list[tuple[Judged, ...]]] = {"train": [], "test": []}
     for seed in seeds:
-        dataset = draw_digits(sizes.images, seed, sizes.test)
         row: dict[str, list[Judged]] = {"train": [], "test": []}
         for width in sizes.widths:
-            settings = default_settings(
-                "digits",
-                width=width,
-                subset=sizes.images,
-                validation=0,
-                epochs=sizes.epochs,
-                attack_steps=sizes.attack_steps,
-                evaluation_steps=1,
-                evaluation_samples=10,  # only the last network counts, and it is judged by a stronger attack
+            settings, data, training = train_on_digits(
+                seed, sizes.images, sizes.test, width=width, epochs=sizes.epochs, attack_steps=sizes.attack_steps,
                 adversarial_weight=float(adversarial),
-                seed=seed,
-            )
+            )  # fmt: skip
             attack = Attack.pgd(settings.attack.norm, settings.attack.radius, sizes.judging_steps)
-            last, data = train(settings, dataset).last, training_data(settings, dataset)
-            row["train"].append(judge(settings, last, data.train, attack, 0))
-            row["test"].append(judge(settings, last, data.test, attack, 1))
+            row["train"].append(judge(settings, training.last, data.train, attack, 0))
+            row["test"].append(judge(settings, training.last, data.test, attack, 1))
         for part, networks in row.items():
             judged[part].append(tuple(networks))
     against = f"trained against {settings.attack.describe()}" if adversarial else "trained without attack"

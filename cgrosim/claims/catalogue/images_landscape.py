@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from cgrosim.claims.checks import ERROR_RATE, Check, inside, mean_interval
 from cgrosim.claims.claim import Claim, Context, Evidence, Panel, Series
-from cgrosim.claims.image_runs import OBSERVED, Estimate, draw_digits, largest, postponed, smallest
+from cgrosim.claims.image_runs import OBSERVED, Estimate, largest, postponed, smallest, train_on_digits
 
 if TYPE_CHECKING:
     from cgrosim.images.experiments.landscape_search import Landscape
@@ -119,25 +119,13 @@ def fieller(numerator: Array, denominator: Array, error_rate: float) -> tuple[fl
 def surroundings(seed: int, sizes: Sizes, adversarial: bool) -> Surroundings:
     """Train, and measure the last network around every training image and around test images."""
     from cgrosim.images.experiments.landscape_search import Ball, NetworkSurface, Search, measure
-    from cgrosim.images.training.defaults import default_settings
-    from cgrosim.images.training.samples import training_data
-    from cgrosim.images.training.train import new_network, train
+    from cgrosim.images.training.train import new_network
     from cgrosim.model.streams import TrainingStream, stream
 
-    settings = default_settings(
-        "digits",
-        width=sizes.width,
-        subset=sizes.images,
-        validation=0,
-        epochs=sizes.epochs,
-        evaluation_steps=1,
-        evaluation_samples=10,  # the epochs on the way do not count
-        adversarial_weight=float(adversarial),
-        seed=seed,
+    settings, data, training = train_on_digits(
+        seed, sizes.images, sizes.test, width=sizes.width, epochs=sizes.epochs, adversarial_weight=float(adversarial)
     )
-    dataset = draw_digits(sizes.images, seed, sizes.test)
-    data = training_data(settings, dataset)
-    surface = NetworkSurface(new_network(settings.architecture, train(settings, dataset).last))
+    surface = NetworkSurface(new_network(settings.architecture, training.last))
     radius, ball, search = settings.attack.radius, Ball(settings.attack.norm), Search(steps=sizes.steps)
     radii = radius * np.array(sizes.shares)
     train_points, test_points = (
