@@ -68,7 +68,9 @@ def _errors(run: Run, threat: Params | None) -> tuple[float, float]:
     """Training and test error of the final network under one attack."""
     system = draw_explicit(run.params, with_gram=False)
     assert system.data is not None
-    fresh = draw_patch_data(run.params, stream(run.params.seed, RunStream.TEST), system.data.direction, TEST_SAMPLES)
+    fresh = draw_patch_data(
+        run.params, stream(run.params.seed, RunStream.TEST), system.data.direction, samples=TEST_SAMPLES
+    )
     model = Model(threat or run.params, run.final("weights"), system.second_layer)
 
     def margins(data: PatchData) -> np.ndarray:

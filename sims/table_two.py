@@ -99,7 +99,7 @@ def _accuracies(run: Run, fresh: int = 0) -> list[float]:
     system = draw_explicit(p, with_gram=False)
     assert system.data is not None
     model, found = Model(p, run.final("weights"), system.second_layer), []
-    test = draw_patch_data(p, stream(p.seed, RunStream.TEST), system.data.direction, fresh)
+    test = draw_patch_data(p, stream(p.seed, RunStream.TEST), system.data.direction, samples=fresh)
     for data in (system.data, test):
         hard = attack(model, data.inputs(), data.labels, stream(p.seed, RunStream.ATTACK))
         found.append([100.0 * float(np.mean(model.margins(x, data.labels) > 0.0)) for x in (data.inputs(), hard)])

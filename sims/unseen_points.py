@@ -72,7 +72,7 @@ def _margins(experiment: Experiment, trained: Trained) -> tuple[np.ndarray, np.n
     assert system.data is not None
     generator, found = stream(p.seed, RunStream.TEST), []
     for _ in experiment.track(range(experiment.choose(FRESH // BATCH, 2)), "fresh batches"):
-        data = draw_patch_data(p, generator, system.data.direction, experiment.choose(BATCH, 200))
+        data = draw_patch_data(p, generator, system.data.direction, samples=experiment.choose(BATCH, 200))
         hard = attacked_inputs(p, system.second_layer, model.weights, data)
         found.append([model.margins(inputs, data.labels) for inputs in (data.inputs(), hard)])
     clean, attacked = np.concatenate(found, axis=1)

@@ -80,7 +80,7 @@ def patch_task(generator: np.random.Generator, *, dimension: int, patches: int, 
     """The patch distribution (arXiv 2306.01271 v4, Def. 5.1) with the sum of <w_star, X[j]> as its clean classifier."""
     params = Params.from_paper(dimension, samples=samples, patches=patches)
     direction = draw_direction(params, generator)
-    train, fresh = (draw_patch_data(params, generator, direction, count) for count in (samples, test))
+    train, fresh = (draw_patch_data(params, generator, direction, samples=count) for count in (samples, test))
     rows = [data.inputs().reshape(-1, patches * dimension) for data in (train, fresh)]
     labels = [data.labels.astype(np.int64) for data in (train, fresh)]
     clean = affine_network(np.tile(direction, patches)[None], [0.0])

@@ -144,7 +144,7 @@ class AttackedTest:
         assert system.data is not None
         self._params, self._second_layer = params, system.second_layer
         generator = stream(params.seed, RunStream.TEST)
-        self._data: PatchData = draw_patch_data(params, generator, system.data.direction, params.test_samples)
+        self._data: PatchData = draw_patch_data(params, generator, system.data.direction, samples=params.test_samples)
 
     def __call__(self, weights: Array) -> tuple[Array, Array, Array]:
         """Margins of the clean and attacked samples and the noise S in the clean margin, each (test_samples,)."""

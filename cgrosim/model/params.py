@@ -32,6 +32,9 @@ SecondLayer = Literal["auto", "positive", "signed"]
 SamplingName = Literal["auto", "explicit", "gram"]
 Recordable = Literal["noise_correlation", "coefficients", "weights"]
 
+SCALES = ("signal_strength", "noise_std", "init_std", "gap", "perturbation_radius")
+"""What the paper scales with the dimension."""
+
 
 class Params(SettingsBase):
     """A complete experiment: data, network, training, threat, engine and what to record.
@@ -223,8 +226,18 @@ class Params(SettingsBase):
 
         Where there is no signal, before or after the change, there is no gap either: a threat that moves more than
         the true feature then keeps its radius.
+
+        Raises
+        ------
+        ParameterError
+            If a value makes no sense, or if the dimension changes and none of the scales that go with it.
         """
         values = {**self.model_dump(), **changes}
+        if not set(SCALES) & set(changes) and _as_dimension(values["dimension"]) != self.dimension:
+            raise ParameterError(
+                f"dimension {values['dimension']} alone would keep {', '.join(SCALES[:4])} of dimension "
+                f"{self.dimension}; take Params.from_paper({values['dimension']}), or give the ones that are meant."
+            )
         given = [name for name in ("perturbation_radius", "gap") if changes.get(name) is not None]
         if given == ["perturbation_radius"]:
             values["gap"] = None

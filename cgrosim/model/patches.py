@@ -59,7 +59,7 @@ def draw_labels(samples: int, generator: np.random.Generator) -> Array:
 
 
 def draw_patch_data(
-    params: Params, generator: np.random.Generator, direction: Array, samples: int | None = None
+    params: Params, generator: np.random.Generator, direction: Array, *, samples: int | None = None
 ) -> PatchData:
     """Draw samples: a uniform label, a uniform position of the signal, noise patches orthogonal to the direction."""
     count = params.samples if samples is None else samples

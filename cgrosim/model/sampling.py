@@ -50,7 +50,7 @@ class ClosedSystem:
     weights: Array | None = field(default=None, repr=False)
 
 
-def close_system(data: PatchData, weights: Array, second_layer: Array, with_gram: bool = True) -> ClosedSystem:
+def close_system(data: PatchData, weights: Array, second_layer: Array, *, with_gram: bool = True) -> ClosedSystem:
     """Compute the closed system of explicit data and weights."""
     rows = data.noise.reshape(-1, data.noise.shape[-1])
     signal = product(weights, data.direction[None, :])[:, 0]
@@ -67,12 +67,12 @@ def close_system(data: PatchData, weights: Array, second_layer: Array, with_gram
     )
 
 
-def draw_explicit(params: Params, with_gram: bool = True) -> ClosedSystem:
+def draw_explicit(params: Params, *, with_gram: bool = True) -> ClosedSystem:
     """Draw vectors and close the system; the same seed gives the same data and weights whatever the training."""
     generator = stream(params.seed, RunStream.DATA)
     data = draw_patch_data(params, generator, draw_direction(params, generator))
     weights = draw_weights(params, stream(params.seed, RunStream.INIT))
-    return close_system(data, weights, output_weights(params.neurons, params.second_layer_sign), with_gram)
+    return close_system(data, weights, output_weights(params.neurons, params.second_layer_sign), with_gram=with_gram)
 
 
 def draw_gram(params: Params) -> ClosedSystem:

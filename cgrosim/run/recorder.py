@@ -67,6 +67,7 @@ class Recorder:
         self,
         params: Params,
         system: ClosedSystem,
+        *,
         evaluate_attacked: Callable[[Array], tuple[Array, Array, Array]] | None = None,
         quantities: Sequence[Quantity] | None = None,
     ) -> None:

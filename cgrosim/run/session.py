@@ -201,7 +201,7 @@ def _prepare(params: Params, asked: _Asked, chosen: Plan, steps: int, notes: lis
     # fresh samples that nothing asks for are not drawn
     tested = params if any(q.tested for q in quantities) else params.model_copy(update={"test_samples": 0})
     engine, evaluate = make_engine(tested, chosen.engine, system)
-    recorder = Recorder(params, system, evaluate, quantities)
+    recorder = Recorder(params, system, evaluate_attacked=evaluate, quantities=quantities)
     grid = record_steps(params, steps) if asked.record_at is None else asked.record_at
     if params.activation == "power" and np.all(system.signal <= 0.0):
         notes = [*notes, _dead_note(params, system.signal)]

@@ -152,7 +152,7 @@ ENGINE = """
             kept = coefficients.copy()
             noise = self._forces.projections(coefficients)
             margins = self._forces.margins(signal, noise)
-            self._forces.note(self._record, margins, self._step)
+            self._forces.note(self._record, self._step)
             return Snapshot(float(self._step), signal.copy(), noise, margins.clean, margins.attacked,
                             margins.memorization, lambda: weight_gram(self._system, kept), kept)
 

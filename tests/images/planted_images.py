@@ -23,7 +23,7 @@ def planted(params, system, fresh=200):
     feature = np.zeros((params.patches, params.dimension))
     feature[0] = params.signal_strength * system.data.direction
     means = ClassMeans(np.zeros_like(feature), np.stack([-feature, feature]))
-    test = draw_patch_data(params, stream(params.seed, FRESH), system.data.direction, fresh)
+    test = draw_patch_data(params, stream(params.seed, FRESH), system.data.direction, samples=fresh)
     return StageData(*as_images(system.data), *as_images(test), means)
 
 

@@ -33,6 +33,16 @@ def test_radius_and_gap_are_two_ways_to_say_one_thing():
         Params.from_paper(1000, signal_strength=4.0, gap=0.25, perturbation_radius=1.0)
 
 
+def test_another_dimension_alone_is_refused_because_the_scales_would_be_the_old_ones():
+    params = Params.from_paper(1000)
+    with pytest.raises(ParameterError, match=r"dimension 1000000 alone would keep .*take Params.from_paper\(1000000\)"):
+        params.replace(dimension=10**6)
+    with pytest.raises(ParameterError, match="must be a whole number"):
+        params.replace(dimension=1)
+    assert params.replace(dimension=10**6, noise_std=params.noise_std).signal_strength == params.signal_strength
+    assert params.replace(dimension=1e3, seed=1).dimension == 1000
+
+
 def test_toml_round_trip(tmp_path):
     params = Params.from_paper(1000, samples=7, record=("coefficients",), attack_random_start=False, steps=10)
     path = tmp_path / "run.toml"

@@ -18,7 +18,7 @@ def network(activation="power", **changes):
     params = experiment(3, activation=activation, **changes)
     generator = np.random.default_rng(3)
     direction = draw_direction(params, generator)
-    data = draw_patch_data(params, generator, direction, params.samples)
+    data = draw_patch_data(params, generator, direction, samples=params.samples)
     weights = 0.4 * generator.standard_normal((params.neurons, params.dimension))
     return params, output_weights(params.neurons, params.second_layer), weights, data
 

@@ -93,7 +93,7 @@ def test_bartlett_at_a_huge_dimension():
 
 def test_gram_sampling_refuses_a_dimension_that_is_too_small():
     with pytest.raises(ParameterError, match="take sampling explicit"):
-        draw_gram(PARAMS.replace(dimension=25))
+        draw_gram(PARAMS.replace(dimension=25, noise_std=PARAMS.noise_std))
 
 
 def test_semidefinite_root_of_full_and_deficient_matrices():

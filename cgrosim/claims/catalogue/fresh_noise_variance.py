@@ -131,7 +131,7 @@ def _explicit(trained: Trained, generator: np.random.Generator, context: Context
     squares: list[Array] = []
     batch = 2_000
     for _ in range(context.choose(8, 80)):
-        fresh = draw_patch_data(p, generator, data.direction, batch)
+        fresh = draw_patch_data(p, generator, data.direction, samples=batch)
         squares.append(network(p, trained.system.second_layer, trained.weights, fresh.noise) ** 2)
     values = np.concatenate(squares)
     expected, rival = variance(trained, falsified)

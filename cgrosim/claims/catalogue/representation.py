@@ -321,7 +321,7 @@ def _nearest_distances(
     direction = draw_direction(params, generator)
     nearest: dict[int, list[Array]] = {count: [] for count in counts}
     for part in np.array_split(np.arange(trials), math.ceil(trials / 1000)):
-        inputs = draw_patch_data(params, generator, direction, len(part) * (most + 1)).inputs()
+        inputs = draw_patch_data(params, generator, direction, samples=len(part) * (most + 1)).inputs()
         rows = inputs.reshape(len(part), most + 1, -1)
         distances = np.sqrt(np.sum((rows[:, 1:] - rows[:, :1]) ** 2, axis=2))
         for count in counts:
@@ -332,7 +332,7 @@ def _nearest_distances(
 def _pairs_within(generator: np.random.Generator, trials: int, balls: CubeBalls, stronger: float) -> int:
     """How many of so many independent pairs lie within the l_inf radius of each other."""
     params = _coverage_params(2, balls.patches, stronger * balls.noise_std)
-    inputs = draw_patch_data(params, generator, np.eye(SIZE)[0], 2 * trials).inputs().reshape(2, trials, -1)
+    inputs = draw_patch_data(params, generator, np.eye(SIZE)[0], samples=2 * trials).inputs().reshape(2, trials, -1)
     return int(np.sum(np.abs(inputs[0] - inputs[1]).max(axis=1) <= balls.radius))
 
 

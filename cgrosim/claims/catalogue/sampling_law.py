@@ -82,7 +82,8 @@ def measure_same_law(context: Context, falsified: bool) -> Evidence:
     """Two-sample Kolmogorov-Smirnov tests between the two samplings, over seeds of their own."""
     params = law_experiment()
     count, resolution = context.choose(550, 6000), 0.1 if context.full else 0.3
-    wrong = params.replace(dimension=round(EXTRA_DEGREES * (params.dimension - 1)) + 1)
+    degrees = round(EXTRA_DEGREES * (params.dimension - 1))
+    wrong = params.replace(dimension=degrees + 1, noise_std=params.noise_std)  # the scales stay, the degrees do not
     first, second = context.seeds("law-explicit", count), context.seeds("law-gram", count)
     explicit = collect("explicit", params, tuple(first))
     gram = collect("gram", wrong if falsified else params, tuple(second))
@@ -145,7 +146,7 @@ def _compare_embedded(
     vectors = embed(params, drawn)
     assert drawn.gram is not None
     rows, norms = len(drawn.noise), np.sqrt(np.diag(drawn.gram))[:, None]
-    small = params.replace(dimension=1 + rows + params.neurons, sampling="explicit")
+    small = params.replace(dimension=1 + rows + params.neurons, noise_std=params.noise_std, sampling="explicit")
     # Cholesky and the triangular solves are backward stable: errors of gamma_n cond(K) relative to the weights
     size = float(np.trace(drawn.weight_gram) + drawn.signal @ drawn.signal)
     off = 4.0 * gamma(small.dimension) * rows * float(np.linalg.cond(drawn.gram)) * np.sqrt(size)
