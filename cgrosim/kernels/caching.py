@@ -20,14 +20,15 @@ from numba.core.sigutils import normalize_signature
 from cgrosim.kernels import microkernels
 from cgrosim.kernels.compiled_files import make_cache
 
-INNER = {"nogil": True, "error_model": "numpy"}  # of what entry points call: compiled into them, so not cached alone
+_OPTIONS = {"nogil": True, "error_model": "numpy"}
+INNER = {**_OPTIONS, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}  # what entry points call: part of their code
 
 
 def entry(parallel: bool = False) -> Callable[[Callable[..., Any]], Any]:
     """Decorate a kernel that Python or another kernel calls: compiled at the first call, then kept on disk."""
 
     def decorate(function: Callable[..., Any]) -> Any:
-        compiled: Any = numba.njit(parallel=parallel, **INNER)(function)
+        compiled: Any = numba.njit(parallel=parallel, **_OPTIONS)(function)
         compiled._cache = make_cache(function)
         return compiled
 

@@ -6,14 +6,7 @@ import functools
 from pathlib import Path
 
 from cgrosim.kernels import microkernels
-from cgrosim.kernels.caching import callback, entry, hash_sources
-
-INNER = {
-    "nogil": True,
-    "error_model": "numpy",
-    "no_cpython_wrapper": True,
-    "no_cfunc_wrapper": True,
-}  # of what entry points call: compiled into them, so not cached on its own
+from cgrosim.kernels.caching import INNER, callback, entry, hash_sources
 
 
 @functools.cache
