@@ -16,7 +16,10 @@ import cgrosim
 from cgrosim.errors import FileError
 from cgrosim.files.netcdf import write_netcdf
 from cgrosim.files.versions import versions
+from cgrosim.images.data.datasets import load_dataset
 from cgrosim.images.experiments import landscape_file, stage_records
+from cgrosim.images.experiments.stage_settings import StageSettings
+from cgrosim.images.experiments.stage_training import run_stages, stage_data
 from cgrosim.images.training.file import Training
 from cgrosim.run.checkpoint import load_checkpoint
 
@@ -166,3 +169,24 @@ def test_labelled_arrays_that_cannot_be_are_refused(name, tmp_path, monkeypatch)
         bad.to_netcdf(path, engine="h5netcdf")
         with pytest.raises(FileError, match=r"; .*\.$"):
             pytest.fail(f"{case} was taken: {LOADERS[name](path)}")
+
+
+def test_a_checkpoint_of_the_stages_is_taken_up_and_wrong_ones_are_refused(tmp_path):
+    settings = StageSettings(filters=2, patch=4, samples=4, test_samples=4, steps=4, records=2)
+    data, path = stage_data(settings, load_dataset("digits")), tmp_path / "stages.npz"
+    whole = run_stages(settings, data, checkpoint=path)
+    present = json.loads(str(arrays_of(path.read_bytes())["header"]))
+    arrays = arrays_of((SAMPLES / "stages.npz").read_bytes())
+    header = json.loads(str(arrays["header"]))
+    header |= {name: present[name] for name in ("versions", "data and start")}
+    arrays["header"] = np.array(json.dumps(header))
+    path.write_bytes(rebuilt(arrays))
+    again = run_stages(settings, data, checkpoint=path)
+    assert again.attrs["status"] == "finished"
+    assert again.attrs["seconds"] >= header["seconds"]  # nothing was trained again
+    assert np.allclose(again["margin"].values, whole["margin"].values, rtol=1e-9)
+    for key in ("weights", "record step", "record margin", "record weights", "record clean_loss"):
+        for case, bad in wrong(arrays[key]):
+            path.write_bytes(rebuilt({**arrays, key: bad}))
+            with pytest.raises(FileError, match=r"is not a whole checkpoint of the stages \(.*\); remove it\."):
+                pytest.fail(f"{key} {case} was taken: {run_stages(settings, data, checkpoint=path)}")
