@@ -124,7 +124,7 @@ def measure_times(params: Params, mutation: Mutation | None = None) -> Measured:
     first = float(np.min(exposure))  # half the time it takes with both losses at weight 1/2
     end = PATIENCE * 2.0 * first / params.adversarial_weight
     looks = first * 10.0 ** np.arange(0.0, np.log10(end / first), 0.25)
-    times = record(params, whole_steps(looks), start=world, until=memorised()).values("memorization_time")
+    times = record(params, whole_steps(looks), start=world, until=memorised()).hitting_time("memorization_time")
     return Measured(params, starts, np.where(np.isnan(times), np.inf, times), exposure)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from cgrosim.model.params import Params
 from cgrosim.model.sampling import ClosedSystem
@@ -19,7 +19,7 @@ Array = NDArray[np.float64]
 
 def record(
     params: Params,
-    at: Sequence[int] | NDArray[np.int64],
+    at: ArrayLike,
     *names: str,
     start: ClosedSystem | None = None,
     until: StopRule | None = None,
