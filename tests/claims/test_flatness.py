@@ -4,19 +4,19 @@ import pytest
 
 from cgrosim.claims.catalogue import flatness, flatness_order
 from cgrosim.claims.checks import combine
-from cgrosim.claims.claim import Context, evaluate
+from cgrosim.claims.claim import Context
 from cgrosim.claims.flatness_runs import experiment, follow, rank_correlation, slices
 
 
 @pytest.mark.parametrize("claim", flatness.CLAIMS, ids=lambda claim: claim.name)
-def test_supported_with_a_violated_falsifier(claim):
-    verdict = evaluate(claim, Context("quick"))
+def test_supported_with_a_violated_falsifier(verdict_of, claim):
+    verdict = verdict_of(claim)
     assert (verdict.verdict, verdict.falsifier_outcome) == ("supported", "violated")
 
 
-def test_the_order_is_supported_and_that_of_training_points_is_not():
+def test_the_order_is_supported_and_that_of_training_points_is_not(verdict_of):
     """At the quick size six replicates decide the true order; its falsifier has the other sign, undecided."""
-    verdict = evaluate(flatness_order.CLAIMS[0], Context("quick"))
+    verdict = verdict_of(flatness_order.CLAIMS[0])
     assert (verdict.verdict, verdict.falsifier_outcome) == ("supported", "underpowered")
     assert verdict.falsifier_evidence.checks[0].measured < 0 < verdict.evidence.checks[0].measured
 
