@@ -190,6 +190,24 @@ def mean_interval(values: ArrayLike, error_rate: float = ERROR_RATE) -> tuple[fl
     return float(np.mean(x)), float(np.mean(x)) - half, float(np.mean(x)) + half
 
 
+def rank_correlation(first: ArrayLike, second: ArrayLike, error_rate: float = ERROR_RATE) -> tuple[float, float, float]:
+    """Spearman's correlation with its interval: Fisher's transform, variance 1.06/(n-3) (Fieller et al. 1957).
+
+    Without limits for three points or fewer; nan where one side is constant.
+    """
+    from scipy.stats import norm, spearmanr
+
+    x, y = np.asarray(first, dtype=np.float64), np.asarray(second, dtype=np.float64)
+    if np.ptp(x) == 0.0 or np.ptp(y) == 0.0:
+        return math.nan, math.nan, math.nan
+    value, spare = float(spearmanr(x, y).statistic), len(x) - 3
+    if spare < 1:
+        return value, -1.0, 1.0
+    half = float(norm.isf(error_rate / 2)) * np.sqrt(1.06 / spare)
+    centre = np.arctanh(min(value, 1.0 - 1e-12))
+    return value, float(np.tanh(centre - half)), float(np.tanh(centre + half))
+
+
 def combine(checks: Sequence[Check]) -> Outcome:
     """The outcome of several checks together: all must be supported, one violation violates."""
     outcomes = {check.outcome for check in checks}

@@ -5,7 +5,8 @@ import pytest
 from cgrosim.claims.catalogue import flatness, flatness_order
 from cgrosim.claims.checks import combine
 from cgrosim.claims.claim import Context
-from cgrosim.claims.flatness_runs import experiment, follow, rank_correlation, slices
+from cgrosim.claims.flatness_runs import follow, order_by, slices
+from cgrosim.studies.flatness import experiment
 
 
 @pytest.mark.parametrize("claim", flatness.CLAIMS, ids=lambda claim: claim.name)
@@ -38,7 +39,7 @@ def test_a_bound_that_is_too_small_is_broken(name, monkeypatch):
 
 def test_rank_correlations_of_moments_and_their_slices():
     moments = [moment for width in (4, 8) for moment in follow(experiment(1, neurons=width), (10, 100), 50)]
-    assert -1 <= rank_correlation(moments) <= 1
+    assert -1 <= order_by(moments) <= 1
     assert len(slices(moments, "step")) == 2
     assert all(abs(value) == pytest.approx(1.0) for value in slices(moments, "neurons"))
-    assert rank_correlation(moments[:1]) != rank_correlation(moments[:1])  # one point has no order: nan
+    assert order_by(moments[:1]) != order_by(moments[:1])  # one point has no order: nan

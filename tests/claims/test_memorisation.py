@@ -6,17 +6,11 @@ import numpy as np
 import pytest
 
 from cgrosim.claims.catalogue import memorisation, memorisation_kicks
+from cgrosim.claims.checks import rank_correlation
 from cgrosim.claims.claim import Claim, Verdict
-from cgrosim.claims.memorisation_runs import (
-    kick_deviation,
-    kicked_race,
-    measure_times,
-    orthogonal,
-    overlaps_of,
-    rank_correlation,
-    small_coupling,
-)
+from cgrosim.claims.memorisation_runs import kick_deviation, kicked_race, measure_times
 from cgrosim.model.sampling import draw_gram
+from cgrosim.studies.memorisation import orthogonal, overlaps_of, small_coupling
 
 CLAIMS = (*memorisation.CLAIMS, *memorisation_kicks.CLAIMS)
 
@@ -74,7 +68,7 @@ def test_rank_correlation_interval_covers_at_its_rate() -> None:
     for _ in range(300):
         x = generator.standard_normal(60)
         y = 0.8 * x + 0.6 * generator.standard_normal(60)
-        _, (low, high) = rank_correlation(x, y, 0.05)
+        _, low, high = rank_correlation(x, y, 0.05)
         covered += low <= 6 / np.pi * np.arcsin(0.4) <= high  # Spearman's rho of a normal pair with correlation 0.8
     # 300 trials at 0.95: a binomial count below 270 has probability 2e-4; Fieller's variance is approximate
     assert covered >= 270

@@ -8,7 +8,7 @@ import pytest
 from cgrosim.claims.catalogue import memorisation_slopes
 from cgrosim.claims.catalogue.memorisation_slopes import CLAIMS, a_priori_log_exposure
 from cgrosim.claims.claim import Claim, Context, Verdict
-from cgrosim.claims.memorisation_runs import small_coupling
+from cgrosim.studies.memorisation import small_coupling
 
 Verdicts = Callable[[Claim], Verdict]
 

@@ -38,7 +38,7 @@ def regions(verdict: Verdict) -> list[list[str | float]]:
 def assert_pinned(verdict: Verdict) -> None:
     """Compare a quick verdict with what was pinned; a claim that has no pin must be given one."""
     name, found = verdict.claim.name, regions(verdict)
-    assert name in PINNED["claims"], f"pin {name}: python tests/pins/pinned_regions.py"
+    assert name in PINNED["claims"], f"pin {name}: PYTHONPATH=tests/images python tests/pins/pinned_regions.py"
     pinned = PINNED["claims"][name]
     assert [(check[0], check[3]) for check in found] == [(check[0], check[3]) for check in pinned], name
     for now, before in zip(found, pinned, strict=True):
@@ -52,17 +52,19 @@ def assert_pinned(verdict: Verdict) -> None:
 
 def main() -> None:
     """Pin the regions of every claim that has none; delete a claim from the file first to pin it anew."""
-    from cgrosim.claims.claim import Context
+    from cgrosim.claims.claim import Context, evaluate
     from cgrosim.claims.registry import all_claims
-    from cgrosim.claims.runner import verify
 
-    missing = [name for name in all_claims() if name not in PINNED["claims"]]
-    found = {v.claim.name: regions(v) for v in verify(missing, Context("quick", 0), workers=1)} if missing else {}
-    claims = {**PINNED["claims"], **found}
-    lines = [
-        f" {json.dumps(name)}: [\n  " + ",\n  ".join(map(json.dumps, claims[name])) + "\n ]" for name in sorted(claims)
-    ]
-    FILE.write_text('{"machine": ' + json.dumps(machine()) + ', "claims": {\n' + ",\n".join(lines) + "\n}}\n")
+    claims = dict(PINNED["claims"])
+    for name, claim in all_claims().items():
+        if name not in claims:
+            claims[name] = regions(evaluate(claim, Context()))
+            lines = [f" {json.dumps(one)}: [\n  {_lines(claims[one])}\n ]" for one in sorted(claims)]
+            FILE.write_text(f'{{"machine": {json.dumps(machine())}, "claims": {{\n' + ",\n".join(lines) + "\n}}\n")
+
+
+def _lines(checks: list[list[str | float]]) -> str:
+    return ",\n  ".join(map(json.dumps, checks))
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ from cgrosim.claims import checks
 from cgrosim.claims.catalogue.theorem import slope_over_seeds
 from cgrosim.claims.checks import Check
 from cgrosim.claims.claim import Claim, Context, Evidence, Panel, Series
-from cgrosim.claims.memorisation_runs import TOLERANCE, kick_deviation, measure_times, small_coupling
+from cgrosim.claims.memorisation_runs import kick_deviation, measure_times
 from cgrosim.model.params import Params
 from cgrosim.model.sampling import draw_gram
 from cgrosim.model.thresholds import MEMORISED
@@ -26,6 +26,7 @@ from cgrosim.predictions.laws import a_priori_exposures, predict_starts
 from cgrosim.predictions.regime import slacks
 from cgrosim.predictions.starts import starts_of_system
 from cgrosim.run.stopping import memorised
+from cgrosim.studies.memorisation import TOLERANCE, small_coupling
 from cgrosim.studies.recording import record, whole_steps
 
 Array = NDArray[np.float64]
