@@ -16,7 +16,7 @@ import numpy as np
 from common import run_script, start
 
 from cgrosim.claims.catalogue.robust_distance import distance_from_start, distance_of
-from cgrosim.claims.catalogue.theorem import slope_over_seeds
+from cgrosim.claims.checks import slope_over_seeds
 from cgrosim.claims.claim import Context
 from cgrosim.claims.paper_predictions import Predicted, predicted_of
 from cgrosim.figures import style

@@ -13,7 +13,7 @@ from cgrosim.claims.catalogue import (
     theorem,
     threat_gap,
 )
-from cgrosim.claims.checks import combine
+from cgrosim.claims.checks import combine, slope_over_seeds
 from cgrosim.claims.claim import Context
 
 QUICK = Context("quick", 0)
@@ -68,14 +68,14 @@ def test_slope_over_seeds_takes_each_seed_as_one_replicate():
     generator = np.random.default_rng(0)
     x, seed = np.tile(np.arange(3.0), 2000), np.repeat(np.arange(2000), 3)
     slopes = generator.standard_normal(2000)  # a slope of its own for every seed, and no scatter about it
-    value, low, high = theorem.slope_over_seeds(x, slopes[seed] * x + seed, seed, 0.0027)
+    value, low, high = slope_over_seeds(x, slopes[seed] * x + seed, seed, 0.0027)
     assert abs(value - slopes.mean()) < 1e-10
     # three standard errors 1/sqrt(2000) to either side, the standard deviation itself known to 1/sqrt(4000)
     assert 0.5 * (high - low) == pytest.approx(3.0 / np.sqrt(2000.0), rel=0.1)
 
 
 def test_two_seeds_give_no_limits_of_a_slope():
-    value, low, high = theorem.slope_over_seeds(np.tile([0.0, 1.0], 2), np.arange(4.0), np.array([0, 0, 1, 1]))
+    value, low, high = slope_over_seeds(np.tile([0.0, 1.0], 2), np.arange(4.0), np.array([0, 0, 1, 1]))
     assert value == pytest.approx(1.0)
     assert (low, high) == (-np.inf, np.inf)
 

@@ -15,7 +15,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cgrosim.claims import checks
-from cgrosim.claims.catalogue.theorem import slope_over_seeds
 from cgrosim.claims.checks import Check
 from cgrosim.claims.claim import Claim, Context, Evidence, Panel, Series
 from cgrosim.claims.memorisation_runs import kick_deviation, measure_times
@@ -82,7 +81,7 @@ class _Sweep:
     def check(self) -> Check:
         """The measured slope against the asymptotic exponent, within the known finite-size correction."""
         seeds = np.array([p.seed for p in self.params])
-        slope, low, high = slope_over_seeds(np.array(self.size), np.array(self.measured), seeds)
+        slope, low, high = checks.slope_over_seeds(np.array(self.size), np.array(self.measured), seeds)
         finite = float(np.polyfit(self.size, self.predicted, 1)[0])
         span = max(self.size) - min(self.size)
         kick = _mean_of_largest(self.kick, seeds)
@@ -169,7 +168,7 @@ def _step_size_check(seeds: Sequence[int], samples: int, order: float) -> Check:
     rows = [_descent(seed, samples, float(factor), order) for seed in seeds for factor in factors]
     logs, times, kicks = np.array(rows).T
     owner = np.repeat(np.array(seeds), 5)
-    slope, low, high = slope_over_seeds(logs, times, owner)
+    slope, low, high = checks.slope_over_seeds(logs, times, owner)
     late = _mean_of_largest(kicks, owner)
     return checks.inside(
         f"slope of log T in log learning_rate, gradient descent, 5 sizes over a factor 8, {len(seeds)} seeds",

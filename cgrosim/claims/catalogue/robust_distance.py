@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy.stats import norm
 
 from cgrosim.claims import checks
-from cgrosim.claims.catalogue.theorem import range_of, slope_over_seeds, slope_sizes, worst_slacks
+from cgrosim.claims.catalogue.theorem import range_of, slope_sizes, worst_slacks
 from cgrosim.claims.claim import Claim, Context, Evidence, Panel, Series
 from cgrosim.claims.paper_predictions import Predicted, predicted_of
 from cgrosim.model.params import Params
@@ -127,8 +127,8 @@ def _slope(found: list[Distance]) -> checks.Check:
     x = np.log([d.dimension for d in found])
     y, z = (np.log([getattr(d, name) for d in found]) for name in ("measured", "from_start"))
     seeds = np.array([d.seed for d in found])
-    expected, pure = slope_over_seeds(x, z, seeds)[0], exponents().attacked_signal_margin_to_noise
-    slope, low, high = slope_over_seeds(x, y - z, seeds)
+    expected, pure = checks.slope_over_seeds(x, z, seeds)[0], exponents().attacked_signal_margin_to_noise
+    slope, low, high = checks.slope_over_seeds(x, y - z, seeds)
     half = 0.25 * abs(expected - pure)
     return checks.inside(
         "slope of the distance",

@@ -256,8 +256,8 @@ def slope_check(
     kept = [row for row in rows if row[1] > 0.0 and 0.0 < row[2] < np.inf]
     seeds = np.array([row[3] for row in kept], dtype=np.int64)
     x, y, z = np.log(np.array([row[:3] for row in kept], dtype=np.float64).reshape(-1, 3)).T
-    slope, low, high = slope_over_seeds(x, y - z, seeds)
-    expected = slope_over_seeds(x, z, seeds)[0]
+    slope, low, high = checks.slope_over_seeds(x, y - z, seeds)
+    expected = checks.slope_over_seeds(x, z, seeds)[0]
     if not np.isfinite(low):
         return checks.inside(f"slope of {name}", f"{pure:.3f}", slope, (pure, pure), "needs three seeds", (low, high))
     half = 0.5 * abs(expected - pure)
@@ -270,22 +270,6 @@ def slope_check(
         "Student interval over the slopes of independent seeds",
         (expected + low, expected + high),
     )
-
-
-def slope_over_seeds(
-    x: Array, y: Array, seed: NDArray[np.int64], error_rate: float = checks.ERROR_RATE
-) -> tuple[float, float, float]:
-    """Mean over the seeds of the least-squares slope of each, with its Student interval: (slope, low, high).
-
-    The runs of one seed share their starts, so what a prediction leaves out is nearly the same at every size: their
-    residuals are no independent replicates, the slopes of different seeds are. Without limits below three seeds with
-    two sizes or more.
-    """
-    groups = [seed == one for one in np.unique(seed)]
-    slopes = [float(np.polyfit(x[g], y[g], 1)[0]) for g in groups if len(np.unique(x[g])) > 1]
-    if len(slopes) < 3:
-        return (float(np.mean(slopes)) if slopes else np.nan, -np.inf, np.inf)
-    return checks.mean_interval(slopes, error_rate)
 
 
 def _scaling_panel(runs: list[PaperRun]) -> Panel:
