@@ -220,7 +220,7 @@ def rank_correlation(first: ArrayLike, second: ArrayLike, error_rate: float = ER
     if spare < 1:
         return value, -1.0, 1.0
     half = float(norm.isf(error_rate / 2)) * np.sqrt(1.06 / spare)
-    centre = np.arctanh(min(value, 1.0 - 1e-12))
+    centre = np.arctanh(np.clip(value, -1.0 + 1e-12, 1.0 - 1e-12))
     return value, float(np.tanh(centre - half)), float(np.tanh(centre + half))
 
 

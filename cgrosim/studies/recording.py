@@ -28,9 +28,10 @@ def record(
 
     What `params` say of records and steps does not count; hitting times are known whatever is recorded.
     """
-    options = {QUANTITIES[name].option for name in names} - {None}
-    world = params.replace(steps=None, record=tuple(sorted(filter(None, options))))
-    run = simulate(world, start=start, record_at=at, until=until, keep=names)
+    options = tuple(sorted({option for name in names if (option := QUANTITIES[name].option)}))
+    if params.steps is not None or params.record != options:
+        params = params.replace(steps=None, record=options)
+    run = simulate(params, start=start, record_at=at, until=until, keep=names)
     assert run.status == "finished", run.message
     return run
 

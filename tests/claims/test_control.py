@@ -38,4 +38,4 @@ def test_the_control_stays_below_its_bound_for_a_hundred_memorisation_times():
     assert pair.memorised <= pair.horizon
     assert pair.steps[-1] == pytest.approx(100.0 * pair.memorised, abs=1.0)
     assert pair.control_excess <= 0.0
-    assert np.max(pair.control) < 1e-3 < 0.7 < np.max(pair.adversarial)
+    assert np.max(pair.control) < 1e-3 < 0.7 < np.max(control_pairs.largest_memorised(params, system, pair.steps))
