@@ -16,8 +16,9 @@ import numpy as np
 from common import run_script, start
 
 from cgrosim.claims.checks import mean_interval
-from cgrosim.claims.flatness_runs import Moment, experiment, follow, rank_correlation, slices
+from cgrosim.claims.flatness_runs import Moment, follow, order_by, slices
 from cgrosim.figures import style
+from cgrosim.studies.flatness import experiment
 from cgrosim.theory.transport import wasserstein_line
 
 WIDTHS, GAPS, STARTS, FRESH = (4, 8, 16), (0.02, 0.1, 0.3, 0.6), 20, 2000
@@ -36,8 +37,8 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     for seed in run.track(seeds, "starts"):
         networks = [experiment(seed, neurons=m, gap=gap, steps=steps[-1]) for m in widths for gap in gaps]
         starts.append([moment for params in networks for moment in follow(params, steps, fresh)])
-    correlations = {"all": [rank_correlation(each) for each in starts]}
-    correlations["all, training samples"] = [rank_correlation(each, "train_flatness") for each in starts]
+    correlations = {"all": [order_by(each) for each in starts]}
+    correlations["all, training samples"] = [order_by(each, "train_flatness") for each in starts]
     for name, text in NAMES.items():
         correlations[text] = [float(np.nanmean(slices(each, name))) for each in starts]
     found = {text: mean_interval(values, 0.05) for text, values in correlations.items()}

@@ -16,7 +16,7 @@ import numpy as np
 from common import run_script, start
 
 from cgrosim.claims.checks import mean_interval
-from cgrosim.claims.flatness_runs import rank_correlation, slices
+from cgrosim.claims.flatness_runs import order_by, slices
 from cgrosim.claims.image_flatness import ImageMoment, Sizes, image_moments, settings_of
 from cgrosim.figures import style
 
@@ -32,9 +32,7 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     run = start(__file__, __doc__, argv)
     seeds, sizes = run.seeds(run.choose(DRAWS, 2)), run.choose(Sizes(), TOY)
     draws = [image_moments(seed, sizes) for seed in run.track(seeds, "draws")]
-    found = {
-        text: mean_interval([rank_correlation(each, name) for each in draws], 0.05) for name, text in TEXTS.items()
-    }
+    found = {text: mean_interval([order_by(each, name) for each in draws], 0.05) for name, text in TEXTS.items()}
     names = ("epoch", "radius", "width")
     for name in names:
         values = [float(np.nanmean(slices(each, name, names))) for each in draws]

@@ -16,10 +16,11 @@ import numpy as np
 from common import run_script, start
 
 from cgrosim.claims.catalogue.robust_distance import distance_from_start, distance_of
-from cgrosim.claims.catalogue.theorem import slope_over_seeds
+from cgrosim.claims.checks import slope_over_seeds
 from cgrosim.claims.claim import Context
-from cgrosim.claims.paper_scale import PaperRun, Predicted, paper_runs
+from cgrosim.claims.paper_predictions import Predicted, predicted_of
 from cgrosim.figures import style
+from cgrosim.studies.paper_scale import PaperRun, paper_runs
 from cgrosim.theory.scaling import exponents
 
 SIZES, SEEDS = tuple(10.0 ** np.arange(3, 15)), 6
@@ -43,7 +44,7 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     runs: list[PaperRun] = []
     for size in experiment.track(sizes, "dimensions"):
         runs += paper_runs(context, "scaling", experiment.choose(SEEDS, 3), sizes=(size,))
-    alive = [(run, run.predicted) for run in runs if run.predicted is not None]
+    alive = [(run, said) for run in runs if (said := predicted_of(run))]
     generator = context.generator("scaling")
     rows = {
         name: [(r.dimension, measured(r), told(r, p), r.seed) for r, p in alive]

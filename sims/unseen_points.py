@@ -18,12 +18,12 @@ from scipy.stats import ks_2samp, kstwo
 
 from cgrosim import Params
 from cgrosim.claims.catalogue.threat_gap import model_of
-from cgrosim.claims.paper_scale import horizon_of
 from cgrosim.figures import style
 from cgrosim.model.patches import draw_patch_data
 from cgrosim.model.reference import attacked_inputs
 from cgrosim.model.streams import RunStream, stream
 from cgrosim.studies.fresh_noise import draw_fresh_noise
+from cgrosim.studies.paper_scale import horizon_of
 from cgrosim.studies.trained import Trained, train
 from cgrosim.theory.noise_law import IndependentNoiseLaw
 from cgrosim.theory.noise_moments import gram_test_noise_std

@@ -29,6 +29,7 @@ FLOORS = (
 )
 FLOOR = {room: depth for depth, rooms in enumerate(FLOORS) for room in rooms}
 KNOW_THE_THEORY = ("claims", "predictions")
+ENGINES = ("cgrosim.engines", "cgrosim.run.recorder")
 SPARED = {"cgrosim", "cgrosim.__main__"}  # the front door stands above all rooms
 
 
@@ -145,6 +146,16 @@ def test_figures_compute_nothing():
     computing = ("cgrosim.engines", "cgrosim.kernels", "cgrosim.run.session", "cgrosim.images.network")
     for path in files("cgrosim/figures"):
         assert not [name for name in imported(path) if name.startswith(computing)], path
+
+
+def test_engines_are_driven_by_runs_alone():
+    """What is verified, studied and shown is what users run: planning, recorder and results included."""
+    for name in modules():
+        if name not in SPARED and room(name) not in ("run", "engines"):
+            driven = [other for other in graph()[name] if other.startswith(ENGINES)]
+            assert not driven, f"{name} imports {driven}; take cgrosim.run.session.simulate"
+    for path in files("sims"):
+        assert not [name for name in imported(path) if name.startswith(ENGINES)], path
 
 
 def test_no_fastmath_in_the_theory_simulator():

@@ -190,6 +190,40 @@ def mean_interval(values: ArrayLike, error_rate: float = ERROR_RATE) -> tuple[fl
     return float(np.mean(x)), float(np.mean(x)) - half, float(np.mean(x)) + half
 
 
+def slope_over_seeds(
+    x: NDArray[np.float64], y: NDArray[np.float64], seed: NDArray[np.int64], error_rate: float = ERROR_RATE
+) -> tuple[float, float, float]:
+    """Mean over the seeds of the least-squares slope of each, with its Student interval: (slope, low, high).
+
+    The runs of one seed share their starts, so what a prediction leaves out is nearly the same at every size: their
+    residuals are no independent replicates, the slopes of different seeds are. Without limits below three seeds with
+    two sizes or more.
+    """
+    groups = [seed == one for one in np.unique(seed)]
+    slopes = [float(np.polyfit(x[g], y[g], 1)[0]) for g in groups if len(np.unique(x[g])) > 1]
+    if len(slopes) < 3:
+        return (float(np.mean(slopes)) if slopes else np.nan, -np.inf, np.inf)
+    return mean_interval(slopes, error_rate)
+
+
+def rank_correlation(first: ArrayLike, second: ArrayLike, error_rate: float = ERROR_RATE) -> tuple[float, float, float]:
+    """Spearman's correlation with its interval: Fisher's transform, variance 1.06/(n-3) (Fieller et al. 1957).
+
+    Without limits for three points or fewer; nan where one side is constant.
+    """
+    from scipy.stats import norm, spearmanr
+
+    x, y = np.asarray(first, dtype=np.float64), np.asarray(second, dtype=np.float64)
+    if np.ptp(x) == 0.0 or np.ptp(y) == 0.0:
+        return math.nan, math.nan, math.nan
+    value, spare = float(spearmanr(x, y).statistic), len(x) - 3
+    if spare < 1:
+        return value, -1.0, 1.0
+    half = float(norm.isf(error_rate / 2)) * np.sqrt(1.06 / spare)
+    centre = np.arctanh(np.clip(value, -1.0 + 1e-12, 1.0 - 1e-12))
+    return value, float(np.tanh(centre - half)), float(np.tanh(centre + half))
+
+
 def combine(checks: Sequence[Check]) -> Outcome:
     """The outcome of several checks together: all must be supported, one violation violates."""
     outcomes = {check.outcome for check in checks}

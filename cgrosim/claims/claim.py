@@ -12,11 +12,10 @@ from numpy.typing import NDArray
 
 from cgrosim.claims.checks import Check, Outcome, combine
 from cgrosim.model.params import Params
-from cgrosim.model.streams import named_generator, named_seeds
 from cgrosim.predictions.regime import Slack
+from cgrosim.studies.context import Context, Effort
 
 Kind = Literal["exact identity", "bound", "order", "asymptotic", "law", "derived here", "observation"]
-Effort = Literal["quick", "full"]
 VerdictName = Literal["supported", "violated", "not applicable", "underpowered"]
 
 
@@ -48,31 +47,6 @@ class Panel:
     series: tuple[Series, ...]
     x_scale: Literal["linear", "log"] = "linear"
     y_scale: Literal["linear", "log"] = "linear"
-
-
-@dataclass(frozen=True)
-class Context:
-    """How much work to spend, and the seed everything random is spawned from."""
-
-    effort: Effort = "quick"
-    seed: int = 0
-
-    @property
-    def full(self) -> bool:
-        """Whether to take the time to decide everything."""
-        return self.effort == "full"
-
-    def choose(self, quick: int, full: int) -> int:
-        """A size that depends on the effort."""
-        return full if self.full else quick
-
-    def seeds(self, name: str, count: int) -> list[int]:
-        """Independent seeds for the replicates of one claim, the same ones every time."""
-        return named_seeds(self.seed, name, count)
-
-    def generator(self, name: str) -> np.random.Generator:
-        """A generator for the draws of one claim that are not simulations."""
-        return named_generator(self.seed, name)
 
 
 @dataclass(frozen=True)

@@ -8,18 +8,13 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import rankdata
 
+from cgrosim.claims.checks import rank_correlation
 from cgrosim.model.params import Params
-from cgrosim.model.streams import RunStream, stream
-from cgrosim.studies.fresh_noise import draw_fresh_noise
-from cgrosim.studies.recording import record
+from cgrosim.studies.flatness import attacked_loss, looks
 from cgrosim.theory.flatness import global_flatness
 
 Array = NDArray[np.float64]
-
-WIDTHS, GAPS, STEPS = (4, 8, 16), (0.02, 0.1, 0.3, 0.6), (10, 30, 100, 300, 1000)
-"""Networks and times over which flatness is compared with the gap: after the signal has begun to grow."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,7 +24,7 @@ class Moment:
     Attributes
     ----------
     step, neurons, gap : time, width m and 1 - radius / alpha
-    signal_sum : U
+    learnt_signal : U
     memorised, fresh : V of the training samples and noise margins S of fresh ones
     train_loss, test_loss : mean attacked loss on the training and on the fresh samples, worst of both ends
     train_flatness, test_flatness : mean over the samples of the largest |d loss / d c| within the radius along w_star
@@ -38,7 +33,7 @@ class Moment:
     step: int
     neurons: int
     gap: float
-    signal_sum: float
+    learnt_signal: float
     memorised: Array
     fresh: Array
     train_loss: float
@@ -52,23 +47,9 @@ class Moment:
         return self.test_loss - self.train_loss
 
 
-def experiment(seed: int, **changes: Any) -> Params:
-    """A network that learns the signal in ten steps and memorises its samples in some hundreds."""
-    values: dict[str, Any] = {
-        "dimension": 40, "samples": 6, "patches": 3, "neurons": 8, "power": 3.0, "signal_strength": 1.5,
-        "noise_std": 0.16, "init_std": 0.4, "gap": 0.1, "learning_rate": 0.1, "steps": 3000, "seed": seed,
-        "sampling": "explicit", "engine": "reduced", "test_samples": 0,
-    }  # fmt: skip
-    return Params(**{**values, **changes})
-
-
 def follow(params: Params, steps: Sequence[int], fresh: int) -> Iterator[Moment]:
     """Train one network of the power activation and read it at several times."""
-    names = ("learnt_signal", "memorization", "weight_gram")
-    run, generator = record(params, steps, *names), stream(params.seed, RunStream.TEST)
-    for step, total, memorised, gram in zip(steps, *(run.values(name) for name in names), strict=True):
-        noise = draw_fresh_noise(generator, fresh, gram, power=params.power, noise_std=params.noise_std,
-                                 patches=params.patches)  # fmt: skip
+    for step, total, memorised, noise in looks(params, steps, fresh):
         losses, flat = [], []
         for values in (memorised, noise):
             losses.append(attacked_loss(params, total, values))
@@ -78,21 +59,10 @@ def follow(params: Params, steps: Sequence[int], fresh: int) -> Iterator[Moment]
         yield Moment(step, params.neurons, params.gap, total, memorised, noise, *losses, *flat)
 
 
-def attacked_loss(params: Params, signal_sum: float, noise_margins: Array) -> float:
-    """Mean loss when the signal coefficient is alpha - delta, or alpha + delta where U < 0."""
-    worst = params.signal_strength - np.sign(signal_sum) * params.perturbation_radius
-    if signal_sum > 0:
-        worst = params.gap * params.signal_strength  # without cancellation
-    margin = np.sign(worst) * np.abs(worst) ** params.power * signal_sum
-    return float(np.mean(np.logaddexp(0.0, -margin - noise_margins)))
-
-
-def rank_correlation(moments: Sequence[Any], flatness: str = "test_flatness") -> float:
+def order_by(moments: Sequence[Any], flatness: str = "test_flatness") -> float:
     """Spearman's correlation of a flatness with the robust gap; nan where one of them is constant."""
-    ranks = [rankdata([getattr(moment, name) for moment in moments]) for name in (flatness, "robust_gap")]
-    if any(np.ptp(each) == 0 for each in ranks):
-        return float("nan")
-    return float(np.corrcoef(*ranks)[0, 1])
+    values, gaps = ([getattr(moment, name) for moment in moments] for name in (flatness, "robust_gap"))
+    return rank_correlation(values, gaps)[0]
 
 
 def slices(moments: Sequence[Any], varied: str, names: Sequence[str] = ("step", "gap", "neurons")) -> list[float]:
@@ -101,4 +71,4 @@ def slices(moments: Sequence[Any], varied: str, names: Sequence[str] = ("step", 
     groups: dict[tuple[float, ...], list[Any]] = {}
     for moment in moments:
         groups.setdefault(tuple(getattr(moment, name) for name in held), []).append(moment)
-    return [rank_correlation(group) for group in groups.values()]
+    return [order_by(group) for group in groups.values()]

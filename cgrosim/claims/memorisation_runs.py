@@ -11,20 +11,18 @@ symmetrically, by `kick_deviation`, and its median only at second order.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cgrosim.claims import checks
 from cgrosim.model.params import Params
 from cgrosim.model.sampling import ClosedSystem, draw_gram
 from cgrosim.predictions.clock import Clock
 from cgrosim.predictions.laws import required_exposures
 from cgrosim.predictions.starts import Starts, starts_of_system
-from cgrosim.run.stopping import memorised
-from cgrosim.studies.recording import record, whole_steps
+from cgrosim.studies.memorisation import memorisation_times
 from cgrosim.theory.memorisation import noise_margin_after_memorisation
 from cgrosim.theory.power_growth import grow
 from cgrosim.theory.thresholds import MEMORISED
@@ -32,9 +30,7 @@ from cgrosim.theory.thresholds import MEMORISED
 Array = NDArray[np.float64]
 Mutation = Callable[[ClosedSystem], ClosedSystem]
 
-PATIENCE = 300.0  # earliest predicted times after which a sample counts as never memorised
 TABLE = (1e-6, 1e12)  # times since memorisation in units of N / (eta lam kappa), wider than any run here needs
-TOLERANCE = 1e-5  # of the flow: moves a hitting time by about 1e-6, a thousandth of the smallest effect looked for
 
 
 @dataclass(frozen=True)
@@ -101,31 +97,15 @@ MEMORISATION_HYPOTHESES = (
 """Hypotheses of every claim about single memorisation times; those at small coupling add decoupled-memorisation."""
 
 
-def small_coupling(dimension: float, seed: int, **changes: object) -> Params:
-    """The setting of the memorisation claims: the paper's exponents but init_std = d^-0.33, so that chi vanishes."""
-    values: dict[str, object] = {"samples": 100, "patches": 2, "neurons": 10, "init_exponent": -0.33}
-    values |= {"init_polylog": 1.0, "engine": "flow", "sampling": "gram", "flow_tolerance": TOLERANCE}
-    return Params.from_paper(dimension, **(values | {"seed": seed} | changes))  # type: ignore[arg-type]
-
-
-def orthogonal(system: ClosedSystem) -> ClosedSystem:
-    """The wrong world without overlaps: the off-diagonal part of the Gram matrix removed, the starts kept."""
-    assert system.gram is not None
-    return replace(system, gram=np.diag(np.diag(system.gram)))
-
-
 @lru_cache(maxsize=256)
 def measure_times(params: Params, mutation: Mutation | None = None) -> Measured:
-    """Run the flow until every sample is memorised (or `PATIENCE` runs out), and predict the same from its starts."""
+    """Measure the memorisation times of a run (in the world of `mutation`), and predict the same from its starts."""
     system = draw_gram(params)
     starts = starts_of_system(params, system)
     exposure = required_exposures(params, starts)
-    world = system if mutation is None else mutation(system)
     first = float(np.min(exposure))  # half the time it takes with both losses at weight 1/2
-    end = PATIENCE * 2.0 * first / params.adversarial_weight
-    looks = first * 10.0 ** np.arange(0.0, np.log10(end / first), 0.25)
-    times = record(params, whole_steps(looks), start=world, until=memorised()).values("memorization_time")
-    return Measured(params, starts, np.where(np.isnan(times), np.inf, times), exposure)
+    times = memorisation_times(params, first, system if mutation is None else mutation(system))
+    return Measured(params, starts, times, exposure)
 
 
 def kick_deviation(run: Measured) -> Array:
@@ -185,21 +165,3 @@ def value_spread(run: Measured) -> float:
     longest = float(np.max(run.plateau_times[np.isfinite(run.exposure)]))
     low, high = run.memorised_value(np.array([0.0, longest]))
     return float((high - low) / (high + low))
-
-
-def overlaps_of(system: ClosedSystem) -> Array:
-    """Signed overlaps y_a y_b K_ab / K_bb of the noise patches of a drawn system (one patch a sample): (N, N)."""
-    assert system.gram is not None
-    return system.labels[:, None] * system.gram * system.labels[None, :] / np.diag(system.gram)[None, :]
-
-
-def rank_correlation(
-    first: Array, second: Array, error_rate: float = checks.ERROR_RATE
-) -> tuple[float, tuple[float, float]]:
-    """Spearman's correlation with its interval: Fisher's transform, variance 1.06/(n-3) (Fieller et al. 1957)."""
-    from scipy.stats import norm, spearmanr
-
-    value = float(spearmanr(first, second).statistic)
-    half = float(norm.isf(error_rate / 2)) * np.sqrt(1.06 / (len(first) - 3))
-    centre = np.arctanh(min(value, 1.0 - 1e-12))
-    return value, (float(np.tanh(centre - half)), float(np.tanh(centre + half)))

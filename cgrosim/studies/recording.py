@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from cgrosim.model.params import Params
 from cgrosim.model.sampling import ClosedSystem
@@ -19,7 +19,7 @@ Array = NDArray[np.float64]
 
 def record(
     params: Params,
-    at: Sequence[int] | NDArray[np.int64],
+    at: ArrayLike,
     *names: str,
     start: ClosedSystem | None = None,
     until: StopRule | None = None,
@@ -28,9 +28,10 @@ def record(
 
     What `params` say of records and steps does not count; hitting times are known whatever is recorded.
     """
-    options = {QUANTITIES[name].option for name in names} - {None}
-    world = params.replace(steps=None, record=tuple(sorted(filter(None, options))))
-    run = simulate(world, start=start, record_at=at, until=until, keep=names)
+    options = tuple(sorted({option for name in names if (option := QUANTITIES[name].option)}))
+    if params.steps is not None or params.record != options:
+        params = params.replace(steps=None, record=options)
+    run = simulate(params, start=start, record_at=at, until=until, keep=names)
     assert run.status == "finished", run.message
     return run
 

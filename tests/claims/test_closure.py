@@ -7,7 +7,7 @@ import pytest
 
 from cgrosim.claims.catalogue import closure
 from cgrosim.claims.checks import combine
-from cgrosim.claims.claim import Context, evaluate
+from cgrosim.claims.claim import Context
 from cgrosim.claims.rounding import RoundingBound, curvature, gamma, margin_rounding
 from cgrosim.model.params import Params
 from cgrosim.model.reference import forces
@@ -15,8 +15,8 @@ from cgrosim.model.sampling import ClosedSystem, draw_explicit
 
 
 @pytest.mark.parametrize("claim", closure.CLAIMS, ids=lambda claim: claim.name)
-def test_quick_verdict_is_supported_and_the_falsifier_is_violated(claim):
-    verdict = evaluate(claim, Context("quick"))
+def test_quick_verdict_is_supported_and_the_falsifier_is_violated(verdict_of, claim):
+    verdict = verdict_of(claim)
     assert verdict.verdict == "supported"
     assert verdict.falsifier_outcome == "violated"
 

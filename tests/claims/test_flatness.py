@@ -4,19 +4,20 @@ import pytest
 
 from cgrosim.claims.catalogue import flatness, flatness_order
 from cgrosim.claims.checks import combine
-from cgrosim.claims.claim import Context, evaluate
-from cgrosim.claims.flatness_runs import experiment, follow, rank_correlation, slices
+from cgrosim.claims.claim import Context
+from cgrosim.claims.flatness_runs import follow, order_by, slices
+from cgrosim.studies.flatness import experiment
 
 
 @pytest.mark.parametrize("claim", flatness.CLAIMS, ids=lambda claim: claim.name)
-def test_supported_with_a_violated_falsifier(claim):
-    verdict = evaluate(claim, Context("quick"))
+def test_supported_with_a_violated_falsifier(verdict_of, claim):
+    verdict = verdict_of(claim)
     assert (verdict.verdict, verdict.falsifier_outcome) == ("supported", "violated")
 
 
-def test_the_order_is_supported_and_that_of_training_points_is_not():
+def test_the_order_is_supported_and_that_of_training_points_is_not(verdict_of):
     """At the quick size six replicates decide the true order; its falsifier has the other sign, undecided."""
-    verdict = evaluate(flatness_order.CLAIMS[0], Context("quick"))
+    verdict = verdict_of(flatness_order.CLAIMS[0])
     assert (verdict.verdict, verdict.falsifier_outcome) == ("supported", "underpowered")
     assert verdict.falsifier_evidence.checks[0].measured < 0 < verdict.evidence.checks[0].measured
 
@@ -38,7 +39,7 @@ def test_a_bound_that_is_too_small_is_broken(name, monkeypatch):
 
 def test_rank_correlations_of_moments_and_their_slices():
     moments = [moment for width in (4, 8) for moment in follow(experiment(1, neurons=width), (10, 100), 50)]
-    assert -1 <= rank_correlation(moments) <= 1
+    assert -1 <= order_by(moments) <= 1
     assert len(slices(moments, "step")) == 2
     assert all(abs(value) == pytest.approx(1.0) for value in slices(moments, "neurons"))
-    assert rank_correlation(moments[:1]) != rank_correlation(moments[:1])  # one point has no order: nan
+    assert order_by(moments[:1]) != order_by(moments[:1])  # one point has no order: nan

@@ -5,18 +5,18 @@ import pytest
 
 from cgrosim.claims.catalogue import flow_limit
 from cgrosim.claims.checks import combine
-from cgrosim.claims.claim import Context, evaluate
+from cgrosim.claims.claim import Context
 
 
 @pytest.mark.parametrize("claim", flow_limit.CLAIMS, ids=lambda claim: claim.name)
-def test_quick_verdict_is_supported_and_the_falsifier_is_violated(claim):
-    verdict = evaluate(claim, Context("quick"))
+def test_quick_verdict_is_supported_and_the_falsifier_is_violated(verdict_of, claim):
+    verdict = verdict_of(claim)
     assert verdict.verdict == "supported"
     assert verdict.falsifier_outcome == "violated"
 
 
-def test_defect_shrinks_with_the_tolerance_of_the_integrator():
-    panel = flow_limit.measure_conserved(Context(), False).panels[0]
+def test_defect_shrinks_with_the_tolerance_of_the_integrator(verdict_of):
+    panel = verdict_of(flow_limit.CLAIMS[0]).evidence.panels[0]
     for series in panel.series[: len(flow_limit.POWERS)]:
         assert series.y[-1] < series.y[0]
 

@@ -6,12 +6,12 @@ import numpy as np
 
 from cgrosim.claims.catalogue import growth, growth_law, growth_slopes
 from cgrosim.claims.checks import combine
-from cgrosim.claims.claim import Context, evaluate
+from cgrosim.claims.claim import Context
 
 
-def test_the_claims_are_supported_and_their_falsifiers_are_violated():
+def test_the_claims_are_supported_and_their_falsifiers_are_violated(verdict_of):
     for claim in growth.CLAIMS + growth_law.CLAIMS:
-        verdict = evaluate(claim, Context("quick"))
+        verdict = verdict_of(claim)
         assert (verdict.verdict, verdict.falsifier_outcome) == ("supported", "violated"), claim.name
 
 
@@ -36,9 +36,9 @@ def test_the_distance_of_the_law_vanishes_with_the_start():
     assert distances[-1] < 0.01  # of which 1/400 is the grid
 
 
-def test_the_slopes_are_supported_and_refutable():
+def test_the_slopes_are_supported_and_refutable(verdict_of):
     (claim,) = growth_slopes.CLAIMS
-    verdict = evaluate(claim, Context("quick"))
+    verdict = verdict_of(claim)
     assert (verdict.verdict, verdict.falsifier_outcome) == ("supported", "violated")
 
 

@@ -9,8 +9,8 @@ from cgrosim.claims.claim import Context, evaluate
 
 
 @pytest.mark.parametrize("claim", initial.CLAIMS + dead_filters.CLAIMS, ids=lambda claim: claim.name)
-def test_quick_verdict_is_supported_and_the_falsifier_is_violated(claim):
-    verdict = evaluate(claim, Context("quick"))
+def test_quick_verdict_is_supported_and_the_falsifier_is_violated(verdict_of, claim):
+    verdict = verdict_of(claim)
     assert verdict.verdict == "supported"
     assert verdict.falsifier_outcome == "violated"
 

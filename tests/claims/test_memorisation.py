@@ -1,43 +1,32 @@
 """Claims about the memorisation time of each sample, the kicks between samples and the law of the times."""
 
-from functools import lru_cache
+from collections.abc import Callable
 
 import numpy as np
 import pytest
 
 from cgrosim.claims.catalogue import memorisation, memorisation_kicks
-from cgrosim.claims.claim import Claim, Context, Verdict, evaluate
-from cgrosim.claims.memorisation_runs import (
-    kick_deviation,
-    kicked_race,
-    measure_times,
-    orthogonal,
-    overlaps_of,
-    rank_correlation,
-    small_coupling,
-)
+from cgrosim.claims.checks import rank_correlation
+from cgrosim.claims.claim import Claim, Verdict
+from cgrosim.claims.memorisation_runs import kick_deviation, kicked_race, measure_times
 from cgrosim.model.sampling import draw_gram
+from cgrosim.studies.memorisation import orthogonal, overlaps_of, small_coupling
 
 CLAIMS = (*memorisation.CLAIMS, *memorisation_kicks.CLAIMS)
 
 
-@lru_cache(maxsize=8)
-def verdict(claim: Claim) -> Verdict:
-    return evaluate(claim, Context("quick", 0))
-
-
 @pytest.mark.parametrize("claim", CLAIMS, ids=lambda claim: claim.name)
-def test_quick_decides_and_the_wrong_world_fails(claim: Claim) -> None:
-    found = verdict(claim)
+def test_quick_decides_and_the_wrong_world_fails(verdict_of: Callable[[Claim], Verdict], claim: Claim) -> None:
+    found = verdict_of(claim)
     assert found.verdict == "supported", found.evidence.checks
     assert found.falsifier_outcome == "violated", found.falsifier_evidence.checks
     assert found.evidence.panels
     assert found.evidence.seeds
 
 
-def test_coupling_one_is_reported_as_a_finding() -> None:
+def test_coupling_one_is_reported_as_a_finding(verdict_of: Callable[[Claim], Verdict]) -> None:
     kicked = next(claim for claim in CLAIMS if claim.name == "memorisation-kicks")
-    assert "right only within a factor" in verdict(kicked).evidence.finding
+    assert "right only within a factor" in verdict_of(kicked).evidence.finding
 
 
 def test_without_overlaps_the_decoupled_times_are_exact() -> None:
@@ -79,7 +68,7 @@ def test_rank_correlation_interval_covers_at_its_rate() -> None:
     for _ in range(300):
         x = generator.standard_normal(60)
         y = 0.8 * x + 0.6 * generator.standard_normal(60)
-        _, (low, high) = rank_correlation(x, y, 0.05)
+        _, low, high = rank_correlation(x, y, 0.05)
         covered += low <= 6 / np.pi * np.arcsin(0.4) <= high  # Spearman's rho of a normal pair with correlation 0.8
     # 300 trials at 0.95: a binomial count below 270 has probability 2e-4; Fieller's variance is approximate
     assert covered >= 270

@@ -1,25 +1,22 @@
 """Claims about the scaling of the memorisation time."""
 
-from functools import lru_cache
+from collections.abc import Callable
 
 import numpy as np
 import pytest
 
 from cgrosim.claims.catalogue import memorisation_slopes
 from cgrosim.claims.catalogue.memorisation_slopes import CLAIMS, a_priori_log_exposure
-from cgrosim.claims.claim import Claim, Context, Verdict, evaluate
-from cgrosim.claims.memorisation_runs import small_coupling
+from cgrosim.claims.claim import Claim, Context, Verdict
+from cgrosim.studies.memorisation import small_coupling
 
-
-@lru_cache(maxsize=4)
-def verdict(claim: Claim) -> Verdict:
-    return evaluate(claim, Context("quick", 0))
+Verdicts = Callable[[Claim], Verdict]
 
 
 @pytest.mark.parametrize("claim", CLAIMS, ids=lambda claim: claim.name)
-def test_quick_is_too_short_to_decide_and_the_wrong_world_fails(claim: Claim) -> None:
+def test_quick_is_too_short_to_decide_and_the_wrong_world_fails(verdict_of: Verdicts, claim: Claim) -> None:
     # the slopes of three seeds leave a Student interval wider than the region: under 2e-3 wide, 300 standard errors
-    found = verdict(claim)
+    found = verdict_of(claim)
     assert found.verdict == "underpowered", found.evidence.checks
     assert found.falsifier_outcome == "violated", found.falsifier_evidence.checks
     for check in found.evidence.checks:
@@ -27,8 +24,8 @@ def test_quick_is_too_short_to_decide_and_the_wrong_world_fails(claim: Claim) ->
 
 
 @pytest.mark.parametrize("claim", CLAIMS, ids=lambda claim: claim.name)
-def test_every_slope_breaks_in_the_wrong_world(claim: Claim) -> None:
-    assert [check.outcome for check in verdict(claim).falsifier_evidence.checks] == ["violated"] * (
+def test_every_slope_breaks_in_the_wrong_world(verdict_of: Verdicts, claim: Claim) -> None:
+    assert [check.outcome for check in verdict_of(claim).falsifier_evidence.checks] == ["violated"] * (
         3 if claim is CLAIMS[0] else 2
     )
 

@@ -13,8 +13,8 @@ from cgrosim.claims.catalogue import (
     theorem,
     threat_gap,
 )
-from cgrosim.claims.checks import combine
-from cgrosim.claims.claim import Context, evaluate
+from cgrosim.claims.checks import combine, slope_over_seeds
+from cgrosim.claims.claim import Context
 
 QUICK = Context("quick", 0)
 CLAIMS = {
@@ -41,8 +41,8 @@ FAST = (
 
 
 @pytest.mark.parametrize("name", FAST)
-def test_quick_verdict_is_supported_and_the_falsifier_is_violated(name):
-    verdict = evaluate(CLAIMS[name], QUICK)
+def test_quick_verdict_is_supported_and_the_falsifier_is_violated(verdict_of, name):
+    verdict = verdict_of(CLAIMS[name])
     assert verdict.verdict == "supported", [c for c in verdict.evidence.checks if c.outcome != "supported"]
     assert verdict.falsifier_outcome == "violated"
     assert verdict.evidence.panels
@@ -51,15 +51,15 @@ def test_quick_verdict_is_supported_and_the_falsifier_is_violated(name):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["theorem-orders", "theorem-scaling", "robust-distance"])
-def test_claims_over_ten_decades_are_supported(name):
-    verdict = evaluate(CLAIMS[name], QUICK)
+def test_claims_over_ten_decades_are_supported(verdict_of, name):
+    verdict = verdict_of(CLAIMS[name])
     assert verdict.verdict == "supported", [c for c in verdict.evidence.checks if c.outcome != "supported"]
     assert verdict.falsifier_outcome == "violated"
 
 
 @pytest.mark.slow
-def test_success_rate_is_underpowered_on_few_seeds_and_not_violated():
-    evidence = CLAIMS["success-rate"].measure(QUICK, False)
+def test_success_rate_is_underpowered_on_few_seeds_and_not_violated(verdict_of):
+    evidence = verdict_of(CLAIMS["success-rate"]).evidence
     assert combine(evidence.checks) == "underpowered"
     assert all(check.low <= check.allowed_high and check.allowed_low <= check.high for check in evidence.checks)
 
@@ -68,21 +68,21 @@ def test_slope_over_seeds_takes_each_seed_as_one_replicate():
     generator = np.random.default_rng(0)
     x, seed = np.tile(np.arange(3.0), 2000), np.repeat(np.arange(2000), 3)
     slopes = generator.standard_normal(2000)  # a slope of its own for every seed, and no scatter about it
-    value, low, high = theorem.slope_over_seeds(x, slopes[seed] * x + seed, seed, 0.0027)
+    value, low, high = slope_over_seeds(x, slopes[seed] * x + seed, seed, 0.0027)
     assert abs(value - slopes.mean()) < 1e-10
     # three standard errors 1/sqrt(2000) to either side, the standard deviation itself known to 1/sqrt(4000)
     assert 0.5 * (high - low) == pytest.approx(3.0 / np.sqrt(2000.0), rel=0.1)
 
 
 def test_two_seeds_give_no_limits_of_a_slope():
-    value, low, high = theorem.slope_over_seeds(np.tile([0.0, 1.0], 2), np.arange(4.0), np.array([0, 0, 1, 1]))
+    value, low, high = slope_over_seeds(np.tile([0.0, 1.0], 2), np.arange(4.0), np.array([0, 0, 1, 1]))
     assert value == pytest.approx(1.0)
     assert (low, high) == (-np.inf, np.inf)
 
 
 @pytest.mark.slow
-def test_the_windows_of_the_theorem_are_those_of_the_claimed_world():
-    checks = theorem.measure_orders(QUICK, True).checks
+def test_the_windows_of_the_theorem_are_those_of_the_claimed_world(verdict_of):
+    checks = verdict_of(CLAIMS["theorem-orders"]).falsifier_evidence.checks
     assert [check.outcome for check in checks] == ["violated"] * 3
 
 

@@ -1,33 +1,31 @@
 """The claim about the two edges of the phase diagram."""
 
-from functools import lru_cache
-
 import numpy as np
+import pytest
 
 from cgrosim.claims.catalogue.phase import CLAIMS, ESCAPED, OVERFITTING, REGIONS, ROBUST, observe, phase_params
-from cgrosim.claims.claim import Context, Verdict, evaluate
+from cgrosim.claims.claim import Verdict
 
 
-@lru_cache(maxsize=1)
-def verdict() -> Verdict:
-    return evaluate(CLAIMS[0], Context("quick", 0))
+@pytest.fixture(scope="module")
+def verdict(verdict_of) -> Verdict:
+    return verdict_of(CLAIMS[0])
 
 
-def test_quick_has_too_few_runs_but_no_disagreement_away_from_the_edges() -> None:
+def test_quick_has_too_few_runs_but_no_disagreement_away_from_the_edges(verdict: Verdict) -> None:
     # 25 runs leave a Clopper-Pearson bound below 3 in 4 at the error rate of one check, whatever they show
-    found = verdict()
-    assert found.verdict == "underpowered"
-    assert [check.measured for check in found.evidence.checks] == [1.0, 1.0]
+    assert verdict.verdict == "underpowered"
+    assert [check.measured for check in verdict.evidence.checks] == [1.0, 1.0]
 
 
-def test_the_wrong_edge_exponent_disagrees() -> None:
+def test_the_wrong_edge_exponent_disagrees(verdict: Verdict) -> None:
     # at about one half of 25 runs the Clopper-Pearson bound still reaches 3 in 4; the full map violates it
-    assert verdict().falsifier_outcome == "underpowered"
-    assert all(check.measured < 0.6 for check in verdict().falsifier_evidence.checks)
+    assert verdict.falsifier_outcome == "underpowered"
+    assert all(check.measured < 0.6 for check in verdict.falsifier_evidence.checks)
 
 
-def test_the_map_shows_three_regions_on_five_by_five() -> None:
-    outcome = verdict().evidence.panels[0].series[0]
+def test_the_map_shows_three_regions_on_five_by_five(verdict: Verdict) -> None:
+    outcome = verdict.evidence.panels[0].series[0]
     assert outcome.values is not None
     assert outcome.values.shape == (5, 5)
     assert outcome.categories == REGIONS

@@ -7,14 +7,14 @@ import pytest
 import cgrosim.claims.memorising_networks as networks
 from cgrosim.claims.catalogue import representation
 from cgrosim.claims.checks import combine
-from cgrosim.claims.claim import Context, evaluate
+from cgrosim.claims.claim import Context
 from cgrosim.theory.balls import CubeDesign
 from cgrosim.theory.relu_network import ReluNetwork
 
 
 @pytest.mark.parametrize("claim", representation.CLAIMS, ids=lambda claim: claim.name)
-def test_supported_with_a_violated_falsifier(claim):
-    verdict = evaluate(claim, Context("quick"))
+def test_supported_with_a_violated_falsifier(verdict_of, claim):
+    verdict = verdict_of(claim)
     assert (verdict.verdict, verdict.falsifier_outcome) == ("supported", "violated")
 
 

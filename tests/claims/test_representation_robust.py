@@ -7,17 +7,17 @@ from cgrosim.claims import ball_fits
 from cgrosim.claims.ball_fits import needed_ball_widths
 from cgrosim.claims.catalogue import representation_robust
 from cgrosim.claims.checks import combine
-from cgrosim.claims.claim import Context, evaluate
+from cgrosim.claims.claim import Context
 from cgrosim.claims.table_fits import hard_inputs, needed_widths, separable
 from cgrosim.claims.two_layer_fits import Effort
 from cgrosim.theory.lower_bound import hard_points, hard_samples
 
 
 @pytest.mark.parametrize(("name", "expected"), [("excluded-parameters", "supported"), ("robust-width", "underpowered")])
-def test_verdicts_of_the_quick_sizes(name, expected):
+def test_verdicts_of_the_quick_sizes(verdict_of, name, expected):
     """D = 3 to 6 is too short a range for the slope of the width; the full sizes decide it."""
     claim = next(claim for claim in representation_robust.CLAIMS if claim.name == name)
-    verdict = evaluate(claim, Context("quick"))
+    verdict = verdict_of(claim)
     assert (verdict.verdict, verdict.falsifier_outcome) == (expected, "violated")
     assert "violated" not in {check.outcome for check in verdict.evidence.checks}
 

@@ -5,13 +5,13 @@ import pytest
 
 from cgrosim.claims.catalogue import sampling_law
 from cgrosim.claims.checks import combine
-from cgrosim.claims.claim import Context, evaluate
+from cgrosim.claims.claim import Context
 from cgrosim.model.sampling import draw_gram
 
 
 @pytest.mark.parametrize("claim", sampling_law.CLAIMS, ids=lambda claim: claim.name)
-def test_quick_verdict_is_supported_and_the_falsifier_is_violated(claim):
-    verdict = evaluate(claim, Context("quick"))
+def test_quick_verdict_is_supported_and_the_falsifier_is_violated(verdict_of, claim):
+    verdict = verdict_of(claim)
     assert verdict.verdict == "supported"
     assert verdict.falsifier_outcome == "violated"
 

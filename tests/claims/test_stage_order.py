@@ -7,13 +7,13 @@ import numpy as np
 from cgrosim.claims.catalogue import stage_order
 from cgrosim.claims.catalogue.growth import long_growth
 from cgrosim.claims.checks import combine
-from cgrosim.claims.claim import Context, evaluate
+from cgrosim.claims.claim import Context
 from cgrosim.model.sampling import draw_gram
 
 
-def test_supported_with_a_violated_falsifier():
+def test_supported_with_a_violated_falsifier(verdict_of):
     (claim,) = stage_order.CLAIMS
-    verdict = evaluate(claim, Context("quick"))
+    verdict = verdict_of(claim)
     assert (verdict.verdict, verdict.falsifier_outcome) == ("supported", "violated")
     # the bound is within a factor two of what happens, so a mistake of that size in it would show
     assert verdict.evidence.checks[0].measured > 0.5

@@ -4,13 +4,13 @@ import numpy as np
 
 from cgrosim.claims.catalogue import weight_sweep
 from cgrosim.claims.checks import combine
-from cgrosim.claims.claim import Context, evaluate
+from cgrosim.claims.claim import Context
 
 (CLAIM,) = weight_sweep.CLAIMS
 
 
-def test_supported_with_a_violated_falsifier():
-    verdict = evaluate(CLAIM, Context("quick"))
+def test_supported_with_a_violated_falsifier(verdict_of):
+    verdict = verdict_of(CLAIM)
     assert (verdict.verdict, verdict.falsifier_outcome) == ("supported", "violated")
     share = verdict.evidence.panels[0].series[0].y
     # the horizon separates small weights from large ones

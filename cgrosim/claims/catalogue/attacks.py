@@ -13,6 +13,7 @@ from cgrosim.model.params import Params
 from cgrosim.model.reference import attacked_coefficient, forces, signal_margin
 from cgrosim.model.sampling import ClosedSystem, draw_gram
 from cgrosim.studies.recording import record, whole_steps
+from cgrosim.studies.starts import chosen_starts
 
 Array = NDArray[np.float64]
 
@@ -119,16 +120,13 @@ def measure_inner_maximum(context: Context, falsified: bool) -> Evidence:
 
 def start_with_sign(params: Params, seeds: list[int], positive: bool, count: int) -> list[int]:
     """The first `count` of the seeds whose signal starts with U of that sign."""
-    chosen: list[int] = []
-    for seed in seeds:
-        if len(chosen) == count:
-            break
-        signal = draw_gram(params.replace(seed=seed)).signal
-        strength = float(activate(params.activation, signal, params.power).sum())
-        if (strength > 0.0) == positive:
-            chosen.append(seed)
+
+    def signed(system: ClosedSystem) -> bool:
+        return (float(activate(params.activation, system.signal, params.power).sum()) > 0.0) == positive
+
+    chosen = chosen_starts(params, seeds, count, signed)
     assert len(chosen) == count, "forty seeds for every wanted start have one of the sign but for chance 2^-40"
-    return chosen
+    return [one.seed for one, _ in chosen]
 
 
 def paired_runs(params: Params, steps: int, records: int) -> tuple[float, list[tuple[float, float]]]:

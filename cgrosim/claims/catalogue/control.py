@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 from cgrosim.claims.checks import inside
 from cgrosim.claims.claim import Claim, Context, Evidence, Panel, Series, Slack
 from cgrosim.model.params import Params
-from cgrosim.model.sampling import ClosedSystem, draw_gram
+from cgrosim.model.sampling import ClosedSystem
 from cgrosim.predictions.clock import signal_flow
 from cgrosim.predictions.regime import slacks
 from cgrosim.predictions.starts import starts_of_system
 from cgrosim.studies.recording import projections, record
+from cgrosim.studies.starts import chosen_starts
 from cgrosim.theory.control import control_ratio, noise_limit
 from cgrosim.theory.power_growth import grow, growth_integral
 
@@ -78,16 +79,12 @@ def standard_limit(params: Params, system: ClosedSystem, steps: float) -> Limit:
 
 def live_starts(params: Params, seeds: list[int], count: int) -> list[tuple[Params, ClosedSystem]]:
     """The first `count` seeds whose starts have R > 4, so that the couplings leave the bound finite."""
-    found = []
-    for seed in seeds:
-        one = params.replace(seed=seed)
-        system = draw_gram(one)
-        largest = float(np.max(system.signal))
-        if largest > 0.0 and standard_limit(one.replace(adversarial_weight=0.0), system, LATE).ratio > 4.0:
-            found.append((one, system))
-        if len(found) == count:
-            break
-    return found
+    standard = params.replace(adversarial_weight=0.0)
+
+    def live(system: ClosedSystem) -> bool:
+        return float(np.max(system.signal)) > 0.0 and standard_limit(standard, system, LATE).ratio > 4.0
+
+    return chosen_starts(params, seeds, count, live)
 
 
 def _measure_limit(context: Context, falsified: bool) -> Evidence:

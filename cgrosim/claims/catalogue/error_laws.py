@@ -9,7 +9,7 @@ from cgrosim.claims import checks
 from cgrosim.claims.catalogue.generalization import alive, deviation, fresh_noise, independent_law
 from cgrosim.claims.catalogue.theorem import range_of
 from cgrosim.claims.claim import Claim, Context, Evidence, Panel, Series
-from cgrosim.claims.paper_scale import PaperRun, paper_runs
+from cgrosim.studies.paper_scale import PaperRun, paper_runs
 from cgrosim.theory.errors import (
     chaos_error_bound,
     chebyshev_error_bound,

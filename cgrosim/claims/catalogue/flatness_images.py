@@ -9,7 +9,7 @@ import numpy as np
 
 from cgrosim.claims.checks import inside, mean_interval
 from cgrosim.claims.claim import Claim, Context, Evidence, Panel, Series
-from cgrosim.claims.flatness_runs import rank_correlation, slices
+from cgrosim.claims.flatness_runs import order_by, slices
 from cgrosim.claims.image_flatness import ImageMoment, Sizes, image_moments
 from cgrosim.claims.image_runs import OBSERVED, postponed
 
@@ -19,7 +19,7 @@ VARIED = ("epoch", "radius", "width")
 
 def order_evidence(replicates: Sequence[Sequence[ImageMoment]], seeds: Sequence[int], flatness: str) -> Evidence:
     """The rule on replicates: one rank correlation each, over all its networks and epochs."""
-    mean, low, high = mean_interval([rank_correlation(moments, flatness) for moments in replicates])
+    mean, low, high = mean_interval([order_by(moments, flatness) for moments in replicates])
     check = inside(
         f"rank correlation of global flatness and robust gap, mean of {len(seeds)} replicates of {len(replicates[0])} "
         "networks",

@@ -6,7 +6,8 @@ import numpy as np
 
 from cgrosim.claims.checks import inside, mean_interval
 from cgrosim.claims.claim import Claim, Context, Evidence, Panel, Series
-from cgrosim.claims.flatness_runs import GAPS, STEPS, WIDTHS, Moment, experiment, follow, rank_correlation, slices
+from cgrosim.claims.flatness_runs import Moment, follow, order_by, slices
+from cgrosim.studies.flatness import GAPS, STEPS, WIDTHS, experiment
 
 
 def _measure(context: Context, falsified: bool) -> Evidence:
@@ -19,7 +20,7 @@ def _measure(context: Context, falsified: bool) -> Evidence:
         for seed in seeds
     ]  # fmt: skip
     measure = "train_flatness" if falsified else "test_flatness"
-    found = [rank_correlation(moments, measure) for moments in replicates]
+    found = [order_by(moments, measure) for moments in replicates]
     mean, low, high = mean_interval(found)
     count = len(replicates[0])
     check = inside(

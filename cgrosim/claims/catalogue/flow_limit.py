@@ -14,6 +14,7 @@ from cgrosim.claims.rounding import UNIT
 from cgrosim.model.params import Params
 from cgrosim.model.sampling import ClosedSystem, draw_gram
 from cgrosim.studies.recording import noise_rows, projections, record
+from cgrosim.studies.starts import chosen_starts
 from cgrosim.theory.conserved import clock_drift
 
 Array = NDArray[np.float64]
@@ -95,8 +96,9 @@ def measure_conserved(context: Context, falsified: bool) -> Evidence:
     """Orthogonal noise patches; clocks of all coordinates under one force, for falling tolerances of the integrator."""
     starts, steps = context.choose(1, 6), 3000
     candidates = context.seeds("conserved", 20 * starts)
-    live = [s for s in candidates if np.sum(draw_gram(conserving_experiment(3.0, s)).signal > 0.0) >= 2]
-    seeds = live[:starts]  # two live neurons, whose difference is never lost in the tolerance
+    # two live neurons, whose difference is never lost in the tolerance
+    live = chosen_starts(conserving_experiment(3.0, 0), candidates, starts, lambda s: int(np.sum(s.signal > 0)) > 1)
+    seeds = [one.seed for one, _ in live]
     tolerances = TOLERANCES[2::2] if not context.full else TOLERANCES
     shift = WRONG_POWER if falsified else 0.0
     checks: list[Check] = []
@@ -191,9 +193,9 @@ def _order_checks(label: str, sizes: Array, gaps: Array) -> list[Check]:
 def _times(params: Params) -> dict[str, float]:
     """A time in the middle of stage I and one of stage III, found by the flow of the same start."""
     flow = record(params.replace(engine="flow"), [10**7])
-    grown, memorised = float(flow.values("signal_growth_time")), float(np.nanmin(flow.values("memorization_time")))
-    eta = params.learning_rate
-    return {"signal growth": 0.8 * grown * eta, "memorisation": 0.9 * memorised * eta}
+    grown, memorised = (flow.hitting_time(name) for name in ("signal_growth_time", "memorization_time"))
+    eta, first = params.learning_rate, float(np.nanmin(memorised))
+    return {"signal growth": 0.8 * float(grown) * eta, "memorisation": 0.9 * first * eta}
 
 
 def order_experiment(power: float, seed: int) -> Params:
@@ -204,15 +206,19 @@ def order_experiment(power: float, seed: int) -> Params:
     )  # fmt: skip
 
 
+def _starts_above_zero(system: ClosedSystem) -> bool:
+    """Whether one correlation is large and U > 0 for both powers."""
+    u = system.signal
+    return bool(u.max() > 0.15 and min((u * np.abs(u) ** 2).sum(), (u * np.abs(u) ** 1.5).sum()) > 0)
+
+
 def measure_order(context: Context, falsified: bool) -> Evidence:
     """Halve the step at one fixed time; in the wrong world the flow trains with another adversarial weight."""
     halvings = context.choose(6, 9)
     # With U < 0 at the start the inner maximum jumps when U crosses 0: the distance is then of order eta, but its
     # factor depends on where in a step the crossing falls, and halving eta does not halve it.
-    starts = ((s, draw_gram(order_experiment(3.0, s)).signal) for s in context.seeds("order", 80))
-    seed = next(
-        s for s, u in starts if u.max() > 0.15 and min((u * np.abs(u) ** 2).sum(), (u * np.abs(u) ** 1.5).sum()) > 0
-    )
+    ((chosen, _),) = chosen_starts(order_experiment(3.0, 0), context.seeds("order", 80), 1, _starts_above_zero)
+    seed = chosen.seed
     checks: list[Check] = []
     lines: list[Series] = []
     for power in (3.0, 2.5):

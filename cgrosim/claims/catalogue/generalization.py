@@ -9,8 +9,9 @@ from cgrosim.claims import checks
 from cgrosim.claims.catalogue.robust_distance import distance_from_start
 from cgrosim.claims.catalogue.theorem import HYPOTHESES, range_of, worst_slacks
 from cgrosim.claims.claim import Claim, Context, Evidence, Panel, Series
-from cgrosim.claims.paper_scale import PaperRun, paper_runs
+from cgrosim.claims.paper_predictions import predicted_of
 from cgrosim.studies.fresh_noise import draw_fresh_noise
+from cgrosim.studies.paper_scale import PaperRun, paper_runs
 from cgrosim.theory.errors import chaos_error_bound
 from cgrosim.theory.noise_law import IndependentNoiseLaw
 from cgrosim.theory.noise_moments import gram_test_noise_std
@@ -57,8 +58,9 @@ def measure_overfitting(context: Context, falsified: bool) -> Evidence:
         clean += int(np.sum(run.trained.signal_margin + noise <= 0.0))
         attacked += int(np.sum(run.trained.attacked_signal_margin + noise <= 0.0))
     trials, samples = count * len(learnt), len(learnt) * runs[0].claimed.samples
-    unmemorised = sum(int(np.sum(np.isnan(run.predicted.memorization))) for run in learnt if run.predicted)
-    predicted = 0.5 - float(np.mean([distance_from_start(run, run.predicted) for run in learnt if run.predicted]))
+    told = [(run, said) for run in learnt if (said := predicted_of(run))]
+    unmemorised = sum(int(np.sum(np.isnan(said.memorization))) for _, said in told)
+    predicted = 0.5 - float(np.mean([distance_from_start(run, said) for run, said in told]))
     # twice the half-width of the interval at a rate of 1/2: what this many samples can tell
     width = 2.0 * 4.5 * 0.5 / np.sqrt(trials)
     made = (

@@ -7,7 +7,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from cgrosim.claims.catalogue.growth import GROWTH, SMALL_NOISE, growth_step, long_growth
+from cgrosim.claims.catalogue.growth import GROWTH, SMALL_NOISE, growth_step
+from cgrosim.claims.catalogue.growth_law import law_experiment
 from cgrosim.claims.checks import Check, inside, mean_interval
 from cgrosim.claims.claim import Claim, Context, Evidence, Panel, Series
 from cgrosim.model.params import Params
@@ -30,10 +31,7 @@ class Sweep(NamedTuple):
 
 def _experiment(**changes: float | str | int) -> Params:
     """One sample and the transfer attack, for which `growth_law_window` bounds what a pure power law leaves out."""
-    values: dict[str, float | str | int] = {
-        "samples": 1, "patches": 2, "noise_std": 1e-4, "init_std": 1e-3, "threat": "fixed_direction", "gap": 1e-3,
-    }  # fmt: skip
-    return long_growth(**{**values, **changes})
+    return law_experiment(**{"init_std": 1e-3, "learning_rate": 0.01, **changes})
 
 
 POWER = float(_experiment().power)

@@ -8,17 +8,11 @@ from numpy.typing import NDArray
 from cgrosim.claims import checks
 from cgrosim.claims.checks import Check
 from cgrosim.claims.claim import Claim, Context, Evidence, Panel, Series
-from cgrosim.claims.memorisation_runs import (
-    MEMORISATION_HYPOTHESES,
-    Measured,
-    kick_deviation,
-    measure_times,
-    rank_correlation,
-    small_coupling,
-)
+from cgrosim.claims.memorisation_runs import MEMORISATION_HYPOTHESES, Measured, kick_deviation, measure_times
 from cgrosim.predictions.laws import memorisation_law
 from cgrosim.predictions.regime import slacks
 from cgrosim.predictions.setting import setting_of
+from cgrosim.studies.memorisation import small_coupling
 
 Array = NDArray[np.float64]
 
@@ -91,8 +85,8 @@ def _correlation_checks(
     for dimension in sorted({run.params.dimension for run in runs}):
         at = [k for k, run in enumerate(runs) if run.params.dimension == dimension]
         times, guess, size = (np.concatenate([rows[k] for k in at]) for rows in (measured, predicted, kick))
-        value, interval = rank_correlation(times, guess)
-        least, _ = rank_correlation(guess, guess + 2.0 * size * generator.standard_normal(size.shape))
+        value, low, high = checks.rank_correlation(times, guess)
+        least, *_ = checks.rank_correlation(guess, guess + 2.0 * size * generator.standard_normal(size.shape))
         found.append(
             checks.inside(
                 f"rank correlation at d = {dimension:.0e}, chi = {_chi(runs[at[0]]):.3f}",
@@ -100,7 +94,7 @@ def _correlation_checks(
                 value,
                 (least, 1.0),
                 "what twice the first-order kicks would leave (twice: the kicks of the features that come second)",
-                interval,
+                (low, high),
             )
         )
     return found

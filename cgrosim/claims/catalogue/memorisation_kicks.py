@@ -8,19 +8,11 @@ from numpy.typing import NDArray
 from cgrosim.claims import checks
 from cgrosim.claims.checks import Check
 from cgrosim.claims.claim import Claim, Context, Evidence, Panel, Series
-from cgrosim.claims.memorisation_runs import (
-    MEMORISATION_HYPOTHESES,
-    kicked_race,
-    measure_times,
-    orthogonal,
-    overlaps_of,
-    rank_correlation,
-    small_coupling,
-    value_spread,
-)
+from cgrosim.claims.memorisation_runs import MEMORISATION_HYPOTHESES, kicked_race, measure_times, value_spread
 from cgrosim.model.sampling import draw_gram
 from cgrosim.predictions.regime import slacks
 from cgrosim.predictions.setting import setting_of
+from cgrosim.studies.memorisation import orthogonal, overlaps_of, small_coupling
 
 Array = NDArray[np.float64]
 
@@ -50,7 +42,7 @@ def measure_kicked(context: Context, falsified: bool) -> Evidence:
         runs.append(run)
     times, decoupled, kicked, spread_all, drawn = (np.concatenate(rows[name]) for name in rows)
     found = [*_kicked_checks(times, kicked, spread_all), _decoupled_error(times, decoupled, drawn)]
-    correlation, interval = rank_correlation(times, decoupled)
+    correlation, *interval = checks.rank_correlation(times, decoupled)
     median, low, high = checks.median_interval(np.exp(times - decoupled))
     return Evidence(
         checks=tuple(found),
@@ -70,8 +62,8 @@ def measure_kicked(context: Context, falsified: bool) -> Evidence:
 def _kicked_checks(times: Array, kicked: Array, spread: Array) -> list[Check]:
     median, low, high = checks.median_interval(times - kicked)
     region = float(np.median(spread))
-    value, interval = rank_correlation(times, kicked)
-    least, _ = rank_correlation(kicked, kicked + spread * np.where(np.arange(len(spread)) % 2 == 0, 1.0, -1.0))
+    value, *limits = checks.rank_correlation(times, kicked)
+    least, *_ = checks.rank_correlation(kicked, kicked + spread * np.where(np.arange(len(spread)) % 2 == 0, 1.0, -1.0))
     reason = "the race with the memorised value at either end of its range instead of its mean"
     return [
         checks.inside(
@@ -88,7 +80,7 @@ def _kicked_checks(times: Array, kicked: Array, spread: Array) -> list[Check]:
             value,
             (least, 1.0),
             f"{reason}, up for one half of the samples and down for the other, leaves {least:.3f}",
-            interval,
+            (limits[0], limits[1]),
         ),
     ]
 

@@ -15,10 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cgrosim.claims import checks
-from cgrosim.claims.catalogue.theorem import slope_over_seeds
 from cgrosim.claims.checks import Check
 from cgrosim.claims.claim import Claim, Context, Evidence, Panel, Series
-from cgrosim.claims.memorisation_runs import TOLERANCE, kick_deviation, measure_times, small_coupling
+from cgrosim.claims.memorisation_runs import kick_deviation, measure_times
 from cgrosim.model.params import Params
 from cgrosim.model.sampling import draw_gram
 from cgrosim.model.thresholds import MEMORISED
@@ -26,6 +25,7 @@ from cgrosim.predictions.laws import a_priori_exposures, predict_starts
 from cgrosim.predictions.regime import slacks
 from cgrosim.predictions.starts import starts_of_system
 from cgrosim.run.stopping import memorised
+from cgrosim.studies.memorisation import TOLERANCE, small_coupling
 from cgrosim.studies.recording import record, whole_steps
 
 Array = NDArray[np.float64]
@@ -81,7 +81,7 @@ class _Sweep:
     def check(self) -> Check:
         """The measured slope against the asymptotic exponent, within the known finite-size correction."""
         seeds = np.array([p.seed for p in self.params])
-        slope, low, high = slope_over_seeds(np.array(self.size), np.array(self.measured), seeds)
+        slope, low, high = checks.slope_over_seeds(np.array(self.size), np.array(self.measured), seeds)
         finite = float(np.polyfit(self.size, self.predicted, 1)[0])
         span = max(self.size) - min(self.size)
         kick = _mean_of_largest(self.kick, seeds)
@@ -168,7 +168,7 @@ def _step_size_check(seeds: Sequence[int], samples: int, order: float) -> Check:
     rows = [_descent(seed, samples, float(factor), order) for seed in seeds for factor in factors]
     logs, times, kicks = np.array(rows).T
     owner = np.repeat(np.array(seeds), 5)
-    slope, low, high = slope_over_seeds(logs, times, owner)
+    slope, low, high = checks.slope_over_seeds(logs, times, owner)
     late = _mean_of_largest(kicks, owner)
     return checks.inside(
         f"slope of log T in log learning_rate, gradient descent, 5 sizes over a factor 8, {len(seeds)} seeds",
@@ -195,7 +195,7 @@ def _descent(seed: int, samples: int, factor: float, order: float) -> tuple[floa
     flow, late = _expected(base)
     actual = base.replace(learning_rate=factor**order * base.learning_rate)
     ends = whole_steps(np.arange(0.25, 3.25, 0.25) * flow / factor**order)
-    measured = record(actual, ends, until=memorised((samples // 2 + 1) / samples)).values("memorization_time")
+    measured = record(actual, ends, until=memorised((samples // 2 + 1) / samples)).hitting_time("memorization_time")
     median = float(np.median(np.where(np.isnan(measured), np.inf, measured)))
     return float(np.log(factor)), float(np.log(median)), late * factor / flow
 

@@ -9,12 +9,13 @@ from numpy.typing import NDArray
 from scipy.stats import norm
 
 from cgrosim.claims import checks
-from cgrosim.claims.catalogue.theorem import range_of, slope_over_seeds, slope_sizes, worst_slacks
+from cgrosim.claims.catalogue.theorem import range_of, slope_sizes, worst_slacks
 from cgrosim.claims.claim import Claim, Context, Evidence, Panel, Series
-from cgrosim.claims.paper_scale import PaperRun, Predicted, paper_runs
+from cgrosim.claims.paper_predictions import Predicted, predicted_of
 from cgrosim.model.params import Params
 from cgrosim.predictions.starts import starts_of_system
 from cgrosim.studies.fresh_noise import NORMAL, small_ball
+from cgrosim.studies.paper_scale import PaperRun, paper_runs
 from cgrosim.theory.errors import robust_error_lower_bound
 from cgrosim.theory.scaling import exponents
 from cgrosim.theory.small_ball import density_at_zero
@@ -42,7 +43,7 @@ class Distance:
 def distance_of(run: PaperRun, generator: np.random.Generator) -> Distance | None:
     """Measure and predict one run; None where no filter is alive."""
     p, gram = run.trained.params, run.trained.weight_gram
-    predicted = run.predicted
+    predicted = predicted_of(run)
     if predicted is None:
         return None
     level = run.trained.attacked_signal_margin
@@ -126,8 +127,8 @@ def _slope(found: list[Distance]) -> checks.Check:
     x = np.log([d.dimension for d in found])
     y, z = (np.log([getattr(d, name) for d in found]) for name in ("measured", "from_start"))
     seeds = np.array([d.seed for d in found])
-    expected, pure = slope_over_seeds(x, z, seeds)[0], exponents().attacked_signal_margin_to_noise
-    slope, low, high = slope_over_seeds(x, y - z, seeds)
+    expected, pure = checks.slope_over_seeds(x, z, seeds)[0], exponents().attacked_signal_margin_to_noise
+    slope, low, high = checks.slope_over_seeds(x, y - z, seeds)
     half = 0.25 * abs(expected - pure)
     return checks.inside(
         "slope of the distance",

@@ -10,11 +10,12 @@ from numpy.typing import NDArray
 from cgrosim.claims.checks import Check, inside
 from cgrosim.claims.claim import Claim, Context, Evidence, Panel, Series
 from cgrosim.model.params import Params
-from cgrosim.model.sampling import ClosedSystem, draw_gram
+from cgrosim.model.sampling import ClosedSystem
 from cgrosim.model.thresholds import MEMORISED
 from cgrosim.predictions.clock import signal_flow
 from cgrosim.predictions.regime import slacks
 from cgrosim.studies.recording import record
+from cgrosim.studies.starts import chosen_starts
 
 Array = NDArray[np.float64]
 
@@ -67,11 +68,8 @@ def _tolerance(params: Params, system: ClosedSystem, steps: Array, margin: Array
 
 def _live_system(params: Params, seeds: list[int]) -> tuple[Params, ClosedSystem]:
     """The first seed with a positive start (a dead network has no plateau)."""
-    for seed in seeds:
-        system = draw_gram(params.replace(seed=seed))
-        if np.any(system.signal > 0.2 * params.init_std):
-            return params.replace(seed=seed), system
-    raise AssertionError("no live start among the seeds")
+    (found,) = chosen_starts(params, seeds, 1, lambda system: bool(np.any(system.signal > 0.2 * params.init_std)))
+    return found
 
 
 def _measure_quadrature(context: Context, falsified: bool) -> Evidence:

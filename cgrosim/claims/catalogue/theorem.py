@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 from cgrosim.claims import checks
 from cgrosim.claims.checks import Check
 from cgrosim.claims.claim import Claim, Context, Evidence, Panel, Series, Slack
-from cgrosim.claims.paper_scale import PaperRun, Predicted, paper_runs
+from cgrosim.claims.paper_predictions import Predicted, predicted_of
 from cgrosim.predictions.clock import signal_flow
 from cgrosim.predictions.regime import slacks
 from cgrosim.predictions.setting import setting_of
+from cgrosim.studies.paper_scale import PaperRun, paper_runs
 from cgrosim.theory.memorisation import noise_margin_after_memorisation
 from cgrosim.theory.scaling import exponents
 from cgrosim.theory.thresholds import MEMORISED
@@ -148,7 +149,7 @@ def measure_scaling(context: Context, falsified: bool) -> Evidence:
     """Compare slopes in d with those of the predictions, the polylog factors kept."""
     wrong = (("signal_exponent", 0.3),) if falsified else ()
     runs = paper_runs(context, "theorem-scaling", context.choose(6, 12), wrong, slope_sizes(context))
-    done = [run for run in runs if run.predicted is not None]
+    done = [run for run in runs if predicted_of(run) is not None]
     complete = sum(bool(np.all(np.isfinite(run.trained.memorization_times))) for run in runs)
     pure = exponents()
     made = (
@@ -184,8 +185,8 @@ def _kicked_apart(runs: list[PaperRun]) -> str:
     """What the decoupled time of the last sample leaves out, as measured: a factor of the start, the same at any d."""
     logs: dict[int, list[float]] = {}
     for run in runs:
-        if run.predicted and np.isfinite(_last_time(run)):
-            ratio = np.log(_last_time(run) / np.max(run.predicted.memorization_times))
+        if (said := predicted_of(run)) and np.isfinite(_last_time(run)):
+            ratio = np.log(_last_time(run) / np.max(said.memorization_times))
             logs.setdefault(run.seed, []).append(float(ratio))
     means = [float(np.mean(rows)) for rows in logs.values()]
     couplings = [setting_of(run.claimed).coupling for run in runs]
@@ -222,8 +223,9 @@ def _growth_time(run: PaperRun) -> float:
 
 def _typical_time(run: PaperRun) -> float:
     """Geometric mean over the samples: the last one is an extreme, which the kicks move ten times as far."""
-    assert run.predicted is not None
-    times = run.trained.memorization_times[np.isfinite(run.predicted.memorization_times)]
+    said = predicted_of(run)
+    assert said is not None
+    times = run.trained.memorization_times[np.isfinite(said.memorization_times)]
     return float(np.exp(np.mean(np.log(times))))  # nan where a sample is later than T
 
 
@@ -248,12 +250,14 @@ def slope_check(
     The least-squares slope is linear, so the measured slope of a seed is the predicted one plus that of its residual
     log(measured / predicted): the spread of the starts cancels. The interval is over seeds.
     """
-    rows = [(run.dimension, measured(run), predicted(run, run.predicted), run.seed) for run in runs if run.predicted]
+    rows = [
+        (run.dimension, measured(run), predicted(run, said), run.seed) for run in runs if (said := predicted_of(run))
+    ]
     kept = [row for row in rows if row[1] > 0.0 and 0.0 < row[2] < np.inf]
     seeds = np.array([row[3] for row in kept], dtype=np.int64)
     x, y, z = np.log(np.array([row[:3] for row in kept], dtype=np.float64).reshape(-1, 3)).T
-    slope, low, high = slope_over_seeds(x, y - z, seeds)
-    expected = slope_over_seeds(x, z, seeds)[0]
+    slope, low, high = checks.slope_over_seeds(x, y - z, seeds)
+    expected = checks.slope_over_seeds(x, z, seeds)[0]
     if not np.isfinite(low):
         return checks.inside(f"slope of {name}", f"{pure:.3f}", slope, (pure, pure), "needs three seeds", (low, high))
     half = 0.5 * abs(expected - pure)
@@ -268,22 +272,6 @@ def slope_check(
     )
 
 
-def slope_over_seeds(
-    x: Array, y: Array, seed: NDArray[np.int64], error_rate: float = checks.ERROR_RATE
-) -> tuple[float, float, float]:
-    """Mean over the seeds of the least-squares slope of each, with its Student interval: (slope, low, high).
-
-    The runs of one seed share their starts, so what a prediction leaves out is nearly the same at every size: their
-    residuals are no independent replicates, the slopes of different seeds are. Without limits below three seeds with
-    two sizes or more.
-    """
-    groups = [seed == one for one in np.unique(seed)]
-    slopes = [float(np.polyfit(x[g], y[g], 1)[0]) for g in groups if len(np.unique(x[g])) > 1]
-    if len(slopes) < 3:
-        return (float(np.mean(slopes)) if slopes else np.nan, -np.inf, np.inf)
-    return checks.mean_interval(slopes, error_rate)
-
-
 def _scaling_panel(runs: list[PaperRun]) -> Panel:
     d = np.array([run.dimension for run in runs])
     order = np.argsort(d, kind="stable")
@@ -294,7 +282,7 @@ def _scaling_panel(runs: list[PaperRun]) -> Panel:
     ]
     for label, value, prediction in rows:
         y = np.array([value(run) for run in runs])
-        z = np.array([np.nan if run.predicted is None else prediction(run.predicted) for run in runs])
+        z = np.array([prediction(said) if (said := predicted_of(run)) else np.nan for run in runs])
         z = np.where(z > 0, z, np.nan)
         sizes = np.unique(d)
         line = np.array(

@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 from cgrosim.claims import checks
 from cgrosim.claims.catalogue.theorem import HYPOTHESES
 from cgrosim.claims.claim import Claim, Context, Evidence, Panel, Series, Slack
-from cgrosim.claims.paper_scale import horizon_of
 from cgrosim.model.params import Params
 from cgrosim.model.streams import RunStream, stream
 from cgrosim.model.threats import Model, attack
 from cgrosim.predictions.regime import slacks
+from cgrosim.studies.paper_scale import horizon_of
 from cgrosim.studies.trained import Trained, train
 
 Array = NDArray[np.float64]

@@ -5,10 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from cgrosim.claims import paper_scale
-from cgrosim.claims.paper_scale import horizon_of, leading_energy, predict
+from cgrosim.claims import paper_predictions
+from cgrosim.claims.paper_predictions import leading_energy, predict
 from cgrosim.model.params import Params
 from cgrosim.predictions.starts import Starts
+from cgrosim.studies.paper_scale import horizon_of
 
 
 def test_the_energy_is_that_of_the_patch_that_is_memorised():
@@ -27,7 +28,7 @@ def test_the_energy_is_that_of_the_patch_that_is_memorised():
 def test_the_order_of_the_patches_does_not_matter(patches, monkeypatch):
     """Swapping the patches of a sample is a change of names: nothing predicted moves."""
     params = Params.from_paper(3000, samples=4, patches=patches, neurons=5, engine="flow", sampling="gram", seed=3)
-    steps, whole = horizon_of(params), paper_scale.starts_of_system
+    steps, whole = horizon_of(params), paper_predictions.starts_of_system
 
     def turned(params, system):
         starts = whole(params, system)
@@ -36,7 +37,7 @@ def test_the_order_of_the_patches_does_not_matter(patches, monkeypatch):
         return replace(starts, noise=noise, energy=energy)
 
     one = predict.__wrapped__(params, steps)
-    monkeypatch.setattr(paper_scale, "starts_of_system", turned)
+    monkeypatch.setattr(paper_predictions, "starts_of_system", turned)
     two = predict.__wrapped__(params, steps)
     assert np.array_equal(np.isnan(one.memorization), np.isnan(two.memorization))
     assert np.allclose(one.memorization, two.memorization, rtol=1e-9, equal_nan=True)
