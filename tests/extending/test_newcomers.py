@@ -121,8 +121,8 @@ ENGINE = """
     import sys
     import types
     import numpy as np
-    from cgrosim.engines.closed import ClosedForces, crossings_of, make_kernel_record, record_state, restore_record
-    from cgrosim.engines.base import Snapshot
+    from cgrosim.engines.base import Crossings, Snapshot
+    from cgrosim.engines.closed import ClosedForces
     from cgrosim.engines.cost import step_seconds
     from cgrosim.model.sampling import weight_gram
 
@@ -131,12 +131,12 @@ ENGINE = """
 
         def __init__(self, params, system):
             self._params, self._system, self._forces = params, system, ClosedForces(params, system)
-            self._record, self._step = make_kernel_record(params), 0
+            self.crossings, self._step = Crossings.none(params.samples), 0
             self._vector = np.concatenate([system.signal, np.zeros(system.noise.size)])
             self.chunk = max(1, int(0.2 / step_seconds(params, self.name)))
 
         step = property(lambda self: float(self._step))
-        crossings = property(lambda self: crossings_of(self._record))
+        evaluations = property(lambda self: 2 * self._step)
 
         def advance(self, until):
             while self._step < until:
@@ -152,16 +152,16 @@ ENGINE = """
             kept = coefficients.copy()
             noise = self._forces.projections(coefficients)
             margins = self._forces.margins(signal, noise)
-            self._forces.note(self._record, self._step)
+            self.crossings.note(self._forces.levels(self._vector), self.step)
             return Snapshot(float(self._step), signal.copy(), noise, margins.clean, margins.attacked,
                             margins.memorization, lambda: weight_gram(self._system, kept), kept)
 
         def state(self):
-            return {"step": np.array(self._step), "vector": self._vector.copy(), **record_state(self._record)}
+            return {"step": np.array(self._step), "vector": self._vector.copy(), **self.crossings.state()}
 
         def restore(self, state):
             self._step, self._vector = int(state["step"]), state["vector"].copy()
-            restore_record(self._record, state)
+            self.crossings.restore(state)
 
     module = types.ModuleType("cgrosim.engines.heun")
     module.ENGINE = HeunEngine
