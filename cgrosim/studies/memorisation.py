@@ -40,7 +40,7 @@ def memorisation_times(params: Params, first: float, start: ClosedSystem) -> Arr
     end = PATIENCE * 2.0 * first / params.adversarial_weight
     looks = first * 10.0 ** np.arange(0.0, np.log10(end / first), 1.0 / LOOKS_A_DECADE)
     run = record(params, whole_steps(looks), start=start, until=memorised())
-    times = run.hitting_time("memorization_time")
+    times = run.values("memorization_time")
     return np.where(np.isnan(times), np.inf, times)
 
 

@@ -88,12 +88,12 @@ class Trained:
     @property
     def growth_time(self) -> float:
         """Step at which the signal had grown (nan: it has not)."""
-        return float(self.run.hitting_time("signal_growth_time"))
+        return float(self.run.values("signal_growth_time"))
 
     @property
     def memorization_times(self) -> Array:
         """Step at which each sample was memorised (nan: it is not): (N,)."""
-        return self.run.hitting_time("memorization_time")
+        return self.run.values("memorization_time")
 
 
 def train(params: Params, steps: float, *, vectors: bool = False) -> Trained:

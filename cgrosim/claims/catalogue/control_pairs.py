@@ -43,7 +43,7 @@ def _pair(params: Params, system: ClosedSystem, control_weight: float, points: i
         last = float(np.max(predict_starts(params, starts)))
     horizon = 3.0 * last
     adversarial = record(params, [int(horizon)], "robust_train_error", start=system)
-    memorised = float(np.max(adversarial.hitting_time("memorization_time")))
+    memorised = float(np.max(adversarial.values("memorization_time")))
     standard = params.replace(adversarial_weight=0.0)
     end = PATIENCE * (memorised if np.isfinite(memorised) else horizon)
     limit = standard_limit(standard, system, end)

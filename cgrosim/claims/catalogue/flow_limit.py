@@ -193,7 +193,7 @@ def _order_checks(label: str, sizes: Array, gaps: Array) -> list[Check]:
 def _times(params: Params) -> dict[str, float]:
     """A time in the middle of stage I and one of stage III, found by the flow of the same start."""
     flow = record(params.replace(engine="flow"), [10**7])
-    grown, memorised = (flow.hitting_time(name) for name in ("signal_growth_time", "memorization_time"))
+    grown, memorised = (flow.values(name) for name in ("signal_growth_time", "memorization_time"))
     eta, first = params.learning_rate, float(np.nanmin(memorised))
     return {"signal growth": 0.8 * float(grown) * eta, "memorisation": 0.9 * first * eta}
 

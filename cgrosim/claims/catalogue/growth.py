@@ -44,7 +44,7 @@ def long_growth(**changes: float | str | int) -> Params:
 def growth_step(params: Params, system: ClosedSystem, horizon: float) -> tuple[float, float]:
     """Run gradient descent until alpha^q U >= 1 or `horizon`: the step (nan: never) and the last largest |V_i|."""
     run = record(params, [int(np.ceil(horizon))], "memorization", start=system)
-    return float(run.hitting_time("signal_growth_time")), float(np.max(np.abs(run.final("memorization"))))
+    return float(run.values("signal_growth_time")), float(np.max(np.abs(run.final("memorization"))))
 
 
 def window_of(params: Params, signal: Array, noise_margin: float = SMALL_NOISE) -> Window:

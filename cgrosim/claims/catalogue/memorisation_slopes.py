@@ -195,7 +195,7 @@ def _descent(seed: int, samples: int, factor: float, order: float) -> tuple[floa
     flow, late = _expected(base)
     actual = base.replace(learning_rate=factor**order * base.learning_rate)
     ends = whole_steps(np.arange(0.25, 3.25, 0.25) * flow / factor**order)
-    measured = record(actual, ends, until=memorised((samples // 2 + 1) / samples)).hitting_time("memorization_time")
+    measured = record(actual, ends, until=memorised((samples // 2 + 1) / samples)).values("memorization_time")
     median = float(np.median(np.where(np.isnan(measured), np.inf, measured)))
     return float(np.log(factor)), float(np.log(median)), late * factor / flow
 

@@ -52,7 +52,7 @@ def observe(params: Params, system: ClosedSystem) -> dict[str, Array]:
     spectrum = np.linalg.eigvalsh(gram)
     world = params.model_copy(update={"engine": "reduced"})  # one of 1100: not checked again
     run = record(world, [STEPS], "test_noise_std", start=system)
-    memorised = run.hitting_time("memorization_time")[:1]
+    memorised = run.values("memorization_time")[:1]
     with np.errstate(invalid="ignore"):
         time = np.nan_to_num(np.log(memorised + 1.0), nan=np.inf)  # inf: not memorised yet
     return {

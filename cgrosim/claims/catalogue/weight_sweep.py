@@ -53,10 +53,10 @@ def _run(params: Params, world: Params, system: ClosedSystem, horizon: float) ->
     stops = [min(growth, end), min(horizon, end), end]
     run = record(world, whole_steps(stops), "memorization", "robust_train_error", "signal_margin", start=system)
     at_growth, at_horizon, _ = np.searchsorted(run.values("step"), np.array(stops).astype(np.int64))
-    memorised = run.hitting_time("memorization_time")
+    memorised = run.values("memorization_time")
     return Outcome(
         weight=params.adversarial_weight,
-        growth=float(run.hitting_time("signal_growth_time")),
+        growth=float(run.values("signal_growth_time")),
         predicted_growth=growth,
         noise_margin=float(np.max(np.abs(run.values("memorization")[at_growth]))),
         memorised=memorised,
