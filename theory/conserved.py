@@ -33,14 +33,6 @@ def clock_reading(values: ArrayLike, power: float) -> Array:
     return np.where(values >= 0, reading, -reading)
 
 
-def conserved_differences(values: ArrayLike, power: float, reference: int = 0) -> Array:
-    """Readings relative to coordinate `reference` on the last axis: constant in time under one force. Kind: exact
-    (L6).
-    """
-    reading = clock_reading(values, power)
-    return reading - reading[..., reference : reference + 1]
-
-
 def clock_drift(start: ArrayLike, end: ArrayLike, power: float) -> Array:
     """Advance of each coordinate's own clock between two states, (q-2) x_0^(q-2) scaled out of nothing: h(x_1) -
     h(x_0).

@@ -146,21 +146,6 @@ class _SamplePath:
             return np.exp(logsumexp(log_integrand + weights, axis=-1) + np.log(half)) / self.reference_energy
 
 
-def memorisation_times(exposure: ArrayLike, signal: SignalFlow) -> Array:
-    """Steps at which each sample is memorised, from its `required_exposure` and the flow of the signal.
-
-    Refines 2 exposure / lam: until T_I the clean loss drives the noise as well, and afterwards its residual weight
-    (1-lam) s(alpha^q U) does. Because eta q alpha^q times the clean exposure is the clock of the signal, the head
-    start is ((1-lam)/lam) T_I plus the plateau tail (`clean_head_start`).
-
-    Kind: asymptotic, decoupled noise. Two things are left out, both confined to the clean exposure: the exact weight of
-    its residual (between `saturation` 1 and 2), and the back-reaction of V on the signal, which slows the plateau and
-    adds a little clean exposure. Margins below 0.7 change weights by less than e^0.7 - 1, so a time is off by a
-    fraction of the head start.
-    """
-    return signal.time_of_exposure(exposure)
-
-
 def clean_head_start(
     largest_correlation: ArrayLike,
     plateau_correlation: ArrayLike,

@@ -148,16 +148,6 @@ def memorisation_quantile(
     return clock_of_start(start, power, threshold) * samples / (learning_rate * power * patch_energy)
 
 
-def last_memorisation_cdf(probability_one: ArrayLike, samples: float) -> Array:
-    """P(all N samples memorised) = F^N from the law F of one sample. Kind: exact for independent samples (extreme
-    value).
-
-    Given the weights the samples are independent; unconditionally they share |w_r|, a correlation of order d^(-1/2).
-    """
-    with np.errstate(divide="ignore"):
-        return np.exp(samples * np.log(np.asarray(probability_one, dtype=float)))
-
-
 def probability_for_last(probability: ArrayLike, samples: float) -> Array:
     """Probability p^(1/N) one sample must have for all N to be done with probability p; feed it to
     `memorisation_quantile`.

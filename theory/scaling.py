@@ -127,12 +127,3 @@ def predicted_slope(
         raise ValueError(f"a slope needs at least two dimensions, got {len(dimensions)}")
     values = [quantity(setting_at(d)) for d in dimensions]
     return float(np.polyfit(np.log(np.asarray(dimensions, dtype=np.float64)), np.log(values), 1)[0])
-
-
-def local_slope(
-    quantity: Callable[[Setting], float],
-    dimension: float,
-    setting_at: Callable[[float], Setting] = paper_setting,
-) -> float:
-    """Slope of log(quantity) on log d at one dimension, by a central difference over a factor 1.02 in d."""
-    return predicted_slope(quantity, [dimension / 1.01, dimension * 1.01], setting_at)

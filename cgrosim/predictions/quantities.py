@@ -17,7 +17,7 @@ from cgrosim.theory.control import control_ratio
 from cgrosim.theory.errors import chaos_error_bound, chebyshev_error_bound
 from cgrosim.theory.growth_window import joint_growth_window
 from cgrosim.theory.memorisation_laws import probability_for_last
-from cgrosim.theory.phase import memorise_escape_gap, memorise_escape_log_ratio, overfitting_gap
+from cgrosim.theory.phase import memorise_escape_gap, memorise_escape_log_ratio, overfitting_gap, phase_coordinates
 from cgrosim.theory.plateau_forms import plateau_height
 from cgrosim.theory.thresholds import MEMORISED
 
@@ -105,6 +105,12 @@ def _control_ratio(x: Experiment) -> Value:
 def _memorise_escape(x: Experiment) -> Value:
     x.must_attack()
     return float(np.median(memorise_escape_log_ratio(x.exposures, x.flow)))
+
+
+def _overfitting(x: Experiment) -> Value:
+    x.must_attack()
+    place = phase_coordinates(0.0, _learnt(x), x.test_noise_std, power=x.params.power, gap=x.params.gap)
+    return float(place.overfitting)
 
 
 def _memorise_escape_gap(x: Experiment) -> Value:
@@ -214,6 +220,10 @@ QUANTITIES: tuple[Quantity, ...] = (
     Quantity(
         "memorise_escape_log_ratio", "log(T_i / T_esc), median sample: negative memorises first", NUMBER, "asymptotic",
         "phase diagram derived here", MEMORISATION, _memorise_escape,
+    ),
+    Quantity(
+        "overfitting_log_ratio", "log((gap alpha)^q U / sd(S)) at the end: negative overfits", NUMBER, "order",
+        "phase diagram derived here", (*MEMORISATION, *OVERFITTING), _overfitting,
     ),
     Quantity(
         "memorise_escape_gap", "gap above which the attacked signal grows first", NUMBER, "order",

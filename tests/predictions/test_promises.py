@@ -168,6 +168,8 @@ def test_edges_and_regime_agree() -> None:
     assert params.gap < found.value("overfitting_gap")
     margin = found.value("attacked_signal_margin") * (found.value("overfitting_gap") / params.gap) ** 3
     assert margin == pytest.approx(found.value("test_noise_std"), rel=1e-9)
+    distance = 3.0 * np.log(params.gap / found.value("overfitting_gap"))
+    assert found.value("overfitting_log_ratio") == pytest.approx(distance, rel=1e-9)
     wide = predict(params.replace(gap=0.5))
     assert wide.value("regime") == "robust by signal"
     assert wide.value("memorise_escape_log_ratio") > 0

@@ -11,7 +11,7 @@ from cgrosim.theory.control import (
     self_consistent_limit,
     signal_first_ratio,
 )
-from cgrosim.theory.memorisation import memorisation_times, required_exposure
+from cgrosim.theory.memorisation import required_exposure
 from cgrosim.theory.plateau import SignalFlow
 from cgrosim.theory.power_growth import growth_integral
 
@@ -84,6 +84,6 @@ def test_attack_weight_for_a_horizon() -> None:
         )
         # The plateau has not spent the clean exposure to its end: missing share u_max(0)/u_p of E_clean.
         slack = 2 * clean / weight[i] / horizon * largest / float(flow.correlations_at(horizon).max())
-        assert memorisation_times(exposure[i], flow) == pytest.approx(horizon, rel=1.05 * slack)
+        assert flow.time_of_exposure(exposure[i]) == pytest.approx(horizon, rel=1.05 * slack)
     assert required_adversarial_weight(1.0, 2.0, 10.0) == 0.0
     assert signal_first_ratio(10.0, power=3.0, gap=0.1, adversarial_weight=1.0) == pytest.approx(0.01)

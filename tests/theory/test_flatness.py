@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from relu_cases import random_network
 from scipy.special import expit
 from scipy.stats import binom
+from transport_programme import cheapest_plan
 
 from cgrosim.theory.flatness import (
     global_flatness,
@@ -30,7 +31,7 @@ from cgrosim.theory.flatness_gap import (
 )
 from cgrosim.theory.line import flatness_line, linear_pieces, robust_loss_line
 from cgrosim.theory.relu_composition import affine_network
-from cgrosim.theory.transport import cheapest_plan, joint_cost, monotone_plan, wasserstein_line
+from cgrosim.theory.transport import joint_cost, monotone_plan, wasserstein_line
 
 SEEDS = st.integers(0, 10**6)
 POWERS = st.sampled_from([2.0, 2.5, 3.0, 5.0])

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from decoupled import first_time, integrate, margins_at, random_world
 
-from cgrosim.theory.memorisation import memorisation_times, required_exposure
+from cgrosim.theory.memorisation import required_exposure
 from cgrosim.theory.noise_law import dominated_error
 from cgrosim.theory.noise_moments import gram_test_noise_std
 from cgrosim.theory.phase import (
@@ -29,7 +29,7 @@ def test_predicted_side_of_the_memorise_escape_edge(gap: float, seed: int) -> No
     flow = SignalFlow(world.signal, power=3.0, signal_strength=5.0, gap=gap, adversarial_weight=0.5, learning_rate=0.01)
     exposure = required_exposure(world.noise, world.energy, power=3.0, samples=6.0, learning_rate=0.01)
     first = float(np.min(memorise_escape_log_ratio(exposure, flow)))
-    end = 2.0 * min(flow.escape_time(), float(np.min(memorisation_times(exposure, flow))))
+    end = 2.0 * min(flow.escape_time(), float(np.min(flow.time_of_exposure(exposure))))
     solution = integrate(world, end, 1e-8)
     memorised = first_time(lambda t: np.max(margins_at(world, solution, t)[1]) - 0.7, end)
     escaped = first_time(lambda t: gap**3 * margins_at(world, solution, t)[0] - 0.7, end)

@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -14,8 +15,17 @@ from cgrosim.testing import regimes
 from cgrosim.theory.noise_moments import log_absolute_moment
 from cgrosim.theory.regime import hypotheses, largest_saturation_curvature
 from cgrosim.theory.saturation import power_saturation
-from cgrosim.theory.scaling import exponents, local_slope, paper_setting, predicted_slope
+from cgrosim.theory.scaling import exponents, paper_setting, predicted_slope
 from cgrosim.theory.setting import Setting
+
+
+def local_slope(
+    quantity: Callable[[Setting], float],
+    dimension: float,
+    setting_at: Callable[[float], Setting] = paper_setting,
+) -> float:
+    """Slope of log(quantity) on log d at one dimension, by a central difference over a factor 1.02 in d."""
+    return predicted_slope(quantity, [dimension / 1.01, dimension * 1.01], setting_at)
 
 
 def setting_of(params: Params) -> Setting:

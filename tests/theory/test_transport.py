@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings, target
 from hypothesis import strategies as st
 from scipy.stats import binom, wasserstein_distance
+from transport_programme import cheapest_plan
 
 from cgrosim.theory.transport import (
-    cheapest_plan,
     joint_cost,
     mean_wasserstein_cube_bound,
     mean_wasserstein_line_bound,
