@@ -1,8 +1,25 @@
-"""Folders of results."""
+"""Folders of results: looked at before the work, held by one program at a time, and never overwritten in silence."""
 
 from __future__ import annotations
 
+import errno
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+
+from cgrosim.errors import FileError
+from cgrosim.files.words import shown
+
+if sys.platform != "win32":
+    import fcntl
+
+FIGURE_BYTES = 8 * 2**20  # more than the figures and the report of any run take
+MOST_FOLDERS = 10**6
+TAKEN = (errno.EWOULDBLOCK, errno.EAGAIN, errno.EACCES)
 
 
 def check_directory(out: Path) -> None:
@@ -11,11 +28,99 @@ def check_directory(out: Path) -> None:
     Raises
     ------
     FileError
-        If it cannot be made a directory, in one sentence.
+        If it cannot be made a directory, or no file can be made in it, in one sentence.
     """
-    from cgrosim.errors import FileError
-
     try:
         out.mkdir(parents=True, exist_ok=True)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise FileError(f"{shown(out)} cannot be made a directory ({reason}); choose another --out.") from None
+    try:
+        with tempfile.TemporaryFile(dir=out):
+            pass
     except OSError as error:
-        raise FileError(f"{out} cannot be made a directory ({error.strerror}); choose another --out.") from None
+        reason = error.strerror or str(error)
+        raise FileError(f"{shown(out)} cannot be written to ({reason}); choose another --out.") from None
+
+
+def check_space(out: Path, size: int) -> None:
+    """Refuse a disk without room for `size` bytes of records and the figures.
+
+    Raises
+    ------
+    FileError
+        In one sentence with what is needed and what is there.
+    """
+    needed, free = size + FIGURE_BYTES, shutil.disk_usage(out).free
+    if free < needed:
+        raise FileError(
+            f"{shown(out)} has {free / 2**20:.3g} MiB left, but the results may take {needed / 2**20:.3g} MiB; make "
+            "room, or choose another --out."
+        )
+
+
+@contextmanager
+def held(out: Path) -> Iterator[Path]:
+    """Hold a folder against every other program that holds it, for the duration of a block.
+
+    The lock is one of the system on the folder itself: it ends with the program, however that ends, and leaves no file.
+
+    Raises
+    ------
+    FileError
+        If the folder cannot be written to, or another program holds it.
+    """
+    check_directory(out)
+    if sys.platform == "win32":  # a folder cannot be opened there
+        yield out
+        return
+    handle = os.open(out, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0))
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            if error.errno in TAKEN:  # other errors: a file system without locks
+                raise FileError(
+                    f"{shown(out)} is being written to by another cgrosim; wait for it, or choose another --out."
+                ) from None
+        yield out
+    finally:
+        os.close(handle)
+
+
+def next_folder(parent: Path, name: str = "run") -> Path:
+    """Make the next free folder ``parent/run-1``, ``parent/run-2`` and so on.
+
+    Raises
+    ------
+    FileError
+        If `parent` cannot be written to.
+    """
+    check_directory(parent)
+    taken = [entry.name.removeprefix(f"{name}-") for entry in parent.iterdir() if entry.name.startswith(f"{name}-")]
+    first = 1 + max((int(rest) for rest in taken if rest.isdecimal() and rest.isascii()), default=0)
+    for number in range(first, first + MOST_FOLDERS):
+        folder = parent / f"{name}-{number}"
+        try:
+            folder.mkdir()
+        except FileExistsError:  # another program was quicker
+            continue
+        except OSError as error:
+            raise FileError(f"{shown(folder)} cannot be made ({error.strerror}); choose an --out.") from None
+        return folder
+    raise FileError(f"{shown(parent)} holds too many runs; choose an --out.")
+
+
+def refuse_results(out: Path, names: tuple[str, ...], overwrite: bool) -> None:
+    """Refuse a folder in which results stand already, unless they are to be overwritten.
+
+    Raises
+    ------
+    FileError
+        Naming the first of them.
+    """
+    standing = [name for name in names if os.path.lexists(out / name)]
+    if standing and not overwrite:
+        raise FileError(
+            f"{shown(out / standing[0])} exists already; choose another --out, or give --overwrite to replace it."
+        )

@@ -8,14 +8,30 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
-from cgrosim.commands.folders import check_directory
+from cgrosim.commands.folders import check_space, held, next_folder, refuse_results
 from cgrosim.commands.options import ExperimentOptions, params_from
-from cgrosim.commands.terminal import announce_compilation, console, progress_bar
+from cgrosim.commands.terminal import (
+    announce_compilation,
+    attempted,
+    console,
+    print_line,
+    print_notice,
+    progress_bar,
+)
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from matplotlib.figure import Figure
+
     from cgrosim.model.params import Params
     from cgrosim.predictions.predicted import Predictions
     from cgrosim.run.results import Run
+
+FOLDER = Path("results")
+FIGURES = ("three_stages.png", "neuron_plane.png", "memorization_law.png", "neuron_plane.gif")
+INTERRUPTED = "interrupted.nc"  # where half a run goes that must not replace a whole one
+RESULTS = ("run.nc", *FIGURES, INTERRUPTED)
 
 
 @dataclass(frozen=True)
@@ -26,52 +42,118 @@ class Simulate:
     config: Annotated[Path | None, tyro.conf.arg(metavar="TOML", help="file with parameters; options override it")] = (
         None
     )
-    out: Annotated[Path, tyro.conf.arg(help="directory for the run and its figures")] = Path("results")
+    out: Annotated[
+        Path | None, tyro.conf.arg(help="directory for the run and its figures (default: the next results/run-1, ...)")
+    ] = None
+    overwrite: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    """replace the results of an earlier run in that directory"""
     checkpoint: Annotated[Path | None, tyro.conf.arg(help="save the state here every few seconds")] = None
     resume: Annotated[Path | None, tyro.conf.arg(help="continue from this checkpoint, bit-identically")] = None
     paired: Annotated[bool, tyro.conf.arg(help="also train the same start without attack, for the neuron plane")] = True
     animate: Annotated[bool, tyro.conf.arg(help="also write the neuron plane as an animation")] = False
 
     def run(self) -> int:
-        """Simulate, print, draw, save; status 1 if the run diverged, 130 if it was interrupted."""
+        """Simulate, save, print, draw; status 1 if the run diverged or a figure failed, 130 if it was interrupted."""
         from cgrosim.errors import UserError
-        from cgrosim.predictions.predict import predict
-        from cgrosim.run.session import resume, simulate
+        from cgrosim.run.checkpoint import load_checkpoint
 
         options = [value for value in vars(self.experiment).values() if value is not None]
         if self.resume is not None and (options or self.config is not None):
             raise UserError(
                 "resume continues a run with the parameters in its checkpoint; leave out every other parameter."
             )
-        check_directory(self.out)
+        if self.resume is not None:
+            params = load_checkpoint(self.resume).params
+        else:
+            params = params_from(self.config, self.experiment)
+        with held(next_folder(FOLDER) if self.out is None else self.out) as out:
+            if not _goes_on(out, params, self.resume):
+                refuse_results(out, RESULTS, self.overwrite)
+            check_space(out, _record_bytes(params))
+            try:
+                return self._run_in(out, params)
+            finally:
+                if self.out is None and not any(out.iterdir()):
+                    out.rmdir()  # a run that was refused leaves no empty folder
+
+    def _run_in(self, out: Path, params: Params) -> int:
+        from cgrosim.predictions.predict import predict
+        from cgrosim.run.session import resume, simulate
+
         announce_compilation()
         with progress_bar("simulating") as progress:
             if self.resume is not None:
                 run = resume(self.resume, progress=progress)
             else:
-                run = simulate(params_from(self.config, self.experiment), progress=progress, checkpoint=self.checkpoint)
-        path = run.save(self.out / "run.nc")
-        predictions = predict(run)
-        _print_summary(run, predictions, path)
+                run = simulate(params, progress=progress, checkpoint=self.checkpoint)
+        path = _save(run, out)
+        predictions = attempted("prediction", lambda: predict(run))
+        attempted("table", lambda: _print_summary(run, predictions, path))
         if run.status == "interrupted":
             return 130
-        _draw(run, predictions, self.out, self.paired, self.animate)
-        return 1 if run.status == "diverged" else 0
+        return max(_draw(run, predictions, out, self.paired, self.animate), 1 if run.status == "diverged" else 0)
+
+
+def _goes_on(out: Path, params: Params, resumed: Path | None) -> bool:
+    """Whether a run is continued where the interrupted half of the same run stands, which may then be replaced."""
+    from cgrosim.errors import FileError
+    from cgrosim.run.results import load
+
+    if resumed is None or not (out / "run.nc").exists():
+        return False
+    try:
+        standing = load(out / "run.nc")
+    except FileError:
+        return False
+    return standing.status == "interrupted" and standing.params == params
+
+
+def _record_bytes(params: Params) -> int:
+    """What the records of a run take on disk; of one whose end is not known, those of the first 1e6 steps."""
+    import math
+
+    from cgrosim.run.quantities import record_sizes, recorded
+
+    sizes, steps = record_sizes(params), params.steps or 10**6
+    rows = params.records if params.record_grid == "linear" else params.records * math.log10(max(steps, 10))
+    each = sum(math.prod(sizes[dimension] for dimension in q.dimensions) for q in recorded(params))
+    return int(8 * each * (min(rows, steps) + 2))
+
+
+def _save(run: Run, out: Path) -> Path:
+    """Write the run; half a run never replaces a whole one, and no figure of an earlier run stays beside a new one."""
+    if run.status == "interrupted" and _whole_run(out / "run.nc"):
+        print_notice(f"{out / 'run.nc'} holds a run that ended, and stays; the interrupted one is {INTERRUPTED}.")
+        return run.save(out / INTERRUPTED)
+    path = run.save(out / "run.nc")
+    for name in (*FIGURES, INTERRUPTED):
+        (out / name).unlink(missing_ok=True)
+    return path
+
+
+def _whole_run(path: Path) -> bool:
+    from cgrosim.errors import FileError
+    from cgrosim.run.results import load
+
+    try:
+        return load(path).status != "interrupted"
+    except FileError:
+        return False
 
 
 def _print_summary(run: Run, predictions: Predictions | None, path: Path) -> None:
     from rich.table import Table
 
     attributes = run.data.attrs
-    console.print(f"[bold]plan[/bold]   {attributes['plan']}")
-    console.print(f"[bold]attack[/bold] {attributes['attack']}")
+    print_line(f"plan   {attributes['plan']}")
+    print_line(f"attack {attributes['attack']}")
     if run.message:
-        console.print(f"[bold]note[/bold]   {run.message}")
+        print_line(f"note   {run.message}")
     table = Table("stage", "measured", "predicted", "at the last step")
     for row in stage_rows(run, predictions):
         table.add_row(*row)
     console.print(table)
-    console.print(f"{attributes['steps']:.4g} steps in {attributes['seconds']:.2f} s; saved {path}")
+    print_line(f"{attributes['steps_taken']:.4g} steps in {attributes['seconds']:.2f} s; saved {path}")
 
 
 def stage_rows(run: Run, predicted: Predictions | None) -> list[tuple[str, str, str, str]]:
@@ -132,18 +214,41 @@ def _predicted(predictions: Any, name: str) -> str:
     return f"steps {finite.min():.4g} to {finite.max():.4g}"
 
 
-def _draw(run: Run, predictions: Predictions | None, out: Path, paired: bool, animate: bool) -> None:
+def _draw(run: Run, predictions: Predictions | None, out: Path, paired: bool, animate: bool) -> int:
     """Write the figures; the paired standard run has the same data, start and length."""
-    from cgrosim.figures import memorization_law_figure, neuron_plane_animation, neuron_plane_figure, save_figure
+    from cgrosim.figures import (
+        memorization_law_figure,
+        neuron_plane_animation,
+        neuron_plane_figure,
+        save_figure,
+        three_stage_figure,
+    )
 
-    written = [save_figure(run.plot(predictions), out / "three_stages.png")]
-    standard = _standard_run(run) if paired else None
-    written.append(save_figure(neuron_plane_figure(run, standard), out / "neuron_plane.png"))
+    def draw(name: str, figure: Callable[[], Figure]) -> Path | None:
+        return attempted(name, lambda: save_figure(figure(), out / name))
+
+    written = [draw("three_stages.png", lambda: three_stage_figure(run, predictions))]
+    control = attempted("control run", lambda: _standard_run(run)) if paired else None
+    standard = control
+    if control is not None and control.status != "finished":
+        standard = None
+        print_notice(f"the same start without attack was {_ended(control)}, so the neuron plane is drawn without it.")
+    written.append(draw("neuron_plane.png", lambda: neuron_plane_figure(run, standard)))
     if predictions is not None:
-        written.append(save_figure(memorization_law_figure(run, predictions), out / "memorization_law.png"))
+        written.append(draw("memorization_law.png", lambda: memorization_law_figure(run, predictions)))
     if animate:
-        written.append(neuron_plane_animation(run, standard, out / "neuron_plane.gif"))
-    console.print("drawn " + ", ".join(str(path) for path in written))
+        gif = out / "neuron_plane.gif"
+        written.append(attempted(gif.name, lambda: neuron_plane_animation(run, standard, gif)))
+    if any(written):
+        print_line("drawn " + ", ".join(str(path) for path in written if path is not None))
+    if control is not None and control.status == "interrupted":
+        return 130
+    return 0 if all(written) else 1
+
+
+def _ended(run: Run) -> str:
+    verb = "interrupted" if run.status == "interrupted" else "broken off, because it diverged"
+    return f"{verb} at step {run.data.attrs['steps_taken']:.4g} of {run.data.attrs['steps']:.4g}"
 
 
 def _standard_run(run: Run) -> Run | None:

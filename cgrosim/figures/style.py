@@ -61,12 +61,26 @@ _LEADER = {"arrowstyle": "-", "lw": 0.8, "shrinkA": 1, "shrinkB": 0, "relpos": (
 @contextmanager
 def styled() -> Iterator[None]:
     """Settings of the figures, for the duration of a block; wrap drawing and saving in it."""
-    import matplotlib
-
+    matplotlib = _matplotlib()
     with matplotlib.rc_context():
         matplotlib.rcdefaults()  # a user's matplotlibrc must not change the figures of a report
         matplotlib.rcParams.update(_SETTINGS)
         yield
+
+
+def _matplotlib() -> Any:
+    """Matplotlib, whatever window MPLBACKEND asks for: our figures open none, and an unknown one stops the import."""
+    import os
+    import sys
+
+    asked = None if "matplotlib" in sys.modules else os.environ.pop("MPLBACKEND", None)
+    try:
+        import matplotlib
+
+        return matplotlib
+    finally:
+        if asked is not None:
+            os.environ["MPLBACKEND"] = asked
 
 
 def new_figure(width: float, height: float, *, layout: Literal["constrained"] | None = "constrained") -> Figure:
