@@ -25,7 +25,7 @@ FLOORS = (
     ("engines",),
     ("model",),
     ("kernels", "files"),
-    ("errors", "progress"),
+    ("errors", "interrupts", "progress"),
 )
 FLOOR = {room: depth for depth, rooms in enumerate(FLOORS) for room in rooms}
 KNOW_THE_THEORY = ("claims", "predictions")

@@ -8,6 +8,7 @@ from functools import lru_cache
 
 from cgrosim.claims.claim import Claim
 from cgrosim.errors import UserError
+from cgrosim.files.words import quoted, suggested
 
 READING_ORDER = (
     "theorem",
@@ -65,5 +66,5 @@ def select(names: list[str]) -> list[Claim]:
     known = all_claims()
     for name in names:
         if name not in known:
-            raise UserError(f"claim {name!r} does not exist; the claims are {', '.join(known)}.")
+            raise UserError(f"claim {quoted(name)} does not exist; {suggested(name, known, 'the claims are')}")
     return [known[name] for name in names] if names else list(known.values())

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import os
-import signal
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, suppress
 from multiprocessing import active_children, get_context
 
 from cgrosim.claims.claim import Claim, Context, Verdict, evaluate
 from cgrosim.claims.registry import all_claims, select
+from cgrosim.claims.workers import begin_worker, held_back
+from cgrosim.errors import UserError
+from cgrosim.interrupts import raising_interrupts
 
 Progress = Callable[[Verdict, int, int], None]
 """Called with each verdict as it arrives, how many there are, and how many there will be."""
@@ -37,6 +41,11 @@ def verify(
         Processes (default: one a processor); 1 evaluates in this process.
     progress
         Called with each verdict as it arrives.
+
+    Raises
+    ------
+    UserError
+        If a claim does not exist, or a worker process was ended from outside.
     """
     context = context or Context()
     chosen = select(list(names))
@@ -60,30 +69,29 @@ def verify(
 
 def _in_processes(order: Sequence[Claim], context: Context, workers: int, note: Callable[[Verdict], None]) -> None:
     # spawn, not fork: a fork copies locks that compiled threads may hold
+    before = set(active_children())
     with _single_threaded_children():
-        pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_ignore_interrupts)
+        pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=begin_worker)
         try:
-            pending: set[Future[Verdict]] = {pool.submit(_evaluate_by_name, claim.name, context) for claim in order}
+            with held_back():  # a worker that has not begun is not to hear of it
+                pending: set[Future[Verdict]] = {pool.submit(_evaluate_by_name, claim.name, context) for claim in order}
             while pending:
                 done, pending = wait(pending, return_when=FIRST_COMPLETED)
                 for future in done:
                     note(future.result())
-        except KeyboardInterrupt:
-            for child in active_children():
-                child.terminate()
-            raise
+        except BrokenProcessPool:
+            raise UserError(
+                "a worker process was ended from outside, perhaps because memory ran out; take fewer workers."
+            ) from None
         finally:
-            pool.shutdown(wait=True, cancel_futures=True)
-
-
-def _ignore_interrupts() -> None:
-    """Ctrl-C reaches the whole process group; the parent alone decides what to do about it."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+            with held_back():
+                if sys.exc_info()[0] is not None:  # nobody waits for what they are at
+                    for child in set(active_children()) - before:
+                        child.kill()
+                pool.shutdown(wait=True, cancel_futures=True)
 
 
 def _evaluate_by_name(name: str, context: Context) -> Verdict:
-    from cgrosim.run.interrupts import raising_interrupts
-
     with raising_interrupts():  # a claim must not judge half a run
         return evaluate(all_claims()[name], context)
 

@@ -2,32 +2,78 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 IMAGES = "Train small convolutional networks on real images, with and without attacks, and draw what they learn."
 
+LONGEST_NAME = 100  # letters of an option
+SECONDS_TO_END = 3.0  # after an interruption, for threads and workers
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a subcommand and return its exit status; a user's mistake is one sentence and status 2."""
-    from cgrosim.commands.terminal import print_error
-    from cgrosim.errors import UserError
+    """Run a subcommand and return its exit status; a user's mistake is one sentence and status 2.
 
+    Ctrl-C ends with status 130, SIGTERM with 143 and SIGHUP with 129, whatever was recorded being kept.
+    """
+    from cgrosim.interrupts import INTERRUPTED, Endings
+
+    with Endings() as endings:
+        try:
+            return endings.status(_run(arguments))
+        except KeyboardInterrupt:
+            endings.done()
+            _say("interrupted.")
+            return endings.status(INTERRUPTED)
+
+
+def _run(arguments: Sequence[str] | None) -> int:
+    from cgrosim.errors import UserError
+    from cgrosim.files.words import shown
+
+    given = sys.argv[1:] if arguments is None else list(arguments)
+    if given == ["--version"]:
+        from cgrosim import __version__
+
+        print(f"cgrosim {__version__}")
+        return 0
     try:
-        return int(_parse(arguments).run())
+        _check_printable(given)
+        return int(_parse(given).run())
     except UserError as error:
-        print_error(str(error))
+        _say(str(error))
         return 2
-    except KeyboardInterrupt:
-        print_error("interrupted.")
-        return 130
     except BrokenPipeError:
         sys.stderr.close()
         return 1
+    except OSError as error:  # a full disk, a folder of another user, a terminal that is gone
+        place = "" if error.filename is None else f"{shown(error.filename)}: "
+        _say(f"{place}{error.strerror or error}; make room or another place for it.")
+        return 2
 
 
-def _parse(arguments: Sequence[str] | None) -> Any:
+def _say(sentence: str) -> None:
+    from cgrosim.commands.terminal import print_error
+
+    with suppress(OSError):  # the terminal may be gone, which is why the work was to end
+        print_error(sentence)
+
+
+def _check_printable(arguments: list[str]) -> None:
+    """Refuse what the parser would repeat to the terminal letter by letter: control characters, pages of text."""
+    from cgrosim.errors import UserError
+    from cgrosim.files.words import quoted
+
+    for argument in arguments:
+        name = argument.partition("=")[0]
+        if not name.isprintable() or (name.startswith("-") and len(name) > LONGEST_NAME):
+            raise UserError(f"{quoted(argument)} is neither an option nor a value; see cgrosim --help.")
+
+
+def _parse(arguments: list[str]) -> Any:
     """The chosen subcommand with its options; tyro prints a usage error and exits with status 2 itself."""
     import tyro
 
@@ -35,11 +81,12 @@ def _parse(arguments: Sequence[str] | None) -> Any:
     from cgrosim.commands.simulate import Simulate
     from cgrosim.commands.verify import Verify
 
-    given = _renamed(sys.argv[1:] if arguments is None else list(arguments))
+    given = _renamed(arguments)
     return tyro.extras.subcommand_cli_from_dict(
         {"simulate": Simulate, "verify": Verify, "images": _images(given), "info": Info},
         prog="cgrosim",
-        description="Run the learning dynamics of adversarial training and check the theory of robust overfitting.",
+        description="Run the learning dynamics of adversarial training and check the theory of robust overfitting. "
+        "cgrosim --version says which version this is.",
         args=given,
         config=(tyro.conf.OmitArgPrefixes, tyro.conf.OmitSubcommandPrefixes, tyro.conf.AvoidSubcommands),
     )
@@ -69,5 +116,12 @@ def _renamed(arguments: list[str]) -> list[str]:
 
 
 def entry_point() -> None:
-    """The ``cgrosim`` command."""
-    sys.exit(main())
+    """The ``cgrosim`` command; what it leaves behind cannot keep the process alive, nor can a late signal spoil it."""
+    from cgrosim.interrupts import ENDING, end_within
+
+    status = main()
+    for number in ENDING:
+        signal.signal(number, signal.SIG_IGN)
+    if status > 128:
+        end_within(SECONDS_TO_END, status)
+    sys.exit(status)

@@ -11,8 +11,9 @@ from typing import Annotated, Any, Literal
 import tyro
 from pydantic.fields import FieldInfo
 
-from cgrosim.model.params import Params, read_toml
+from cgrosim.model.params import Params
 from cgrosim.model.settings import SettingsBase, extra_of, kinds_of
+from cgrosim.model.toml import read_toml
 
 POLYLOGS = {
     "signal_polylog": "polylog factor of the paper's signal strength d^0.249 (default 1)",

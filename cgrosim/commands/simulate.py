@@ -253,6 +253,7 @@ def _ended(run: Run) -> str:
 
 def _standard_run(run: Run) -> Run | None:
     """The same experiment without adversarial training, in the same engine."""
+    from cgrosim.interrupts import raising_interrupts
     from cgrosim.run.session import simulate
 
     params: Params = run.params
@@ -260,5 +261,5 @@ def _standard_run(run: Run) -> Run | None:
         return None
     steps, engine = int(run.data.attrs["steps"]), run.data.attrs["engine"]
     changed = params.replace(adversarial_weight=0.0, steps=steps, engine=engine, sampling=run.data.attrs["sampling"])
-    with progress_bar("the same start without attack") as progress:
+    with progress_bar("the same start without attack") as progress, raising_interrupts():  # half of it is no pair
         return simulate(changed, progress=progress)

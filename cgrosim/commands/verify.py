@@ -10,6 +10,10 @@ import tyro
 
 from cgrosim.commands.folders import check_directory
 from cgrosim.commands.terminal import announce_compilation, console
+from cgrosim.files.words import counted
+
+INTERRUPTED_REPORT = "interrupted"
+"""Folder below OUT for the verdicts that had arrived when a verification was interrupted."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +42,7 @@ class Verify:
 
         if self.list:
             for claim in all_claims().values():
-                console.print(f"[bold]{claim.name}[/bold]  {claim.title}", highlight=False)
+                console.print(f"[bold]{claim.name}[/bold]  {claim.title}", highlight=False, soft_wrap=True)
             return 0
         if self.quick and self.full:
             raise UserError("quick and full exclude each other; give one of them.")
@@ -49,10 +53,13 @@ class Verify:
 
 def _whole(name: str, text: str, least: int) -> int:
     from cgrosim.errors import UserError
+    from cgrosim.files.words import shown
+    from cgrosim.model.settings import whole_number
 
-    if not text.isdigit() or int(text) < least:
-        raise UserError(f"{name} is {text!r}, but must be a whole number of at least {least}.")
-    return int(text)
+    number = whole_number(text)
+    if not isinstance(number, int) or number < least:
+        raise UserError(f"{name} is {shown(text)!r}, but must be a whole number of at least {least}.")
+    return number
 
 
 def _verify(names: list[str], full: bool, seed: int, workers: int | None, out: Path) -> int:
@@ -65,29 +72,45 @@ def _verify(names: list[str], full: bool, seed: int, workers: int | None, out: P
     from cgrosim.claims.report.writing import write_report
     from cgrosim.claims.runner import verify
     from cgrosim.commands.warmup import compile_kernels
+    from cgrosim.errors import UserError
+    from cgrosim.interrupts import INTERRUPTED, raising_interrupts
 
     check_directory(out)
     began = time.perf_counter()
-    images = full and any(claim.kind == "observation" for claim in select(names))  # on real images
+    chosen = select(names)
+    images = full and any(claim.kind == "observation" for claim in chosen)  # on real images
     announce_compilation(*(("kernels", "images/network/kernels") if images else ("kernels",)))
-    compile_kernels(images)
+    with raising_interrupts():
+        compile_kernels(images)
+
+    arrived: list[Verdict] = []
 
     def show(verdict: Verdict, done: int, total: int) -> None:
+        arrived.append(verdict)
         seconds = time.perf_counter() - began
         console.print(
             f"[dim]{done:3d}/{total}  {seconds:5.0f} s[/dim]  {verdict.verdict:<14}  {verdict.claim.title}",
             highlight=False,
         )
 
-    console.print(f"[dim]{len(select(names))} claims, the longest first[/dim]", highlight=False)
+    order = ", the longest first" if len(chosen) > 1 else ""
+    console.print(f"[dim]{counted(len(chosen), 'claim')}{order}[/dim]", highlight=False)
     context = Context("full" if full else "quick", seed)
-    verdicts = verify(names, context, workers=workers, progress=show)
-    print_table(verdicts, console)
-    paths = write_report(verdicts, out, seconds=time.perf_counter() - began)
-    console.print("written " + ", ".join(str(path) for path in paths), highlight=False)
-    if len(verdicts) < len(select(names)):
-        console.print(f"interrupted: {len(verdicts)} of {len(select(names))} claims were decided")
-        return 130
+    try:
+        verdicts = verify(names, context, workers=workers, progress=show)
+    except UserError:
+        if arrived:
+            write_report(arrived, out / INTERRUPTED_REPORT, seconds=time.perf_counter() - began)
+        raise
+    whole = len(verdicts) == len(chosen)
+    if verdicts:
+        print_table(verdicts, console)
+        place = out if whole else out / INTERRUPTED_REPORT  # a finished report is only replaced by a finished one
+        paths = write_report(verdicts, place, seconds=time.perf_counter() - began)
+        console.print("written " + ", ".join(str(path) for path in paths), highlight=False)
+    if not whole:
+        console.print(f"interrupted: {len(verdicts)} of {counted(len(chosen), 'claim')} decided")
+        return INTERRUPTED
     alarms = false_alarms(verdicts)["statistical"]
     if alarms["used"] > alarms["allowed"]:
         console.print("[bold red]the statistical checks exceed the false-alarm budget[/bold red]")

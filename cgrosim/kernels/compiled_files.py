@@ -24,6 +24,8 @@ from typing import IO, Any
 import numba
 from numba.core.caching import CompileResultCacheImpl, FunctionCache, IndexDataCacheFile, NullCache
 
+from cgrosim.interrupts import stop_before_compiling
+
 try:
     import fcntl
 except ImportError:  # Windows: every process compiles for itself
@@ -114,7 +116,15 @@ class _Cache(FunctionCache):
         self._turns: dict[str, IO[bytes]] = {}
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
-        """Load what was kept; where nothing was, wait for a process that is compiling it, else take the turn to."""
+        """Load what was kept; where nothing was, wait for a process that is compiling it, else take the turn to.
+
+        Raises
+        ------
+        StoppedCompiling
+            If the work is to stop.
+        """
+        self._end_turn(sig)  # of an interrupted attempt of this process, which would else wait for itself
+        stop_before_compiling()
         found = self._kept(sig, target_context)
         if found is None and (turn := _take_turn(self._turn_path(sig))) is not None:
             self._turns[repr(sig)] = turn

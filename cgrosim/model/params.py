@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import math
-import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
 
 from pydantic import Field, model_validator
 
 from cgrosim.errors import FileError, ParameterError
+from cgrosim.files.words import quoted, shown
 from cgrosim.model.activations import ACTIVATIONS, SecondLayerSign, activation
 from cgrosim.model.engine_kinds import ENGINES
-from cgrosim.model.settings import SettingsBase, real_number
+from cgrosim.model.settings import LARGEST, SettingsBase, plain, real_number
 from cgrosim.model.signal_threats import SIGNAL_THREATS
 from cgrosim.model.threats import SEARCH_THREATS
+from cgrosim.model.toml import read_toml, toml_text
 
 RECORDABLE = ("noise_correlation", "coefficients", "weights")
-MAX_STEPS = 10**18
+MAX_STEPS = LARGEST
+FACTORS = tuple(f"{name}_{kind}" for kind in ("exponent", "polylog") for name in ("signal", "noise", "init", "gap"))
+"""What `Params.from_paper` takes beside the fields."""
 
 if TYPE_CHECKING:
     ActivationName: TypeAlias = str
@@ -52,11 +55,14 @@ class Params(SettingsBase):
     """
 
     remedy: ClassVar[str] = "give it, or start from Params.from_paper(dimension)"
+    also: ClassVar[tuple[str, ...]] = FACTORS
 
     dimension: int = Field(ge=2, description="dimension of one patch (d)")
-    patches: int = Field(3, ge=2, description="patches per sample (P): one true feature, the others spurious noise")
-    samples: int = Field(50, ge=1, description="training samples (N)")
-    neurons: int = Field(10, ge=1, description="filters of the two-layer network (m)")
+    patches: int = Field(
+        3, ge=2, le=LARGEST, description="patches per sample (P): one true feature, the others spurious noise"
+    )
+    samples: int = Field(50, ge=1, le=LARGEST, description="training samples (N)")
+    neurons: int = Field(10, ge=1, le=LARGEST, description="filters of the two-layer network (m)")
     activation: ActivationName = Field(
         "power", description="power is sign(z)|z|^power; others take a signed second layer"
     )
@@ -83,18 +89,20 @@ class Params(SettingsBase):
         json_schema_extra={"must": "lie between 1 and 1e18 (or be left out)"},
     )
     threat: ThreatName = Field("signal_span", description="threat model of training and of the robust errors")
-    attack_steps: int = Field(10, ge=1, description="steps of l2_pgd and linf_pgd")
+    attack_steps: int = Field(10, ge=1, le=LARGEST, description="steps of l2_pgd and linf_pgd")
     attack_step_size: float | None = Field(None, description="step size of the attack; none: 2.5 radius / attack_steps")
-    attack_restarts: int = Field(1, ge=1, description="restarts of the attack; the worst one counts")
+    attack_restarts: int = Field(1, ge=1, le=LARGEST, description="restarts of the attack; the worst one counts")
     attack_random_start: bool = Field(True, description="start the attack at a random point of the ball")
     engine: EngineName = Field("auto", description="how to advance: weights, Gram-reduced, or gradient flow")
     sampling: SamplingName = Field("auto", description="explicit vectors, or the closed system drawn exactly in law")
     flow_tolerance: float = Field(1e-8, gt=0, description="relative tolerance of the flow engine")
-    seed: int = Field(0, ge=0, description="seed of every random draw")
+    seed: int = Field(0, ge=0, le=2**128 - 1, description="seed of every random draw")
     record: tuple[Recordable, ...] = Field((), description="extra records: noise_correlation, coefficients, weights")
     record_grid: Literal["log", "linear"] = Field("log", description="spacing of the recorded steps")
-    records: int = Field(40, ge=1, description="records per decade (log grid) or in all (linear grid)")
-    test_samples: int = Field(2000, ge=0, description="fresh samples behind each test error (0: no test errors)")
+    records: int = Field(40, ge=1, le=LARGEST, description="records per decade (log grid) or in all (linear grid)")
+    test_samples: int = Field(
+        2000, ge=0, le=LARGEST, description="fresh samples behind each test error (0: no test errors)"
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -108,15 +116,21 @@ class Params(SettingsBase):
             radius, gap = (
                 None if values.get(k) is None else float(real_number(values[k])) for k in ("perturbation_radius", "gap")
             )
-        except (KeyError, TypeError, ValueError):
-            return values
+        except (KeyError, TypeError, ValueError, ArithmeticError):
+            return _without_derived(values)
+        if not all(each is None or math.isfinite(each) for each in (alpha, radius, gap)):
+            return _without_derived(values)
         if radius is None and gap is None:
             values["perturbation_radius"], values["gap"] = 0.0, 1.0
         elif radius is None:
             assert gap is not None
-            values["perturbation_radius"] = _radius(alpha, gap)
+            values["perturbation_radius"] = derived = _radius(alpha, gap)
+            if not math.isfinite(derived):
+                raise ValueError(f"gap is {gap:g}, which gives no finite perturbation_radius; raise it.")
         elif gap is None:
-            values["gap"] = _gap(alpha, radius)
+            values["gap"] = derived = _gap(alpha, radius)
+            if not math.isfinite(derived):
+                raise ValueError(f"perturbation_radius is {radius:g}, which gives no finite gap; lower it.")
         elif not _agree(alpha, radius, gap):
             raise ValueError(
                 f"perturbation_radius {radius:g} and gap {gap:g} disagree (gap = 1 - radius / signal_strength would be "
@@ -221,7 +235,7 @@ class Params(SettingsBase):
             return "no attack"
         return f"{self.threat}, radius {self.perturbation_radius:.6g} (gap {self.gap:.3g})"
 
-    def replace(self, **changes: Any) -> Params:
+    def replace(self, /, **changes: Any) -> Params:
         """Return a validated copy with some fields changed; changing the signal strength keeps the gap.
 
         Where there is no signal, before or after the change, there is no gap either: a threat that moves more than
@@ -243,8 +257,8 @@ class Params(SettingsBase):
             values["gap"] = None
         elif given == ["gap"]:
             values["perturbation_radius"] = None
-        elif not given and values["signal_strength"] != self.signal_strength:
-            no_signal = 0.0 in (values["signal_strength"], self.signal_strength)
+        elif not given and (signal := plain(values["signal_strength"])) != self.signal_strength:
+            no_signal = 0.0 in (signal, self.signal_strength)
             keeps_radius = no_signal and str(values["threat"]) not in SIGNAL_THREATS
             values["gap" if keeps_radius else "perturbation_radius"] = None
         elif not given:
@@ -254,6 +268,7 @@ class Params(SettingsBase):
     @classmethod
     def from_paper(
         cls,
+        /,
         dimension: int | float,
         *,
         signal_exponent: float = 0.249,
@@ -288,29 +303,34 @@ class Params(SettingsBase):
         """
         d = _as_dimension(dimension)
         log = math.log(d)
-        init_factor = math.sqrt(log) if init_polylog is None else init_polylog
-        gap_factor = log if gap_polylog is None else gap_polylog
-        factors = (signal_polylog, noise_polylog, init_factor, gap_factor)
-        for factor in (*factors, signal_exponent, noise_exponent, init_exponent, gap_exponent):
-            if isinstance(factor, bool) or not isinstance(factor, int | float):
-                raise ParameterError(f"a polylog factor or exponent is {factor!r}, but must be a number.")
+        exponents = (signal_exponent, noise_exponent, init_exponent, gap_exponent)
+        polylogs = (
+            signal_polylog,
+            noise_polylog,
+            math.sqrt(log) if init_polylog is None else init_polylog,
+            log if gap_polylog is None else gap_polylog,
+        )
+        *powers, signal_factor, noise_factor, init_factor, gap_factor = (
+            _factor(name, given) for name, given in zip(FACTORS, (*exponents, *polylogs), strict=True)
+        )
         if gap_factor <= 0:
             raise ParameterError(f"gap_polylog is {gap_factor:g}, but must be positive.")
         try:
+            signal, noise, init, gap = (float(d) ** power for power in powers)
             derived: dict[str, Any] = {
-                "signal_strength": signal_polylog * d**signal_exponent,
-                "noise_std": noise_polylog * d**noise_exponent,
-                "init_std": init_factor * d**init_exponent,
+                "signal_strength": signal_factor * signal,
+                "noise_std": noise_factor * noise,
+                "init_std": init_factor * init,
             }
             if values.get("gap") is None and values.get("perturbation_radius") is None:
-                derived["gap"] = min(d**gap_exponent / gap_factor, 1.0)
+                derived["gap"] = min(gap / gap_factor, 1.0)
         except OverflowError:
             raise ParameterError(f"an exponent is too large for dimension {d}; lower the exponents.") from None
         merged = {**derived, **{key: value for key, value in values.items() if value is not None}}
         if "learning_rate" not in merged:
             try:
                 merged["learning_rate"] = 0.1 / float(merged["signal_strength"]) ** 2
-            except (TypeError, ValueError, ZeroDivisionError):
+            except (TypeError, ValueError, ArithmeticError):
                 merged["learning_rate"] = 0.1  # no signal, or a bad value that the validation below reports
         return cls(dimension=d, **merged)
 
@@ -319,7 +339,7 @@ class Params(SettingsBase):
         """Read parameters from a TOML file; fields that are left out take the paper's values at its dimension."""
         values = read_toml(path)
         if "dimension" not in values:
-            raise FileError(f"{path} does not give the dimension; add a line such as 'dimension = 1000'.")
+            raise FileError(f"{shown(path)} does not give the dimension; add a line such as 'dimension = 1000'.")
         return cls.from_paper(**values)
 
     def to_toml(self) -> str:
@@ -329,18 +349,7 @@ class Params(SettingsBase):
             del values["perturbation_radius"]
         elif self.gap == _gap(self.signal_strength, self.perturbation_radius):
             del values["gap"]
-        lines = []
-        for key, value in values.items():
-            if isinstance(value, bool):
-                text = str(value).lower()
-            elif isinstance(value, str):
-                text = f'"{value}"'
-            elif isinstance(value, tuple):
-                text = "[" + ", ".join(f'"{part}"' for part in value) + "]"
-            else:
-                text = repr(value)
-            lines.append(f"{key} = {text}")
-        return "\n".join(lines) + "\n"
+        return toml_text(values)
 
 
 def _radius(alpha: float, gap: float) -> float:
@@ -362,29 +371,35 @@ def _agree(alpha: float, radius: float, gap: float) -> bool:
     return abs(_radius(alpha, gap) - radius) <= 1e-9 * max(abs(radius), alpha)
 
 
-def read_toml(path: str | Path) -> dict[str, Any]:
-    """Return the parameters written in a TOML file as keyword arguments of `Params.from_paper`.
-
-    Raises
-    ------
-    FileError
-        If the file cannot be read or is not TOML.
-    """
+def _factor(name: str, given: Any) -> float:
+    """A polylog factor or an exponent as a finite number."""
     try:
-        values = tomllib.loads(Path(path).read_text(encoding="utf-8"))
-    except OSError as error:
-        raise FileError(f"{path} cannot be read ({error.strerror}); give the path of a TOML file.") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise FileError(f"{path} is not TOML ({error}); write one 'name = value' a line.") from None
-    return values
+        value = plain(given)
+        number = float(value) if isinstance(value, int | float) and not isinstance(value, bool) else math.nan
+    except OverflowError:
+        number = math.nan
+    if not math.isfinite(number):
+        raise ParameterError(f"{name} is {quoted(given)}, but must be a finite number.")
+    return number
 
 
-def _as_dimension(value: Any) -> int:
+def _without_derived(values: dict[str, Any]) -> dict[str, Any]:
+    """Where radius and gap cannot be compared: what was given, and harmless values of what was not."""
+    given = {name: value for name, value in values.items() if value is not None}
+    return {**values, **({} if "gap" in given else {"gap": 1.0})} | (
+        {} if "perturbation_radius" in given else {"perturbation_radius": 0.0}
+    )
+
+
+def _as_dimension(given: Any) -> int:
+    value = plain(given)
     try:
         number = float(value)
         whole = value if isinstance(value, int) else int(number)
     except (TypeError, ValueError, OverflowError):
-        raise ParameterError(f"dimension is {value!r}, which is not a whole number; give one, such as 1000.") from None
-    if (not isinstance(value, int) and number != whole) or whole < 2:
-        raise ParameterError(f"dimension is {value!r}, but must be a whole number of at least 2.")
+        raise ParameterError(
+            f"dimension is {quoted(given)}, which is not a whole number; give one, such as 1000."
+        ) from None
+    if (not isinstance(value, int) and number != whole) or whole < 2 or isinstance(value, bool):
+        raise ParameterError(f"dimension is {quoted(given)}, but must be a whole number of at least 2.")
     return whole

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import itertools
 import math
+import re
+import sys
 import types
 import typing
 from collections.abc import Iterator, Mapping
@@ -13,8 +15,12 @@ from pydantic import BaseModel, ConfigDict, ValidationError, ValidationInfo, fie
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticCustomError
 
-from cgrosim.errors import ParameterError
+from cgrosim.errors import ParameterError, printable
+from cgrosim.files.words import LONGEST, nearest, quoted, shown, suggested
 
+LARGEST = 10**18
+"""The largest whole number a field should take: beyond it 64 bits overflow."""
+MOST = int(sys.float_info.max)
 WANTED = {"int": "a whole number", "float": "a number", "bool": "true or false", "finite": "a finite number",
           "string": "a text", "tuple": "a list", "model": "described by its fields"}  # fmt: skip
 
@@ -61,11 +67,16 @@ class SettingsBase(_Model):
     """Stands before the name of a field in errors, as in "The attack's "."""
     remedy: ClassVar[str] = "give it"
     """What to do where a field without default is missing."""
+    also: ClassVar[tuple[str, ...]] = ()
+    """What the constructor ``from_paper`` takes beside the fields."""
 
-    def __init__(self, *given: Any, **values: Any) -> None:
+    def __init__(self, /, *given: Any, **values: Any) -> None:
         names = [*type(self).model_fields]
         if len(given) > len(names):
             raise TypeError(f"{type(self).__name__} takes {len(names)} values, but {len(given)} were given")
+        twice = [name for name in names[: len(given)] if name in values]
+        if twice:
+            raise ParameterError(f"{twice[0]} is given twice, by its place and by its name; give it once.")
         try:
             super().__init__(**dict(zip(names, given, strict=False)), **values)
         except ValidationError as error:
@@ -84,7 +95,7 @@ class SettingsBase(_Model):
     def _normalised(cls, value: Any, info: ValidationInfo) -> Any:
         return normalised(cls.model_fields[str(info.field_name)], value)
 
-    def replace(self, **changes: Any) -> Self:
+    def replace(self, /, **changes: Any) -> Self:
         """Return a validated copy with some fields changed."""
         return type(self)(**{**{name: getattr(self, name) for name in type(self).model_fields}, **changes})
 
@@ -102,8 +113,8 @@ class SettingsBase(_Model):
             If the content is that of no such settings.
         """
         if not isinstance(content, Mapping):
-            raise ParameterError(f"{content!r} are no settings; give a dictionary.")
-        return cls(**content)
+            raise ParameterError(f"{quoted(content)} are no settings; give a dictionary.")
+        return cls(**{str(name): value for name, value in content.items()})
 
     def differences(self, other: SettingsBase) -> list[str]:
         """Names of the fields in which two settings differ."""
@@ -171,6 +182,8 @@ def real_number(value: Any) -> Any:
     value = plain(value)
     if isinstance(value, bool):
         raise PydanticCustomError("float_type", "a truth value is no number")
+    if isinstance(value, int) and abs(value) > MOST:
+        raise PydanticCustomError("finite_number", "it is beyond the range of numbers")
     if isinstance(value, str):
         above, slash, below = value.partition("/")
         try:
@@ -201,15 +214,20 @@ def _sentence(cls: type[SettingsBase], error: ValidationError) -> str:
     if kind == "missing":
         return f"{name} is missing; {cls.remedy}."
     if kind == "extra_forbidden":
-        return f"{place} is not a parameter; the parameters are {', '.join(cls.model_fields)}."
+        if place in cls.also:
+            return f"{place} is for {cls.__name__}.from_paper; give it there."
+        known = [*cls.model_fields, *cls.also]
+        return f"{printable(place, LONGEST)} is not a parameter; {suggested(place, known, 'the parameters are')}"
     if kind == "literal_error":
-        return f"{name} is {value!r}, but must be one of {first['ctx']['expected']}."
+        expected = str(first["ctx"]["expected"])
+        near = nearest(value, re.findall("'([^']*)'", expected)) if isinstance(value, str) else ""
+        return f"{name} is {quoted(value)}, but must be one of {expected}{f'; did you mean {near}?' if near else '.'}"
     if kind == "is_instance_of":
-        return f"{name} is {value!r}, but must be of the class {first['ctx']['class']}."
+        return f"{name} is {quoted(value)}, but must be of the class {first['ctx']['class']}."
     if kind.startswith(("greater", "less")) and field is not None:
-        return f"{name} is {_short(value)}, but must {_bounds(field)}."
+        return f"{name} is {_short(value)}, but must {_bounds(field, above=kind.startswith('less'))}."
     wanted = next((text for key, text in WANTED.items() if kind.startswith(key)), first["msg"].lower())
-    return f"{name} is {value!r}, but must be {wanted}."
+    return f"{name} is {quoted(value)}, but must be {wanted}."
 
 
 def _names(place: tuple[int | str, ...]) -> Iterator[str]:
@@ -218,17 +236,23 @@ def _names(place: tuple[int | str, ...]) -> Iterator[str]:
 
 
 def _short(value: Any) -> str:
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    return f"{value:g}" if isinstance(value, float) else shown(value)
 
 
-def _bounds(field: FieldInfo) -> str:
-    """What a value of the field must do: lie between two numbers, be positive, ..."""
+def _bound(value: Any) -> str:
+    return f"{float(value):.4g}".replace("e+", "e") if value >= LARGEST else _short(value)
+
+
+def _bounds(field: FieldInfo, above: bool) -> str:
+    """What a value of the field must do: lie between two numbers, be positive, ...; whether it is above them."""
     if "must" in extra_of(field):
         return str(extra_of(field)["must"])
     bounds = {
         name: getattr(each, name) for each in field.metadata for name in ("ge", "gt", "le", "lt") if hasattr(each, name)
     }
-    told = {name: _short(value) for name, value in bounds.items()}
+    if bounds.get("le", 0) >= LARGEST:  # of interest only to who is beyond it
+        bounds = {"le": bounds["le"]} if above else {name: bound for name, bound in bounds.items() if name != "le"}
+    told = {name: _bound(value) for name, value in bounds.items()}
     if {"ge", "le"} <= set(bounds):
         return f"lie between {told['ge']} and {told['le']}"
     if bounds == {"gt": 0}:

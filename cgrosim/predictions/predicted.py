@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from cgrosim.errors import UserError
+from cgrosim.files.words import quoted, suggested
 from cgrosim.model.params import Params
 from cgrosim.predictions.regime import Slack
 from cgrosim.predictions.values import Value
@@ -80,7 +81,7 @@ class Predictions:
         for entry in self.entries:
             if entry.name == name:
                 return entry
-        raise UserError(f"{name!r} is not predicted; the quantities are {', '.join(self.names)}.")
+        raise UserError(f"{quoted(name)} is not predicted; {suggested(name, self.names, 'the quantities are')}")
 
     def __iter__(self) -> Iterator[Prediction]:
         return iter(self.entries)

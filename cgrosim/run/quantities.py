@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -10,6 +9,7 @@ from typing import Any, Literal
 import numpy as np
 
 from cgrosim.errors import ParameterError
+from cgrosim.files.words import quoted, suggested
 from cgrosim.model.params import Params
 from cgrosim.run.observation import Observation
 
@@ -88,9 +88,8 @@ def recorded(params: Params, keep: Iterable[str] | None = None, also: Iterable[s
     names, known = [keep] if isinstance(keep, str) else list(keep), [*QUANTITIES, *also]
     for name in names:
         if name not in known:
-            near = difflib.get_close_matches(str(name), known, 1)
-            hint = f"did you mean {near[0]}?" if near else f"take some of {', '.join(known)}."
-            raise ParameterError(f"keep names {str(name)[:80]!r}, which no run records; {hint}")
+            hint = suggested(name, known, "take some of")
+            raise ParameterError(f"keep names {quoted(name)}, which no run records; {hint}")
         missing = QUANTITIES[name].missing_for(params) if name in QUANTITIES else ""
         if missing:
             raise ParameterError(f"keep names {name!r}, which these parameters do not record; {missing} as well.")

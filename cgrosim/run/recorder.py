@@ -112,8 +112,9 @@ class Recorder:
             return
         seen = Observation(self.params, self._start, self._waiting, self._tested)
         with np.errstate(over="ignore"):  # the last records before a divergence may square to infinity
-            for q in self.quantities:
-                self._blocks[q.name].append(np.asarray(q.measure(seen), dtype=np.float64))
+            measured = {q.name: np.asarray(q.measure(seen), dtype=np.float64) for q in self.quantities}
+        for name, values in measured.items():  # all or none, where measuring is interrupted
+            self._blocks[name].append(values)
         self._waiting = []
 
     @cached_property

@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from cgrosim.engines import Engine, make_engine
 from cgrosim.errors import ParameterError
 from cgrosim.files.archive import check_replaceable
+from cgrosim.interrupts import Interrupts
 from cgrosim.model.activations import activation
 from cgrosim.model.engine_kinds import ENGINES
 from cgrosim.model.hitting_times import HITTING_TIMES
@@ -23,7 +24,6 @@ from cgrosim.model.sampling import Array, ClosedSystem
 from cgrosim.run.checkpoint import CHECKPOINT, Checkpoint, load_checkpoint, save_checkpoint
 from cgrosim.run.dataset import Recorded, header
 from cgrosim.run.horizon import find_horizon
-from cgrosim.run.interrupts import Interrupts
 from cgrosim.run.planning import Plan, plan
 from cgrosim.run.quantities import recorded
 from cgrosim.run.recorder import Recorder, given_steps, record_steps
@@ -269,7 +269,12 @@ def _drive(run: _Started, progress: Progress | None, checkpoint: str | Path | No
             elif checkpoint is not None and time.perf_counter() - saved_at >= checkpoint_seconds:
                 _save(run, checkpoint, began)
                 saved_at = time.perf_counter()
-    if checkpoint is not None and status != "diverged":
+    if interrupts.left:
+        if not run.recorder.steps:
+            raise KeyboardInterrupt
+        status = "interrupted"
+        messages.append(f"Interrupted in step {int(run.engine.step)}; everything recorded until then is kept.")
+    if checkpoint is not None and status != "diverged" and not interrupts.left:  # a step may be half done
         _save(run, checkpoint, began)
     if status == "finished" and run.asked.until is not None:
         messages.append(ended or f"Went on to the end, step {run.steps}, without {run.asked.until}.")

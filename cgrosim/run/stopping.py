@@ -10,6 +10,7 @@ import numpy as np
 
 from cgrosim.engines.base import Crossings
 from cgrosim.errors import ParameterError
+from cgrosim.files.words import quoted, suggested
 from cgrosim.model.hitting_times import HITTING_TIMES
 
 
@@ -52,7 +53,8 @@ class Reached(_Combining):
 
     def __post_init__(self) -> None:
         if self.event not in HITTING_TIMES:
-            raise ParameterError(f"{self.event!r} is no event to stop at; take one of {', '.join(HITTING_TIMES)}.")
+            hint = suggested(self.event, HITTING_TIMES, "take one of")
+            raise ParameterError(f"{quoted(self.event)} is no event to stop at; {hint}")
         if isinstance(self.share, bool) or not isinstance(self.share, int | float) or not 0.0 < self.share <= 1.0:
             raise ParameterError(f"share is {self.share!r}, but must be a number above 0 and at most 1.")
 

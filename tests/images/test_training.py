@@ -18,8 +18,8 @@ from cgrosim.images.training.samples import training_data
 from cgrosim.images.training.schedules import Schedule
 from cgrosim.images.training.settings import Settings
 from cgrosim.images.training.train import new_network, train, work
+from cgrosim.interrupts import raising_interrupts
 from cgrosim.model.streams import TrainingStream, stream
-from cgrosim.run.interrupts import raising_interrupts
 
 DATA = small_dataset()
 

@@ -13,8 +13,8 @@ import pytest
 import cgrosim
 from cgrosim import Params, simulate
 from cgrosim.errors import FileError, ParameterError
+from cgrosim.interrupts import raising_interrupts
 from cgrosim.run.checkpoint import load_checkpoint
-from cgrosim.run.interrupts import raising_interrupts
 from cgrosim.run.recorder import record_steps
 
 SMALL = Params.from_paper(40, samples=8, neurons=5, steps=2000, records=6, test_samples=100)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from cgrosim.errors import FileError, ParameterError
+from cgrosim.files.words import quoted, suggested
 from cgrosim.images.data.download import download_idx
 from cgrosim.images.data.folders import data_root, find_idx
 from cgrosim.images.data.known_files import DATASET_NAMES, IDX_SOURCES, IdxName
@@ -58,7 +59,7 @@ def source_of(name: str) -> DataSource:
     """
     sources = all_sources()
     if name not in sources:
-        raise ParameterError(f"there is no data set {name!r}; take one of {', '.join(sources)}.")
+        raise ParameterError(f"there is no data set {quoted(name)}; {suggested(name, sources, 'take one of')}")
     return sources[name]
 
 

@@ -32,9 +32,9 @@ from cgrosim.images.experiments.stage_records import VARIABLES, StageData, Stage
 from cgrosim.images.experiments.stage_settings import StageSettings
 from cgrosim.images.network.layers import Architecture, initial_parameters
 from cgrosim.images.network.patch_model import Array, ClassMeans, PatchNetwork, PatchSamples
+from cgrosim.interrupts import Interrupts
 from cgrosim.model.streams import StagesStream, stream
 from cgrosim.progress import Progress
-from cgrosim.run.interrupts import Interrupts
 
 if TYPE_CHECKING:
     import xarray
@@ -174,12 +174,17 @@ def _advance(
             if interrupts.asked:
                 if checkpoint is not None:
                     _save(run, checkpoint)
-                return "interrupted", f"Interrupted after step {run.step}; everything recorded until then is kept."
+                return "interrupted", _interrupted(run.step)
             following = descended(run.network, samples, run.data.means, settings, run.step)
             if not np.isfinite(following).all():
                 return "diverged", f"The weights overflow in step {run.step + 1}; take a smaller learning rate."
             run.network.weights[...] = following
             run.step += 1
+    return "interrupted", _interrupted(run.step)  # from within the compiler
+
+
+def _interrupted(step: int) -> str:
+    return f"Interrupted after step {step}; everything recorded until then is kept."
 
 
 def descended(

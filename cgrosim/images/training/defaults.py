@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from cgrosim.errors import ParameterError
+from cgrosim.files.words import or_rather, quoted
 from cgrosim.images.attacks.gradient import Attack
 from cgrosim.images.network.architectures import lenet, stack3x3
 from cgrosim.images.network.layers import Architecture, Shape
@@ -79,7 +80,9 @@ def defaults_of(dataset: str) -> Defaults:
         If there is none of this name.
     """
     if dataset not in DEFAULTS:
-        raise ParameterError(f"dataset is {dataset!r}, but must be one of {', '.join(DEFAULTS)}.")
+        raise ParameterError(
+            f"dataset is {quoted(dataset)}, but must be one of {', '.join(DEFAULTS)}{or_rather(dataset, DEFAULTS)}"
+        )
     return DEFAULTS[dataset]
 
 
@@ -111,7 +114,10 @@ def default_settings(
     start = defaults_of(dataset)
     name = start.architecture if architecture is None else architecture
     if name not in ARCHITECTURES:
-        raise ParameterError(f"architecture is {name!r}, but must be one of {', '.join(ARCHITECTURES)}.")
+        raise ParameterError(
+            f"architecture is {quoted(name)}, but must be one of {', '.join(ARCHITECTURES)}"
+            f"{or_rather(name, ARCHITECTURES)}"
+        )
     if norm not in ("linf", "l2"):
         raise ParameterError(f"norm is {norm!r}, but must be linf or l2.")
     if radius is None:

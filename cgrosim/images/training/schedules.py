@@ -8,6 +8,7 @@ from typing import Any, Literal, get_args
 from pydantic import ConfigDict, Field, field_validator, model_validator
 
 from cgrosim.errors import ParameterError
+from cgrosim.files.words import or_rather, quoted
 from cgrosim.model.settings import SettingsBase
 
 Name = Literal["constant", "piecewise", "cosine", "cyclic"]
@@ -45,7 +46,10 @@ class Schedule(SettingsBase):
     @classmethod
     def _known(cls, name: Any) -> Any:
         if name not in get_args(Name):
-            raise ValueError(f"schedule is {name!r}, but must be one of {', '.join(get_args(Name))}.")
+            raise ValueError(
+                f"schedule is {quoted(name)}, but must be one of {', '.join(get_args(Name))}"
+                f"{or_rather(name, get_args(Name))}"
+            )
         return name
 
     @model_validator(mode="after")

@@ -20,9 +20,9 @@ from cgrosim.images.network.layers import Architecture, initial_parameters
 from cgrosim.images.training.file import HISTORY, MEASURED, Parameters, Status, Training, continuable
 from cgrosim.images.training.samples import Samples, TrainingData, training_data
 from cgrosim.images.training.settings import Settings
+from cgrosim.interrupts import Interrupts
 from cgrosim.model.streams import TrainingStream, stream
 from cgrosim.progress import Progress
-from cgrosim.run.interrupts import Interrupts
 
 if TYPE_CHECKING:
     from cgrosim.images.data.datasets import Dataset
@@ -92,7 +92,13 @@ def train(
                 training.save(checkpoint)
             if on_epoch is not None and training.status != "diverged":
                 on_epoch(training.epochs_done, run.network)
+    if run.interrupts.left:
+        return replace(training, status="interrupted", message=_interrupted(training.epochs_done + 1))
     return training
+
+
+def _interrupted(epoch: int) -> str:
+    return f"Interrupted in epoch {epoch}; everything up to epoch {epoch - 1} is kept."
 
 
 def work(settings: Settings, dataset: Dataset) -> float:
@@ -186,7 +192,7 @@ def _descend(run: _Run, epoch: int) -> tuple[float, float]:
     total = rate = 0.0
     for step, batch in enumerate(batches):
         if run.interrupts.asked:
-            raise _Stopped("interrupted", f"Interrupted in epoch {epoch}; everything up to epoch {epoch - 1} is kept.")
+            raise _Stopped("interrupted", _interrupted(epoch))
         rate = settings.schedule.rate(settings.learning_rate, (epoch - 1 + step / len(batches)) / settings.epochs)
         try:
             loss = _accumulate(run.network, settings, samples.take(batch), generator)

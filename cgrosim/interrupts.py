@@ -1,0 +1,186 @@
+"""Signals that end work: Ctrl-C, and in commands SIGTERM and SIGHUP, as a wish to stop at the next consistent moment.
+
+Compiling takes many seconds and changes nothing that is recorded, so it is left at once. Where Python cannot pass an
+exception on (in a destructor, or in a function that the compiler calls back) it is raised again a little later.
+"""
+
+from __future__ import annotations
+
+import _thread
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from types import FrameType
+from typing import Any
+
+ENDING = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
+INTERRUPTED = 128 + signal.SIGINT
+"""The exit status of a command that Ctrl-C ended; other signals have their own number instead."""
+
+COMPILERS = ("numba.", "llvmlite.")
+_AGAIN = 0.02  # seconds until an exception that was lost is raised again
+_RAISES: ContextVar[bool] = ContextVar("raises", default=False)
+_wanted: list[Callable[[], bool]] = []  # asked before a kernel is compiled
+
+
+class StoppedCompiling(KeyboardInterrupt):
+    """A kernel was not called, because the work is to stop and the kernel would have had to be compiled first."""
+
+
+def stop_before_compiling() -> None:
+    """Raise `StoppedCompiling` if the work is to stop; called before every kernel that is loaded or compiled."""
+    if _in_main_thread() and any(wanted() for wanted in _wanted):
+        raise StoppedCompiling
+
+
+def _compiles(frame: FrameType | None) -> bool:
+    """Whether a frame belongs to the compiler, or to what it calls; a kernel that runs has no frame."""
+    while frame is not None:
+        if str(frame.f_globals.get("__name__", "")).startswith(COMPILERS):
+            return True
+        frame = frame.f_back
+    return False
+
+
+@contextmanager
+def raising_interrupts() -> Iterator[None]:
+    """Let Ctrl-C raise KeyboardInterrupt at once, for callers to whom half a run is worth nothing."""
+    token = _RAISES.set(True)
+    try:
+        yield
+    finally:
+        _RAISES.reset(token)
+
+
+def _in_main_thread() -> bool:
+    return threading.current_thread() is threading.main_thread()
+
+
+class Endings:
+    """For a whole command: SIGTERM and SIGHUP raise KeyboardInterrupt as Ctrl-C does, and none is lost.
+
+    A signal that the caller has set to be ignored stays so: SIGHUP below ``nohup``, Ctrl-C in the background of a
+    script.
+
+    Attributes
+    ----------
+    number : of the last signal, 0 if there was none
+    """
+
+    def __init__(self) -> None:
+        self.number = 0
+        self._previous: dict[int, Any] = {}
+        self._active = False
+        self._hook: Any = None
+        self._lock = threading.Lock()
+
+    def __enter__(self) -> Endings:
+        if _in_main_thread():
+            self._active = True
+            self._hook = sys.unraisablehook
+            sys.unraisablehook = self._lost
+            for number in ENDING:
+                if signal.getsignal(number) not in (signal.SIG_IGN, None):
+                    self._previous[number] = signal.signal(number, self._end)
+        return self
+
+    def status(self, status: int) -> int:
+        """The exit status: that of a command which was interrupted becomes that of the signal."""
+        return 128 + self.number if status == INTERRUPTED and self.number else status
+
+    def done(self) -> None:
+        """Let further signals do nothing: the work has ended."""
+        with self._lock:
+            self._active = False
+
+    def _end(self, number: int, frame: FrameType | None) -> None:
+        if self._active:
+            self.number = number
+            raise KeyboardInterrupt
+
+    def _lost(self, what: Any) -> None:
+        """Raise again what a destructor or a callback could not pass on; other errors are told as before."""
+        if not issubclass(what.exc_type, KeyboardInterrupt):
+            self._hook(what)
+        elif not issubclass(what.exc_type, StoppedCompiling):  # of that its `Interrupts` knows
+            _thread.start_new_thread(self._raise_again, ())
+
+    def _raise_again(self) -> None:
+        time.sleep(_AGAIN)
+        with self._lock:
+            if self._active:
+                _thread.interrupt_main(self.number or signal.SIGINT)
+
+    def __exit__(self, *exception: object) -> None:
+        self.done()
+        if self._hook is not None:
+            sys.unraisablehook = self._hook
+        for number, handler in self._previous.items():
+            signal.signal(number, handler)
+
+
+class Interrupts:
+    """Takes Ctrl-C as a wish to stop at the next consistent moment; a second Ctrl-C stops at once.
+
+    In a command also the other signals that end one. The compiler is left at once, by `StoppedCompiling`, which ends
+    the block: the kernel had not begun, so everything is as it was before its call.
+
+    Attributes
+    ----------
+    asked : whether the work is to stop
+    left : whether the block was left from within the compiler
+    """
+
+    def __init__(self) -> None:
+        self.asked = self.left = False
+        self._previous: dict[int, Any] = {}
+
+    def __enter__(self) -> Interrupts:
+        if _in_main_thread() and not _RAISES.get():
+            for number in ENDING:
+                handler = signal.getsignal(number)
+                if callable(handler) and (number == signal.SIGINT or _of_command(handler) is not None):
+                    self._previous[number] = signal.signal(number, self._ask)
+            _wanted.append(self._wanted)
+        return self
+
+    def _ask(self, number: int, frame: FrameType | None) -> None:
+        command = _of_command(self._previous[number])
+        if command is not None:
+            command.number = number
+        if self.asked:
+            raise KeyboardInterrupt
+        self.asked = True
+        if _compiles(frame):
+            raise StoppedCompiling
+
+    def _wanted(self) -> bool:
+        return self.asked
+
+    def __exit__(self, kind: type[BaseException] | None, error: object, trace: object) -> bool:
+        for number, handler in self._previous.items():
+            signal.signal(number, handler)
+        if self._wanted in _wanted:
+            _wanted.remove(self._wanted)
+        self.left = kind is StoppedCompiling and self.asked
+        return self.left
+
+
+def _of_command(handler: Any) -> Endings | None:
+    owner = getattr(handler, "__self__", None)
+    return owner if isinstance(owner, Endings) else None
+
+
+def end_within(seconds: float, status: int) -> None:
+    """End this process after some seconds, whatever still waits for threads or workers."""
+
+    def end() -> None:
+        time.sleep(seconds)
+        os._exit(status)
+
+    _thread.start_new_thread(end, ())

@@ -1,0 +1,220 @@
+"""Signals to commands: at any moment they end within seconds, with a sentence, what was recorded, and no orphans."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+import cgrosim
+from cgrosim.interrupts import Endings, Interrupts, StoppedCompiling, stop_before_compiling
+
+pytestmark = pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="needs POSIX signals")
+
+SECONDS = 30.0
+"""Allowed from a signal to the end: an idle machine takes one or two, but tests share theirs."""
+
+LONG = ["--dimension", "200", "--steps", "1000000", "--engine", "direct", "--samples", "20", "--neurons", "4"]
+ENDINGS = [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
+
+
+@pytest.fixture
+def begin():
+    """Begins commands; whatever is left of them at the end is ended."""
+    children = []
+
+    def start(*arguments, **environment):
+        children.append(begun(*arguments, **environment))
+        return children[-1]
+
+    yield start
+    for child in children:
+        with suppress(ProcessLookupError):
+            os.killpg(child.pid, signal.SIGKILL)
+        child.communicate()
+
+
+def begun(*arguments, **environment):
+    """A command in a process group of its own, as a terminal begins it."""
+    # a test runner in the background may ignore signals, which a child would inherit
+    code = (
+        "import signal, sys\n"
+        "for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP): signal.signal(number, signal.SIG_DFL)\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "sys.argv = ['cgrosim', *sys.argv[1:]]\n"
+        "import cgrosim.interrupts\n"
+        "from cgrosim.commands.main import entry_point\n"
+        "enter = cgrosim.interrupts.Interrupts.__enter__\n"
+        "told = lambda self: (print('running', flush=True), enter(self))[1]\n"
+        "cgrosim.interrupts.Interrupts.__enter__ = told\n"
+        "if __name__ == '__main__': print('begun', flush=True); entry_point()\n"
+    )
+    child = subprocess.Popen(
+        [sys.executable, "-c", code, *map(str, arguments)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "COLUMNS": "200", **environment},
+        start_new_session=True,
+    )
+    assert child.stdout.readline() == "begun\n"
+    return child
+
+
+def finish(child):
+    """Status and output of a command that is about to end."""
+    out, err = child.communicate(timeout=SECONDS)
+    return child.returncode, out, err
+
+
+def members(group):
+    """Processes of a group that are not yet dead."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = path.read_text().rsplit(")", 1)[1].split()
+        except OSError:
+            continue
+        if int(fields[2]) == group and fields[0] != "Z":
+            found.append(int(path.parent.name))
+    return found
+
+
+def wait_until(condition, seconds=240.0):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "it never came"
+        time.sleep(0.02)
+
+
+@pytest.mark.parametrize(("number", "status"), ENDINGS)
+def test_a_signal_to_simulate_keeps_what_was_recorded(number, status, tmp_path, begin):
+    checkpoint = tmp_path / "run.checkpoint"
+    child = begin("simulate", *LONG, "--out", tmp_path, "--checkpoint", checkpoint)
+    assert child.stdout.readline() == "running\n"
+    time.sleep(2.0)
+    child.send_signal(number)
+    returned, out, err = finish(child)
+    assert (returned, "Traceback" in err) == (status, False), err
+    assert cgrosim.load(tmp_path / "run.nc").status == "interrupted"
+    assert checkpoint.exists()
+    assert "everything recorded until then is kept" in out
+
+
+@pytest.mark.parametrize(("wait", "presses"), [(0.5, 1), (2.0, 1), (3.0, 2)])
+def test_ctrl_c_while_kernels_compile_ends_the_command(wait, presses, tmp_path, begin):
+    child = begin("simulate", *LONG, "--out", tmp_path, NUMBA_CACHE_DIR=str(tmp_path / "cache"))
+    assert child.stdout.readline() == "running\n"
+    time.sleep(wait)
+    for _ in range(presses):
+        child.send_signal(signal.SIGINT)
+        time.sleep(0.3)
+    returned, _, err = finish(child)
+    assert (returned, "Traceback" in err, "Exception ignored" in err) == (130, False, False), err
+
+
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="needs /proc")
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 143), (signal.SIGKILL, -9)])
+def test_no_worker_of_verify_outlives_it(number, status, tmp_path, begin):
+    (tmp_path / "verdicts.json").write_text("{}")
+    child = begin("verify", "theorem-scaling", "phase-edges", "--workers", "2", "--out", tmp_path)
+    # the command, two workers and the tracker of resources
+    wait_until(lambda: child.poll() is None and len(members(child.pid)) >= 4)
+    child.send_signal(number)
+    returned, _, err = finish(child)
+    assert returned == status
+    assert "Traceback" not in err
+    wait_until(lambda: not members(child.pid), SECONDS)
+    assert json.loads((tmp_path / "verdicts.json").read_text()) == {}
+
+
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="needs /proc")
+def test_ctrl_c_in_a_terminal_reaches_the_workers_too_and_none_of_them_complains(tmp_path, begin):
+    child = begin("verify", "theorem-scaling", "phase-edges", "--workers", "2", "--out", tmp_path)
+    wait_until(lambda: child.poll() is None and len(members(child.pid)) >= 4)
+    os.killpg(child.pid, signal.SIGINT)
+    returned, _, err = finish(child)
+    assert (returned, "Traceback" in err, "Exception" in err) == (130, False, False), err
+    wait_until(lambda: not members(child.pid), SECONDS)
+
+
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="needs /proc")
+def test_a_killed_worker_is_a_sentence(tmp_path, begin):
+    child = begin("verify", "theorem-scaling", "phase-edges", "--workers", "2", "--out", tmp_path)
+
+    def workers():
+        commands = {pid: Path(f"/proc/{pid}/cmdline").read_text() for pid in members(child.pid)}
+        return [pid for pid, command in commands.items() if "spawn_main" in command]
+
+    wait_until(lambda: len(workers()) == 2)
+    os.kill(workers()[0], signal.SIGKILL)
+    returned, _, err = finish(child)
+    assert (returned, "Traceback" in err) == (2, False)
+    assert "a worker process was ended from outside" in err
+
+
+def test_an_ignored_signal_stays_ignored():
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as below nohup
+    try:
+        with Endings():
+            assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
+            signal.raise_signal(signal.SIGHUP)
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+@pytest.fixture
+def pressable():
+    """Ctrl-C as in a terminal, whatever the test runner has made of it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+class Pressing:
+    """Presses Ctrl-C in its destructor, where no exception can leave."""
+
+    def __del__(self):
+        signal.raise_signal(signal.SIGINT)
+        sum(range(10))
+
+
+def press_where_it_is_lost():
+    pressing = Pressing()
+    del pressing
+    time.sleep(10.0)
+
+
+def test_a_signal_that_a_destructor_swallows_comes_again(pressable):
+    with Endings() as endings:
+        with pytest.raises(KeyboardInterrupt):
+            press_where_it_is_lost()
+        assert endings.status(130) == 130
+
+
+def test_a_command_says_which_signal_ended_it(pressable):
+    with Endings() as endings:
+        with Interrupts() as interrupts:
+            signal.raise_signal(signal.SIGTERM)
+        assert interrupts.asked
+        assert [endings.status(status) for status in (0, 1, 130)] == [0, 1, 143]
+
+
+def test_no_kernel_is_compiled_once_the_work_is_to_stop(pressable):
+    with Interrupts() as interrupts:
+        stop_before_compiling()
+        signal.raise_signal(signal.SIGINT)
+        stop_before_compiling()
+        pytest.fail("went on")
+    assert interrupts.left
+    stop_before_compiling()
+
+
+def test_only_a_wish_to_stop_is_taken_for_one(pressable):
+    with pytest.raises(StoppedCompiling), Interrupts():
+        raise StoppedCompiling
