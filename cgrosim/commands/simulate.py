@@ -175,11 +175,12 @@ def stage_rows(run: Run, predicted: Predictions | None) -> list[tuple[str, str, 
             ("clean test", "clean_test_error"),
             ("robust test", "robust_test_error"),
         )
-        if key in data
+        if key in data and not np.isnan(run.final(key))
     )
     times = f"steps {memorised[done].min():.4g} to {memorised[done].max():.4g}" if done.any() else "not reached"
     if done.any() and not done.all():
         times = f"{done.sum()} of {len(done)} samples, {times}"
+    escape = _step(float(data["escape_time"])) if run.params.trains_attacked else "no attack in training"
     return [
         (
             "I signal growth",
@@ -188,7 +189,7 @@ def stage_rows(run: Run, predicted: Predictions | None) -> list[tuple[str, str, 
             learnt,
         ),
         ("III memorisation", times, _predicted(predicted, "memorization_times"), noise),
-        ("escape (true robustness)", _step(float(data["escape_time"])), _predicted(predicted, "escape_time"), ""),
+        ("escape (true robustness)", escape, _predicted(predicted, "escape_time"), ""),
         ("errors", "", "", errors),
     ]
 

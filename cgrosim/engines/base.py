@@ -23,12 +23,12 @@ class Divergence:
     neuron: int
     row: int  # noise row k = i (P - 1) + j, or -1 for the true correlation itself
 
-    def sentence(self, learning_rate: float, suggested: float, patches: int) -> str:
+    def sentence(self, learning_rate: float, advice: str, patches: int) -> str:
         """What happened and what to change."""
         place = "its true correlation" if self.row < 0 else f"training sample {self.row // (patches - 1)}"
         return (
             f"The run diverged at step {self.step:g} (neuron {self.neuron}, {place}): learning_rate {learning_rate:g} "
-            f"is too large here; try {suggested:.2g} or less. Everything before that step is kept."
+            f"is too large here; {advice}. Everything before that step is kept."
         )
 
 

@@ -39,6 +39,7 @@ def stages_of(run: Run, last: float) -> list[Stage]:
     the attacked signal escapes before any sample is memorised, that takes the place of stage III.
     """
     grown, escaped = (_or_never(run.data[name]) for name in ("signal_growth_time", "escape_time"))
+    escaped = escaped if run.params.trains_attacked else math.inf
     memorised = _or_never(run.data["memorization_time"])
     end = min(memorised, escaped)
     found = [Stage("I", "signal growth", GROWTH, 0.0, min(grown, end, last))]

@@ -191,13 +191,15 @@ def _losses(axes: Axes, steps: Array, data: dict[str, Array]) -> list[EndLabel]:
     """Panel (iii): clean and adversarial training loss."""
     axes.set_title("Training loss")
     axes.set_ylabel("loss (nat)")
-    names, colours = ("clean", "adversarial"), (CLEAN, ADVERSARIAL)
+    names, colours = ["clean", "adversarial"], [CLEAN, ADVERSARIAL]
+    if np.all(np.isnan(data["adversarial_loss"])):  # nothing was attacked
+        names, colours = names[:1], colours[:1]
     losses = [data[f"{name}_loss"] for name in names]
     positive = [np.where(loss > 0.0, loss, np.nan) for loss in losses]
     every = np.concatenate([*positive, [np.log(2.0)]])
     if np.nanmax(every) > 10.0 * np.nanmin(every):
         axes.set_yscale("log")
-    for loss, colour, width in zip(positive, colours, (3.0, 2.2), strict=True):
+    for loss, colour, width in zip(positive, colours, (3.0, 2.2), strict=False):
         axes.plot(steps, loss, color=colour, lw=width)
     axes.axhline(np.log(2.0), color=style.GREY, lw=1.2, ls=":")
     if axes.get_yscale() == "log":
@@ -219,7 +221,7 @@ def _errors(axes: Axes, steps: Array, data: dict[str, Array]) -> list[EndLabel]:
     for kind, colour, dark in colours:
         for where in ("test", "train"):
             error = data.get(f"{kind}_{where}_error")
-            if error is None:
+            if error is None or np.all(np.isnan(error)):
                 continue
             test = where == "test"
             look: dict[str, Any] = {"lw": 3.4} if test else {"lw": 2.2, "ls": (0, (4, 2))}

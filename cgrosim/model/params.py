@@ -12,7 +12,8 @@ from cgrosim.errors import FileError, ParameterError
 from cgrosim.files.words import quoted, shown
 from cgrosim.model.activations import ACTIVATIONS, SecondLayerSign, activation
 from cgrosim.model.engine_kinds import ENGINES
-from cgrosim.model.settings import LARGEST, SettingsBase, plain, real_number
+from cgrosim.model.radii import attacks, completed, fill_radius, finite_factor, gap_of, radius_of
+from cgrosim.model.settings import LARGEST, SettingsBase, plain
 from cgrosim.model.signal_threats import SIGNAL_THREATS
 from cgrosim.model.threats import SEARCH_THREATS
 from cgrosim.model.toml import read_toml, toml_text
@@ -25,11 +26,13 @@ FACTORS = tuple(f"{name}_{kind}" for kind in ("exponent", "polylog") for name in
 if TYPE_CHECKING:
     ActivationName: TypeAlias = str
     ThreatName: TypeAlias = str
+    EvaluationName: TypeAlias = str
     EngineName: TypeAlias = str
     ChosenEngine: TypeAlias = str
 else:  # the names are those of the tables, as they stand when this module is imported
     ActivationName = Literal[tuple(ACTIVATIONS)]
     ThreatName = Literal[(*SIGNAL_THREATS, *SEARCH_THREATS)]
+    EvaluationName = Literal[("auto", *SIGNAL_THREATS, *SEARCH_THREATS)]
     EngineName, ChosenEngine = Literal[("auto", *ENGINES)], Literal[tuple(ENGINES)]
 SecondLayer = Literal["auto", "positive", "signed"]
 SamplingName = Literal["auto", "explicit", "gram"]
@@ -88,7 +91,10 @@ class Params(SettingsBase):
         description="gradient steps; none: until the story is over, then three times more",
         json_schema_extra={"must": "lie between 1 and 1e18 (or be left out)"},
     )
-    threat: ThreatName = Field("signal_span", description="threat model of training and of the robust errors")
+    threat: ThreatName = Field("signal_span", description="threat model of training")
+    evaluation_threat: EvaluationName = Field(
+        "auto", description="threat model of the robust errors; auto: that of training, or signal_span if it has none"
+    )
     attack_steps: int = Field(10, ge=1, le=LARGEST, description="steps of l2_pgd and linf_pgd")
     attack_step_size: float | None = Field(None, description="step size of the attack; none: 2.5 radius / attack_steps")
     attack_restarts: int = Field(1, ge=1, le=LARGEST, description="restarts of the attack; the worst one counts")
@@ -108,35 +114,7 @@ class Params(SettingsBase):
     @classmethod
     def _radius_and_gap(cls, values: Any) -> Any:
         """Fill in the one of radius and gap that was not given; refuse a pair that disagrees."""
-        if not isinstance(values, dict):
-            return values
-        values = dict(values)
-        try:
-            alpha = float(real_number(values["signal_strength"]))
-            radius, gap = (
-                None if values.get(k) is None else float(real_number(values[k])) for k in ("perturbation_radius", "gap")
-            )
-        except (KeyError, TypeError, ValueError, ArithmeticError):
-            return _without_derived(values)
-        if not all(each is None or math.isfinite(each) for each in (alpha, radius, gap)):
-            return _without_derived(values)
-        if radius is None and gap is None:
-            values["perturbation_radius"], values["gap"] = 0.0, 1.0
-        elif radius is None:
-            assert gap is not None
-            values["perturbation_radius"] = derived = _radius(alpha, gap)
-            if not math.isfinite(derived):
-                raise ValueError(f"gap is {gap:g}, which gives no finite perturbation_radius; raise it.")
-        elif gap is None:
-            values["gap"] = derived = _gap(alpha, radius)
-            if not math.isfinite(derived):
-                raise ValueError(f"perturbation_radius is {radius:g}, which gives no finite gap; lower it.")
-        elif not _agree(alpha, radius, gap):
-            raise ValueError(
-                f"perturbation_radius {radius:g} and gap {gap:g} disagree (gap = 1 - radius / signal_strength would be "
-                f"{_gap(alpha, radius):g}); give only one of them."
-            )
-        return values
+        return completed(values) if isinstance(values, dict) else values
 
     @model_validator(mode="after")
     def _possible(self) -> Params:
@@ -149,7 +127,7 @@ class Params(SettingsBase):
         """Every condition no experiment may meet, with the sentence to say."""
         signed = self.second_layer_sign == "signed"
         least_power, closed = activation(self.activation).least_power, [n for n, e in ENGINES.items() if e.closed]
-        signal_threat = SIGNAL_THREATS.get(self.threat)
+        signal_threat, evaluated = SIGNAL_THREATS.get(self.threat), self.evaluation.threat
         return [
             (self.gap > 1, f"gap is {self.gap:g}, but must be at most 1 (1 is no attack at all)."),
             (
@@ -170,6 +148,19 @@ class Params(SettingsBase):
             (
                 self.attack_step_size is not None and self.attack_step_size <= 0,
                 f"attack_step_size is {self.attack_step_size}, but must be positive.",
+            ),
+            (
+                evaluated in SEARCH_THREATS and evaluated != self.threat,
+                f"evaluation_threat {evaluated} needs training with the same threat; for standard training take "
+                f"threat {evaluated} and adversarial_weight 0.",
+            ),
+            (
+                evaluated != self.threat
+                and evaluated in SIGNAL_THREATS
+                and not SIGNAL_THREATS[evaluated].beyond_signal
+                and not 0 <= self.gap <= 1,
+                f"perturbation_radius is {self.perturbation_radius:g}, but the evaluation_threat {evaluated} allows at "
+                f"most the signal_strength {self.signal_strength:g}; lower it, or take fixed_direction.",
             ),
             (signed and self.neurons < 2, "neurons is 1, but a signed second layer needs at least 2."),
             (
@@ -203,6 +194,30 @@ class Params(SettingsBase):
         return self.threat in SIGNAL_THREATS
 
     @property
+    def evaluation(self) -> Params:
+        """These parameters with the threat that the robust errors are measured with.
+
+        Training without attack is measured with the paper's attack at its own gap (with fixed_direction beyond the
+        signal); at gap 1 nothing is attacked, and nothing robust is measured.
+        """
+        threat = self.evaluation_threat
+        if threat == "auto":
+            threat = self.threat
+            if not self.trains_attacked and self.gap != 1.0:
+                threat = "signal_span" if self.gap >= 0.0 else "fixed_direction"
+        return self if threat == self.threat else self.model_copy(update={"threat": threat})
+
+    @property
+    def trains_attacked(self) -> bool:
+        """Whether training attacks anything; without, no attack can be escaped."""
+        return attacks(self.threat)
+
+    @property
+    def measures_robustness(self) -> bool:
+        """Whether there is an attack to measure robust errors with: without one they are not 0 but unknown."""
+        return attacks(self.evaluation.threat)
+
+    @property
     def second_layer_sign(self) -> SecondLayerSign:
         """The second layer in use: all +1 for the odd power, half +1 and half -1 for the other activations."""
         return activation(self.activation).second_layer if self.second_layer == "auto" else self.second_layer
@@ -228,11 +243,17 @@ class Params(SettingsBase):
 
     @property
     def attack_description(self) -> str:
-        """The exact attack, to stand beside every robust number."""
+        """The exact attack, to stand beside every robust number: of training and, where another, of evaluation."""
+        if self.evaluation.threat == self.threat:
+            return self._threat_description if self.trains_attacked else "no attack, robust errors not measured"
+        measured = self.evaluation._threat_description if self.measures_robustness else "not measured"
+        trained = f"under {self._threat_description}" if self.trains_attacked else "without attack"
+        return f"trained {trained}; robust errors: {measured}"
+
+    @property
+    def _threat_description(self) -> str:
         if not self.signal_only:
             return f"{self.threat}, radius {self.perturbation_radius:.6g}" + SEARCH_THREATS[self.threat].describe(self)
-        if not SIGNAL_THREATS[self.threat].attacks:
-            return "no attack"
         return f"{self.threat}, radius {self.perturbation_radius:.6g} (gap {self.gap:.3g})"
 
     def replace(self, /, **changes: Any) -> Params:
@@ -287,6 +308,8 @@ class Params(SettingsBase):
         ``init_std = init_polylog d^-0.5`` and ``gap = d^-0.5 / gap_polylog`` (arXiv 2306.01271v4, Definition 5.1 and
         the choice of the radius after it). The paper leaves the polylog factors open; the defaults here are 1,
         ``sqrt(log d)`` for the initialisation (a variance of log(d)/d) and ``log d`` in the gap.
+        The radius of an attack in l_infinity is by default that of the largest such ball within the paper's l_2 ball,
+        ``signal_strength (1 - d^-0.5 / gap_polylog) / sqrt(patches d)``.
         The default learning rate is ``0.1 / signal_strength^2``, a tenth of the order at which the signal's own
         gradient step stops being a contraction.
 
@@ -311,7 +334,7 @@ class Params(SettingsBase):
             log if gap_polylog is None else gap_polylog,
         )
         *powers, signal_factor, noise_factor, init_factor, gap_factor = (
-            _factor(name, given) for name, given in zip(FACTORS, (*exponents, *polylogs), strict=True)
+            finite_factor(name, given) for name, given in zip(FACTORS, (*exponents, *polylogs), strict=True)
         )
         if gap_factor <= 0:
             raise ParameterError(f"gap_polylog is {gap_factor:g}, but must be positive.")
@@ -327,6 +350,8 @@ class Params(SettingsBase):
         except OverflowError:
             raise ParameterError(f"an exponent is too large for dimension {d}; lower the exponents.") from None
         merged = {**derived, **{key: value for key, value in values.items() if value is not None}}
+        if "gap" in derived:
+            fill_radius(merged, d)
         if "learning_rate" not in merged:
             try:
                 merged["learning_rate"] = 0.1 / float(merged["signal_strength"]) ** 2
@@ -345,50 +370,11 @@ class Params(SettingsBase):
     def to_toml(self) -> str:
         """The parameters as TOML text that `from_toml` reads back; of radius and gap only what is needed for that."""
         values = self.model_dump(exclude_none=True)
-        if self.perturbation_radius == _radius(self.signal_strength, self.gap):
+        if self.perturbation_radius == radius_of(self.signal_strength, self.gap):
             del values["perturbation_radius"]
-        elif self.gap == _gap(self.signal_strength, self.perturbation_radius):
+        elif self.gap == gap_of(self.signal_strength, self.perturbation_radius):
             del values["gap"]
         return toml_text(values)
-
-
-def _radius(alpha: float, gap: float) -> float:
-    return alpha * (1.0 - gap)
-
-
-def _gap(alpha: float, radius: float) -> float:
-    return 1.0 - radius / alpha if alpha > 0 else 1.0
-
-
-def _agree(alpha: float, radius: float, gap: float) -> bool:
-    """Whether each of radius and gap follows from the other but for rounding; each is then kept as it was given.
-
-    A few roundings in 2^-53 of the larger of radius and signal strength are far below the billionth of it that users
-    may round off. No signal goes with gap 1, whatever the radius.
-    """
-    if alpha == 0.0 and gap == 1.0:
-        return True
-    return abs(_radius(alpha, gap) - radius) <= 1e-9 * max(abs(radius), alpha)
-
-
-def _factor(name: str, given: Any) -> float:
-    """A polylog factor or an exponent as a finite number."""
-    try:
-        value = plain(given)
-        number = float(value) if isinstance(value, int | float) and not isinstance(value, bool) else math.nan
-    except OverflowError:
-        number = math.nan
-    if not math.isfinite(number):
-        raise ParameterError(f"{name} is {quoted(given)}, but must be a finite number.")
-    return number
-
-
-def _without_derived(values: dict[str, Any]) -> dict[str, Any]:
-    """Where radius and gap cannot be compared: what was given, and harmless values of what was not."""
-    given = {name: value for name, value in values.items() if value is not None}
-    return {**values, **({} if "gap" in given else {"gap": 1.0})} | (
-        {} if "perturbation_radius" in given else {"perturbation_radius": 0.0}
-    )
 
 
 def _as_dimension(given: Any) -> int:

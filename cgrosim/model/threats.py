@@ -67,10 +67,13 @@ class SearchThreat:
         The attacked inputs, shape (N, P, d). The generator draws random starts; None starts at the sample.
     describe : callable of Params
         What to say of the attack after its name and radius, beginning with a comma; may be empty.
+    paper_radius : callable of (delta, count of numbers in one input)
+        The radius that `Params.from_paper` takes where none is given, delta being the paper's, of an l_2 ball.
     """
 
     search: Callable[[Model, Array, Array, np.random.Generator | None], Array]
     describe: Callable[[Params], str]
+    paper_radius: Callable[[float, int], float] = lambda delta, numbers: delta
 
 
 @dataclass(frozen=True)
@@ -169,8 +172,15 @@ def _describe_steps(params: Params) -> str:
     return f", {steps} steps of {step_size(params):.3g}, {restarts} restart(s), {start}"
 
 
+def _inscribed(delta: float, numbers: int) -> float:
+    """Radius of the largest l_infinity ball within an l_2 ball: a coordinate moves by delta / sqrt(P d), and not by
+    delta, which is some hundred times a coordinate of the noise and takes training out of the finite numbers.
+    """
+    return delta / float(numbers) ** 0.5
+
+
 SEARCH_THREATS: dict[str, SearchThreat] = {
-    "fgsm": SearchThreat(_sign_step, lambda params: ""),
+    "fgsm": SearchThreat(_sign_step, lambda params: "", _inscribed),
     "l2_pgd": SearchThreat(partial(descend, L2), _describe_steps),
-    "linf_pgd": SearchThreat(partial(descend, LINF), _describe_steps),
+    "linf_pgd": SearchThreat(partial(descend, LINF), _describe_steps, _inscribed),
 }

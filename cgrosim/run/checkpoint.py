@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -19,6 +18,7 @@ from cgrosim.files.versions import versions
 from cgrosim.files.words import shown
 from cgrosim.model.hitting_times import HITTING_TIMES
 from cgrosim.model.params import MAX_STEPS, Params
+from cgrosim.run.dataset import params_of
 from cgrosim.run.planning import Plan
 from cgrosim.run.quantities import RENAMED, record_sizes, recorded
 from cgrosim.run.recorder import given_steps, record_steps
@@ -111,7 +111,7 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
             "start the run again, or install those versions."
         )
     with CHECKPOINT.judging(path):
-        params = Params(**json.loads(header.params))
+        params = params_of(header.params)
         records = {RENAMED.get(name, name): array for name, array in archive.group("record ").items()}
         state, start = archive.group("state "), archive.group("start ")
         if header.plan.engine == "flow" and archive.format != CHECKPOINT.format:

@@ -63,6 +63,20 @@ def header(params: Params) -> dict[str, Any]:
     }
 
 
+def params_of(text: str) -> Params:
+    """The parameters of a file; before there was an evaluation threat, training without attack was measured without.
+
+    Raises
+    ------
+    ParameterError
+        If no experiment can have them.
+    """
+    values = json.loads(text)
+    if values.get("threat") == "none":
+        values.setdefault("evaluation_threat", "none")
+    return Params(**values)
+
+
 def add_start(data: xarray.Dataset, start: ClosedSystem) -> xarray.Dataset:
     """The dataset with the start as variables of their own."""
     return data.assign({f"{START}{name}": ([*DIMENSIONS[name]], array) for name, array in arrays_of(start).items()})

@@ -43,9 +43,22 @@ class TestNoise:
         clean, attacked = labels * noise, labels * noise
         for y in (1.0, -1.0):
             clean[labels == y] += signal_margin(p, second_layer, snapshot.signal, y, p.signal_strength)
-            kappa = attacked_coefficient(p, second_layer, snapshot.signal, y)
-            attacked[labels == y] += signal_margin(p, second_layer, snapshot.signal, y, kappa)
+            attacked[labels == y] += attacked_signal(p, second_layer, snapshot.signal, y)
         return clean, attacked, noise
+
+
+def attacked_signal(params: Params, second_layer: Array, signal: Array, label: float) -> float:
+    """What the evaluation attack leaves of the signal's part of a margin; nan where none is made."""
+    measured = params.evaluation
+    if not params.measures_robustness or not measured.signal_only:
+        return float("nan")
+    kappa = attacked_coefficient(measured, second_layer, signal, label)
+    return signal_margin(params, second_layer, signal, label, kappa)
+
+
+def share_wrong(margins: Array) -> Array:
+    """Share of margins (..., N) that are not positive; nan where they were not measured."""
+    return np.where(np.isnan(margins).any(axis=-1), np.nan, np.mean(margins <= 0.0, axis=-1))
 
 
 class Observation:
@@ -88,9 +101,24 @@ class Observation:
         return self.stacked("clean_margin")
 
     @cached_property
-    def attacked_margin(self) -> Array:
-        """Margins of the attacked training samples, (records, sample)."""
+    def trained_margin(self) -> Array:
+        """Margins of the training samples under the attack of training, (records, sample)."""
         return self.stacked("attacked_margin")
+
+    @cached_property
+    def attacked_margin(self) -> Array:
+        """Margins of the training samples under the attack of evaluation (nan: none), (records, sample)."""
+        p, labels, layer = self.params, self.start.labels, self.start.second_layer
+        if not p.measures_robustness:
+            return np.full(self.clean_margin.shape, np.nan)
+        if p.evaluation.threat == p.threat:
+            return self.trained_margin
+        moved = self.clean_margin.copy()
+        for row, signal in zip(moved, self.signal, strict=True):
+            for y in np.unique(labels):
+                clean = signal_margin(p, layer, signal, y, p.signal_strength)
+                row[labels == y] += attacked_signal(p, layer, signal, y) - clean
+        return moved
 
     @cached_property
     def noise_correlation(self) -> Array:
@@ -106,8 +134,14 @@ class Observation:
 
     @cached_property
     def adversarial_loss(self) -> Array:
-        """Mean logistic loss of the attacked training samples, in nat, (records,)."""
-        return np.asarray(logistic_loss(self.attacked_margin).mean(axis=1))
+        """Mean logistic loss of the training samples under the attack of evaluation, in nat, (records,)."""
+        with np.errstate(invalid="ignore"):  # nan where nothing was attacked
+            return np.asarray(logistic_loss(self.attacked_margin).mean(axis=1))
+
+    @cached_property
+    def trained_loss(self) -> Array:
+        """Mean logistic loss of the training samples under the attack of training, in nat, (records,)."""
+        return np.asarray(logistic_loss(self.trained_margin).mean(axis=1))
 
     def learnt(self, coefficient: float = 1.0) -> Array:
         """sum_r a_r phi(coefficient u_r), (records,)."""
@@ -125,7 +159,7 @@ class Observation:
 
     def attacked_share(self, label: float) -> Array:
         """What an attack that moves only the true feature leaves of it, (records,)."""
-        p, layer = self.params, self.start.second_layer
+        p, layer = self.params.evaluation, self.start.second_layer
         if activation(p.activation).degree is not None:  # the worst is an end of the interval
             low, high = (self.signal_share(label, end) for end in p.attacked_interval)
             return np.where(high < low, high, low)
@@ -138,5 +172,5 @@ class Observation:
         found = []
         for snapshot in self.snapshots:
             clean, attacked, noise = self._tested(snapshot)
-            found.append((float(np.mean(clean <= 0.0)), float(np.mean(attacked <= 0.0)), float(np.std(noise))))
+            found.append((float(np.mean(clean <= 0.0)), float(share_wrong(attacked)), float(np.std(noise))))
         return found

@@ -11,7 +11,7 @@ import numpy as np
 from cgrosim.errors import ParameterError
 from cgrosim.files.words import quoted, suggested
 from cgrosim.model.params import Params
-from cgrosim.run.observation import Observation
+from cgrosim.run.observation import Observation, share_wrong
 
 Between = Literal["log", "linear", "held"]
 
@@ -124,7 +124,8 @@ def signal_margin(o: Observation) -> Any:
 
 @quantity("share of the attacked margin due to the true feature")
 def attacked_signal_margin(o: Observation) -> Any:
-    return o.over_labels(o.attacked_share) if o.params.signal_only else np.full(len(o.step), np.nan)
+    closed = o.params.measures_robustness and o.params.evaluation.signal_only
+    return o.over_labels(o.attacked_share) if closed else np.full(len(o.step), np.nan)
 
 
 @quantity("memorised noise V of each training sample", dimensions=("sample",))
@@ -164,7 +165,7 @@ def clean_loss(o: Observation) -> Any:
     return o.clean_loss
 
 
-@quantity("adversarial training loss", units="nat")
+@quantity("training loss under the attack of evaluation", units="nat")
 def adversarial_loss(o: Observation) -> Any:
     return o.adversarial_loss
 
@@ -172,7 +173,7 @@ def adversarial_loss(o: Observation) -> Any:
 @quantity("training loss, (1 - weight) clean + weight adversarial", units="nat")
 def training_loss(o: Observation) -> Any:
     weight = o.params.adversarial_weight
-    return (1.0 - weight) * o.clean_loss + weight * o.adversarial_loss
+    return (1.0 - weight) * o.clean_loss + weight * o.trained_loss
 
 
 @quantity("clean training error", between="held")
@@ -182,7 +183,7 @@ def clean_train_error(o: Observation) -> Any:
 
 @quantity("robust training error", between="held")
 def robust_train_error(o: Observation) -> Any:
-    return np.mean(o.attacked_margin <= 0.0, axis=1)
+    return share_wrong(o.attacked_margin)
 
 
 @quantity("clean test error", tested=True, between="held")

@@ -122,7 +122,7 @@ class Recorder:
         return TestNoise(self.params)
 
     def _tested(self, snapshot: Snapshot) -> tuple[Array, Array, Array]:
-        if self._evaluate_attacked is None:
+        if self._evaluate_attacked is None or self.params.evaluation.threat != self.params.threat:
             return self._test_noise.margins(snapshot, self._start.second_layer)
         assert snapshot.weights is not None
         return self._evaluate_attacked(snapshot.weights)

@@ -14,7 +14,7 @@ from cgrosim.files.netcdf import read_netcdf, write_netcdf
 from cgrosim.model.hitting_times import HITTING_TIMES
 from cgrosim.model.params import MAX_STEPS, ChosenEngine, Params
 from cgrosim.model.sampling import ClosedSystem
-from cgrosim.run.dataset import add_start, renamed, without_start
+from cgrosim.run.dataset import add_start, params_of, renamed, without_start
 from cgrosim.run.planning import Plan
 from cgrosim.run.quantities import QUANTITIES, record_sizes
 from cgrosim.run.start import checked_start
@@ -71,7 +71,7 @@ def read_run(path: str | Path) -> tuple[xarray.Dataset, Params, ClosedSystem | N
     data = read_netcdf(path, RUN)
     with RUN.judging(path):
         attributes = Attributes(**{name: _plain(value) for name, value in data.attrs.items()})
-        params = Params(**json.loads(attributes.params))
+        params = params_of(attributes.params)
         if attributes.seed != params.seed:
             raise ValueError(f"its seed is {attributes.seed}, but that of its parameters {params.seed}")
         if not isinstance(json.loads(attributes.versions), dict):

@@ -86,7 +86,7 @@ def test_a_divergence_of_the_signal_is_the_signals(name):
     found = engine.advance(50)
     assert found is not None
     assert found.row == -1
-    assert "its true correlation" in found.sentence(1e103, 1.0, params.patches)
+    assert "its true correlation" in found.sentence(1e103, "try 1", params.patches)
 
 
 @pytest.mark.parametrize("name", DISCRETE)
@@ -97,4 +97,4 @@ def test_a_divergence_of_the_noise_names_the_sample(name):
     found = engine.advance(50)
     assert found is not None
     assert 0 <= found.row < params.noise_patches
-    assert f"training sample {found.row // (params.patches - 1)})" in found.sentence(1e30, 1.0, params.patches)
+    assert f"training sample {found.row // (params.patches - 1)})" in found.sentence(1e30, "try 1", params.patches)
