@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -33,9 +34,10 @@ class FlowEngine:
     order = None
     chunk = MAX_STEPS
 
-    def __init__(self, params: Params, system: ClosedSystem) -> None:
+    def __init__(self, params: Params, system: ClosedSystem, watch: Callable[[float, int], None] | None = None) -> None:
         assert system.gram is not None
         self._params, self._system = params, system
+        self._watch = watch  # called after every step of the integrator: gradient steps so far, evaluations so far
         self._forces = ClosedForces(params, system)
         self._neurons, self._rows = len(system.signal), len(system.noise)
         self._noise_at, self._coefficients_at = 0.0, np.zeros_like(system.noise)
@@ -74,14 +76,15 @@ class FlowEngine:
     def _start_segment(self) -> None:
         from scipy.integrate import DOP853
 
-        self._solver = DOP853(
-            self._rates,
-            self._time,
-            self._vector,
-            self._segment_end(),
-            rtol=self._params.flow_tolerance,
-            atol=self._absolute_tolerance(),
-        )
+        with np.errstate(over="ignore", invalid="ignore"):  # a start of 1e-200 is no scale to measure forces in
+            self._solver = DOP853(
+                self._rates,
+                self._time,
+                self._vector,
+                self._segment_end(),
+                rtol=self._params.flow_tolerance,
+                atol=self._absolute_tolerance(),
+            )
 
     def advance(self, until: int) -> Divergence | None:
         """Integrate up to time ``learning_rate * until``."""
@@ -104,6 +107,8 @@ class FlowEngine:
                 return self._located()
             self._interpolant = None
             self._find_crossings()
+            if self._watch is not None:
+                self._watch(self._solver.t / self._params.learning_rate, self.evaluations)
 
     def _at(self, time: float) -> Array:
         """The trajectory at a time inside the last step; the interpolant costs evaluations, so it is made on demand."""

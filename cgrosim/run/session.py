@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from cgrosim.model.engine_kinds import ENGINES
 from cgrosim.model.hitting_times import HITTING_TIMES
 from cgrosim.model.params import MAX_STEPS, Params
 from cgrosim.model.sampling import Array, ClosedSystem
+from cgrosim.progress import Progress, silent
 from cgrosim.run.checkpoint import CHECKPOINT, Checkpoint, load_checkpoint, save_checkpoint
 from cgrosim.run.dataset import Recorded, header
 from cgrosim.run.horizon import find_horizon
@@ -31,8 +32,7 @@ from cgrosim.run.results import Run
 from cgrosim.run.start import arrays_of, checked_start, draw_system, sampling_of, system_of
 from cgrosim.run.stopping import StopRule, rule_from
 
-Progress = Callable[[str, float], None]
-"""Called with what is going on and the share of the run that is done, between 0 and 1."""
+TRIAL_SECONDS = 5.0  # for smaller learning rates, after a divergence
 
 
 @dataclass(frozen=True)
@@ -185,7 +185,8 @@ def _start(params: Params, asked: _Asked, progress: Progress | None) -> _Started
             )
         if progress is not None:
             progress("finding the horizon", 0.0)
-        steps, note = find_horizon(params, _system(params, asked.start, Plan(chosen.sampling, "flow", "")))
+        system = _system(params, asked.start, Plan(chosen.sampling, "flow", ""))
+        steps, note = find_horizon(params, system, progress or silent)
         notes.append(note)
         chosen = plan(params, steps, given=given)
     return _prepare(params, asked, chosen, steps, notes)
@@ -205,10 +206,10 @@ def _prepare(params: Params, asked: _Asked, chosen: Plan, steps: int, notes: lis
     grid = record_steps(params, steps) if asked.record_at is None else asked.record_at
     if params.activation == "power" and np.all(system.signal <= 0.0):
         notes = [*notes, _dead_note(params, system.signal)]
-    if ENGINES[chosen.engine].discrete and params.learning_rate > 2.0 * _stable_rate(params):
+    if ENGINES[chosen.engine].discrete and params.learning_rate > 2.0 * stable_rate(params):
         notes = [
             *notes,
-            f"learning_rate {params.learning_rate:g} is above the stability limit {2.0 * _stable_rate(params):.2g}, so "
+            f"learning_rate {params.learning_rate:g} is above the stability limit {2.0 * stable_rate(params):.2g}, so "
             "this run is not in the small-step regime that the theory speaks of.",
         ]
     return _Started(params, asked, chosen, steps, grid, system, engine, recorder, notes)
@@ -246,13 +247,8 @@ def _drive(run: _Started, progress: Progress | None, checkpoint: str | Path | No
             trouble = run.engine.advance(until)
             if trouble is not None:
                 status = "diverged"
-                messages.append(
-                    trouble.sentence(
-                        run.params.learning_rate,
-                        min(0.5 * run.params.learning_rate, _stable_rate(run.params)),
-                        run.params.patches,
-                    )
-                )
+                rate = run.params.learning_rate
+                messages.append(trouble.sentence(rate, _advice(run, progress), run.params.patches))
                 break
             if until == target:
                 snapshot = run.engine.snapshot()  # also notes the hitting times of this very step
@@ -298,6 +294,29 @@ def _drive(run: _Started, progress: Progress | None, checkpoint: str | Path | No
     return Run(found, run.params, start=None if run.asked.start is None else run.system)
 
 
+def _advice(run: _Started, progress: Progress | None) -> str:
+    """A smaller learning rate that has been tried: the same start went through twice the training time with it."""
+    rate, reached = run.params.learning_rate, max(float(run.engine.step), 1.0)
+    smaller = min(0.5 * rate, stable_rate(run.params))
+    if not ENGINES[run.plan.engine].discrete:
+        return f"try {smaller:.2g} or less"
+    tested, until = run.params.model_copy(update={"test_samples": 0}), time.perf_counter() + TRIAL_SECONDS
+    tried = 0.0
+    while time.perf_counter() < until and smaller >= rate * 1e-12:
+        smaller = float(f"{smaller:.2g}")  # as it is said
+        engine, _ = make_engine(tested.model_copy(update={"learning_rate": smaller}), run.plan.engine, run.system)
+        goal = int(min(max(2.0 * reached * rate / smaller, 100.0), 1e9))
+        while engine.step < goal and time.perf_counter() < until:
+            if progress is not None:
+                progress(f"diverged; trying learning_rate {smaller:g}", 0.0)
+            if engine.advance(min(goal, int(engine.step) + engine.chunk)) is not None:
+                break
+        else:
+            return f"try {smaller:.2g} or less ({engine.step:.3g} steps with it, tried here, did not diverge)"
+        tried, smaller = smaller, 0.1 * smaller
+    return f"even {tried:.2g}, tried here, diverges: lower init_std or the radius of the attack"
+
+
 def _held(run: _Started) -> str:
     """What the stop rule says of the last record: empty as long as the run goes on."""
     step = run.recorder.steps[-1]
@@ -325,7 +344,7 @@ def _save(run: _Started, path: str | Path, began: float) -> None:
     save_checkpoint(path, Checkpoint(run.params, chosen, run.recorder.records(), state, seconds, start))
 
 
-def _stable_rate(params: Params) -> float:
+def stable_rate(params: Params) -> float:
     """Half the step size at which gradient descent is no longer stable along the steepest feature.
 
     Derived here for q >= 2: along one neuron and one feature of squared norm k (alpha^2, or a noise patch's divided by
