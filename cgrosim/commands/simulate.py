@@ -56,6 +56,7 @@ class Simulate:
         """Simulate, save, print, draw; status 1 if the run diverged or a figure failed, 130 if it was interrupted."""
         from cgrosim.errors import UserError
         from cgrosim.run.checkpoint import load_checkpoint
+        from cgrosim.run.planning import predicted_bytes
 
         options = [value for value in vars(self.experiment).values() if value is not None]
         if self.resume is not None and (options or self.config is not None):
@@ -69,7 +70,7 @@ class Simulate:
         with held(next_folder(FOLDER) if self.out is None else self.out) as out:
             if not _goes_on(out, params, self.resume):
                 refuse_results(out, RESULTS, self.overwrite)
-            check_space(out, _record_bytes(params))
+            check_space(out, predicted_bytes(params, params.steps or 10**6)["records"] // 2)
             try:
                 return self._run_in(out, params)
             finally:
@@ -106,18 +107,6 @@ def _goes_on(out: Path, params: Params, resumed: Path | None) -> bool:
     except FileError:
         return False
     return standing.status == "interrupted" and standing.params == params
-
-
-def _record_bytes(params: Params) -> int:
-    """What the records of a run take on disk; of one whose end is not known, those of the first 1e6 steps."""
-    import math
-
-    from cgrosim.run.quantities import record_sizes, recorded
-
-    sizes, steps = record_sizes(params), params.steps or 10**6
-    rows = params.records if params.record_grid == "linear" else params.records * math.log10(max(steps, 10))
-    each = sum(math.prod(sizes[dimension] for dimension in q.dimensions) for q in recorded(params))
-    return int(8 * each * (min(rows, steps) + 2))
 
 
 def _save(run: Run, out: Path) -> Path:

@@ -15,6 +15,7 @@ from cgrosim.engines.closed import (
     restore_record,
 )
 from cgrosim.engines.stepping import SteppingEngine
+from cgrosim.errors import ParameterError
 from cgrosim.model.linear_algebra import gram, product
 from cgrosim.model.params import Params
 from cgrosim.model.sampling import ClosedSystem
@@ -31,6 +32,8 @@ class DirectEngine(SteppingEngine):
         assert system.data is not None
         assert system.weights is not None
         super().__init__(params, system)
+        if "coefficients" in params.record:
+            check_independent(system)
         data = system.data
         self._rows = data.noise.reshape(-1, params.dimension)
         self._data = kernels.pack_direct_data(self._rows, data.direction)
@@ -93,14 +96,29 @@ def projections_of(weights: Array, rows: Array, direction: Array) -> tuple[Array
 
 
 def solve_coefficients(params: Params, system: ClosedSystem, noise: Array) -> Array | None:
-    """The noise coefficients B of the weights from their projections, if they were asked for: K B = C - C(0).
-
-    Raises
-    ------
-    numpy.linalg.LinAlgError
-        If the noise patches are linearly dependent (more of them than dimensions), so that B is not unique.
-    """
+    """The noise coefficients B of the weights from their projections, if they were asked for: K B = C - C(0)."""
     if "coefficients" not in params.record:
         return None
     assert system.gram is not None
     return np.asarray(np.linalg.solve(system.gram, noise - system.noise))
+
+
+def check_independent(system: ClosedSystem) -> None:
+    """Refuse to solve for coefficients that the weights do not determine.
+
+    Round-off moves the eigenvalues of the Gram matrix K by up to M eps times the largest one, so that a smallest one
+    below that may as well be 0 (Weyl's inequality).
+
+    Raises
+    ------
+    ParameterError
+        If the noise patches are linearly dependent: always where there are at least as many of them as dimensions,
+        because they are orthogonal to the true feature.
+    """
+    assert system.gram is not None
+    eigenvalues = np.linalg.eigvalsh(system.gram)
+    if len(eigenvalues) and eigenvalues[0] <= len(eigenvalues) * np.finfo(float).eps * eigenvalues[-1]:
+        raise ParameterError(
+            f"record coefficients asks engine direct for the coefficients of {len(eigenvalues)} noise patches that are "
+            "linearly dependent, so that many would do; take engine reduced, which counts them up, or fewer samples."
+        )

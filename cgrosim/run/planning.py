@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from cgrosim.engines.cost import step_seconds
@@ -9,8 +11,10 @@ from cgrosim.errors import ParameterError
 from cgrosim.files.memory import memory_bytes
 from cgrosim.model.engine_kinds import ENGINES
 from cgrosim.model.params import Params
+from cgrosim.run.quantities import record_sizes, recorded
 
 EXPLICIT_BYTES = 256 * 2**20  # explicit vectors above this size are replaced by the closed system, where that is exact
+COPIES = 8  # of the inputs, that an attack on explicit samples holds at once
 PATIENCE_SECONDS = 120.0  # a discrete run that would take longer goes through the gradient flow instead
 
 
@@ -23,10 +27,18 @@ class Plan:
     reason: str
 
 
-def plan(params: Params, steps: int | None, *, given: str | None = None) -> Plan:
+def plan(
+    params: Params,
+    steps: int | None,
+    *,
+    given: str | None = None,
+    records: int | None = None,
+    keep: Iterable[str] | None = None,
+) -> Plan:
     """Choose sampling and engine for a run of `steps` gradient steps (None: not known yet).
 
-    A start that is given has its sampling already: `given`.
+    A start that is given has its sampling already: `given`. Where the caller chose the records, `records` is how many
+    there are, and `keep` what is recorded.
 
     Raises
     ------
@@ -35,7 +47,7 @@ def plan(params: Params, steps: int | None, *, given: str | None = None) -> Plan
     """
     sampling, why_sampling = (given, f"sampling {given} as in the start given") if given else _sampling(params)
     engine, why_engine = _engine(params, sampling, steps)
-    _check_memory(params, sampling, engine)
+    _check_memory(params, sampling, engine, predicted_bytes(params, steps, records=records, keep=keep))
     return Plan(sampling, engine, f"{why_sampling}; {why_engine}")
 
 
@@ -86,7 +98,37 @@ def _engine(params: Params, sampling: str, steps: int | None) -> tuple[str, str]
     return discrete, f"engine {discrete}, because its step is the cheapest (about {1e6 * cost:.3g} microseconds)"
 
 
-def _check_memory(params: Params, sampling: str, engine: str) -> None:
+def predicted_bytes(
+    params: Params, steps: int | None, *, records: int | None = None, keep: Iterable[str] | None = None
+) -> dict[str, int]:
+    """What a run holds at once beside the vectors and the Gram matrix, by what it is for.
+
+    The attack on explicit samples holds, each of the size of the inputs: these, the worst found, the shift, the sum,
+    the gradient and its direction, and two temporary ones. Where fresh samples are not attacked explicitly, their
+    normal draws, projections and activations are of one size. Records stand twice while blocks are joined.
+    """
+    one_input = 8 * params.patches * params.dimension
+    fresh = 8 * params.test_samples * (params.patches - 1) * params.neurons
+    sizes = record_sizes(params)
+    each = 8 * sum(math.prod(sizes[dimension] for dimension in q.dimensions) for q in recorded(params, keep))
+    searching = not params.signal_only
+    return {
+        "test_samples": COPIES * params.test_samples * one_input if searching else 3 * fresh,
+        "samples": COPIES * params.samples * one_input if searching else 0,
+        "records": 2 * each * (_record_count(params, steps) if records is None else records),
+    }
+
+
+def _record_count(params: Params, steps: int | None) -> int:
+    """How many records a run makes; 0 where its end is not known yet."""
+    if steps is None:
+        return 0
+    if params.record_grid == "linear":
+        return min(params.records, steps) + 1
+    return int(min(params.records * math.log10(max(steps, 10)), float(steps))) + 2
+
+
+def _check_memory(params: Params, sampling: str, engine: str, parts: dict[str, int]) -> None:
     limit = memory_bytes() // 2
     rows = params.noise_patches
     gram = 8 * 2 * rows * rows if ENGINES[engine].closed or sampling == "gram" else 0
@@ -103,11 +145,17 @@ def _check_memory(params: Params, sampling: str, engine: str) -> None:
             f"The vectors of dimension {params.dimension} need {_in_words(vectors)}, but this machine lets one run use "
             f"{_in_words(limit)}; {other}."
         )
-    table = 8 * params.neurons * max(params.neurons, rows, params.test_samples * (params.patches - 1))
+    table = 8 * params.neurons * max(params.neurons, rows)
     if table > limit:
         raise ParameterError(
             f"The correlations of {params.neurons} neurons need {_in_words(table)}, but this machine lets one run use "
             f"{_in_words(limit)}; take fewer neurons or samples."
+        )
+    if sum(parts.values()) > limit:
+        most = max(parts, key=lambda name: parts[name])
+        raise ParameterError(
+            f"The run would hold {_in_words(sum(parts.values()))}, most of it for {most}, but this machine lets one "
+            f"run use {_in_words(limit)}; lower {most}{' or the records asked for' if most == 'records' else ''}."
         )
 
 

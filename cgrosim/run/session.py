@@ -173,7 +173,8 @@ def _start(params: Params, asked: _Asked, progress: Progress | None) -> _Started
     steps, notes = params.steps, []
     if steps is None and asked.record_at is not None:
         steps = int(asked.record_at[-1])
-    chosen = plan(params, steps, given=given)
+    count = None if asked.record_at is None else len(asked.record_at)
+    chosen = plan(params, steps, given=given, records=count, keep=asked.keep)
     if steps is None and asked.until is not None:
         if params.record_grid == "linear":
             raise ParameterError("record_grid linear needs an end; give steps, or record_at, or take record_grid log.")
@@ -188,7 +189,7 @@ def _start(params: Params, asked: _Asked, progress: Progress | None) -> _Started
         system = _system(params, asked.start, Plan(chosen.sampling, "flow", ""))
         steps, note = find_horizon(params, system, progress or silent)
         notes.append(note)
-        chosen = plan(params, steps, given=given)
+        chosen = plan(params, steps, given=given, keep=asked.keep)
     return _prepare(params, asked, chosen, steps, notes)
 
 
