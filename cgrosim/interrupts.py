@@ -114,7 +114,7 @@ class Endings:
         time.sleep(_AGAIN)
         with self._lock:
             if self._active:
-                _thread.interrupt_main(self.number or signal.SIGINT)
+                _thread.interrupt_main(signal.Signals(self.number or signal.SIGINT))
 
     def __exit__(self, *exception: object) -> None:
         self.done()

@@ -16,9 +16,10 @@ from cgrosim.model.hitting_times import HITTING_TIMES
 from cgrosim.model.linear_algebra import gram, product
 from cgrosim.model.params import Params
 from cgrosim.model.patches import PatchData, draw_patch_data
-from cgrosim.model.reference import logistic_weight
+from cgrosim.model.reference import logistic_loss
 from cgrosim.model.sampling import ClosedSystem
 from cgrosim.model.streams import RunStream, stream
+from cgrosim.model.sums import exponential
 from cgrosim.model.threats import Model, attack
 
 Array = NDArray[np.float64]
@@ -86,7 +87,7 @@ class SearchingEngine:
             rows = inputs.reshape(-1, p.dimension)
             projections, margin = product(rows, self._weights), np.empty(len(labels))
             kernels.margins_from_projections(projections, labels, layer, p.activation, p.power, margin)
-            factors = -share * labels * logistic_weight(margin) / len(labels)
+            factors = -share * labels * exponential(-logistic_loss(-margin)) / len(labels)
             slopes = np.empty_like(projections)
             kernels.coefficients_from_projections(projections, factors, layer, p.activation, p.power, slopes)
             kernels.accumulate(slopes, rows, total, 1.0)

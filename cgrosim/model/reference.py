@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from cgrosim.model.activations import activate, activation, derivative
 from cgrosim.model.params import Params
 from cgrosim.model.patches import PatchData
+from cgrosim.model.sums import weighted_sum
 
 Array = NDArray[np.float64]
 
@@ -42,7 +43,8 @@ def network_gradient(params: Params, second_layer: Array, weights: Array, inputs
 
 def signal_margin(params: Params, second_layer: Array, signal: Array, label: float, coefficient: float) -> float:
     """What a signal patch ``coefficient * label * w_star`` adds to the margin: y sum_r a_r phi(coefficient y u_r)."""
-    return float(label * (activate(params.activation, coefficient * label * signal, params.power) @ second_layer))
+    values = activate(params.activation, coefficient * label * signal, params.power)
+    return float(label * weighted_sum(values, second_layer))
 
 
 def attacked_coefficient(params: Params, second_layer: Array, signal: Array, label: float) -> float:

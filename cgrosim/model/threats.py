@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from cgrosim.errors import ParameterError
 from cgrosim.model.activations import activate, derivative
+from cgrosim.model.sums import raised
 
 if TYPE_CHECKING:
     from cgrosim.model.params import Params
@@ -154,7 +155,7 @@ def _shorten(shift: Array, radius: float) -> Array:
 
 def _start_in_l2(shape: tuple[int, ...], radius: float, generator: np.random.Generator) -> Array:
     start = generator.standard_normal(shape)
-    size = radius * generator.random(shape[0]) ** (1.0 / np.prod(shape[1:]))
+    size = radius * raised(generator.random(shape[0]), 1.0 / np.prod(shape[1:]))
     return np.asarray(start * size[:, None, None] / _norms(start))
 
 

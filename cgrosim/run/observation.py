@@ -15,6 +15,7 @@ from cgrosim.model.params import Params
 from cgrosim.model.reference import attacked_coefficient, logistic_loss, signal_margin
 from cgrosim.model.sampling import ClosedSystem
 from cgrosim.model.streams import RunStream, stream
+from cgrosim.model.sums import weighted_sum
 
 Array = NDArray[np.float64]
 Evaluator = Callable[[Array], tuple[Array, Array, Array]]
@@ -146,7 +147,7 @@ class Observation:
     def learnt(self, coefficient: float = 1.0) -> Array:
         """sum_r a_r phi(coefficient u_r), (records,)."""
         values = activate(self.params.activation, coefficient * self.signal, self.params.power)
-        return np.array([row @ self.start.second_layer for row in values])
+        return weighted_sum(values, self.start.second_layer)
 
     def over_labels(self, share: Callable[[float], Array]) -> Array:
         """A share of the margin, averaged over the two labels, of which an odd activation sees no difference."""
