@@ -20,6 +20,7 @@ from cgrosim.model.hitting_times import HITTING_TIMES
 from cgrosim.model.params import MAX_STEPS, Params
 from cgrosim.run.dataset import params_of
 from cgrosim.run.planning import Plan
+from cgrosim.run.processor import other_processor, processor
 from cgrosim.run.quantities import RENAMED, record_sizes, recorded
 from cgrosim.run.recorder import given_steps, record_steps
 from cgrosim.run.start import checked_start, system_of
@@ -76,6 +77,7 @@ class Header(BaseModel):
     params: str
     plan: SavedPlan
     versions: dict[str, str]
+    processor: str | None = None  # the first format does not say
     seconds: Annotated[float, Field(ge=0.0)]
 
 
@@ -85,6 +87,7 @@ def save_checkpoint(path: str | Path, checkpoint: Checkpoint) -> None:
         "params": checkpoint.params.model_dump_json(),
         "plan": checkpoint.plan,
         "seconds": checkpoint.seconds,
+        "processor": processor(blas=checkpoint.plan["engine"] == "flow"),
     }
     arrays = {f"record {name}": values for name, values in checkpoint.records.items()}
     arrays |= {f"state {name}": value for name, value in checkpoint.state.items()}
@@ -98,8 +101,8 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
     Raises
     ------
     FileError
-        If the file is missing, cut, changed, foreign, contradicts itself, or was written by other library versions
-        (the same bits could then not be promised).
+        If the file is missing, cut, changed, foreign, contradicts itself, or was written by other library versions or
+        on another type of processor (the same bits could then not be promised).
     """
     archive = read_archive(path, CHECKPOINT)
     with CHECKPOINT.judging(path):
@@ -110,6 +113,9 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
             f"{shown(path)} was written with other versions of {', '.join(changed)}, which may round differently; "
             "start the run again, or install those versions."
         )
+    other = other_processor(header.processor, processor(blas=header.plan.engine == "flow"))
+    if other:
+        raise FileError(f"{shown(path)} {other}")
     with CHECKPOINT.judging(path):
         params = params_of(header.params)
         records = {RENAMED.get(name, name): array for name, array in archive.group("record ").items()}

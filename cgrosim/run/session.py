@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from cgrosim.engines import Engine, make_engine
 from cgrosim.errors import ParameterError
 from cgrosim.files.archive import check_replaceable
+from cgrosim.files.lock import only_here
 from cgrosim.interrupts import Interrupts
 from cgrosim.model.activations import activation
 from cgrosim.model.engine_kinds import ENGINES
@@ -107,7 +108,7 @@ def simulate(
     ParameterError
         If the experiment does not fit into memory or contradicts itself.
     FileError
-        If something else than a checkpoint stands at the place of the checkpoint.
+        If something else than a checkpoint stands at the place of the checkpoint, or another run is writing there.
     """
     if start is not None and not isinstance(start, ClosedSystem):
         raise ParameterError(f"start is a {type(start).__name__}, but must be a ClosedSystem, such as run.start.")
@@ -121,7 +122,8 @@ def simulate(
     _check_rule(params, until)
     if checkpoint is not None:
         check_replaceable(checkpoint, CHECKPOINT)
-    return _drive(_start(params, asked, progress), progress, checkpoint, checkpoint_seconds)
+    with only_here(checkpoint):
+        return _drive(_start(params, asked, progress), progress, checkpoint, checkpoint_seconds)
 
 
 def resume(
@@ -135,8 +137,16 @@ def resume(
     Raises
     ------
     FileError
-        If the checkpoint is missing, truncated, foreign or of other library versions.
+        If the checkpoint is missing, truncated, foreign, of other library versions or of another type of processor, or
+        if another run is writing it.
     """
+    if not Path(path).is_file():
+        load_checkpoint(path)  # says so, before a lock is made beside it
+    with only_here(path):
+        return _resume(path, progress, checkpoint_seconds)
+
+
+def _resume(path: str | Path, progress: Progress | None, checkpoint_seconds: float) -> Run:
     saved = load_checkpoint(path)
     planned = saved.plan
     at, until, keep = (planned.get(name) for name in ("record_at", "until", "keep"))

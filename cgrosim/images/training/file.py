@@ -15,7 +15,9 @@ from cgrosim.files.archive import Archive, read_archive, write_archive
 from cgrosim.files.kinds import Kind
 from cgrosim.files.schema import Expected, check_arrays
 from cgrosim.files.versions import versions
+from cgrosim.files.words import shown
 from cgrosim.images.training.settings import Settings
+from cgrosim.run.processor import other_processor, processor
 
 TRAINING = Kind(
     "cgrosim training 2",
@@ -68,7 +70,7 @@ class Training:
     status: Status = "running"
     message: str = ""
     seconds: float = 0.0
-    made_with: dict[str, str] = field(default_factory=versions)
+    made_with: dict[str, str] = field(default_factory=lambda: {**versions(), "processor": processor()})
     data: str = ""
 
     @property
@@ -185,7 +187,7 @@ def continuable(path: str | Path, settings: Settings, data: str) -> Training | N
     ------
     FileError
         If the file is damaged, holds other settings or a training on other data, or is unfinished and of other library
-        versions (which may round differently).
+        versions or another type of processor (which may round differently).
     """
     if not Path(path).is_file():
         return None
@@ -198,8 +200,12 @@ def continuable(path: str | Path, settings: Settings, data: str) -> Training | N
     if found.data not in ("", data):
         raise FileError(f"{path} holds a training on other images; choose another place (--out), or remove the file.")
     found = replace(found, data=data)
+    unfinished = found.status in ("running", "interrupted")
+    other = other_processor(found.made_with.get("processor"), processor())
+    if other and unfinished:
+        raise FileError(f"{shown(path)} {other}")
     changed = [name for name, version in versions().items() if found.made_with.get(name) != version]
-    if changed and found.status in ("running", "interrupted"):
+    if changed and unfinished:
         raise FileError(
             f"{path} was begun with other versions of {', '.join(changed)}, which may round differently; choose "
             "another place, or install those versions."

@@ -1,0 +1,76 @@
+"""A checkpoint belongs to one run at a time, and to processors that round alike."""
+
+import multiprocessing
+import os
+import sys
+
+import pytest
+
+from cgrosim import Params, resume, simulate
+from cgrosim.errors import FileError
+from cgrosim.files.lock import only_here
+from cgrosim.run import checkpoint as checkpoints
+from cgrosim.run.processor import other_processor, processor
+
+SMALL = Params.from_paper(60, samples=3, neurons=2, steps=50, test_samples=0)
+needs_locks = pytest.mark.skipif(sys.platform == "win32", reason="there are no such locks on Windows")
+
+
+def hold(path, held, let_go):
+    with only_here(path):
+        held.set()
+        let_go.wait(60)
+
+
+@needs_locks
+def test_two_runs_on_one_checkpoint_are_refused(tmp_path):
+    path = tmp_path / "run.checkpoint"
+    simulate(SMALL, checkpoint=path)
+    before = path.read_bytes()
+    processes = multiprocessing.get_context("spawn")
+    held, let_go = processes.Event(), processes.Event()
+    other = processes.Process(target=hold, args=(path, held, let_go))
+    other.start()
+    try:
+        assert held.wait(60)
+        for begin in (lambda: simulate(SMALL, checkpoint=path), lambda: resume(path)):
+            with pytest.raises(FileError, match="is being written by another run; wait for it"):
+                begin()
+        assert path.read_bytes() == before
+        other.kill()
+        other.join()
+        assert resume(path).status == "finished"  # the lock ended with its owner
+    finally:
+        let_go.set()
+        other.join()
+    assert os.listdir(tmp_path) == [path.name]
+
+
+@needs_locks
+def test_one_call_locks_out_another_of_the_same_program(tmp_path):
+    def again(what, share):
+        with pytest.raises(FileError, match="another run"):
+            simulate(SMALL, checkpoint=tmp_path / "run.checkpoint")
+
+    assert simulate(SMALL, checkpoint=tmp_path / "run.checkpoint", progress=again).status == "finished"
+
+
+@pytest.mark.parametrize("engine", ["reduced", "flow"])
+def test_a_checkpoint_of_another_type_of_processor_is_refused(tmp_path, monkeypatch, engine):
+    path = tmp_path / "run.checkpoint"
+    simulate(SMALL.replace(engine=engine), checkpoint=path)
+    monkeypatch.setattr(checkpoints, "processor", lambda blas: f"another one{', model 1' if blas else ''}")
+    with pytest.raises(FileError) as refused:
+        resume(path)
+    assert f"was begun on another type of processor ({processor(engine == 'flow')}; this one is" in str(refused.value)
+
+
+def test_what_does_not_say_its_processor_is_read():
+    assert other_processor(None, processor()) == other_processor(processor(), processor()) == ""
+    assert processor(blas=True).startswith(processor())
+
+
+def test_a_missing_checkpoint_leaves_no_lock(tmp_path):
+    with pytest.raises(FileError, match="does not exist"):
+        resume(tmp_path / "none" / "run.checkpoint")
+    assert os.listdir(tmp_path) == []
