@@ -68,10 +68,10 @@ class Simulate:
         else:
             params = params_from(self.config, self.experiment)
         with held(next_folder(FOLDER) if self.out is None else self.out) as out:
-            if not _goes_on(out, params, self.resume):
-                refuse_results(out, RESULTS, self.overwrite)
-            check_space(out, predicted_bytes(params, params.steps or 10**6)["records"] // 2)
             try:
+                if not _goes_on(out, params, self.resume):
+                    refuse_results(out, RESULTS, self.overwrite)
+                check_space(out, predicted_bytes(params, params.steps or 10**6)["records"] // 2)
                 return self._run_in(out, params)
             finally:
                 if self.out is None and not any(out.iterdir()):
