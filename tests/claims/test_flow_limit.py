@@ -36,7 +36,12 @@ def test_orders_are_told_apart(order, outcome):
 
 
 def test_a_flow_of_the_wrong_time_is_violated(monkeypatch):
-    """The same number of steps instead of the same time: the flow stops one per cent early."""
-    whole = flow_limit.FlowEngine.advance
-    monkeypatch.setattr(flow_limit.FlowEngine, "advance", lambda self, until: whole(self, int(0.99 * until)))
+    """The flow stops one per cent early."""
+    whole = flow_limit.record
+
+    def early(params, *arguments, **named):
+        rate = 0.99 if params.engine == "flow" else 1.0
+        return whole(params.replace(learning_rate=rate * params.learning_rate), *arguments, **named)
+
+    monkeypatch.setattr(flow_limit, "record", early)
     assert combine(flow_limit.measure_order(Context(), False).checks) == "violated"

@@ -15,7 +15,9 @@ def test_quick_verdict_is_supported_and_the_falsifier_is_violated(verdict_of, cl
     assert verdict.falsifier_outcome == "violated"
 
 
-@pytest.mark.parametrize("change", [{"dimension": 36}, {"init_std": 0.36}, {"noise_std": 0.24}, {"neurons": 8}])
+@pytest.mark.parametrize(
+    "change", [{"dimension": 36, "noise_std": 0.2}, {"init_std": 0.36}, {"noise_std": 0.24}, {"neurons": 8}]
+)
 def test_laws_of_another_experiment_are_violated(monkeypatch, change):
     """Twenty per cent more degrees of freedom, or of either standard deviation, or another width."""
     laws = initial.start_laws
