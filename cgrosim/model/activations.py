@@ -11,16 +11,22 @@ A new one is an entry of `ACTIVATIONS` here and its shape in `cgrosim.kernels.ac
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Literal
 
 from cgrosim.errors import ParameterError
 
-Array = NDArray[np.float64]
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Array = NDArray[np.float64]
+else:
+    from cgrosim.model.lazy_numpy import np
+
+
 SecondLayerSign = Literal["positive", "signed"]
 
 
@@ -49,7 +55,7 @@ class Activation:
     slope: Callable[[Array, float], Array]
     curvature: Callable[[Array, float], Array]
     degree: Callable[[float], float] | None
-    knee: float = np.inf
+    knee: float = math.inf
     odd: bool = False
     least_power: float | None = None
     second_layer: SecondLayerSign = "signed"

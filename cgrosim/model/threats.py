@@ -12,17 +12,19 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
-
 from cgrosim.errors import ParameterError
 from cgrosim.model.activations import activate, derivative
 from cgrosim.model.sums import raised
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from cgrosim.model.params import Params
 
-Array = NDArray[np.float64]
+    Array = NDArray[np.float64]
+else:
+    from cgrosim.model.lazy_numpy import np
 
 
 @dataclass(frozen=True)
@@ -161,7 +163,7 @@ def _start_in_l2(shape: tuple[int, ...], radius: float, generator: np.random.Gen
 
 L2 = Ball(_unit, _shorten, _start_in_l2)
 LINF = Ball(
-    np.sign,
+    lambda gradient: np.sign(gradient),  # looked up when it is called, as NumPy is
     lambda shift, radius: np.clip(shift, -radius, radius),
     lambda shape, radius, generator: generator.uniform(-radius, radius, shape),
 )
