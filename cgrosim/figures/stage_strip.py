@@ -58,7 +58,7 @@ def stages_of(run: Run, last: float) -> list[Stage]:
 def draw_strip(axes: Axes, stages: Iterable[Stage]) -> None:
     """Draw the stages as a strip of named boxes; a box too narrow for its name carries the numeral alone.
 
-    The name of the last stage may run on into the margin on the right.
+    The name of the last stage then stands beside its box, in the margin on the right.
     """
     axes.set_ylim(0.0, 1.0)
     axes.set_yticks([])
@@ -76,10 +76,19 @@ def draw_strip(axes: Axes, stages: Iterable[Stage]) -> None:
         axes.axvspan(10**left, 10**right, color=stage.tint, lw=0)
         room = inches * (right - left) / (high - low)
         whole = f"{stage.numeral}  {stage.name}".strip()
-        place, side, text = 0.5 * (left + right), "center", _fitting([whole, stage.numeral], room)
-        if text != whole and stage is stages[-1] and room > 0.1:
-            place, side, text = left + 0.01 * (high - low), "left", _fitting([whole, stage.numeral], room + MARGIN)
-        axes.text(10**place, 0.5, text, ha=side, va="center", fontsize=SIZE, weight="bold")
+        text = _fitting([whole, stage.numeral], room)
+        axes.text(10 ** (0.5 * (left + right)), 0.5, text, ha="center", va="center", fontsize=SIZE, weight="bold")
+        if text != whole and stage is stages[-1]:
+            beside = 10 ** (right + 0.01 * (high - low))
+            axes.text(
+                beside,
+                0.5,
+                _fitting([stage.name, stage.name.split()[0].rstrip(":")], MARGIN),
+                ha="left",
+                va="center",
+                fontsize=SIZE,
+                weight="bold",
+            )
 
 
 def shade(axes: Axes, stages: Iterable[Stage]) -> None:
