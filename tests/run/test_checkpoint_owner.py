@@ -1,14 +1,13 @@
 """A checkpoint belongs to one run at a time, and to processors that round alike."""
 
-import multiprocessing
 import os
+import subprocess
 import sys
 
 import pytest
 
 from cgrosim import Params, resume, simulate
 from cgrosim.errors import FileError
-from cgrosim.files.lock import only_here
 from cgrosim.run import checkpoint as checkpoints
 from cgrosim.run.processor import other_processor, processor
 
@@ -16,10 +15,14 @@ SMALL = Params.from_paper(60, samples=3, neurons=2, steps=50, test_samples=0)
 needs_locks = pytest.mark.skipif(sys.platform == "win32", reason="there are no such locks on Windows")
 
 
-def hold(path, held, let_go):
-    with only_here(path):
-        held.set()
-        let_go.wait(60)
+HOLD = """
+import sys
+from cgrosim.files.lock import only_here
+
+with only_here(sys.argv[1]):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
 
 
 @needs_locks
@@ -27,22 +30,17 @@ def test_two_runs_on_one_checkpoint_are_refused(tmp_path):
     path = tmp_path / "run.checkpoint"
     simulate(SMALL, checkpoint=path)
     before = path.read_bytes()
-    processes = multiprocessing.get_context("spawn")
-    held, let_go = processes.Event(), processes.Event()
-    other = processes.Process(target=hold, args=(path, held, let_go))
-    other.start()
-    try:
-        assert held.wait(60)
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as other:
+        assert other.stdout.readline() == "held\n"
         for begin in (lambda: simulate(SMALL, checkpoint=path), lambda: resume(path)):
             with pytest.raises(FileError, match="is being written by another run; wait for it"):
                 begin()
         assert path.read_bytes() == before
         other.kill()
-        other.join()
+        other.wait()
         assert resume(path).status == "finished"  # the lock ended with its owner
-    finally:
-        let_go.set()
-        other.join()
     assert os.listdir(tmp_path) == [path.name]
 
 

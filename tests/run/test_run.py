@@ -196,7 +196,8 @@ def test_resume_after_kill_is_bit_identical(engine, steps, tmp_path):
 
 def test_ctrl_c_keeps_what_was_recorded(tmp_path):
     code = (
-        "import sys, cgrosim\n"
+        "import signal, sys, cgrosim\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # a background job inherits an ignored one
         "p = cgrosim.Params.from_paper(200, samples=60, steps=100_000_000, engine='reduced', test_samples=0)\n"
         "run = cgrosim.simulate(p, progress=lambda what, share: print('going', flush=True))\n"
         "run.save(sys.argv[1]); print(run.status)\n"
