@@ -20,6 +20,7 @@ from cgrosim.images.data.datasets import load_dataset
 from cgrosim.images.data.download import cache_folder, fetch
 
 CONTENT = bytes(range(256)) * 1024
+LARGEST = len(CONTENT)
 CHECKSUM = f"sha256:{hashlib.sha256(CONTENT).hexdigest()}"
 
 
@@ -54,7 +55,8 @@ class Handler(BaseHTTPRequestHandler):
             return
         content, length = content if isinstance(content, tuple) else (content, len(content))
         self.send_response(200)
-        self.send_header("Content-Length", str(length))
+        if length is not None:
+            self.send_header("Content-Length", str(length))
         self.end_headers()
         self.wfile.write(content)
 
@@ -99,12 +101,12 @@ def files_in(folder):
 def test_a_file_is_downloaded_once_with_progress(server, cache):
     server.files["/a.gz"] = CONTENT
     seen = []
-    path = fetch("Some", "some", "a.gz", (server.address,), CHECKSUM, lambda what, share: seen.append((what, share)))
+    path = fetch("Some", "some", "a.gz", (server.address,), CHECKSUM, lambda *told: seen.append(told), largest=LARGEST)
     assert path == cache / "some" / "a.gz"
     assert path.read_bytes() == CONTENT
     assert seen[-1] == ("downloading a.gz", 1.0)
     assert [share for _, share in seen] == sorted(share for _, share in seen)
-    assert fetch("Some", "some", "a.gz", (server.address,), CHECKSUM) == path
+    assert fetch("Some", "some", "a.gz", (server.address,), CHECKSUM, largest=LARGEST) == path
     assert server.asked == ["/a.gz"]
     assert server.encodings == ["identity"]
 
@@ -112,7 +114,7 @@ def test_a_file_is_downloaded_once_with_progress(server, cache):
 def test_the_next_mirror_is_asked_and_a_wrong_file_never_kept(server, cache, unused_port):
     server.files |= {"/wrong/a.gz": b"<html>", "/right/a.gz": CONTENT}
     mirrors = (unused_port, f"{server.address}absent/", f"{server.address}wrong/", f"{server.address}right/")
-    assert fetch("Some", "some", "a.gz", mirrors, CHECKSUM).read_bytes() == CONTENT
+    assert fetch("Some", "some", "a.gz", mirrors, CHECKSUM, largest=LARGEST).read_bytes() == CONTENT
     assert server.asked == ["/absent/a.gz", "/wrong/a.gz", "/right/a.gz"]
 
 
@@ -120,23 +122,24 @@ def test_a_damaged_file_in_the_cache_is_downloaded_again(server, cache):
     server.files["/a.gz"] = CONTENT
     (cache / "some").mkdir(parents=True)
     (cache / "some" / "a.gz").write_bytes(CONTENT[:-1])
-    assert fetch("Some", "some", "a.gz", (server.address,), CHECKSUM).read_bytes() == CONTENT
+    assert fetch("Some", "some", "a.gz", (server.address,), CHECKSUM, largest=LARGEST).read_bytes() == CONTENT
 
 
 @pytest.mark.parametrize(
     ("answer", "sentence"),
     [
+        (b"x" * (LARGEST + 1), f"sends more than the {LARGEST} bytes of the published file"),
         (b"<html>", "what 127.0.0.1:[0-9]+ sends does not have the published checksum"),
         (None, "127.0.0.1:[0-9]+ answers 404"),
         ((CONTENT[:1000], len(CONTENT)), "127.0.0.1:[0-9]+ broke off"),
     ],
-    ids=["wrong checksum", "not there", "cut short"],
+    ids=["too long", "wrong checksum", "not there", "cut short"],
 )
 def test_what_is_wrong_at_the_mirror_is_said(server, cache, answer, sentence):
     if answer is not None:
         server.files["/a.gz"] = answer
     with pytest.raises(FileError, match=rf"Some cannot be downloaded \(a.gz: .*{sentence}.*give --data-dir"):
-        fetch("Some", "some", "a.gz", (server.address,), CHECKSUM)
+        fetch("Some", "some", "a.gz", (server.address,), CHECKSUM, largest=LARGEST)
     assert files_in(cache) == []
 
 
@@ -144,7 +147,7 @@ def test_a_mirror_that_does_not_answer_is_given_up(server, cache, monkeypatch):
     monkeypatch.setattr(download, "TIMEOUT", 0.1)
     server.silent.clear()
     with pytest.raises(FileError, match="does not answer"):
-        fetch("Some", "some", "a.gz", (server.address,), CHECKSUM)
+        fetch("Some", "some", "a.gz", (server.address,), CHECKSUM, largest=LARGEST)
 
 
 @pytest.mark.parametrize("name", ["mnist", "fashion-mnist", "cifar-10"])
@@ -164,7 +167,7 @@ def test_a_cache_that_cannot_be_written_is_named(server, tmp_path, cache):
     server.files["/a.gz"] = CONTENT
     cache.write_text("a file where the cache should be")
     with pytest.raises(FileError, match=r"the cache .*some cannot be written"):
-        fetch("Some", "some", "a.gz", (server.address,), CHECKSUM)
+        fetch("Some", "some", "a.gz", (server.address,), CHECKSUM, largest=LARGEST)
 
 
 def test_the_logger_of_pooch_is_left_as_it_was(server, cache, capfd):
@@ -172,7 +175,7 @@ def test_the_logger_of_pooch_is_left_as_it_was(server, cache, capfd):
 
     server.files["/a.gz"] = CONTENT
     before = pooch.get_logger().level
-    fetch("Some", "some", "a.gz", (server.address,), CHECKSUM)
+    fetch("Some", "some", "a.gz", (server.address,), CHECKSUM, largest=LARGEST)
     assert pooch.get_logger().level == before != logging.WARNING
     assert capfd.readouterr() == ("", "")
 
@@ -213,3 +216,46 @@ def test_cifar_is_downloaded_as_one_archive(server, cache, monkeypatch):
 
 def test_the_cache_is_the_users():
     assert "cgrosim" in str(cache_folder())
+
+
+def test_a_download_without_a_stated_length_ends_where_the_file_would(server, cache):
+    server.files["/a.gz"] = (CONTENT * 40, None)
+    with pytest.raises(FileError, match=f"sends more than the {LARGEST} bytes"):
+        fetch("Some", "some", "a.gz", (server.address,), CHECKSUM, largest=LARGEST)
+    assert files_in(cache) == []
+
+
+def test_every_mirror_is_asked_by_https():
+    for source in known_files.IDX_SOURCES.values():
+        assert all(mirror.startswith("https://") for mirror in source.mirrors)
+    assert known_files.CIFAR_MIRROR.startswith("https://")
+
+
+def refused_by(mirror):
+    with pytest.raises(FileError) as refused:
+        fetch("Some", "some", "a.gz", (mirror,), CHECKSUM, largest=LARGEST)
+    assert "the cache" not in str(refused.value)
+    return str(refused.value)
+
+
+@pytest.fixture
+def no_settings(monkeypatch):
+    """No proxy and no bundle of certificates but those that a test sets."""
+    for name in (*download.PROXIES, *download.BUNDLES, "NO_PROXY", "no_proxy", "SSL_CERT_FILE"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.mark.parametrize("proxy", ["http://127.0.0.1:{port}", "http://127.0.0.1:99999", "nonsense://127.0.0.1:{port}"])
+def test_the_trouble_of_a_proxy_is_called_so(cache, unused_port, monkeypatch, no_settings, proxy):
+    monkeypatch.setenv("HTTPS_PROXY", proxy.format(port=unused_port.split(":")[2].rstrip("/")))
+    assert "the proxy that HTTPS_PROXY names does not lead to files.invalid" in refused_by("https://files.invalid/")
+
+
+def test_a_wrong_bundle_of_certificates_is_called_so(cache, monkeypatch, no_settings, tmp_path):
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "none.pem"))
+    assert "REQUESTS_CA_BUNDLE names " in refused_by("https://files.invalid/")
+
+
+def test_a_server_that_speaks_no_tls_has_no_accepted_certificate(server, cache, monkeypatch, no_settings):
+    address = server.address.replace("http:", "https:")
+    assert "the certificate of 127.0.0.1" in refused_by(address)

@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 import logging
+import os
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from cgrosim.errors import FileError
-from cgrosim.images.data.known_files import CIFAR_ARCHIVE, CIFAR_ARCHIVE_MD5, CIFAR_MIRROR, IDX_SOURCES, IdxName
+from cgrosim.files.words import shown
+from cgrosim.images.data.known_files import (
+    CIFAR_ARCHIVE,
+    CIFAR_ARCHIVE_LARGEST,
+    CIFAR_ARCHIVE_MD5,
+    CIFAR_MIRROR,
+    IDX_SOURCES,
+    IdxName,
+)
 from cgrosim.progress import Progress
 
 TIMEOUT: Final = 30.0  # seconds without an answer or without a further byte
@@ -25,7 +34,15 @@ def download_idx(name: IdxName, progress: Progress | None = None) -> tuple[Path,
     """
     source = IDX_SOURCES[name]
     return tuple(
-        fetch(source.title, name, f"{file.stem}.gz", source.mirrors, f"sha256:{file.archive_sha256}", progress)
+        fetch(
+            source.title,
+            name,
+            f"{file.stem}.gz",
+            source.mirrors,
+            f"sha256:{file.archive_sha256}",
+            progress,
+            largest=file.archive_size,
+        )
         for file in source.files
     )
 
@@ -38,7 +55,9 @@ def download_cifar(progress: Progress | None = None) -> Path:
     FileError
         As `download_idx`.
     """
-    return fetch("CIFAR-10", "cifar-10", CIFAR_ARCHIVE, (CIFAR_MIRROR,), f"md5:{CIFAR_ARCHIVE_MD5}", progress)
+    checksum = f"md5:{CIFAR_ARCHIVE_MD5}"
+    mirrors = (CIFAR_MIRROR,)
+    return fetch("CIFAR-10", "cifar-10", CIFAR_ARCHIVE, mirrors, checksum, progress, largest=CIFAR_ARCHIVE_LARGEST)
 
 
 def cache_folder() -> Path:
@@ -49,7 +68,14 @@ def cache_folder() -> Path:
 
 
 def fetch(
-    title: str, folder: str, file: str, mirrors: tuple[str, ...], checksum: str, progress: Progress | None = None
+    title: str,
+    folder: str,
+    file: str,
+    mirrors: tuple[str, ...],
+    checksum: str,
+    progress: Progress | None = None,
+    *,
+    largest: int,
 ) -> Path:
     """Return a file of the cache whose checksum is right; download it from the first mirror that has it.
 
@@ -60,6 +86,7 @@ def fetch(
     mirrors : addresses that end in a slash
     checksum : with its method, such as "sha256:..."
     progress : called with the file's name and the share that has arrived
+    largest : bytes beyond which it cannot be the file, and the download is broken off
 
     Raises
     ------
@@ -69,60 +96,109 @@ def fetch(
     import pooch
 
     target = cache_folder() / folder
-    downloader = pooch.HTTPDownloader(
-        progressbar=_Bar(file, progress) if progress else False,
-        chunk_size=CHUNK,
-        timeout=TIMEOUT,
-        headers={"Accept-Encoding": "identity"},  # a server must not unpack the .gz on its way: the checksum is of it
-    )
     reasons = []
     logger = pooch.get_logger()
     level = logger.level
     logger.setLevel(logging.WARNING)  # the sentences here say it all
     try:
         for mirror in mirrors:
+            asked = _Download(mirror, file, largest, progress)
             try:
-                return Path(pooch.retrieve(mirror + file, checksum, file, target, downloader=downloader))
-            except (OSError, ValueError) as error:
-                reasons.append(_reason(error, mirror, target))
+                return Path(pooch.retrieve(mirror + file, checksum, file, target, downloader=asked))
+            except _Failed as error:
+                reasons.append(str(error))
+            except ValueError:
+                reasons.append(f"what {asked.server} sends does not have the published checksum")
+            except OSError as error:
+                reason = error.strerror or type(error).__name__
+                raise FileError(
+                    f"the cache {shown(target)} cannot be written ({reason}); make room there, or {REMEDY}."
+                ) from None
     finally:
         logger.setLevel(level)
     raise FileError(f"{title} cannot be downloaded ({file}: {', '.join(reasons)}); {REMEDY}.")
 
 
-def _reason(error: OSError | ValueError, mirror: str, target: Path) -> str:
-    """What went wrong at one mirror; a cache that cannot be written is an error of its own."""
-    from requests.exceptions import ConnectionError as NoConnection  # what pooch downloads with
-    from requests.exceptions import HTTPError, RequestException, Timeout
-
-    server = mirror.split("/")[2]
-    if isinstance(error, HTTPError) and error.response is not None:
-        return f"{server} answers {error.response.status_code}"
-    if isinstance(error, Timeout):
-        return f"{server} does not answer"
-    if isinstance(error, NoConnection):
-        return f"no connection to {server}"
-    if isinstance(error, RequestException):
-        return f"{server} broke off"
-    if isinstance(error, ValueError):
-        return f"what {server} sends does not have the published checksum"
-    reason = error.strerror or type(error).__name__
-    raise FileError(f"the cache {target} cannot be written ({reason}); make room there, or {REMEDY}.") from None
+class _Failed(Exception):
+    """What went wrong at one mirror, in words."""
 
 
-class _Bar:
-    """What pooch asks of a progress bar, as a call with the share that has arrived."""
+class _Download:
+    """What pooch calls to fill a file: one request, broken off where more arrives than there can be."""
 
-    def __init__(self, what: str, progress: Progress) -> None:
-        self.what, self.progress, self.total, self.done = what, progress, 0, 0
+    def __init__(self, mirror: str, file: str, largest: int, progress: Progress | None) -> None:
+        self.server, self._plain = mirror.split("/")[2], mirror.startswith("http:")
+        self._file, self._largest, self._progress = file, largest, progress
 
-    def update(self, amount: int) -> None:
-        self.done += amount
-        if self.total:
-            self.progress(f"downloading {self.what}", min(1.0, self.done / self.total))
+    def __call__(self, url: str, output_file: str, pooch: Any) -> None:
+        with self._answer(url) as response:
+            total = int(length) if (length := response.headers.get("content-length", "")).isdecimal() else 0
+            self._check_size(total)
+            done = 0
+            with open(output_file, "wb") as file:
+                for chunk in self._chunks(response):
+                    done += len(chunk)
+                    self._check_size(done)
+                    file.write(chunk)
+                    if self._progress is not None and total:
+                        self._progress(f"downloading {self._file}", min(1.0, done / total))
 
-    def reset(self) -> None:
-        self.done = 0
+    def _answer(self, url: str) -> Any:
+        """The begun answer of the server."""
+        import requests
 
-    def close(self) -> None:
-        self.done = 0
+        # a server must not unpack the .gz on its way: the checksum is of it
+        headers = {"Accept-Encoding": "identity"}
+        try:
+            response = requests.get(url, stream=True, timeout=TIMEOUT, headers=headers)
+        except (OSError, ValueError) as error:  # those of requests are OSErrors, its own and urllib3's of odd addresses
+            raise _Failed(self._refused(error)) from None
+        if not response.ok:
+            response.close()
+            raise _Failed(f"{self.server} answers {response.status_code}")
+        if response.url.startswith("http:") and not self._plain:
+            response.close()
+            raise _Failed(f"{self.server} leads to an address without https")
+        return response
+
+    def _chunks(self, response: Any) -> Any:
+        from requests.exceptions import ConnectionError as Broken
+        from requests.exceptions import RequestException
+
+        try:
+            yield from response.iter_content(chunk_size=CHUNK)
+        except RequestException as error:
+            silent = isinstance(error, Broken) and "timed out" in str(error).lower()
+            raise _Failed(f"{self.server} {'does not go on' if silent else 'broke off'}") from None
+
+    def _check_size(self, size: int) -> None:
+        if size > self._largest:
+            raise _Failed(f"{self.server} sends more than the {self._largest} bytes of the published file")
+
+    def _refused(self, error: OSError | ValueError) -> str:
+        """Why there is no answer: a proxy's, a certificate's or the network's trouble."""
+        from requests.exceptions import ConnectionError as NoConnection
+        from requests.exceptions import InvalidProxyURL, InvalidSchema, ProxyError, RequestException, SSLError, Timeout
+
+        if isinstance(error, ProxyError | InvalidProxyURL) or (isinstance(error, InvalidSchema) and _set(PROXIES)):
+            return f"the proxy that {_set(PROXIES) or 'the system'} names does not lead to {self.server}"
+        bundle = _set(BUNDLES)
+        if not isinstance(error, RequestException) and "TLS" in str(error) and bundle:
+            return f"{bundle} names {shown(os.environ[bundle])}, which is not there; correct or unset it"
+        if isinstance(error, SSLError):
+            hint = f"{bundle} names the accepted ones" if bundle else "behind a proxy set REQUESTS_CA_BUNDLE to its own"
+            return f"the certificate of {self.server} is not accepted: {hint}"
+        if isinstance(error, Timeout):
+            return f"{self.server} does not answer"
+        if isinstance(error, NoConnection):
+            return f"no connection to {self.server}"
+        return f"{self.server} cannot be asked ({shown(error)})"
+
+
+PROXIES: Final = ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy")
+BUNDLES: Final = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
+
+
+def _set(variables: tuple[str, ...]) -> str:
+    """The first of some environment variables that is set."""
+    return next((name for name in variables if os.environ.get(name)), "")
