@@ -178,13 +178,23 @@ class _Download:
     def _refused(self, error: OSError | ValueError) -> str:
         """Why there is no answer: a proxy's, a certificate's or the network's trouble."""
         from requests.exceptions import ConnectionError as NoConnection
-        from requests.exceptions import InvalidProxyURL, InvalidSchema, ProxyError, RequestException, SSLError, Timeout
+        from requests.exceptions import (
+            InvalidProxyURL,
+            InvalidSchema,
+            InvalidURL,
+            ProxyError,
+            RequestException,
+            SSLError,
+            Timeout,
+        )
 
-        if isinstance(error, ProxyError | InvalidProxyURL) or (isinstance(error, InvalidSchema) and _set(PROXIES)):
-            return f"the proxy that {_set(PROXIES) or 'the system'} names does not lead to {self.server}"
         bundle = _set(BUNDLES)
         if not isinstance(error, RequestException) and "TLS" in str(error) and bundle:
             return f"{bundle} names {shown(os.environ[bundle])}, which is not there; correct or unset it"
+        # our own addresses are well formed: an odd one, of requests or of urllib3 below it, is that of the proxy
+        odd = isinstance(error, InvalidURL | InvalidSchema) or not isinstance(error, RequestException)
+        if isinstance(error, ProxyError | InvalidProxyURL) or (odd and _set(PROXIES)):
+            return f"the proxy that {_set(PROXIES) or 'the system'} names does not lead to {self.server}"
         if isinstance(error, SSLError):
             hint = f"{bundle} names the accepted ones" if bundle else "behind a proxy set REQUESTS_CA_BUNDLE to its own"
             return f"the certificate of {self.server} is not accepted: {hint}"
