@@ -136,6 +136,7 @@ class Conclusion:
 class Options(SettingsBase):
     """What the command line of an experiment asks; every field is an option."""
 
+    @abstractmethod
     def experiment(self) -> Experiment:
         """The experiment asked for.
 
@@ -144,7 +145,6 @@ class Options(SettingsBase):
         UserError
             If a value is bad, in one sentence.
         """
-        raise NotImplementedError
 
     dataset: str
 
