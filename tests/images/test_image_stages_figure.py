@@ -70,7 +70,8 @@ def test_stages_that_were_not_seen_are_not_in_the_strip(runs):
     seen = [dict(v, seen=True) for v in verdicts]
     changed = run.assign(signal_growth_time=10.0, half_memorized_time=30.0).assign_attrs(stages=json.dumps(seen))
     strip = image_stages_figure({"All": changed}).axes[0]
-    assert [text.get_text().split()[0] for text in strip.texts] == ["I", "II", "III"]
+    # the box of the last stage is too narrow for its name, which stands beside it
+    assert [text.get_text().split()[0] for text in strip.texts] == ["I", "II", "III", "memorisation"]
 
 
 @pytest.mark.parametrize(
