@@ -66,7 +66,7 @@ def optional_fields(base: type[Options], settings: type[SettingsBase], names: tu
     return create_model(f"{base.__name__}With{settings.__name__}", __base__=base, __module__=__name__, **fields)
 
 
-TrainingOptions: Any = optional_fields(Choice, Settings, FROM_SETTINGS)
+TrainingOptions: Any = optional_fields(Choice, Settings, FROM_SETTINGS)  # type: ignore[type-abstract]
 
 
 def in_words(values: dict[str, str]) -> str:
