@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from functools import cached_property
-from typing import Any, Protocol
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from functools import cached_property, partial
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -110,6 +110,72 @@ class Snapshot:
         return self.weigh()
 
 
+@dataclass(frozen=True)
+class Trail:
+    """Several states of one training; the first axis of every array counts them.
+
+    Attributes
+    ----------
+    step : (R,) gradient steps taken
+    signal, noise, clean_margin, attacked_margin, memorization, coefficients, weights : as those of a `Snapshot`
+    weigh : gives the (m, m) Gram matrix of the weights of one of the states, by its place
+    """
+
+    step: Array
+    signal: Array
+    noise: Array
+    clean_margin: Array
+    attacked_margin: Array
+    memorization: Array
+    weigh: Callable[[int], Array] = field(repr=False)
+    coefficients: Array | None = None
+    weights: Array | None = field(default=None, repr=False)
+
+    def __len__(self) -> int:
+        return len(self.step)
+
+    def at(self, place: int) -> Snapshot:
+        """One of the states."""
+        return Snapshot(
+            step=float(self.step[place]),
+            signal=self.signal[place],
+            noise=self.noise[place],
+            clean_margin=self.clean_margin[place],
+            attacked_margin=self.attacked_margin[place],
+            memorization=self.memorization[place],
+            weigh=partial(self.weigh, place),
+            coefficients=None if self.coefficients is None else self.coefficients[place],
+            weights=None if self.weights is None else self.weights[place],
+        )
+
+    @classmethod
+    def of(cls, snapshots: Sequence[Snapshot]) -> Trail:
+        """States that were taken one by one, at least one of them."""
+
+        def stacked(name: str) -> Any:
+            values = [getattr(snapshot, name) for snapshot in snapshots]
+            return None if values[0] is None else np.stack(values)
+
+        names = [f.name for f in fields(cls) if f.name != "weigh"]
+        return cls(**{name: stacked(name) for name in names}, weigh=lambda place: snapshots[place].weight_gram)
+
+    @classmethod
+    def joined(cls, trails: Sequence[Trail]) -> Trail:
+        """Trails of one run in a row as one."""
+        if len(trails) == 1:
+            return trails[0]
+        places = [(trail, place) for trail in trails for place in range(len(trail))]
+
+        def joined(name: str) -> Any:
+            values = [getattr(trail, name) for trail in trails]
+            return None if values[0] is None else np.concatenate(values)
+
+        names = [f.name for f in fields(cls) if f.name != "weigh"]
+        return cls(
+            **{name: joined(name) for name in names}, weigh=lambda place: places[place][0].weigh(places[place][1])
+        )
+
+
 class Engine(Protocol):
     """One way to advance the same state.
 
@@ -152,3 +218,24 @@ class Engine(Protocol):
 
     def restore(self, state: dict[str, Any]) -> None:
         """Continue from a saved state."""
+
+
+@runtime_checkable
+class Tracing(Protocol):
+    """What an engine may offer beside: several states in one call, cheaper than one by one."""
+
+    def trace(self, steps: NDArray[np.int64]) -> tuple[Trail, Divergence | None]:
+        """Advance to the last of these increasing steps; the states at them, up to a divergence."""
+
+
+def follow(engine: Engine, steps: NDArray[np.int64]) -> tuple[Trail | None, Divergence | None]:
+    """Advance an engine to the last of these steps; the states at them (None: not one), up to a divergence."""
+    if isinstance(engine, Tracing):
+        return engine.trace(steps)
+    snapshots, trouble = [], None
+    for step in steps:
+        trouble = engine.advance(int(step))
+        if trouble is not None:
+            break
+        snapshots.append(engine.snapshot())
+    return Trail.of(snapshots) if snapshots else None, trouble

@@ -72,7 +72,7 @@ def restore_record(record: kernels.Record, state: dict[str, Any]) -> None:
 
 
 def rebuild_weights(params: Params, system: ClosedSystem, signal: Array, coefficients: Array) -> Array | None:
-    """The weights (m, d) from their exact decomposition, if they were asked for and there are vectors.
+    """The weights (..., m, d) of states u (..., m), B (..., M, m), if they were asked for and there are vectors.
 
     w_r = w_r(0) + (u_r - u_r(0)) w_star + sum_k B_kr X_k: training under a threat that moves only the true feature
     never leaves that span (derived here).
@@ -80,8 +80,11 @@ def rebuild_weights(params: Params, system: ClosedSystem, signal: Array, coeffic
     if "weights" not in params.record or system.data is None or system.weights is None:
         return None
     rows = system.data.noise.reshape(-1, params.dimension)
-    learnt = (signal - system.signal)[:, None] * system.data.direction
-    return system.weights + learnt + combination(coefficients.T, rows)
+    weights = np.empty((*signal.shape, params.dimension))
+    for place in np.ndindex(signal.shape[:-1]):
+        learnt = (signal[place] - system.signal)[:, None] * system.data.direction
+        weights[place] = system.weights + learnt + combination(coefficients[place].T, rows)
+    return weights
 
 
 class ClosedForces:

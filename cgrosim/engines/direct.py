@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from cgrosim import kernels
 from cgrosim.engines.base import Snapshot
 from cgrosim.engines.closed import (
+    ClosedForces,
     record_state,
     restore_record,
 )
@@ -32,6 +33,7 @@ class DirectEngine(SteppingEngine):
         assert system.data is not None
         assert system.weights is not None
         super().__init__(params, system)
+        self._forces = ClosedForces(params, system)
         if "coefficients" in params.record:
             check_independent(system)
         data = system.data

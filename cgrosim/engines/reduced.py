@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cgrosim import kernels
-from cgrosim.engines.base import Snapshot
+from cgrosim.engines.base import Divergence, Snapshot, Trail
 from cgrosim.engines.closed import (
     rebuild_weights,
     record_state,
@@ -36,7 +35,7 @@ class ReducedEngine(SteppingEngine):
         )
         self._work = kernels.make_reduced_workspace(self._problem)
 
-    def _take(self, steps: int) -> tuple[int, int, int, int]:
+    def _take(self, steps: int, trail: kernels.Trail | None = None) -> tuple[int, int, int, int]:
         return kernels.advance_reduced(
             self._problem,
             self._gram,
@@ -46,24 +45,30 @@ class ReducedEngine(SteppingEngine):
             self._params.learning_rate,
             steps,
             self._step,
+            trail=trail,
         )
+
+    def trace(self, steps: NDArray[np.int64]) -> tuple[Trail, Divergence | None]:
+        """Advance to the last of these increasing steps; the states at them, up to a divergence."""
+        seen = kernels.make_trail(self._problem, steps)
+        trouble = self._advanced(int(steps[-1]) - self._step, seen)
+        met = len(steps) if trouble is None else int(np.searchsorted(steps, self._step, side="right"))
+        coefficients = seen.coefficients[:met]
+        return Trail(
+            step=seen.steps[:met].astype(np.float64),
+            signal=seen.signal[:met],
+            noise=seen.noise[:met],
+            clean_margin=seen.clean_margin[:met],
+            attacked_margin=seen.attacked_margin[:met],
+            memorization=seen.memorization[:met],
+            weigh=lambda place: weight_gram(self._system, coefficients[place]),
+            coefficients=coefficients,
+            weights=rebuild_weights(self._params, self._system, seen.signal[:met], coefficients),
+        ), trouble
 
     def snapshot(self) -> Snapshot:
         """The present state."""
-        signal, noise, coefficients = kernels.unpack_reduced_state(self._problem, self._state)
-        margins = self._forces.margins(signal, noise)
-        self._forces.note(self._record, self._step)
-        return Snapshot(
-            step=float(self._step),
-            signal=signal,
-            noise=noise,
-            clean_margin=margins.clean,
-            attacked_margin=margins.attacked,
-            memorization=margins.memorization,
-            weigh=partial(weight_gram, self._system, coefficients),
-            coefficients=coefficients,
-            weights=rebuild_weights(self._params, self._system, signal, coefficients),
-        )
+        return self.trace(np.array([self._step]))[0].at(0)
 
     def state(self) -> dict[str, Any]:
         """Arrays from which `restore` continues bit-identically."""

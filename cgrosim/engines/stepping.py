@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from typing import Any
 
 from cgrosim import kernels
 from cgrosim.engines.base import Crossings, Divergence
-from cgrosim.engines.closed import ClosedForces, crossings_of, make_kernel_problem, make_kernel_record
+from cgrosim.engines.closed import crossings_of, make_kernel_problem, make_kernel_record
 from cgrosim.engines.cost import step_seconds
 from cgrosim.model.params import Params
 from cgrosim.model.sampling import ClosedSystem
@@ -22,7 +23,6 @@ class SteppingEngine(ABC):
         self._params, self._system = params, system
         self._problem = make_kernel_problem(params, system)
         self._record = make_kernel_record(params)
-        self._forces = ClosedForces(params, system)
         self._step = 0
         self.chunk = max(1, int(0.2 / step_seconds(params, self.name)))
 
@@ -43,7 +43,10 @@ class SteppingEngine(ABC):
 
     def advance(self, until: int) -> Divergence | None:
         """Advance to step `until`."""
-        done, status, neuron, row = self._take(until - self._step)
+        return self._advanced(until - self._step)
+
+    def _advanced(self, steps: int, *more: Any) -> Divergence | None:
+        done, status, neuron, row = self._take(steps, *more)
         self._step += done
         return Divergence(float(self._step), neuron, row) if status == kernels.DIVERGED else None
 

@@ -22,8 +22,10 @@ from cgrosim.kernels.levels import LEVELS, level_values
 from cgrosim.kernels.problem import Problem, Record, Workspace, make_problem, make_record
 from cgrosim.kernels.reduced import (
     ReducedState,
+    Trail,
     advance_reduced,
     make_reduced_workspace,
+    make_trail,
     pack_gram,
     pack_reduced_state,
     unpack_reduced_state,
@@ -37,6 +39,7 @@ __all__ = [
     "Problem",
     "Record",
     "ReducedState",
+    "Trail",
     "Workspace",
     "accumulate",
     "advance_direct",
@@ -48,6 +51,7 @@ __all__ = [
     "make_problem",
     "make_record",
     "make_reduced_workspace",
+    "make_trail",
     "margins_from_projections",
     "multiply",
     "pack_direct_data",

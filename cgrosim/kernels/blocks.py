@@ -7,10 +7,14 @@ The tails are zero. The number of blocks is a multiple of the blocks in a tile's
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 
 from cgrosim.kernels import microkernels
+from cgrosim.kernels.caching import INNER
 from cgrosim.kernels.microkernels import BLOCK
 
 Array = NDArray[np.float64]
@@ -19,10 +23,20 @@ _ALIGNMENT = 64  # bytes of a cache line, so that no vector straddles two
 
 def zeros(*shape: int) -> Array:
     """Zeros whose first element starts a cache line."""
-    count = int(np.prod(shape))
-    raw = np.zeros(count + _ALIGNMENT // 8)
-    start = (-raw.ctypes.data % _ALIGNMENT) // 8
-    return raw[start : start + count].reshape(shape)
+    return aligned_zeros(shape)[0]
+
+
+def aligned_zeros(*shapes: tuple[int, ...]) -> list[Array]:
+    """Arrays of zeros of several shapes in one piece of memory, each from the start of a cache line on."""
+    line = _ALIGNMENT // 8
+    sizes = [math.prod(shape) for shape in shapes]
+    held = [-(-size // line) * line for size in sizes]
+    raw = np.zeros(sum(held) + line)
+    start, arrays = (-raw.ctypes.data % _ALIGNMENT) // 8, []
+    for shape, size, room in zip(shapes, sizes, held, strict=True):
+        arrays.append(raw[start : start + size].reshape(shape))
+        start += room
+    return arrays
 
 
 def block_count(rows: int) -> int:
@@ -75,3 +89,19 @@ def pack_panels(matrix: Array) -> Array:
     if columns % BLOCK:
         panels[whole, :rows, : columns % BLOCK] = matrix[:, whole * BLOCK :]
     return panels
+
+
+@njit(**INNER)
+def fill_blocks(rows, blocks):  # type: ignore[no-untyped-def]
+    """Copy (M, m) into blocked form; the padding is left alone."""
+    for k in range(rows.shape[0]):
+        for r in range(rows.shape[1]):
+            blocks[k // 8, r, k % 8] = rows[k, r]
+
+
+@njit(**INNER)
+def empty_blocks(blocks, rows):  # type: ignore[no-untyped-def]
+    """Copy blocked form into (M, m)."""
+    for k in range(rows.shape[0]):
+        for r in range(rows.shape[1]):
+            rows[k, r] = blocks[k // 8, r, k % 8]

@@ -5,31 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from numba import njit, prange
+from numba import prange
 
-from cgrosim.kernels.blocks import Array
-from cgrosim.kernels.caching import INNER, entry, fingerprint
+from cgrosim.kernels.blocks import Array, empty_blocks, fill_blocks
+from cgrosim.kernels.caching import entry, fingerprint
 from cgrosim.kernels.margins import force_on_signal, forces_of_blocks, margins_and_weights, sums_of_blocks
 from cgrosim.kernels.problem import Problem, Workspace
 from cgrosim.kernels.product import WIDTH, multiply_columns
 from cgrosim.kernels.reduced import PARALLEL_FROM
 from cgrosim.kernels.threads import run, worth_threads
-
-
-@njit(**INNER)
-def fill_blocks(rows, blocks):  # type: ignore[no-untyped-def]
-    """Copy (M, m) into blocked form; the padding is left alone."""
-    for k in range(rows.shape[0]):
-        for r in range(rows.shape[1]):
-            blocks[k // 8, r, k % 8] = rows[k, r]
-
-
-@njit(**INNER)
-def empty_blocks(blocks, rows):  # type: ignore[no-untyped-def]
-    """Copy blocked form into (M, m)."""
-    for k in range(rows.shape[0]):
-        for r in range(rows.shape[1]):
-            rows[k, r] = blocks[k // 8, r, k % 8]
 
 
 def _make_forces() -> Callable[..., Any]:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cgrosim.kernels.activation import activation_shape, power_case
-from cgrosim.kernels.blocks import Array, padded_neurons, tile_height, zeros
+from cgrosim.kernels.blocks import Array, aligned_zeros, padded_neurons, tile_height, zeros
 from cgrosim.kernels.levels import LEVELS
 
 
@@ -144,20 +144,10 @@ class Workspace(NamedTuple):
 def make_workspace(problem: Problem, blocks: int, changed_blocks: int) -> Workspace:
     """Return the scratch for `blocks` blocks of projections and a state of `changed_blocks` blocks."""
     padded, samples = problem.second_layer.size, problem.labels.size
-    return Workspace(
-        zeros(blocks, padded, 8),
-        zeros(blocks, padded, 8),
-        zeros(changed_blocks, padded, 8),
-        zeros(blocks * 8),
-        zeros(blocks * 8),
-        zeros(4, 2),
-        zeros(2),
-        zeros(2, 2),
-        zeros(padded),
-        zeros(padded),
-        zeros(samples),
-        zeros(samples),
-        zeros(samples),
-        np.arange(problem.neurons),
-        zeros(problem.neurons + 1),
+    blocked, rows = (blocks, padded, 8), (blocks * 8,)
+    floats = [blocked, blocked, (changed_blocks, padded, 8), rows, rows, (4, 2), (2,), (2, 2), (padded,), (padded,)]
+    order = np.arange(problem.neurons)
+    arrays: dict[str, NDArray[Any]] = dict(
+        zip(Workspace._fields, aligned_zeros(*floats, *[(samples,)] * 3), strict=False)
     )
+    return Workspace(**arrays, order=order, tails=np.zeros(problem.neurons + 1))

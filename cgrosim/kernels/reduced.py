@@ -6,10 +6,11 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba import prange
+from numba import njit, prange
+from numpy.typing import NDArray
 
-from cgrosim.kernels.blocks import Array, block_count, pack_blocks, pack_panels, unpack_blocks, zeros
-from cgrosim.kernels.caching import entry, fingerprint
+from cgrosim.kernels.blocks import Array, block_count, empty_blocks, pack_blocks, pack_panels, unpack_blocks, zeros
+from cgrosim.kernels.caching import INNER, entry, fingerprint
 from cgrosim.kernels.commit import DIVERGED, LIMIT, RUNNING, add_scaled, count_bad, locate_bad
 from cgrosim.kernels.levels import note_hitting_times
 from cgrosim.kernels.margins import (
@@ -47,22 +48,65 @@ def unpack_reduced_state(problem: Problem, state: ReducedState) -> tuple[Array, 
     return state.signal[: problem.neurons].copy(), noise, coefficients
 
 
+class Trail(NamedTuple):
+    """States on the way, one row for every step that is asked for; make it with `make_trail`."""
+
+    steps: NDArray[np.int64]  # (R,) increasing absolute steps
+    signal: Array  # (R, m) u
+    noise: Array  # (R, M, m) c
+    coefficients: Array  # (R, M, m) B
+    clean_margin: Array  # (R, N)
+    attacked_margin: Array  # (R, N)
+    memorization: Array  # (R, N) V_i
+
+
+def make_trail(problem: Problem, steps: NDArray[np.int64]) -> Trail:
+    """An empty trail for these steps."""
+    count, samples, neurons = len(steps), problem.labels.size, problem.neurons
+    rows = samples * problem.noise_patches
+    states, margins = np.empty((2, count, rows, neurons)), np.empty((3, count, samples))
+    return Trail(np.asarray(steps, dtype=np.int64), np.empty((count, neurons)), *states, *margins)
+
+
+@njit(**INNER)
+def _write(problem, state, work, trail, row):  # type: ignore[no-untyped-def]
+    """Copy the present state and its margins into one row of a trail."""
+    for r in range(problem.neurons):
+        trail.signal[row, r] = state.signal[r]
+    empty_blocks(state.noise, trail.noise[row])
+    empty_blocks(state.coefficients, trail.coefficients[row])
+    for i in range(problem.labels.size):
+        trail.clean_margin[row, i] = work.clean_margin[i]
+        trail.attacked_margin[row, i] = work.attacked_margin[i]
+        trail.memorization[row, i] = work.memorization[i]
+
+
 def _make_advance(parallel: bool) -> Callable[..., Any]:
     """Compile the same loop with or without threads; both give the same bits, because every sum is within one task."""
     token = fingerprint("reduced, parallel" if parallel else "reduced, serial")
 
     @entry(parallel)
-    def advance(problem, gram, state, work, record, step_size, steps, first_step):  # type: ignore[no-untyped-def]
+    def advance(problem, gram, state, work, record, step_size, trail, steps, first_step):  # type: ignore[no-untyped-def]
         if token == "":
             return 0, RUNNING, -1, -1
         blocks = gram.shape[0]
         tasks = (blocks + WIDTH - 1) // WIDTH
-        u = state.signal
-        for done in range(steps):
+        u, row = state.signal, 0
+        while row < trail.steps.size and trail.steps[row] < first_step:
+            row += 1
+        for done in range(steps + 1):
+            asked = row < trail.steps.size and trail.steps[row] == first_step + done
+            if done == steps and not asked:
+                break
             for task in prange(tasks):
                 sums_of_blocks(problem, state.noise, work, task * WIDTH, min(blocks, (task + 1) * WIDTH))
             margins_and_weights(problem, u, work)
             note_hitting_times(work, record, first_step + done)
+            if asked:
+                _write(problem, state, work, trail, row)
+                row += 1
+            if done == steps:
+                break
             force_on_signal(problem, u, work)
             for task in prange(tasks):
                 forces_of_blocks(problem, state.noise, work, task * WIDTH, min(blocks, (task + 1) * WIDTH))
@@ -92,6 +136,7 @@ def _make_advance(parallel: bool) -> Callable[..., Any]:
     return advance
 
 
+NOWHERE = np.empty(0, dtype=np.int64)
 FORMS = (_make_advance(parallel=False), _make_advance(parallel=True))
 
 
@@ -116,6 +161,7 @@ def advance_reduced(
     steps: int,
     first_step: int,
     parallel: bool | None = None,
+    trail: Trail | None = None,
 ) -> tuple[int, int, int, int]:
     """Take up to `steps` gradient-descent steps in place.
 
@@ -124,13 +170,15 @@ def advance_reduced(
     gram : packed Gram matrix, from `pack_gram`
     state, record
         Changed in place. The record gets the absolute step t at which the state at t first reaches a threshold; the
-        state that this call ends in is looked at by the next call.
+        state that this call ends in is looked at by the next call, unless the trail asks for it.
     step_size : float
         eta.
     first_step : int
         Absolute number of the first step.
     parallel : bool, optional
         Use threads. Default: where they pay, by size and by timing. The result has the same bits either way.
+    trail : Trail, optional
+        Filled with the states at those of its steps that this call meets, its first and last state included.
 
     Returns
     -------
@@ -138,10 +186,9 @@ def advance_reduced(
         status RUNNING or DIVERGED. A step that would make any number exceed 1e100 or not finite is not taken: the state
         stays the last good one, and (neuron, row) is the first place where it would happen; row -1 is the signal.
     """
-    rows, arguments = (
-        problem.labels.size * problem.noise_patches,
-        (problem, gram, state, work, record, float(step_size)),
-    )
+    rows = problem.labels.size * problem.noise_patches
+    trail = make_trail(problem, NOWHERE) if trail is None else trail
+    arguments = (problem, gram, state, work, record, float(step_size), trail)
     if parallel is None and worth_threads(rows * rows * problem.neurons, PARALLEL_FROM):
         return pace("reduced", rows, problem.neurons).take(FORMS, arguments, int(steps), int(first_step))
     return run(bool(parallel), FORMS, *arguments, int(steps), int(first_step))

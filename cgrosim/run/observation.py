@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cgrosim.engines.base import Snapshot
+from cgrosim.engines.base import Snapshot, Trail
 from cgrosim.model.activations import activate, activation
 from cgrosim.model.linear_algebra import product, semidefinite_root
 from cgrosim.model.params import Params
@@ -63,48 +63,54 @@ def share_wrong(margins: Array) -> Array:
 
 
 class Observation:
-    """Some snapshots in a row with what is derived from them; the first axis of every array counts the snapshots.
+    """Some states in a row with what is derived from them; the first axis of every array counts the states.
 
-    What is done to one of them does not depend on how many there are: sums run within a snapshot, in its own order.
+    What is done to one of them does not depend on how many there are: sums run within a state, in its own order.
 
     Attributes
     ----------
-    params, start, snapshots : the experiment, the system it began from, and its states
+    params, start, trail : the experiment, the system it began from, and its states
     """
 
     def __init__(
         self,
         params: Params,
         start: ClosedSystem,
-        snapshots: Sequence[Snapshot],
+        trail: Trail,
         tested: Callable[[Snapshot], tuple[Array, Array, Array]],
     ) -> None:
-        self.params, self.start, self.snapshots = params, start, snapshots
+        self.params, self.start, self.trail = params, start, trail
         self._tested = tested
 
-    def stacked(self, name: str) -> Array:
-        """An attribute of every snapshot, as one array."""
-        return np.stack([getattr(snapshot, name) for snapshot in self.snapshots])
-
-    @cached_property
+    @property
     def step(self) -> Array:
         """Gradient steps taken, (records,)."""
-        return np.array([snapshot.step for snapshot in self.snapshots])
+        return self.trail.step
 
-    @cached_property
+    @property
     def signal(self) -> Array:
         """True correlations u, (records, neuron)."""
-        return self.stacked("signal")
+        return self.trail.signal
 
-    @cached_property
+    @property
     def clean_margin(self) -> Array:
         """Margins of the training samples, (records, sample)."""
-        return self.stacked("clean_margin")
+        return self.trail.clean_margin
 
-    @cached_property
+    @property
     def trained_margin(self) -> Array:
         """Margins of the training samples under the attack of training, (records, sample)."""
-        return self.stacked("attacked_margin")
+        return self.trail.attacked_margin
+
+    @property
+    def memorization(self) -> Array:
+        """Memorised noise V of the training samples, (records, sample)."""
+        return self.trail.memorization
+
+    @cached_property
+    def weight_gram(self) -> Array:
+        """Gram matrices of the weights projected off w_star, (records, neuron, neuron)."""
+        return np.stack([self.trail.weigh(place) for place in range(len(self.trail))])
 
     @cached_property
     def attacked_margin(self) -> Array:
@@ -126,7 +132,7 @@ class Observation:
         """Correlations v = y <w_r, X_i[j]>, (records, sample, patch, neuron)."""
         labels = self.start.labels
         shape = (-1, len(labels), self.params.patches - 1, self.params.neurons)
-        return np.asarray(labels[:, None, None] * self.stacked("noise").reshape(shape))
+        return np.asarray(labels[:, None, None] * self.trail.noise.reshape(shape))
 
     @cached_property
     def clean_loss(self) -> Array:
@@ -171,7 +177,7 @@ class Observation:
     def tests(self) -> list[tuple[float, float, float]]:
         """Clean and attacked error on fresh samples, and the standard deviation of the noise S in their margins."""
         found = []
-        for snapshot in self.snapshots:
-            clean, attacked, noise = self._tested(snapshot)
+        for place in range(len(self.trail)):
+            clean, attacked, noise = self._tested(self.trail.at(place))
             found.append((float(np.mean(clean <= 0.0)), float(share_wrong(attacked)), float(np.std(noise))))
         return found

@@ -130,7 +130,7 @@ def attacked_signal_margin(o: Observation) -> Any:
 
 @quantity("memorised noise V of each training sample", dimensions=("sample",))
 def memorization(o: Observation) -> Any:
-    return o.stacked("memorization")
+    return o.memorization
 
 
 @quantity("largest noise correlation v over neurons and patches", dimensions=("sample",))
@@ -157,7 +157,7 @@ def attacked_margin(o: Observation) -> Any:
     "Gram matrix of the weights projected off the true feature", dimensions=("neuron", "neuron_column"), named=True
 )
 def weight_gram(o: Observation) -> Any:
-    return o.stacked("weight_gram")
+    return o.weight_gram
 
 
 @quantity("clean training loss", units="nat")
@@ -220,10 +220,11 @@ def signal_coefficient(o: Observation) -> Any:
     "coefficient B of a noise patch in the weights", dimensions=("neuron", "sample", "patch"), option="coefficients"
 )
 def noise_coefficient(o: Observation) -> Any:
+    assert o.trail.coefficients is not None
     shape = (-1, o.params.samples, o.params.patches - 1, o.params.neurons)
-    return np.moveaxis(o.stacked("coefficients").reshape(shape), 3, 1)
+    return np.moveaxis(o.trail.coefficients.reshape(shape), 3, 1)
 
 
 @quantity("filters", dimensions=("neuron", "coordinate"), option="weights")
 def weights(o: Observation) -> Any:
-    return o.stacked("weights")
+    return o.trail.weights

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from cgrosim.engines.base import Snapshot
+from cgrosim.engines.base import Snapshot, Trail
 from cgrosim.errors import ParameterError
 from cgrosim.model.params import MAX_STEPS, Params
 from cgrosim.model.sampling import ClosedSystem
@@ -18,7 +18,7 @@ from cgrosim.run.quantities import Quantity, record_sizes, recorded
 
 Array = NDArray[np.float64]
 
-BUFFER_BYTES = 2**23  # of snapshots that wait to be measured together
+BUFFER_BYTES = 2**23  # of states that wait to be measured together
 
 
 def record_steps(params: Params, steps: int) -> NDArray[np.int64]:
@@ -58,9 +58,9 @@ def given_steps(record_at: ArrayLike, steps: int | None, name: str = "record_at"
 
 
 class Recorder:
-    """Turns snapshots into records; with `evaluate_attacked`, fresh samples are attacked explicitly.
+    """Turns states into records; with `evaluate_attacked`, fresh samples are attacked explicitly.
 
-    Snapshots wait, up to `BUFFER_BYTES`, and are measured together: that is what makes a short run cheap.
+    States wait, up to `BUFFER_BYTES`, and are measured together: that is what makes a short run cheap.
     """
 
     def __init__(
@@ -74,20 +74,25 @@ class Recorder:
         self.params, self._start = params, system
         self.quantities = recorded(params) if quantities is None else list(quantities)
         self.steps: list[int] = []
-        self._waiting: list[Snapshot] = []
+        self._waiting: list[Trail] = []
         self._blocks: dict[str, list[Array]] = {q.name: [] for q in self.quantities}
         self._evaluate_attacked = evaluate_attacked
-        # of a snapshot: correlations and coefficients, three values a sample, the weights and their projection; twice,
+        # of a state: correlations and coefficients, three values a sample, the weights and their projection; twice,
         # because they are copied into one array
         vectors = 0 if system.weights is None else 2 * params.dimension
         held = 16 * (params.neurons * (1 + 2 * params.noise_patches + vectors) + 3 * params.samples)
         self._room = max(1, BUFFER_BYTES // held)
 
-    def take(self, snapshot: Snapshot) -> None:
-        """Record one snapshot."""
-        self.steps.append(round(snapshot.step))
-        self._waiting.append(snapshot)
-        if len(self._waiting) >= self._room:
+    @property
+    def room(self) -> int:
+        """How many states may come together, at least one."""
+        return max(1, self._room - sum(map(len, self._waiting)))
+
+    def take(self, trail: Trail) -> None:
+        """Record some states."""
+        self.steps += [round(step) for step in trail.step.tolist()]
+        self._waiting.append(trail)
+        if sum(map(len, self._waiting)) >= self._room:
             self._measure()
 
     def records(self) -> dict[str, NDArray[Any]]:
@@ -110,7 +115,7 @@ class Recorder:
     def _measure(self) -> None:
         if not self._waiting:
             return
-        seen = Observation(self.params, self._start, self._waiting, self._tested)
+        seen = Observation(self.params, self._start, Trail.joined(self._waiting), self._tested)
         with np.errstate(over="ignore"):  # the last records before a divergence may square to infinity
             measured = {q.name: np.asarray(q.measure(seen), dtype=np.float64) for q in self.quantities}
         for name, values in measured.items():  # all or none, where measuring is interrupted

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from cgrosim.engines import Engine, make_engine
+from cgrosim.engines.base import Tracing, follow
 from cgrosim.errors import ParameterError
 from cgrosim.files.archive import check_replaceable
 from cgrosim.files.lock import only_here
@@ -33,6 +34,7 @@ from cgrosim.run.results import Run
 from cgrosim.run.start import arrays_of, checked_start, draw_system, sampling_of, system_of
 from cgrosim.run.stopping import StopRule, rule_from
 
+NONE = np.empty(0, dtype=np.int64)
 TRIAL_SECONDS = 5.0  # for smaller learning rates, after a divergence
 
 
@@ -253,20 +255,22 @@ def _drive(run: _Started, progress: Progress | None, checkpoint: str | Path | No
     ended = _held(run) if already else ""
     with Interrupts() as interrupts:
         while status == "finished" and not ended and (already < len(grid) or run.engine.step < run.steps):
-            target = int(grid[already]) if already < len(grid) else run.steps
-            until = min(target, int(run.engine.step) + run.engine.chunk)
-            trouble = run.engine.advance(until)
+            until, together = _ahead(run, already, every_record=checkpoint is not None and not checkpoint_seconds)
+            if len(together):
+                trail, trouble = follow(run.engine, together)
+                if trail is not None:
+                    run.recorder.take(trail)
+                    already += len(trail)
+                    ended = _held(run)
+            else:
+                trouble = run.engine.advance(until)
+                if trouble is None and until == run.steps:
+                    run.engine.snapshot()  # notes the hitting times of this very step
             if trouble is not None:
                 status = "diverged"
                 rate = run.params.learning_rate
                 messages.append(trouble.sentence(rate, _advice(run, progress), run.params.patches))
                 break
-            if until == target:
-                snapshot = run.engine.snapshot()  # also notes the hitting times of this very step
-                if already < len(grid):
-                    run.recorder.take(snapshot)
-                    already += 1
-                    ended = _held(run)
             if progress is not None:
                 share = 0.0 if open_end else max(already / len(grid), until / max(run.steps, 1))
                 progress(f"engine {run.plan.engine}, step {until:.3g}", share)
@@ -303,6 +307,21 @@ def _drive(run: _Started, progress: Progress | None, checkpoint: str | Path | No
         attributes["until"] = json.dumps(run.asked.until.described())
     found = Recorded(run.recorder.records(), run.engine.crossings, attributes)
     return Run(found, run.params, start=None if run.asked.start is None else run.system)
+
+
+def _ahead(run: _Started, already: int, every_record: bool) -> tuple[int, NDArray[np.int64]]:
+    """How far to go until the next look at the keyboard, and the steps to record on the way.
+
+    A stop rule is asked, and a checkpoint may be written, after every record.
+    """
+    left = run.grid[already:]
+    until = min(int(left[-1]) if len(left) else run.steps, int(run.engine.step) + run.engine.chunk)
+    if not len(left) or left[0] > until:
+        return until, NONE
+    alone = every_record or run.asked.until is not None or not isinstance(run.engine, Tracing)
+    together = left[: 1 if alone else run.recorder.room]
+    together = together[: np.searchsorted(together, until, side="right")]
+    return int(together[-1]), together
 
 
 def _advice(run: _Started, progress: Progress | None) -> str:

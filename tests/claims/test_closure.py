@@ -31,10 +31,13 @@ def test_a_nan_of_an_engine_is_violated(monkeypatch):
     from cgrosim.engines.reduced import ReducedEngine
 
     monkeypatch.setattr(closure, "CASES", closure.CASES[:2])
-    whole = ReducedEngine.snapshot
-    monkeypatch.setattr(
-        ReducedEngine, "snapshot", lambda self: replace(whole(self), signal=whole(self).signal * np.nan)
-    )
+    whole = ReducedEngine.trace
+
+    def spoilt(self, steps):
+        trail, trouble = whole(self, steps)
+        return replace(trail, signal=trail.signal * np.nan), trouble
+
+    monkeypatch.setattr(ReducedEngine, "trace", spoilt)
     assert combine(closure.measure_closure(Context(), False).checks) == "violated"
 
 

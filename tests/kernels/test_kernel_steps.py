@@ -177,3 +177,28 @@ def test_direct_and_reduced_agree() -> None:
     )
     assert np.abs(weights - rebuilt).max() <= bound
     assert np.abs(case.rows @ weights.T - noise).max() <= bound * 4
+
+
+@pytest.mark.parametrize("parallel", [False, True])
+def test_states_on_the_way_are_those_of_stopping_there(parallel: bool) -> None:
+    """In one call and in several, whose ends meet asked steps; what is not met stays as it was."""
+    case = Setting(make_params(dimension=60, samples=9, neurons=7, init_std=0.2))
+    gram, work, record = kernels.pack_gram(case.gram), kernels.make_reduced_workspace(case.problem), case.record
+    asked = np.array([0, 1, 4, 7, 12])
+    trail = kernels.make_trail(case.problem, asked)
+    trail.signal[:] = np.nan
+    state = kernels.pack_reduced_state(case.problem, case.signal, case.noise, np.zeros_like(case.noise))
+    step = 0
+    for steps in (0, 3, 1, 6):  # up to step 10: 4 is an end, 12 is not met
+        arguments = (case.problem, gram, state, work, record, case.params.learning_rate, steps, step)
+        assert kernels.advance_reduced(*arguments, parallel=parallel, trail=trail)[:2] == (steps, kernels.RUNNING)
+        step += steps
+    for place, until in enumerate(asked[:4]):
+        _, alone = case.reduced(int(until))
+        for mine, theirs in zip((trail.signal, trail.noise, trail.coefficients), alone, strict=True):
+            assert np.array_equal(mine[place], theirs)
+        fresh, on_signal, force = kernels.make_reduced_workspace(case.problem), np.empty(7), np.empty_like(case.noise)
+        kernels.reduced_forces(case.problem, alone[0], alone[1], fresh, on_signal, force)
+        for name in ("clean_margin", "attacked_margin", "memorization"):
+            assert np.array_equal(getattr(trail, name)[place], getattr(fresh, name))
+    assert np.all(np.isnan(trail.signal[4]))

@@ -23,6 +23,10 @@ def words(text: str) -> str:
     return re.sub(r"\d+(\.\d+)?(e[-+]?\d+)?", "#", text)
 
 
+ROUNDED = ("closure", "margin-decomposition")
+"""Claims whose region is the bound at the step at which round-off came nearest to it; the processor decides which."""
+
+
 def regions(verdict: Verdict) -> list[list[str | float]]:
     """Name, region and reason of every check of the true world; infinities as words, which JSON can hold."""
 
@@ -42,6 +46,10 @@ def assert_pinned(verdict: Verdict) -> None:
     pinned = PINNED["claims"][name]
     assert [(check[0], check[3]) for check in found] == [(check[0], check[3]) for check in pinned], name
     for now, before in zip(found, pinned, strict=True):
+        if name in ROUNDED:
+            assert now[1] == before[1] == 0.0
+            assert 0.0 < now[2] < 1e-9, now
+            continue
         np.testing.assert_allclose(
             [float(now[1]), float(now[2])],
             [float(before[1]), float(before[2])],

@@ -27,7 +27,7 @@ def spread(monkeypatch):
 
     @quantities.quantity("spread of the memorised noise over the samples", between="held")
     def memorization_spread(o):
-        return np.ptp(o.stacked("memorization"), axis=1)
+        return np.ptp(o.memorization, axis=1)
 
 
 @pytest.mark.usefixtures("spread")
