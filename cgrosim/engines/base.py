@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from functools import cached_property, partial
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol, TypeGuard
 
 import numpy as np
 from numpy.typing import NDArray
@@ -220,7 +220,6 @@ class Engine(Protocol):
         """Continue from a saved state."""
 
 
-@runtime_checkable
 class Tracing(Protocol):
     """What an engine may offer beside: several states in one call, cheaper than one by one."""
 
@@ -228,9 +227,14 @@ class Tracing(Protocol):
         """Advance to the last of these increasing steps; the states at them, up to a divergence."""
 
 
+def can_trace(engine: object) -> TypeGuard[Tracing]:
+    """Whether an engine offers `Tracing`."""
+    return hasattr(engine, "trace")  # isinstance of a protocol costs more than a step
+
+
 def follow(engine: Engine, steps: NDArray[np.int64]) -> tuple[Trail | None, Divergence | None]:
     """Advance an engine to the last of these steps; the states at them (None: not one), up to a divergence."""
-    if isinstance(engine, Tracing):
+    if can_trace(engine):
         return engine.trace(steps)
     snapshots, trouble = [], None
     for step in steps:

@@ -7,6 +7,7 @@ The tails are zero. The number of blocks is a multiple of the blocks in a tile's
 
 from __future__ import annotations
 
+import functools
 import math
 
 import numpy as np
@@ -50,6 +51,7 @@ def depth_count(rows: int) -> int:
     return -(-rows // BLOCK)
 
 
+@functools.cache
 def tile_height(neurons: int) -> int:
     """Neurons in a tile, so that equal tiles cover them with the least padding; near ties go to the taller tile."""
     overhead = 1.5  # a tile costs about as much as this many more neurons, in loads and in filling the pipeline

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from cgrosim.engines import Engine, make_engine
-from cgrosim.engines.base import Tracing, follow
+from cgrosim.engines.base import can_trace, follow
 from cgrosim.errors import ParameterError
 from cgrosim.files.archive import check_replaceable
 from cgrosim.files.lock import only_here
@@ -318,7 +318,7 @@ def _ahead(run: _Started, already: int, every_record: bool) -> tuple[int, NDArra
     until = min(int(left[-1]) if len(left) else run.steps, int(run.engine.step) + run.engine.chunk)
     if not len(left) or left[0] > until:
         return until, NONE
-    alone = every_record or run.asked.until is not None or not isinstance(run.engine, Tracing)
+    alone = every_record or run.asked.until is not None or not can_trace(run.engine)
     together = left[: 1 if alone else run.recorder.room]
     together = together[: np.searchsorted(together, until, side="right")]
     return int(together[-1]), together
