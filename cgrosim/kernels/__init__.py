@@ -6,6 +6,7 @@ from cgrosim.kernels.dense import (
     accumulate,
     backproject,
     coefficients_from_projections,
+    lower_root,
     margins_from_projections,
     project,
 )
@@ -47,6 +48,7 @@ __all__ = [
     "backproject",
     "coefficients_from_projections",
     "level_values",
+    "lower_root",
     "make_direct_workspace",
     "make_problem",
     "make_record",

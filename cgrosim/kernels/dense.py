@@ -6,6 +6,7 @@ add in the order of the summed index, so the bits do not depend on the number of
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -125,6 +126,30 @@ def _make_accumulate(parallel: bool) -> Callable[..., Any]:
     return accumulate
 
 
+def _make_root() -> Callable[..., Any]:
+    token = fingerprint("root")
+
+    @entry()
+    def root(matrix, negligible, out):  # type: ignore[no-untyped-def]
+        if token == "":
+            return
+        size = matrix.shape[0]
+        left, column = matrix.copy(), np.empty(size)
+        out[:, :] = 0.0
+        for j in range(size):
+            pivot = left[j, j]
+            if not pivot > negligible:
+                continue
+            for i in range(j, size):
+                column[i] = left[i, j] / math.sqrt(pivot)
+                out[i, j] = column[i]
+            for i in range(j + 1, size):  # only the lower triangle, row by row
+                for k in range(j + 1, i + 1):
+                    left[i, k] -= column[i] * column[k]
+
+    return root
+
+
 def _make_elementwise() -> tuple[Callable[..., Any], Callable[..., Any]]:
     token = fingerprint("elementwise")
 
@@ -156,6 +181,7 @@ _project_forms = (_make_rowwise(False, transposed=True), _make_rowwise(True, tra
 _backproject_forms = (_make_rowwise(False, transposed=False), _make_rowwise(True, transposed=False))
 _accumulate_forms = (_make_accumulate(False), _make_accumulate(True))
 _margins, _coefficients = _make_elementwise()
+_root = _make_root()
 
 
 def project(rows: Array, weights: Array, out: Array, parallel: bool | None = None) -> None:
@@ -177,6 +203,11 @@ def accumulate(force: Array, rows: Array, weights: Array, scale: float, parallel
     if parallel is None:
         parallel = worth_threads(force.size * weights.shape[1], PARALLEL_FROM)
     run(parallel, _accumulate_forms, force, rows, weights, float(scale))
+
+
+def lower_root(matrix: Array, negligible: float, out: Array) -> None:
+    """``out @ out.T = matrix`` with `out` lower triangular, (m, m); a pivot of at most `negligible` gives zeros."""
+    _root(matrix, float(negligible), out)
 
 
 def margins_from_projections(

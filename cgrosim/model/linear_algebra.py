@@ -34,11 +34,7 @@ def semidefinite_root(matrix: Array) -> Array:
 
     A pivot below the round-off of the elimination, ``size * eps * max diagonal``, counts as zero.
     """
-    size = len(matrix)
-    root = np.zeros_like(matrix)
-    negligible = size * np.finfo(np.float64).eps * float(np.max(np.diag(matrix), initial=0.0))
-    for j in range(size):
-        column = matrix[j:, j] - np.einsum("ij,j->i", root[j:, :j], root[j, :j])
-        if column[0] > negligible:
-            root[j:, j] = column / np.sqrt(column[0])
+    largest = float(np.max(np.diag(matrix), initial=0.0))
+    root = np.empty_like(matrix)
+    kernels.lower_root(np.ascontiguousarray(matrix), len(matrix) * np.finfo(np.float64).eps * largest, root)
     return root
