@@ -49,7 +49,7 @@ def dataset_of(recorded: Recorded, params: Params) -> xarray.Dataset:
     return xarray.Dataset(
         variables,
         coords={"step": ("step", steps, {"long_name": "gradient steps", "units": "step"})},
-        attrs=recorded.attributes,
+        attrs={**header(params), **recorded.attributes},
     )
 
 

@@ -13,7 +13,7 @@ from cgrosim.errors import ParameterError
 from cgrosim.model.hitting_times import HITTING_TIMES, hitting_time
 from cgrosim.model.params import Params
 from cgrosim.model.sampling import ClosedSystem
-from cgrosim.run.dataset import Recorded, dataset_of
+from cgrosim.run.dataset import Recorded, dataset_of, header
 from cgrosim.run.grids import on_grid
 from cgrosim.run.presenting import PRESENTERS
 from cgrosim.run.quantities import recorded
@@ -78,17 +78,21 @@ class Run:
         """Status, message, plan, versions and the like: the attributes of `data`, without making it."""
         if "data" in self.__dict__ or self._recorded is None:
             return self.data.attrs
-        return self._recorded.attributes
+        return {**header(self.params), **self._recorded.attributes}
+
+    def _brief(self, name: str) -> Any:
+        """An attribute that the session set, without the others."""
+        return self.data.attrs[name] if self._recorded is None else self._recorded.attributes[name]
 
     @property
     def status(self) -> str:
         """``finished``, ``diverged`` or ``interrupted``."""
-        return str(self.attributes["status"])
+        return str(self._brief("status"))
 
     @property
     def message(self) -> str:
         """What a reader must know about this run: why it stopped, or that no neuron can learn the signal."""
-        return str(self.attributes["message"])
+        return str(self._brief("message"))
 
     def final(self, name: str) -> Any:
         """The last record of a variable."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,14 +18,13 @@ from cgrosim.errors import ParameterError
 from cgrosim.files.archive import check_replaceable
 from cgrosim.files.lock import only_here
 from cgrosim.interrupts import Interrupts
-from cgrosim.model.activations import activation
-from cgrosim.model.engine_kinds import ENGINES
 from cgrosim.model.hitting_times import HITTING_TIMES
 from cgrosim.model.params import MAX_STEPS, Params
-from cgrosim.model.sampling import Array, ClosedSystem
+from cgrosim.model.sampling import ClosedSystem
 from cgrosim.progress import Progress, silent
+from cgrosim.run.advice import notes_on, smaller_rate
 from cgrosim.run.checkpoint import CHECKPOINT, Checkpoint, load_checkpoint, save_checkpoint
-from cgrosim.run.dataset import Recorded, header
+from cgrosim.run.dataset import Recorded
 from cgrosim.run.horizon import find_horizon
 from cgrosim.run.planning import Plan, plan
 from cgrosim.run.quantities import recorded
@@ -35,7 +34,6 @@ from cgrosim.run.start import arrays_of, checked_start, draw_system, sampling_of
 from cgrosim.run.stopping import StopRule, rule_from
 
 NONE = np.empty(0, dtype=np.int64)
-TRIAL_SECONDS = 5.0  # for smaller learning rates, after a divergence
 
 
 @dataclass(frozen=True)
@@ -114,18 +112,52 @@ def simulate(
     """
     if start is not None and not isinstance(start, ClosedSystem):
         raise ParameterError(f"start is a {type(start).__name__}, but must be a ClosedSystem, such as run.start.")
+    asked = _asked(params, start, record_at, until, keep)
+    if checkpoint is not None:
+        check_replaceable(checkpoint, CHECKPOINT)
+    with only_here(checkpoint):
+        return _drive(_start(params, asked, progress), progress, checkpoint, checkpoint_seconds)
+
+
+def simulate_many(
+    cells: Iterable[Params],
+    *,
+    record_at: ArrayLike | None = None,
+    until: StopRule | None = None,
+    keep: Iterable[str] | None = None,
+) -> Iterator[Run]:
+    """Simulate one experiment after the other, each bit for bit as `simulate`; what they share is checked once.
+
+    Raises
+    ------
+    ParameterError
+        At the cell whose experiment does not fit into memory or contradicts itself.
+    """
+    known: dict[Any, _Asked] = {}
+    keep = None if keep is None else tuple(keep)
+    for params in cells:
+        key = (params.steps, params.record, params.test_samples > 0, params.threat, params.signal_only)
+        if key not in known:
+            known[key] = _asked(params, None, record_at, until, keep)
+        yield _drive(_start(params, known[key], None), None, None, 0.0)
+
+
+def _asked(
+    params: Params,
+    start: ClosedSystem | None,
+    record_at: ArrayLike | None,
+    until: StopRule | None,
+    keep: Iterable[str] | None,
+) -> _Asked:
+    """What was asked for, checked."""
     times = [entry.variable for entry in HITTING_TIMES.values()]
-    asked = _Asked(
+    _check_rule(params, until)
+    return _Asked(
         start,
         None if record_at is None else given_steps(record_at, params.steps),
         until,
         None if keep is None else tuple(q.name for q in recorded(params, keep, times)),
     )
-    _check_rule(params, until)
-    if checkpoint is not None:
-        check_replaceable(checkpoint, CHECKPOINT)
-    with only_here(checkpoint):
-        return _drive(_start(params, asked, progress), progress, checkpoint, checkpoint_seconds)
 
 
 def resume(
@@ -217,32 +249,8 @@ def _prepare(params: Params, asked: _Asked, chosen: Plan, steps: int, notes: lis
     engine, evaluate = make_engine(tested, chosen.engine, system)
     recorder = Recorder(params, system, evaluate_attacked=evaluate, quantities=quantities)
     grid = record_steps(params, steps) if asked.record_at is None else asked.record_at
-    if params.activation == "power" and np.all(system.signal <= 0.0):
-        notes = [*notes, _dead_note(params, system.signal)]
-    if ENGINES[chosen.engine].discrete and params.learning_rate > 2.0 * stable_rate(params):
-        notes = [
-            *notes,
-            f"learning_rate {params.learning_rate:g} is above the stability limit {2.0 * stable_rate(params):.2g}, so "
-            "this run is not in the small-step regime that the theory speaks of.",
-        ]
+    notes = [*notes, *notes_on(params, system, chosen.engine)]
     return _Started(params, asked, chosen, steps, grid, system, engine, recorder, notes)
-
-
-def _dead_note(params: Params, signal: Array) -> str:
-    """What to say of a run whose neurons all start on the wrong side of the true feature.
-
-    Derived here: u < 0 grows by at most ``eta q ((1 - lam) alpha^q + lam (alpha + delta)^q) |u|^(q-1)`` a step, so it
-    creeps up to 0 and never crosses unless one step overshoots.
-    """
-    q, lam, alpha = params.power, params.adversarial_weight, params.signal_strength
-    rate = q * ((1.0 - lam) * alpha**q + lam * (alpha + params.perturbation_radius) ** q)
-    overshoot = params.learning_rate * rate * float(np.max(np.abs(signal))) ** (q - 2.0)
-    chance = f"(probability 2^-{params.neurons}); take another seed or more neurons."
-    who = "The one neuron starts" if params.neurons == 1 else f"All {params.neurons} neurons start"
-    start = f"{who} with a non-positive true correlation"
-    if overshoot < 1.0:
-        return f"{start}, so the true feature cannot be learnt from this seed {chance}"
-    return f"{start}, so the true feature can be learnt only by a step that overshoots {chance}"
 
 
 def _drive(run: _Started, progress: Progress | None, checkpoint: str | Path | None, checkpoint_seconds: float) -> Run:
@@ -269,7 +277,8 @@ def _drive(run: _Started, progress: Progress | None, checkpoint: str | Path | No
             if trouble is not None:
                 status = "diverged"
                 rate = run.params.learning_rate
-                messages.append(trouble.sentence(rate, _advice(run, progress), run.params.patches))
+                advice = smaller_rate(run.params, run.plan.engine, run.system, float(run.engine.step), progress)
+                messages.append(trouble.sentence(rate, advice, run.params.patches))
                 break
             if progress is not None:
                 share = 0.0 if open_end else max(already / len(grid), until / max(run.steps, 1))
@@ -291,7 +300,6 @@ def _drive(run: _Started, progress: Progress | None, checkpoint: str | Path | No
         messages.append(ended or f"Went on to the end, step {run.steps}, without {run.asked.until}.")
     taken = int(run.engine.step)
     attributes = {
-        **header(run.params),
         "status": status,
         "message": " ".join(messages),
         "sampling": run.plan.sampling,
@@ -324,29 +332,6 @@ def _ahead(run: _Started, already: int, every_record: bool) -> tuple[int, NDArra
     return int(together[-1]), together
 
 
-def _advice(run: _Started, progress: Progress | None) -> str:
-    """A smaller learning rate that has been tried: the same start went through twice the training time with it."""
-    rate, reached = run.params.learning_rate, max(float(run.engine.step), 1.0)
-    smaller = min(0.5 * rate, stable_rate(run.params))
-    if not ENGINES[run.plan.engine].discrete:
-        return f"try {smaller:.2g} or less"
-    tested, until = run.params.model_copy(update={"test_samples": 0}), time.perf_counter() + TRIAL_SECONDS
-    tried = 0.0
-    while time.perf_counter() < until and smaller >= rate * 1e-12:
-        smaller = float(f"{smaller:.2g}")  # as it is said
-        engine, _ = make_engine(tested.model_copy(update={"learning_rate": smaller}), run.plan.engine, run.system)
-        goal = int(min(max(2.0 * reached * rate / smaller, 100.0), 1e9))
-        while engine.step < goal and time.perf_counter() < until:
-            if progress is not None:
-                progress(f"diverged; trying learning_rate {smaller:g}", 0.0)
-            if engine.advance(min(goal, int(engine.step) + engine.chunk)) is not None:
-                break
-        else:
-            return f"try {smaller:.2g} or less ({engine.step:.3g} steps with it, tried here, did not diverge)"
-        tried, smaller = smaller, 0.1 * smaller
-    return f"even {tried:.2g}, tried here, diverges: lower init_std or the radius of the attack"
-
-
 def _held(run: _Started) -> str:
     """What the stop rule says of the last record: empty as long as the run goes on."""
     step = run.recorder.steps[-1]
@@ -372,17 +357,3 @@ def _save(run: _Started, path: str | Path, began: float) -> None:
     seconds = run.seconds + time.perf_counter() - began
     state = run.engine.state()
     save_checkpoint(path, Checkpoint(run.params, chosen, run.recorder.records(), state, seconds, start))
-
-
-def stable_rate(params: Params) -> float:
-    """Half the step size at which gradient descent is no longer stable along the steepest feature.
-
-    Derived here for q >= 2: along one neuron and one feature of squared norm k (alpha^2, or a noise patch's divided by
-    N) the curvature of the loss is at most max_z z^(2-2/q) s(z)(1 - s(z)) q^2 k <= 0.45 q^2 k, and gradient descent
-    on it is stable below 2 / curvature.
-    """
-    degree_of = activation(params.activation).degree
-    degree = 2.0 if degree_of is None else max(degree_of(params.power), 2.0)
-    noise = params.noise_std**2 * params.dimension / params.samples
-    steepest = 0.45 * degree**2 * max(params.signal_strength**2, noise)
-    return 1.0 / steepest if steepest > 0 else np.inf
