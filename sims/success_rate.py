@@ -19,6 +19,7 @@ from common import run_script, start
 from cgrosim import Params
 from cgrosim.claims.catalogue.success import Setup, predicted_rate, succeeds
 from cgrosim.claims.checks import clopper_pearson
+from cgrosim.claims.world import CLAIMED, World
 from cgrosim.figures import style
 from cgrosim.model.streams import stream
 
@@ -35,9 +36,9 @@ class Sized(Setup):
 
     dimension: float = 1e9
 
-    def params(self, seed: int, falsified: bool = False) -> Params:
+    def params(self, seed: int, world: World = CLAIMED) -> Params:
         """Parameters at the paper's exponents but for the initialisation."""
-        base = super().params(seed, falsified)
+        base = super().params(seed, world)
         sizes: dict[str, Any] = {"patches": 2, "samples": self.samples, "neurons": self.neurons, "seed": seed}
         chosen = Params.from_paper(self.dimension, engine="flow", sampling="gram", flow_tolerance=1e-5, **sizes)
         return chosen.replace(

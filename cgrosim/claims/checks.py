@@ -34,6 +34,7 @@ class Check:
     allowed_low, allowed_high : the region that supports the claim
     reason : where the region comes from
     error_rate : probability that a true claim is called violated by this check
+    cannot_fail : why no wrong world violates it, where none can: it is then shown, and is no evidence
     """
 
     name: str
@@ -46,6 +47,7 @@ class Check:
     reason: str
     error_rate: float
     outcome: Outcome
+    cannot_fail: str = ""
 
 
 def decide(low: float, high: float, allowed_low: float, allowed_high: float) -> Outcome:

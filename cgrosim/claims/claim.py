@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cgrosim.claims.checks import Check, Outcome, combine
+from cgrosim.claims.world import CLAIMED, World
 from cgrosim.model.params import Params
 from cgrosim.predictions.regime import Slack
 from cgrosim.studies.context import Context, Effort
@@ -75,7 +76,7 @@ class Evidence:
 
 @dataclass(frozen=True)
 class Claim:
-    """One statement, how it is measured, and the wrong world in which it must not pass.
+    """One statement, how it is measured, and the wrong worlds in which it must not pass.
 
     Attributes
     ----------
@@ -84,9 +85,9 @@ class Claim:
     statement : what is claimed, in one or two sentences with the formula
     source : paper version and number, or "derived here" with the argument
     kind : what sort of statement it is
-    measure : ``measure(context, falsified)`` simulates, compares and returns the evidence; with ``falsified`` the same
-        rules are applied in the wrong world of `falsifier`
-    falsifier : what is wrong in that world
+    measure : ``measure(context, world)`` simulates that world, applies the rules and returns the evidence: the same
+        checks in the same order in every world
+    worlds : the wrong worlds, in each of which the rules must fail
     proved_for : activations for which the claim is proved
     cost : rough seconds of the quick measurement (of the full one where there is no quick one), to order the work
         (longest first)
@@ -97,10 +98,26 @@ class Claim:
     statement: str
     source: str
     kind: Kind
-    measure: Callable[[Context, bool], Evidence] = field(repr=False)
-    falsifier: str
+    measure: Callable[[Context, World], Evidence] = field(repr=False)
+    worlds: tuple[World, ...]
     proved_for: str = "power, real q > 2"
     cost: float = 1.0
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What the rules of a claim said in one wrong world.
+
+    Attributes
+    ----------
+    world : what was wrong
+    evidence : the same checks as in the claimed world, in the same order
+    outcome : of all of them together; the world is rejected where it is ``violated``
+    """
+
+    world: World
+    evidence: Evidence
+    outcome: Outcome
 
 
 @dataclass(frozen=True)
@@ -110,31 +127,59 @@ class Verdict:
     claim: Claim
     verdict: VerdictName
     evidence: Evidence
-    falsifier_evidence: Evidence
-    falsifier_outcome: Outcome
+    trials: tuple[Trial, ...]
     note: str
     effort: Effort
     seed: int
     seconds: float
 
+    @property
+    def rejection(self) -> Outcome:
+        """What became of the wrong worlds: ``violated`` if each was rejected, ``supported`` if one passes."""
+        outcomes = {trial.outcome for trial in self.trials}
+        return next((name for name in BEST_LAST if name in outcomes), "violated")
+
+    def killers(self, row: int) -> tuple[str, ...]:
+        """The worlds in which one check is violated: a row of the kill matrix."""
+        return tuple(t.world.name for t in self.trials if t.evidence.checks[row].outcome == "violated")
+
+    @property
+    def unkilled(self) -> tuple[Check, ...]:
+        """Checks that no wrong world violates and that do not say why none can: they are no evidence here."""
+        rows = enumerate(self.evidence.checks)
+        return tuple(check for row, check in rows if not check.cannot_fail and not self.killers(row))
+
+
+BEST_LAST: tuple[Outcome, ...] = ("supported", "underpowered", "violated")
+
 
 def evaluate(claim: Claim, context: Context) -> Verdict:
-    """Measure a claim in the true world and in the falsifier's, and decide.
+    """Measure a claim in the claimed world and in its wrong ones, and decide.
 
-    Hypotheses that fail make it ``not applicable``; a falsifier that passes the same rules makes it ``underpowered``,
-    because rules that cannot fail decide nothing.
+    Hypotheses that fail make it ``not applicable``; a wrong world that passes the same rules makes it
+    ``underpowered``, because rules that cannot fail decide nothing.
     """
     began = time.perf_counter()
-    evidence, wrong = claim.measure(context, False), claim.measure(context, True)
-    outcome, wrong_outcome = combine(evidence.checks), combine(wrong.checks)
-    failed = [slack for slack in evidence.hypotheses if not slack.slack > 0.0]
-    verdict: VerdictName = outcome
-    note = evidence.finding
-    if failed:
-        verdict = "not applicable"
-        note = f"hypothesis {failed[0].name} fails with slack {failed[0].slack:.3g}. {note}".strip()
-    elif outcome == "supported" and wrong_outcome == "supported":
-        verdict = "underpowered"
-        note = f"the falsifier passes the same rules, so they cannot tell. {note}".strip()
+    evidence = claim.measure(context, CLAIMED)
+    trials = []
+    for world in claim.worlds:
+        found = claim.measure(context, world)
+        if len(found.checks) != len(evidence.checks):
+            raise ValueError(f"{claim.name}: {len(found.checks)} checks in the world {world.name!r}, not as claimed")
+        trials.append(Trial(world, found, combine(found.checks)))
     seconds = time.perf_counter() - began
-    return Verdict(claim, verdict, evidence, wrong, wrong_outcome, note, context.effort, context.seed, seconds)
+    verdict, note = _decided(evidence, trials)
+    return Verdict(claim, verdict, evidence, tuple(trials), note, context.effort, context.seed, seconds)
+
+
+def _decided(evidence: Evidence, trials: Sequence[Trial]) -> tuple[VerdictName, str]:
+    outcome = combine(evidence.checks)
+    failed = [slack for slack in evidence.hypotheses if not slack.slack > 0.0]
+    passing = [trial.world.name for trial in trials if trial.outcome == "supported"]
+    if failed:
+        why = f"hypothesis {failed[0].name} fails with slack {failed[0].slack:.3g}."
+        return "not applicable", f"{why} {evidence.finding}".strip()
+    if outcome == "supported" and passing:
+        why = f"a wrong world passes the same rules, so they cannot tell: {passing[0]}."
+        return "underpowered", f"{why} {evidence.finding}".strip()
+    return outcome, evidence.finding

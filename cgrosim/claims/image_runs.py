@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from cgrosim.claims.checks import clopper_pearson, combine
+from cgrosim.claims.checks import clopper_pearson
 from cgrosim.claims.claim import Evidence, Slack
 from cgrosim.errors import FileError
 
@@ -196,20 +196,3 @@ def smallest(estimates: Sequence[Estimate]) -> Estimate:
 
 
 UNKNOWN = Estimate(math.nan, math.nan, math.nan)
-
-
-def least_rejected(worlds: Mapping[str, Evidence]) -> Evidence:
-    """Evidence of several wrong worlds, each of which must be rejected: of the one that comes closest to passing.
-
-    All of them together where all are violated; every check says its world.
-    """
-    order = {"supported": 0, "underpowered": 1, "violated": 2}
-    outcomes = {name: order[combine(evidence.checks)] for name, evidence in worlds.items()}
-    least = min(outcomes.values())
-    kept = [name for name in worlds if outcomes[name] == least]
-    if least < order["violated"]:
-        kept = kept[:1]
-    named = tuple(
-        dataclasses.replace(check, name=f"[{name}] {check.name}") for name in kept for check in worlds[name].checks
-    )
-    return dataclasses.replace(worlds[kept[0]], checks=named)

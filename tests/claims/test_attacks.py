@@ -6,14 +6,15 @@ import pytest
 from cgrosim.claims.catalogue import attacks
 from cgrosim.claims.checks import combine
 from cgrosim.claims.claim import Context
+from cgrosim.claims.world import CLAIMED
 from cgrosim.model.activations import ACTIVATIONS
 
 
 @pytest.mark.parametrize("claim", attacks.CLAIMS, ids=lambda claim: claim.name)
-def test_quick_verdict_is_supported_and_the_falsifier_is_violated(verdict_of, claim):
+def test_quick_verdict_is_supported_and_wrong_worlds_are_rejected(verdict_of, claim):
     verdict = verdict_of(claim)
     assert verdict.verdict == "supported"
-    assert verdict.falsifier_outcome == "violated"
+    assert verdict.rejection == "violated"
 
 
 def test_only_ends_for_the_smoothed_relu_is_violated(monkeypatch):
@@ -28,7 +29,7 @@ def test_only_ends_for_the_smoothed_relu_is_violated(monkeypatch):
     monkeypatch.setattr(attacks, "compiled_attack", best_end)
     monkeypatch.setattr(attacks, "ACTIVATIONS", {name: ACTIVATIONS[name] for name in ("smoothed_relu", "power")})
     # some one network in a hundred has its minimum inside: the 30 of a quick measurement may hold none
-    outcomes = {c.name: c.outcome for c in attacks.measure_inner_maximum(Context("full"), False).checks}
+    outcomes = {c.name: c.outcome for c in attacks.measure_inner_maximum(Context("full"), CLAIMED).checks}
     assert outcomes["not above brute force, in units of round-off [smoothed_relu]"] == "violated"
     assert outcomes["not above brute force, in units of round-off [power]"] == "supported"
 
@@ -36,7 +37,7 @@ def test_only_ends_for_the_smoothed_relu_is_violated(monkeypatch):
 def test_a_margin_below_every_admissible_one_is_violated(monkeypatch):
     whole = attacks.compiled_attack
     monkeypatch.setattr(attacks, "compiled_attack", lambda p, u: (whole(p, u)[0] - 1e-9, whole(p, u)[1]))
-    assert combine(attacks.measure_inner_maximum(Context(), False).checks) == "violated"
+    assert combine(attacks.measure_inner_maximum(Context(), CLAIMED).checks) == "violated"
 
 
 def test_attacks_that_are_one_and_the_same_are_violated(monkeypatch):
@@ -49,4 +50,4 @@ def test_attacks_that_are_one_and_the_same_are_violated(monkeypatch):
         "__init__",
         lambda self, params, system: whole(self, params.replace(threat="signal_span"), system),
     )
-    assert combine(attacks.measure_transfer(Context(), False).checks) == "violated"
+    assert combine(attacks.measure_transfer(Context(), CLAIMED).checks) == "violated"

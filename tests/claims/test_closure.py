@@ -9,21 +9,22 @@ from cgrosim.claims.catalogue import closure
 from cgrosim.claims.checks import combine
 from cgrosim.claims.claim import Context
 from cgrosim.claims.rounding import RoundingBound, curvature, gamma, margin_rounding
+from cgrosim.claims.world import CLAIMED
 from cgrosim.model.params import Params
 from cgrosim.model.reference import forces
 from cgrosim.model.sampling import ClosedSystem, draw_explicit
 
 
 @pytest.mark.parametrize("claim", closure.CLAIMS, ids=lambda claim: claim.name)
-def test_quick_verdict_is_supported_and_the_falsifier_is_violated(verdict_of, claim):
+def test_quick_verdict_is_supported_and_wrong_worlds_are_rejected(verdict_of, claim):
     verdict = verdict_of(claim)
     assert verdict.verdict == "supported"
-    assert verdict.falsifier_outcome == "violated"
+    assert verdict.rejection == "violated"
 
 
-def test_bounds_are_far_below_what_the_falsifier_changes(monkeypatch):
+def test_bounds_are_far_below_what_the_wrong_world_changes(monkeypatch):
     monkeypatch.setattr(closure, "CASES", closure.CASES[:2])
-    checks = closure.measure_closure(Context(seed=3), False).checks
+    checks = closure.measure_closure(Context(seed=3), CLAIMED).checks
     assert max(check.allowed_high for check in checks) < 1e-9
 
 
@@ -38,7 +39,7 @@ def test_a_nan_of_an_engine_is_violated(monkeypatch):
         return replace(trail, signal=trail.signal * np.nan), trouble
 
     monkeypatch.setattr(ReducedEngine, "trace", spoilt)
-    assert combine(closure.measure_closure(Context(), False).checks) == "violated"
+    assert combine(closure.measure_closure(Context(), CLAIMED).checks) == "violated"
 
 
 def test_a_force_that_is_slightly_wrong_is_violated(monkeypatch):
@@ -51,7 +52,7 @@ def test_a_force_that_is_slightly_wrong_is_violated(monkeypatch):
         whole(self, params.replace(adversarial_weight=params.adversarial_weight + 1e-7), system)
 
     monkeypatch.setattr(ReducedEngine, "__init__", weaker)
-    assert combine(closure.measure_closure(Context(), False).checks) == "violated"
+    assert combine(closure.measure_closure(Context(), CLAIMED).checks) == "violated"
 
 
 @pytest.mark.parametrize(("activation", "power"), closure.CASES)

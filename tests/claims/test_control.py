@@ -6,11 +6,12 @@ import pytest
 from cgrosim.claims.catalogue import control, control_pairs
 from cgrosim.claims.checks import combine
 from cgrosim.claims.claim import Context
+from cgrosim.claims.world import CLAIMED
 
 
 def test_the_limit_is_supported_and_refutable(verdict_of):
     verdict = verdict_of(control.CLAIMS[0])
-    assert (verdict.verdict, verdict.falsifier_outcome) == ("supported", "violated")
+    assert (verdict.verdict, verdict.rejection) == ("supported", "violated")
 
 
 def test_a_limit_without_the_number_of_samples_is_violated(monkeypatch):
@@ -20,7 +21,7 @@ def test_a_limit_without_the_number_of_samples_is_violated(monkeypatch):
         return true_limit(*arguments, samples=0.9 * samples, **constants)
 
     monkeypatch.setattr(control, "noise_limit", mutated)
-    assert combine(control.CLAIMS[0].measure(Context("quick"), False).checks) == "violated"
+    assert combine(control.CLAIMS[0].measure(Context("quick"), CLAIMED).checks) == "violated"
 
 
 def test_the_pairs_all_succeed_but_are_too_few_when_quick(verdict_of):
@@ -29,7 +30,7 @@ def test_the_pairs_all_succeed_but_are_too_few_when_quick(verdict_of):
     assert success.measured == 1.0
     assert verdict.verdict == "underpowered"
     assert robust_error.low < 0.5 < robust_error.high
-    assert verdict.falsifier_evidence.checks[0].measured == 0.0
+    assert verdict.trials[0].evidence.checks[0].measured == 0.0
 
 
 def test_the_control_stays_below_its_bound_for_a_hundred_memorisation_times():

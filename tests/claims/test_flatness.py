@@ -6,27 +6,28 @@ from cgrosim.claims.catalogue import flatness, flatness_order
 from cgrosim.claims.checks import combine
 from cgrosim.claims.claim import Context
 from cgrosim.claims.flatness_runs import follow, order_by, slices
+from cgrosim.claims.world import CLAIMED
 from cgrosim.studies.flatness import experiment
 
 
 @pytest.mark.parametrize("claim", flatness.CLAIMS, ids=lambda claim: claim.name)
-def test_supported_with_a_violated_falsifier(verdict_of, claim):
+def test_supported_with_rejected_wrong_worlds(verdict_of, claim):
     verdict = verdict_of(claim)
-    assert (verdict.verdict, verdict.falsifier_outcome) == ("supported", "violated")
+    assert (verdict.verdict, verdict.rejection) == ("supported", "violated")
 
 
 def test_the_order_is_supported_and_that_of_training_points_is_not(verdict_of):
-    """At the quick size six replicates decide the true order; its falsifier has the other sign, undecided."""
+    """At the quick size six replicates decide the true order; its wrong world has the other sign, undecided."""
     verdict = verdict_of(flatness_order.CLAIMS[0])
-    assert (verdict.verdict, verdict.falsifier_outcome) == ("supported", "underpowered")
-    assert verdict.falsifier_evidence.checks[0].measured < 0 < verdict.evidence.checks[0].measured
+    assert (verdict.verdict, verdict.rejection) == ("supported", "underpowered")
+    assert verdict.trials[0].evidence.checks[0].measured < 0 < verdict.evidence.checks[0].measured
 
 
 @pytest.mark.parametrize("name", ["margin_change", "margin_slope", "global_flatness"])
 def test_the_landscape_misses_a_slightly_wrong_formula(name, monkeypatch):
     true = getattr(flatness, name)
     monkeypatch.setattr(flatness, name, lambda *values, **named: true(*values, **named) * (1 + 1e-8))
-    assert combine(flatness.CLAIMS[0].measure(Context("quick"), False).checks) == "violated"
+    assert combine(flatness.CLAIMS[0].measure(Context("quick"), CLAIMED).checks) == "violated"
 
 
 @pytest.mark.parametrize("name", ["lipschitz_gap_bound", "transport_gap_bound", "cell_gap_bound"])
@@ -34,7 +35,7 @@ def test_a_bound_that_is_too_small_is_broken(name, monkeypatch):
     """A tenth of each bound: random cases must come near the true one for the check to mean anything."""
     true = getattr(flatness, name)
     monkeypatch.setattr(flatness, name, lambda *values: 0.1 * true(*values))
-    assert combine(flatness.CLAIMS[1].measure(Context("quick"), False).checks) == "violated"
+    assert combine(flatness.CLAIMS[1].measure(Context("quick"), CLAIMED).checks) == "violated"
 
 
 def test_rank_correlations_of_moments_and_their_slices():

@@ -49,4 +49,4 @@ def test_small_networks_are_read_after_every_asked_epoch():
 @pytest.mark.slow
 def test_the_full_verdict():
     verdict = evaluate(claims.CLAIMS[0], Context("full"))
-    assert (verdict.verdict, verdict.falsifier_outcome) == ("supported", "violated")
+    assert (verdict.verdict, verdict.rejection) == ("supported", "violated")

@@ -6,13 +6,14 @@ import pytest
 from cgrosim.claims.catalogue import flow_limit
 from cgrosim.claims.checks import combine
 from cgrosim.claims.claim import Context
+from cgrosim.claims.world import CLAIMED
 
 
 @pytest.mark.parametrize("claim", flow_limit.CLAIMS, ids=lambda claim: claim.name)
-def test_quick_verdict_is_supported_and_the_falsifier_is_violated(verdict_of, claim):
+def test_quick_verdict_is_supported_and_wrong_worlds_are_rejected(verdict_of, claim):
     verdict = verdict_of(claim)
     assert verdict.verdict == "supported"
-    assert verdict.falsifier_outcome == "violated"
+    assert verdict.rejection == "violated"
 
 
 def test_defect_shrinks_with_the_tolerance_of_the_integrator(verdict_of):
@@ -23,7 +24,7 @@ def test_defect_shrinks_with_the_tolerance_of_the_integrator(verdict_of):
 
 def test_patches_that_are_not_orthogonal_break_the_noise_invariant(monkeypatch):
     monkeypatch.setattr(flow_limit, "replace", lambda system, gram: system)
-    outcomes = {check.name: check.outcome for check in flow_limit.measure_conserved(Context(), False).checks}
+    outcomes = {check.name: check.outcome for check in flow_limit.measure_conserved(Context(), CLAIMED).checks}
     assert outcomes["spread of the clocks over the clock: noise correlations of one sample [q = 3]"] == "violated"
     assert outcomes["spread of the clocks over the clock: signal correlations [q = 3]"] == "supported"
 
@@ -44,4 +45,4 @@ def test_a_flow_of_the_wrong_time_is_violated(monkeypatch):
         return whole(params.replace(learning_rate=rate * params.learning_rate), *arguments, **named)
 
     monkeypatch.setattr(flow_limit, "record", early)
-    assert combine(flow_limit.measure_order(Context(), False).checks) == "violated"
+    assert combine(flow_limit.measure_order(Context(), CLAIMED).checks) == "violated"

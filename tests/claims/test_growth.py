@@ -7,12 +7,13 @@ import numpy as np
 from cgrosim.claims.catalogue import growth, growth_law, growth_slopes
 from cgrosim.claims.checks import combine
 from cgrosim.claims.claim import Context
+from cgrosim.claims.world import CLAIMED
 
 
-def test_the_claims_are_supported_and_their_falsifiers_are_violated(verdict_of):
+def test_the_claims_are_supported_and_their_wrong_worlds_are_rejected(verdict_of):
     for claim in growth.CLAIMS + growth_law.CLAIMS:
         verdict = verdict_of(claim)
-        assert (verdict.verdict, verdict.falsifier_outcome) == ("supported", "violated"), claim.name
+        assert (verdict.verdict, verdict.rejection) == ("supported", "violated"), claim.name
 
 
 def test_the_window_misses_a_mutated_gap(monkeypatch):
@@ -20,14 +21,14 @@ def test_the_window_misses_a_mutated_gap(monkeypatch):
     true_window = growth.window_of
     monkeypatch.setattr(growth, "window_of", lambda params, signal: true_window(params.replace(gap=1.0), signal))
     (window,) = growth.CLAIMS
-    assert combine(window.measure(Context("quick"), False).checks) == "violated"
+    assert combine(window.measure(Context("quick"), CLAIMED).checks) == "violated"
 
 
 def test_the_law_misses_a_mutated_rate(monkeypatch):
     true_law = growth_law.law_of
     monkeypatch.setattr(growth_law, "law_of", lambda p: dataclasses.replace(true_law(p), rate=2.0 * true_law(p).rate))
     (law,) = growth_law.CLAIMS
-    assert combine(law.measure(Context("quick"), False).checks) == "violated"
+    assert combine(law.measure(Context("quick"), CLAIMED).checks) == "violated"
 
 
 def test_the_distance_of_the_law_vanishes_with_the_start():
@@ -39,7 +40,7 @@ def test_the_distance_of_the_law_vanishes_with_the_start():
 def test_the_slopes_are_supported_and_refutable(verdict_of):
     (claim,) = growth_slopes.CLAIMS
     verdict = verdict_of(claim)
-    assert (verdict.verdict, verdict.falsifier_outcome) == ("supported", "violated")
+    assert (verdict.verdict, verdict.rejection) == ("supported", "violated")
 
 
 def test_a_slope_range_holds_every_line_between_its_bounds():

@@ -7,18 +7,18 @@ import pytest
 
 from cgrosim.claims.catalogue import flatness_images, images_capacity, images_landscape, images_overfitting
 from cgrosim.claims.checks import clopper_pearson, inside
-from cgrosim.claims.claim import Context, Evidence, evaluate
+from cgrosim.claims.claim import Claim, Context, Evidence, evaluate
 from cgrosim.claims.image_runs import (
     POSTPONED,
     Estimate,
     draw_digits,
     error_of,
     largest,
-    least_rejected,
     local_data,
     paired_difference,
     smallest,
 )
+from cgrosim.claims.world import World
 
 CLAIMS = (
     *images_overfitting.CLAIMS,
@@ -37,7 +37,7 @@ def test_a_quick_verification_trains_nothing_and_says_so(claim, monkeypatch):
     monkeypatch.setattr("cgrosim.images.training.train.train", refuse)
     verdict = evaluate(claim, Context("quick"))
     assert (verdict.verdict, verdict.note, verdict.evidence.checks) == ("underpowered", POSTPONED, ())
-    assert verdict.falsifier_outcome == "underpowered"
+    assert verdict.rejection == "underpowered"
 
 
 @pytest.fixture
@@ -131,13 +131,27 @@ def test_the_worst_of_several_estimates():
     assert math.isnan(largest([several[0], Estimate(math.nan, math.nan, math.nan)]).value)
 
 
-def world(*values):
-    """Evidence whose checks want numbers in [0, 1] with intervals of half-width 0.1."""
-    return Evidence(tuple(inside("a number", "", v, (0.0, 1.0), "", (v - 0.1, v + 0.1)) for v in values))
+def measured_in(wrong):
+    """A claim of numbers in [0, 1], with intervals of half-width 0.1; `wrong` has the numbers of each wrong world."""
+
+    def measure(context, world):
+        values = wrong.get(world.name, (0.5, 0.5))
+        return Evidence(tuple(inside("a number", "", v, (0.0, 1.0), "", (v - 0.1, v + 0.1)) for v in values))
+
+    return Claim("a-claim", "", "", "", "order", measure, tuple(World(name) for name in wrong))
 
 
 def test_of_wrong_worlds_the_one_closest_to_passing_counts():
-    assert [c.name for c in least_rejected({"a": world(5.0), "b": world(0.5)}).checks] == ["[b] a number"]
-    assert [c.name for c in least_rejected({"a": world(5.0), "b": world(1.0)}).checks] == ["[b] a number"]
-    both = least_rejected({"a": world(5.0, 0.5), "b": world(6.0)}).checks
-    assert [c.name for c in both] == ["[a] a number", "[a] a number", "[b] a number"]
+    assert evaluate(measured_in({"a": (5.0, 0.5), "b": (0.5, 0.5)}), Context()).rejection == "supported"
+    assert evaluate(measured_in({"a": (5.0, 0.5), "b": (1.0, 0.5)}), Context()).rejection == "underpowered"
+    both = evaluate(measured_in({"a": (5.0, 0.5), "b": (6.0, 5.0)}), Context())
+    assert both.rejection == "violated"
+    assert [both.killers(row) for row in (0, 1)] == [("a", "b"), ("b",)]
+    assert both.unkilled == ()
+
+
+def test_checks_that_no_world_kills_are_named_and_checks_must_be_the_same_in_every_world():
+    verdict = evaluate(measured_in({"a": (5.0, 0.5)}), Context())
+    assert verdict.unkilled == (verdict.evidence.checks[1],)
+    with pytest.raises(ValueError, match="1 checks in the world 'a', not as claimed"):
+        evaluate(measured_in({"a": (5.0,)}), Context())

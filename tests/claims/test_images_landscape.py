@@ -72,4 +72,4 @@ def test_standard_training_is_rejected_at_a_small_size():
 @pytest.mark.slow
 def test_the_full_verdict():
     verdict = evaluate(claims.CLAIMS[0], Context("full"))
-    assert (verdict.verdict, verdict.falsifier_outcome) == ("supported", "violated")
+    assert (verdict.verdict, verdict.rejection) == ("supported", "violated")

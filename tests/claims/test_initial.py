@@ -6,13 +6,14 @@ import pytest
 from cgrosim.claims.catalogue import dead_filters, initial
 from cgrosim.claims.checks import combine
 from cgrosim.claims.claim import Context, evaluate
+from cgrosim.claims.world import CLAIMED
 
 
 @pytest.mark.parametrize("claim", initial.CLAIMS + dead_filters.CLAIMS, ids=lambda claim: claim.name)
-def test_quick_verdict_is_supported_and_the_falsifier_is_violated(verdict_of, claim):
+def test_quick_verdict_is_supported_and_wrong_worlds_are_rejected(verdict_of, claim):
     verdict = verdict_of(claim)
     assert verdict.verdict == "supported"
-    assert verdict.falsifier_outcome == "violated"
+    assert verdict.rejection == "violated"
 
 
 @pytest.mark.parametrize(
@@ -22,7 +23,7 @@ def test_laws_of_another_experiment_are_violated(monkeypatch, change):
     """Twenty per cent more degrees of freedom, or of either standard deviation, or another width."""
     laws = initial.start_laws
     monkeypatch.setattr(initial, "start_laws", lambda params: laws(params.replace(**change)))
-    assert combine(initial.measure_start_laws(Context(), False).checks) == "violated"
+    assert combine(initial.measure_start_laws(Context(), CLAIMED).checks) == "violated"
 
 
 def test_patches_whose_projections_share_too_much_are_violated(monkeypatch):
@@ -37,7 +38,7 @@ def test_patches_whose_projections_share_too_much_are_violated(monkeypatch):
         )  # fmt: skip
 
     monkeypatch.setattr(initial, "DRAWS", {"gram": correlated})
-    outcomes = {check.name: check.outcome for check in initial.measure_start_laws(Context(), False).checks}
+    outcomes = {check.name: check.outcome for check in initial.measure_start_laws(Context(), CLAIMED).checks}
     assert outcomes["v(0) given the data, whitened ~ N(0, 1) [gram]"] == "violated"
     assert outcomes["max_r v_r(0) of one patch [gram]"] == "supported"
 
@@ -47,7 +48,7 @@ def test_dead_count_of_two_neurons_more_is_violated(monkeypatch):
     monkeypatch.setattr(
         dead_filters, "draw_gram", lambda params: draw(params.model_copy(update={"neurons": params.neurons + 2}))
     )
-    assert combine(dead_filters.measure_dead_probability(Context(), False).checks) == "violated"
+    assert combine(dead_filters.measure_dead_probability(Context(), CLAIMED).checks) == "violated"
 
 
 def test_long_steps_make_the_claim_not_applicable(monkeypatch):
@@ -60,4 +61,4 @@ def test_a_silent_run_is_violated(monkeypatch):
     from cgrosim.run.results import Run
 
     monkeypatch.setattr(Run, "message", property(lambda self: ""))
-    assert combine(dead_filters.measure_dead_dynamics(Context(), False).checks) == "violated"
+    assert combine(dead_filters.measure_dead_dynamics(Context(), CLAIMED).checks) == "violated"

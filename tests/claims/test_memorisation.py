@@ -19,7 +19,7 @@ CLAIMS = (*memorisation.CLAIMS, *memorisation_kicks.CLAIMS)
 def test_quick_decides_and_the_wrong_world_fails(verdict_of: Callable[[Claim], Verdict], claim: Claim) -> None:
     found = verdict_of(claim)
     assert found.verdict == "supported", found.evidence.checks
-    assert found.falsifier_outcome == "violated", found.falsifier_evidence.checks
+    assert found.rejection == "violated", found.trials[0].evidence.checks
     assert found.evidence.panels
     assert found.evidence.seeds
 

@@ -8,6 +8,7 @@ import pytest
 from cgrosim.claims.catalogue import memorisation_slopes
 from cgrosim.claims.catalogue.memorisation_slopes import CLAIMS, a_priori_log_exposure
 from cgrosim.claims.claim import Claim, Context, Verdict
+from cgrosim.claims.world import CLAIMED
 from cgrosim.studies.memorisation import small_coupling
 
 Verdicts = Callable[[Claim], Verdict]
@@ -18,14 +19,14 @@ def test_quick_is_too_short_to_decide_and_the_wrong_world_fails(verdict_of: Verd
     # the slopes of three seeds leave a Student interval wider than the region: under 2e-3 wide, 300 standard errors
     found = verdict_of(claim)
     assert found.verdict == "underpowered", found.evidence.checks
-    assert found.falsifier_outcome == "violated", found.falsifier_evidence.checks
+    assert found.rejection == "violated", found.trials[0].evidence.checks
     for check in found.evidence.checks:
         assert check.outcome != "violated", check
 
 
 @pytest.mark.parametrize("claim", CLAIMS, ids=lambda claim: claim.name)
 def test_every_slope_breaks_in_the_wrong_world(verdict_of: Verdicts, claim: Claim) -> None:
-    assert [check.outcome for check in verdict_of(claim).falsifier_evidence.checks] == ["violated"] * (
+    assert [check.outcome for check in verdict_of(claim).trials[0].evidence.checks] == ["violated"] * (
         3 if claim is CLAIMS[0] else 2
     )
 
@@ -34,7 +35,7 @@ def test_every_slope_breaks_in_the_wrong_world(verdict_of: Verdicts, claim: Clai
 def test_one_seed_alone_gives_no_limits(claim: Claim, monkeypatch: pytest.MonkeyPatch) -> None:
     # the sizes of one seed share its starts: however smooth, they are one replicate
     monkeypatch.setattr(memorisation_slopes, "QUICK_SEEDS", 1)
-    for check in claim.measure(Context("quick", 0), False).checks:
+    for check in claim.measure(Context("quick", 0), CLAIMED).checks:
         assert (check.low, check.high) == (-np.inf, np.inf)
         assert check.outcome == "underpowered"
 

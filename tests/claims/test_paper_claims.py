@@ -1,4 +1,4 @@
-"""The claims about the theorem: their quick verdicts, their falsifiers, and mutations they must notice."""
+"""The claims about the theorem: their quick verdicts, their wrong worlds, and mutations they must notice."""
 
 import numpy as np
 import pytest
@@ -15,6 +15,7 @@ from cgrosim.claims.catalogue import (
 )
 from cgrosim.claims.checks import combine, slope_over_seeds
 from cgrosim.claims.claim import Context
+from cgrosim.claims.world import CLAIMED
 
 QUICK = Context("quick", 0)
 CLAIMS = {
@@ -41,10 +42,10 @@ FAST = (
 
 
 @pytest.mark.parametrize("name", FAST)
-def test_quick_verdict_is_supported_and_the_falsifier_is_violated(verdict_of, name):
+def test_quick_verdict_is_supported_and_wrong_worlds_are_rejected(verdict_of, name):
     verdict = verdict_of(CLAIMS[name])
     assert verdict.verdict == "supported", [c for c in verdict.evidence.checks if c.outcome != "supported"]
-    assert verdict.falsifier_outcome == "violated"
+    assert verdict.rejection == "violated"
     assert verdict.evidence.panels
     assert all(check.reason for check in verdict.evidence.checks)
 
@@ -54,7 +55,7 @@ def test_quick_verdict_is_supported_and_the_falsifier_is_violated(verdict_of, na
 def test_claims_over_ten_decades_are_supported(verdict_of, name):
     verdict = verdict_of(CLAIMS[name])
     assert verdict.verdict == "supported", [c for c in verdict.evidence.checks if c.outcome != "supported"]
-    assert verdict.falsifier_outcome == "violated"
+    assert verdict.rejection == "violated"
 
 
 @pytest.mark.slow
@@ -82,14 +83,14 @@ def test_two_seeds_give_no_limits_of_a_slope():
 
 @pytest.mark.slow
 def test_the_windows_of_the_theorem_are_those_of_the_claimed_world(verdict_of):
-    checks = verdict_of(CLAIMS["theorem-orders"]).falsifier_evidence.checks
+    checks = verdict_of(CLAIMS["theorem-orders"]).trials[0].evidence.checks
     assert [check.outcome for check in checks] == ["violated"] * 3
 
 
 def test_a_mutated_variance_formula_is_noticed(monkeypatch):
     true = fresh_noise_variance.gram_test_noise_std
     monkeypatch.setattr(fresh_noise_variance, "gram_test_noise_std", lambda *a, **k: 1.2 * true(*a, **k))
-    outcomes = [check.outcome for check in fresh_noise_variance.measure_variance(QUICK, False).checks]
+    outcomes = [check.outcome for check in fresh_noise_variance.measure_variance(QUICK, CLAIMED).checks]
     assert "violated" in outcomes
 
 
@@ -104,4 +105,4 @@ def test_a_mutated_error_law_is_noticed(monkeypatch):
             return self.law.error_at(0.5 * np.asarray(margin))
 
     monkeypatch.setattr(error_laws, "independent_law", Shifted)
-    assert combine(error_laws.measure_laws(QUICK, False).checks) == "violated"
+    assert combine(error_laws.measure_laws(QUICK, CLAIMED).checks) == "violated"

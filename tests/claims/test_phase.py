@@ -20,8 +20,8 @@ def test_quick_has_too_few_runs_but_no_disagreement_away_from_the_edges(verdict:
 
 def test_the_wrong_edge_exponent_disagrees(verdict: Verdict) -> None:
     # at about one half of 25 runs the Clopper-Pearson bound still reaches 3 in 4; the full map violates it
-    assert verdict.falsifier_outcome == "underpowered"
-    assert all(check.measured < 0.6 for check in verdict.falsifier_evidence.checks)
+    assert verdict.rejection == "underpowered"
+    assert all(check.measured < 0.6 for check in verdict.trials[0].evidence.checks)
 
 
 def test_the_map_shows_three_regions_on_five_by_five(verdict: Verdict) -> None:

@@ -18,6 +18,7 @@ from cgrosim.claims.report.page import report_page
 from cgrosim.claims.report.terminal import print_table
 from cgrosim.claims.report.words import amount, headline
 from cgrosim.claims.report.writing import write_report
+from cgrosim.claims.world import World
 from cgrosim.errors import FileError
 
 X = np.array([1.0, 2.0, 3.0])
@@ -27,8 +28,8 @@ NASTY = "<script>alert('&\"')</script>"
 def claim_of(name: str, measured: float, wrong: float, **changes: object) -> Claim:
     """A claim about a number that should lie in [0, 1]."""
 
-    def measure(context: Context, falsified: bool) -> Evidence:
-        value = wrong if falsified else measured
+    def measure(context: Context, world: World) -> Evidence:
+        value = wrong if world.wrong else measured
         interval = (value - 0.1, value + 0.1)
         return Evidence(
             checks=(
@@ -42,7 +43,8 @@ def claim_of(name: str, measured: float, wrong: float, **changes: object) -> Cla
             panels=(Panel("Measured", "x", "y", (Series("points", "measured", X, X, low=X - math.inf, high=X),)),),
         )
 
-    claim = Claim(name, f"title of {name}", f"x < 1 {NASTY}", "v4, Theorem 5.9", "order", measure, "another exponent")
+    worlds = (World("another exponent"),)
+    claim = Claim(name, f"title of {name}", f"x < 1 {NASTY}", "v4, Theorem 5.9", "order", measure, worlds)
     return dataclasses.replace(claim, **changes)
 
 
@@ -96,13 +98,13 @@ def test_page_says_everything_and_runs_nothing_foreign(verdicts) -> None:
     text = "".join(reader.text)
     for verdict in verdicts:
         claim, evidence = verdict.claim, verdict.evidence
-        assert all(part in text for part in (claim.title, claim.statement, claim.source, claim.falsifier))
+        assert all(part in text for part in (claim.title, claim.statement, claim.source, claim.worlds[0].name))
         assert f"cgrosim verify {claim.name} --seed 0" in text
         assert all(str(seed) in text for seed in evidence.seeds)
         assert all(check.name in text and check.reason in text for check in evidence.checks)
     assert "dimension = 1000" in text
     assert "eta alpha^2 < 1" in text
-    assert "the falsifier passes the same rules" in text
+    assert "a wrong world passes the same rules" in text
     assert sum(tag == "script" for tag, _ in reader.found) == 1
     assert sum(tag == "svg" for tag, _ in reader.found) == len(verdicts)
     links = [a[key] for _, a in reader.found for key in ("href", "src", "xlink:href") if key in a]
@@ -123,7 +125,7 @@ def test_json_is_strict_sorted_and_complete(verdicts) -> None:
     first = data["verdicts"][0]
     assert first["checks"][1]["measured"] == 3.0
     assert first["panels"][0]["series"][0]["low"] == ["-infinity"] * 3
-    assert first["falsifier"]["outcome"] == "violated"
+    assert first["worlds"][0]["outcome"] == "violated"
     assert Params(**first["params"]) == Params.from_paper(1000)
     assert text == json.dumps(data, indent=1, sort_keys=True) + "\n"
 

@@ -8,14 +8,15 @@ import cgrosim.claims.memorising_networks as networks
 from cgrosim.claims.catalogue import representation
 from cgrosim.claims.checks import combine
 from cgrosim.claims.claim import Context
+from cgrosim.claims.world import CLAIMED
 from cgrosim.theory.balls import CubeDesign
 from cgrosim.theory.relu_network import ReluNetwork
 
 
 @pytest.mark.parametrize("claim", representation.CLAIMS, ids=lambda claim: claim.name)
-def test_supported_with_a_violated_falsifier(verdict_of, claim):
+def test_supported_with_rejected_wrong_worlds(verdict_of, claim):
     verdict = verdict_of(claim)
-    assert (verdict.verdict, verdict.falsifier_outcome) == ("supported", "violated")
+    assert (verdict.verdict, verdict.rejection) == ("supported", "violated")
 
 
 def claim_named(name):
@@ -23,7 +24,7 @@ def claim_named(name):
 
 
 def outcome_of(name):
-    return combine(claim_named(name).measure(Context("quick"), False).checks)
+    return combine(claim_named(name).measure(Context("quick"), CLAIMED).checks)
 
 
 def test_a_changed_bias_is_not_certified(monkeypatch):

@@ -10,6 +10,7 @@ from cgrosim.claims.checks import combine
 from cgrosim.claims.claim import Context
 from cgrosim.claims.table_fits import hard_inputs, needed_widths, separable
 from cgrosim.claims.two_layer_fits import Effort
+from cgrosim.claims.world import CLAIMED
 from cgrosim.theory.lower_bound import hard_points, hard_samples
 
 
@@ -18,14 +19,14 @@ def test_verdicts_of_the_quick_sizes(verdict_of, name, expected):
     """D = 3 to 6 is too short a range for the slope of the width; the full sizes decide it."""
     claim = next(claim for claim in representation_robust.CLAIMS if claim.name == name)
     verdict = verdict_of(claim)
-    assert (verdict.verdict, verdict.falsifier_outcome) == (expected, "violated")
+    assert (verdict.verdict, verdict.rejection) == (expected, "violated")
     assert "violated" not in {check.outcome for check in verdict.evidence.checks}
 
 
 def test_another_error_level_gives_another_table(monkeypatch):
     true_sizes = representation_robust.excluded_width
     monkeypatch.setattr(representation_robust, "excluded_width", lambda dimension: true_sizes(dimension, 0.2))
-    checks = representation_robust.CLAIMS[0].measure(Context("quick"), False).checks
+    checks = representation_robust.CLAIMS[0].measure(Context("quick"), CLAIMED).checks
     assert combine(checks) == "violated"
 
 
@@ -33,7 +34,7 @@ def test_robust_labels_used_as_clean_ones_are_found(monkeypatch):
     """Without the hint in the last coordinate clean fit is as hard as robust fit, and undecided at these sizes."""
     true_inputs = representation_robust.hard_inputs
     monkeypatch.setattr(representation_robust, "hard_inputs", lambda d, labels, hint: true_inputs(d, labels, 0.0))
-    clean = representation_robust.CLAIMS[1].measure(Context("quick"), False).checks[1]
+    clean = representation_robust.CLAIMS[1].measure(Context("quick"), CLAIMED).checks[1]
     assert clean.name.startswith("slope of log2 of the clean width")
     assert clean.outcome != "supported"
 
@@ -92,7 +93,7 @@ def test_a_fit_by_one_unit_of_what_no_half_space_separates_is_found(monkeypatch)
         monkeypatch.setattr(
             representation_robust, name, lambda first, *rest: np.ones(len(rest[0] if np.ndim(rest[0]) == 2 else first))
         )
-    checks = representation_robust.CLAIMS[1].measure(Context("quick"), False).checks
+    checks = representation_robust.CLAIMS[1].measure(Context("quick"), CLAIMED).checks
     assert next(check for check in checks if "half-space" in check.name).outcome == "violated"
 
 

@@ -6,14 +6,15 @@ import pytest
 from cgrosim.claims.catalogue import sampling_law
 from cgrosim.claims.checks import combine
 from cgrosim.claims.claim import Context
+from cgrosim.claims.world import CLAIMED
 from cgrosim.model.sampling import draw_gram
 
 
 @pytest.mark.parametrize("claim", sampling_law.CLAIMS, ids=lambda claim: claim.name)
-def test_quick_verdict_is_supported_and_the_falsifier_is_violated(verdict_of, claim):
+def test_quick_verdict_is_supported_and_wrong_worlds_are_rejected(verdict_of, claim):
     verdict = verdict_of(claim)
     assert verdict.verdict == "supported"
-    assert verdict.falsifier_outcome == "violated"
+    assert verdict.rejection == "violated"
 
 
 def test_embedding_has_the_drawn_system():
@@ -37,7 +38,7 @@ def test_too_heavy_weights_are_violated(monkeypatch):
 
     sampling_law.collect.cache_clear()
     monkeypatch.setattr(sampling_law, "draw_gram", loose)
-    outcome = combine(sampling_law.measure_same_law(Context(), False).checks)
+    outcome = combine(sampling_law.measure_same_law(Context(), CLAIMED).checks)
     sampling_law.collect.cache_clear()
     assert outcome == "violated"
 
@@ -53,4 +54,4 @@ def test_another_learning_rate_is_not_the_same_numbers(monkeypatch):
             self, params.replace(learning_rate=params.learning_rate * (1 + 1e-8)), system
         ),
     )
-    assert combine(sampling_law.measure_same_numbers(Context(), False).checks) == "violated"
+    assert combine(sampling_law.measure_same_numbers(Context(), CLAIMED).checks) == "violated"

@@ -8,13 +8,14 @@ from cgrosim.claims.catalogue import stage_order
 from cgrosim.claims.catalogue.growth import long_growth
 from cgrosim.claims.checks import combine
 from cgrosim.claims.claim import Context
+from cgrosim.claims.world import CLAIMED
 from cgrosim.model.sampling import draw_gram
 
 
-def test_supported_with_a_violated_falsifier(verdict_of):
+def test_supported_with_rejected_wrong_worlds(verdict_of):
     (claim,) = stage_order.CLAIMS
     verdict = verdict_of(claim)
-    assert (verdict.verdict, verdict.falsifier_outcome) == ("supported", "violated")
+    assert (verdict.verdict, verdict.rejection) == ("supported", "violated")
     # the bound is within a factor two of what happens, so a mistake of that size in it would show
     assert verdict.evidence.checks[0].measured > 0.5
 
@@ -28,7 +29,7 @@ def test_a_mutated_gram_matrix_breaks_the_bound(monkeypatch):
         return true_bound(params, dataclasses.replace(system, gram=0.5 * system.gram))
 
     monkeypatch.setattr(stage_order, "_bound", weaker)
-    assert combine(stage_order.CLAIMS[0].measure(Context("quick"), False).checks) == "violated"
+    assert combine(stage_order.CLAIMS[0].measure(Context("quick"), CLAIMED).checks) == "violated"
 
 
 def test_the_bound_has_no_room_where_the_noise_wins():

@@ -5,20 +5,21 @@ import pytest
 from cgrosim.claims.catalogue import stagnation
 from cgrosim.claims.checks import combine
 from cgrosim.claims.claim import Context
+from cgrosim.claims.world import CLAIMED
 from cgrosim.engines.flow import FlowEngine
 from cgrosim.studies.recording import record
 
 
 @pytest.mark.parametrize("claim", stagnation.CLAIMS, ids=lambda claim: claim.name)
-def test_supported_with_a_violated_falsifier(verdict_of, claim):
+def test_supported_with_rejected_wrong_worlds(verdict_of, claim):
     verdict = verdict_of(claim)
-    assert (verdict.verdict, verdict.falsifier_outcome) == ("supported", "violated")
+    assert (verdict.verdict, verdict.rejection) == ("supported", "violated")
 
 
 def test_the_quadrature_misses_a_mutated_adversarial_weight(monkeypatch):
     true_flow = stagnation.signal_flow
     monkeypatch.setattr(stagnation, "signal_flow", lambda p, u: true_flow(p.replace(adversarial_weight=0.49), u))
-    evidence = stagnation.CLAIMS[0].measure(Context("quick"), False)
+    evidence = stagnation.CLAIMS[0].measure(Context("quick"), CLAIMED)
     assert combine(evidence.checks) == "violated"
 
 
@@ -26,7 +27,7 @@ def test_the_log_law_misses_a_plateau_that_the_attack_leaves(monkeypatch):
     """With a gap of 1e-4 the attacked push takes over at a margin of about 28: the slope rises above the law."""
     true_experiment = stagnation._experiment
     monkeypatch.setattr(stagnation, "_experiment", lambda **changes: true_experiment(**{**changes, "gap": 1e-4}))
-    evidence = stagnation.CLAIMS[1].measure(Context("quick"), False)
+    evidence = stagnation.CLAIMS[1].measure(Context("quick"), CLAIMED)
     assert combine(evidence.checks) == "violated"
 
 

@@ -5,13 +5,14 @@ import numpy as np
 from cgrosim.claims.catalogue import weight_sweep
 from cgrosim.claims.checks import combine
 from cgrosim.claims.claim import Context
+from cgrosim.claims.world import CLAIMED
 
 (CLAIM,) = weight_sweep.CLAIMS
 
 
-def test_supported_with_a_violated_falsifier(verdict_of):
+def test_supported_with_rejected_wrong_worlds(verdict_of):
     verdict = verdict_of(CLAIM)
-    assert (verdict.verdict, verdict.falsifier_outcome) == ("supported", "violated")
+    assert (verdict.verdict, verdict.rejection) == ("supported", "violated")
     share = verdict.evidence.panels[0].series[0].y
     # the horizon separates small weights from large ones
     assert share[0] == 0.0
@@ -21,7 +22,7 @@ def test_supported_with_a_violated_falsifier(verdict_of):
 def test_a_memorisation_time_without_half_the_weight_is_violated(monkeypatch):
     true_times = weight_sweep.predict_starts
     monkeypatch.setattr(weight_sweep, "predict_starts", lambda params, starts: 1.2 * true_times(params, starts))
-    assert combine(CLAIM.measure(Context("quick"), False).checks) == "violated"
+    assert combine(CLAIM.measure(Context("quick"), CLAIMED).checks) == "violated"
 
 
 def test_the_slope_check_sees_a_wrong_exponent():

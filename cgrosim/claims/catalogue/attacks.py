@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from cgrosim.claims.checks import Check, exact, inside
 from cgrosim.claims.claim import Claim, Context, Evidence, Panel, Series
 from cgrosim.claims.rounding import ELEMENTARY, gamma
+from cgrosim.claims.world import World
 from cgrosim.model.activations import ACTIVATIONS, activate, output_weights
 from cgrosim.model.params import Params
 from cgrosim.model.reference import attacked_coefficient, forces, signal_margin
@@ -61,7 +62,7 @@ def searched_minimum(params: Params, layer: Array, signal: Array, label: float) 
     return min(float(margins[best]), float(found.fun)) if right > left else float(margins[best])
 
 
-def measure_inner_maximum(context: Context, falsified: bool) -> Evidence:
+def measure_inner_maximum(context: Context, world: World) -> Evidence:
     """Random networks and radii: compiled attack against brute force and against the closed form's own value."""
     generator = context.generator("inner-maximum")
     cases = context.choose(30, 500)
@@ -72,8 +73,8 @@ def measure_inner_maximum(context: Context, falsified: bool) -> Evidence:
         allowed = 0.0
         for _ in range(cases):
             params, signal = random_signal(activation, generator)
-            world = params.replace(threat="fixed_direction") if falsified else params
-            values, layer = compiled_attack(world, signal)
+            simulated = params.replace(threat="fixed_direction") if world.wrong else params
+            values, layer = compiled_attack(simulated, signal)
             top = params.signal_strength + params.perturbation_radius
             size = float(np.sum(np.abs([signal_margin(params, np.eye(len(layer))[r], np.abs(signal), 1.0, top)
                                         for r in range(len(layer))])))  # fmt: skip
@@ -81,7 +82,7 @@ def measure_inner_maximum(context: Context, falsified: bool) -> Evidence:
             rounding = 2.0 * gamma(len(layer) + ELEMENTARY + int(2 * params.power) + 2) * size
             for value, label in zip(values, (1.0, -1.0), strict=True):
                 best = searched_minimum(params, layer, signal, label)
-                kappa = attacked_coefficient(world, layer, signal, label)
+                kappa = attacked_coefficient(simulated, layer, signal, label)
                 low, high = params.gap * params.signal_strength, top
                 inside_interval = low <= kappa <= high
                 reached = abs(signal_margin(params, layer, signal, label, kappa) - value)
@@ -138,7 +139,7 @@ def paired_runs(params: Params, steps: int, records: int) -> tuple[float, list[t
     return float(gaps.max()), list(zip(at.astype(float), gaps, strict=True))
 
 
-def measure_transfer(context: Context, falsified: bool) -> Evidence:
+def measure_transfer(context: Context, world: World) -> Evidence:
     """Paired training from starts with U > 0 (equal bits) and U < 0 (first step apart by what the two attacks give)."""
     count, steps = context.choose(4, 30), context.choose(600, 4000)
     seeds = context.seeds("transfer", 40 * count)
@@ -150,7 +151,7 @@ def measure_transfer(context: Context, falsified: bool) -> Evidence:
             dimension=200, samples=6, patches=3, neurons=5, power=power, signal_strength=1.5, noise_std=0.07,
             init_std=0.2, gap=0.1, learning_rate=0.05, sampling="gram", engine="reduced",
         )  # fmt: skip
-        positive = start_with_sign(params, seeds, not falsified, count)
+        positive = start_with_sign(params, seeds, not world.wrong, count)
         negative = start_with_sign(params, seeds, False, count)
         used += positive + negative
         together = [paired_runs(params.replace(seed=seed), steps, 12) for seed in positive]
@@ -196,9 +197,9 @@ def _first_step(params: Params, seeds: list[int]) -> tuple[float, float]:
         start = draw_gram(params.replace(seed=seed))
         moved, predicted = [], []
         for threat in ("signal_span", "fixed_direction"):
-            world = params.replace(seed=seed, threat=threat)
-            moved.append(record(world, [1], "signal_correlation", start=start).final("signal_correlation"))
-            predicted.append(forces(world, start.second_layer, start.labels, start.signal, start.noise)[0])
+            simulated = params.replace(seed=seed, threat=threat)
+            moved.append(record(simulated, [1], "signal_correlation", start=start).final("signal_correlation"))
+            predicted.append(forces(simulated, start.second_layer, start.labels, start.signal, start.noise)[0])
         expected = params.learning_rate * float(np.linalg.norm(predicted[0] - predicted[1]))
         ratio = float(np.linalg.norm(moved[0] - moved[1])) / expected
         size = float(np.linalg.norm(start.signal)) + params.learning_rate * float(np.linalg.norm(predicted[0]))
@@ -216,7 +217,7 @@ CLAIMS = (
         source="derived here: f on the signal patch is c^q U_y, monotone in c (arXiv 2306.01271v4, Section 5.1)",
         kind="exact identity",
         measure=measure_inner_maximum,
-        falsifier="the wrong end: alpha - delta whatever the sign of U",
+        worlds=(World("the wrong end: alpha - delta whatever the sign of U"),),
         proved_for="every activation of the package",
         cost=1.5,
     ),
@@ -228,7 +229,7 @@ CLAIMS = (
         source="arXiv 2306.01271v1 (transfer attack) against v4 (inner maximum); derived here",
         kind="exact identity",
         measure=measure_transfer,
-        falsifier="the same equality is asked of starts with U < 0",
+        worlds=(World("the same equality is asked of starts with U < 0"),),
         proved_for="odd power, real q >= 2",
         cost=1.0,
     ),

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from cgrosim.claims.checks import Check, exact
 from cgrosim.claims.claim import Claim, Context, Evidence, Panel, Series
 from cgrosim.claims.rounding import RoundingBound, gamma, margin_rounding
+from cgrosim.claims.world import World
 from cgrosim.model.activations import ACTIVATIONS, activate, output_weights
 from cgrosim.model.params import Params
 from cgrosim.model.sampling import draw_explicit
@@ -66,14 +67,14 @@ class _Comparison:
     errors: list[tuple[float, float, float]]  # step, error and bound of the closed dynamics
 
 
-def _compare(params: Params, falsified: bool) -> _Comparison:
+def _compare(params: Params, world: World) -> _Comparison:
     """Runs of the direct and of the reduced engine from one start, compared after every single step."""
     system = draw_explicit(params)
     assert system.data is not None
     assert system.weights is not None
     assert system.gram is not None
     gram = system.gram.copy()
-    if falsified:
+    if world.wrong:
         gram[[0, 1], [1, 0]] += UNTIED * np.sqrt(gram[0, 0] * gram[1, 1])
     assert params.steps is not None
     every = range(params.steps + 1)
@@ -89,7 +90,7 @@ def _compare(params: Params, falsified: bool) -> _Comparison:
     bound = RoundingBound(params, system)
     rows = system.data.noise.reshape(-1, params.dimension)
     norms = np.linalg.norm(rows, axis=1)
-    spanning = rows[1:] if falsified else rows  # the wrong world: a span without the first patch
+    spanning = rows[1:] if world.wrong else rows  # the wrong world: a span without the first patch
     basis = np.linalg.qr(np.vstack([system.data.direction, spanning]).T)[0]
     result = _Comparison(_Worst(), _Worst(), _Worst(), [])
     for step in every:
@@ -116,7 +117,7 @@ def _compare(params: Params, falsified: bool) -> _Comparison:
     return result
 
 
-def measure_closure(context: Context, falsified: bool) -> Evidence:
+def measure_closure(context: Context, world: World) -> Evidence:
     """Both discrete engines from the same draw, for every activation, compared at every step."""
     steps, repeats = context.choose(120, 500), context.choose(1, 2)
     seeds = context.seeds("closure", len(CASES) * repeats)
@@ -126,7 +127,7 @@ def measure_closure(context: Context, falsified: bool) -> Evidence:
         worst = [_Worst(), _Worst(), _Worst()]
         for repeat in range(repeats):
             params = small_experiment(activation, power, seeds[number * repeats + repeat], steps)
-            found = _compare(params, falsified)
+            found = _compare(params, world)
             for total, one in zip(worst, (found.closed, found.rebuilt, found.outside), strict=True):
                 total.note(one.error, one.bound)
                 total.largest = max(total.largest, one.largest)
@@ -186,7 +187,7 @@ def _curves(label: str, found: _Comparison, with_bound: bool) -> list[Series]:
     return lines
 
 
-def measure_margins(context: Context, falsified: bool) -> Evidence:
+def measure_margins(context: Context, world: World) -> Evidence:
     """Network outputs on clean and attacked inputs, against the two sums, at every record."""
     steps, repeats = context.choose(100, 600), context.choose(1, 4)
     cases = [case for case in CASES if ACTIVATIONS[case[0]].degree is not None]  # else no power of alpha factors out
@@ -203,7 +204,7 @@ def measure_margins(context: Context, falsified: bool) -> Evidence:
             )
             run = simulate(params)
             for place in range(run.data.sizes["step"]):
-                pairs = _margins_at(params, run.data.isel(step=place), degree - 1.0 if falsified else degree)
+                pairs = _margins_at(params, run.data.isel(step=place), degree - 1.0 if world.wrong else degree)
                 for total, (network, sums, allowed) in zip((clean, hard), pairs, strict=True):
                     ratio = np.abs(network - sums) / allowed
                     i = int(np.argmax(ratio))
@@ -267,8 +268,12 @@ CLAIMS = (
         "Section 5), and the inner maximum moves only along w_star",
         kind="exact identity",
         measure=measure_closure,
-        falsifier=f"one entry of the Gram matrix and its mirror image are off by {UNTIED:.0%}; the span lacks one "
-        "noise patch",
+        worlds=(
+            World(
+                f"one entry of the Gram matrix and its mirror image are off by {UNTIED:.0%}; the span lacks one "
+                "noise patch"
+            ),
+        ),
         proved_for="every activation of the package",
         cost=2.5,
     ),
@@ -280,7 +285,7 @@ CLAIMS = (
         source="arXiv 2306.01271v4, Section 5.2; derived here for real q and the other homogeneous activations",
         kind="exact identity",
         measure=measure_margins,
-        falsifier="the signal enters with the exponent q - 1",
+        worlds=(World("the signal enters with the exponent q - 1"),),
         proved_for="positively homogeneous activations (all but smoothed_relu)",
         cost=1.5,
     ),

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from cgrosim.claims.checks import inside
 from cgrosim.claims.claim import Claim, Context, Evidence, Panel, Series, Slack
+from cgrosim.claims.world import World
 from cgrosim.model.params import Params
 from cgrosim.model.sampling import ClosedSystem
 from cgrosim.predictions.clock import signal_flow
@@ -87,16 +88,16 @@ def live_starts(params: Params, seeds: list[int], count: int) -> list[tuple[Para
     return chosen_starts(params, seeds, count, live)
 
 
-def _measure_limit(context: Context, falsified: bool) -> Evidence:
+def _measure_limit(context: Context, world: World) -> Evidence:
     seeds = context.seeds("control-limit", 200)
     starts = live_starts(control_experiment(), seeds, context.choose(4, 30))
     errors, excesses, ratios, growth, predicted, sharpness = [], [], [], [], [], []
     for params, system in starts:
         standard = params.replace(adversarial_weight=0.0)
         limit = standard_limit(standard, system, LATE)
-        world = params.replace(adversarial_weight=0.02) if falsified else standard
+        simulated = params.replace(adversarial_weight=0.02) if world.wrong else standard
         late = record(
-            world.replace(flow_tolerance=1e-10), [int(LATE)], "noise_correlation", "memorization", start=system
+            simulated.replace(flow_tolerance=1e-10), [int(LATE)], "noise_correlation", "memorization", start=system
         )
         noise = starts_of_system(params, replace(system, noise=projections(late)[-1])).noise
         error = float(np.max(np.abs(noise - limit.values))) / limit.tolerance
@@ -159,7 +160,7 @@ CLAIMS = (
         source="derived here: the signal's clock cannot pass its blow-up, and noise runs on the same clock",
         kind="derived here",
         measure=_measure_limit,
-        falsifier="the control is trained with adversarial weight 0.02",
+        worlds=(World("the control is trained with adversarial weight 0.02"),),
         cost=2.0,
     ),
 )

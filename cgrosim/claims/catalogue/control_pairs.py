@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from cgrosim.claims.catalogue.control import HYPOTHESES, control_experiment, live_starts, standard_limit
 from cgrosim.claims.checks import proportion, success_rate
 from cgrosim.claims.claim import Claim, Context, Evidence, Panel, Series
+from cgrosim.claims.world import World
 from cgrosim.model.params import Params
 from cgrosim.model.sampling import ClosedSystem
 from cgrosim.model.thresholds import MEMORISED
@@ -48,8 +49,8 @@ def _pair(params: Params, system: ClosedSystem, control_weight: float, points: i
     end = PATIENCE * (memorised if np.isfinite(memorised) else horizon)
     limit = standard_limit(standard, system, end)
     steps = np.unique(np.round(np.geomspace(100.0, end, points)))
-    world = standard.replace(adversarial_weight=control_weight)
-    control = record(world, steps, "memorization", "attacked_margin", start=system)
+    simulated = standard.replace(adversarial_weight=control_weight)
+    control = record(simulated, steps, "memorization", "attacked_margin", start=system)
     largest = np.max(control.values("memorization"), axis=1)
     left = float(signal_flow(standard, starts.signal).margin_at(end)) * params.gap**params.power
     return Pair(
@@ -76,11 +77,11 @@ def _as_predicted(pair: Pair) -> bool:
     return attacked and standard and pair.control_misclassified >= pair.control_least
 
 
-def _measure_pairs(context: Context, falsified: bool) -> Evidence:
+def _measure_pairs(context: Context, world: World) -> Evidence:
     count = context.choose(4, 60)
     starts = live_starts(control_experiment(), context.seeds("control-pairs", 6 * count), count)
     starts = [(p, s) for p, s in starts if _every_sample_can_grow(p, s)]
-    pairs = [_pair(p, s, 0.05 if falsified else 0.0, 12) for p, s in starts]
+    pairs = [_pair(p, s, 0.05 if world.wrong else 0.0, 12) for p, s in starts]
     good = sum(_as_predicted(pair) for pair in pairs)
     wrong, samples = sum(pair.control_misclassified for pair in pairs), starts[0][0].samples * len(pairs)
     checks = (
@@ -139,7 +140,7 @@ CLAIMS = (
         source="arXiv 2306.01271 Thm 4.1 v1 / 5.9 v4 against its control; derived here",
         kind="derived here",
         measure=_measure_pairs,
-        falsifier="the control is trained with adversarial weight 1/20",
+        worlds=(World("the control is trained with adversarial weight 1/20"),),
         cost=3.0,
     ),
 )

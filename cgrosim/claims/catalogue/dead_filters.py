@@ -7,13 +7,14 @@ from numpy.typing import NDArray
 
 from cgrosim.claims.checks import Check, exact, inside, proportion
 from cgrosim.claims.claim import Claim, Context, Evidence, Panel, Series, Slack
+from cgrosim.claims.world import World
 from cgrosim.model.params import Params
 from cgrosim.model.sampling import draw_gram
 
 Array = NDArray[np.float64]
 
 
-def measure_dead_probability(context: Context, falsified: bool) -> Evidence:
+def measure_dead_probability(context: Context, world: World) -> Evidence:
     """Count starts with every u_r(0) <= 0, for several widths."""
     params = Params(
         dimension=10, samples=1, patches=2, signal_strength=1.0, noise_std=0.2, init_std=0.3, learning_rate=0.1
@@ -28,7 +29,7 @@ def measure_dead_probability(context: Context, falsified: bool) -> Evidence:
         dead = 0
         for seed in seeds:
             signal = draw_gram(chosen.model_copy(update={"seed": seed})).signal
-            dead += int(np.all((np.abs(signal) if falsified else signal) <= 0.0))
+            dead += int(np.all((np.abs(signal) if world.wrong else signal) <= 0.0))
         check = proportion(
             f"every filter dead [m = {neurons}]",
             dead,
@@ -71,7 +72,7 @@ def _longest_jump(params: Params, signal: Array) -> float:
     return float(p.learning_rate * p.power * weights * np.max(below) ** (p.power - 2.0)) if below.size else 0.0
 
 
-def measure_dead_dynamics(context: Context, falsified: bool) -> Evidence:
+def measure_dead_dynamics(context: Context, world: World) -> Evidence:
     """Negative starts under gradient descent and under the flow; wholly dead starts and what their run says."""
     from cgrosim.run.session import simulate
 
@@ -91,7 +92,7 @@ def measure_dead_dynamics(context: Context, falsified: bool) -> Evidence:
                 params = dead_experiment(power, seed)
                 start = draw_gram(params).signal
                 jump = max(jump, _longest_jump(params, start))
-                if falsified:
+                if world.wrong:
                     params = _long_steps(params, start)
                 run = simulate(params.replace(engine=engine))
                 signal = run.data["signal_correlation"].values
@@ -165,7 +166,7 @@ CLAIMS = (
         source="derived here: m independent symmetric signs",
         kind="law",
         measure=measure_dead_probability,
-        falsifier="half-normal start",
+        worlds=(World("half-normal start"),),
         proved_for="odd power, real q > 2",
         cost=1.5,
     ),
@@ -177,7 +178,7 @@ CLAIMS = (
         source="derived here: u' = c |u|^(q-1) >= 0 with a zero at 0",
         kind="bound",
         measure=measure_dead_dynamics,
-        falsifier="steps so long that eta c |u|^(q-2) = 1.5 at the lowest filter",
+        worlds=(World("steps so long that eta c |u|^(q-2) = 1.5 at the lowest filter"),),
         proved_for="odd power, real q > 2",
         cost=2.0,
     ),

@@ -9,6 +9,7 @@ from cgrosim.claims import checks
 from cgrosim.claims.catalogue.generalization import alive, deviation, fresh_noise, independent_law
 from cgrosim.claims.catalogue.theorem import range_of
 from cgrosim.claims.claim import Claim, Context, Evidence, Panel, Series
+from cgrosim.claims.world import World
 from cgrosim.studies.paper_scale import PaperRun, paper_runs
 from cgrosim.theory.errors import (
     chaos_error_bound,
@@ -26,14 +27,14 @@ LEVELS = (0.3, 3.0)  # signal margins in units of sd(S) where the true and the G
 FAR = (3.0, 10.0)  # and those where bounds are tested
 
 
-def measure_laws(context: Context, falsified: bool) -> Evidence:
+def measure_laws(context: Context, world: World) -> Evidence:
     """Test error against the signal margin, given the weights of a trained network: the law, and rigorous bounds."""
     runs = [r for r in paper_runs(context, "error-laws", context.choose(1, 4), (), (1e4, 1e10)) if alive(r)]
     generator, count = context.generator("error-laws"), context.choose(400_000, 2_000_000)
     run = runs[-1]
     noise = np.sort(fresh_noise(run, generator, count))
     law = independent_law(run)
-    made = [_law_check(run, law, noise, level, falsified) for level in LEVELS]
+    made = [_law_check(run, law, noise, level, world) for level in LEVELS]
     for one in (runs[0], run):
         values = noise if one is run else np.sort(fresh_noise(one, generator, count))
         made += [_bound_check(one, values, level) for level in FAR]
@@ -52,11 +53,11 @@ def _errors_at(noise: Array, level: float) -> int:
     return int(np.searchsorted(noise, -level, side="right"))
 
 
-def _law_check(run: PaperRun, law: IndependentNoiseLaw, noise: Array, level: float, falsified: bool) -> checks.Check:
+def _law_check(run: PaperRun, law: IndependentNoiseLaw, noise: Array, level: float, world: World) -> checks.Check:
     """The error at a margin of `level` standard deviations against the law of independent inputs."""
     sd = deviation(run)
     exact, gaussian = float(law.error_at(level * sd)), float(gaussian_error(level * sd, sd))
-    expected, half = (gaussian if falsified else exact), 0.5 * abs(gaussian - exact)
+    expected, half = (gaussian if world.wrong else exact), 0.5 * abs(gaussian - exact)
     return checks.proportion(
         f"test error at a signal margin of {level:g} sd(S)",
         _errors_at(noise, level * sd),
@@ -129,7 +130,7 @@ CLAIMS = (
         source="derived here; bounds by hypercontractivity (Janson 1997, Thm 6.7)",
         kind="derived here",
         measure=measure_laws,
-        falsifier="the Gaussian law Phi(-h / sd(S)) in place of the exact one",
+        worlds=(World("the Gaussian law Phi(-h / sd(S)) in place of the exact one"),),
         proved_for="power, odd q for the chaos tail",
         cost=2.0,
     ),

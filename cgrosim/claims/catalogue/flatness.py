@@ -12,6 +12,7 @@ from cgrosim.claims.checks import Check, exact
 from cgrosim.claims.claim import Claim, Context, Evidence, Panel, Series
 from cgrosim.claims.flatness_runs import follow
 from cgrosim.claims.rounding import gamma, margin_rounding
+from cgrosim.claims.world import World
 from cgrosim.model.activations import derivative, output_weights
 from cgrosim.model.params import Params
 from cgrosim.model.reference import logistic_weight, network
@@ -39,14 +40,16 @@ class Landscape(NamedTuple):
     curve: tuple[Array, Array, Array]
 
 
-def _landscape(params: Params, falsified: bool) -> Landscape:
+def _landscape(params: Params, world: World) -> Landscape:
     """Move the signal patch of every training sample through a network in training, at several times."""
     system = draw_explicit(params)
     assert system.data is not None
     data, layer = system.data, output_weights(params.neurons, params.second_layer)
     run = record(params, STEPS, "weights", start=system)
     inputs, rows = data.inputs(), np.arange(params.samples)
-    along = data.noise[:, 0] / np.linalg.norm(data.noise[:, 0], axis=1, keepdims=True) if falsified else data.direction
+    along = (
+        data.noise[:, 0] / np.linalg.norm(data.noise[:, 0], axis=1, keepdims=True) if world.wrong else data.direction
+    )
     worst = np.zeros(2)
     steepest, curve = 0.0, (np.zeros(0),) * 3
     for weights in run.values("weights"):
@@ -72,7 +75,7 @@ def _landscape(params: Params, falsified: bool) -> Landscape:
             )
             worst[1] = max(worst[1], float(np.max(np.abs(slopes - tilt) / bound)))
             measured.append(lost[0])
-        if not falsified:
+        if not world.wrong:
             steepest = max(
                 steepest, _steepest_error(params, signal, before - params.signal_strength**params.power * total)
             )
@@ -122,9 +125,9 @@ def _steepest_error(params: Params, signal: Array, noise: Array) -> float:
     return worst
 
 
-def _measure_landscape(context: Context, falsified: bool) -> Evidence:
+def _measure_landscape(context: Context, world: World) -> Evidence:
     seeds = context.seeds("flatness-along-feature", context.choose(1, 5))
-    runs = [_landscape(experiment(seed, engine="direct"), falsified) for seed in seeds]
+    runs = [_landscape(experiment(seed, engine="direct"), world) for seed in seeds]
     where = f"{len(SHARES)} radii to 1.4 alpha, {len(STEPS)} times"
     checks = (
         exact(f"largest |margin lost - closed form| over its rounding, {where}", "alpha^q U [1 - (1 - r/alpha)^q]",
@@ -169,18 +172,18 @@ def _gap_case(generator: np.random.Generator) -> GapCase:
     return GapCase(nodes, values, support, weights, drawn / drawn.sum(), float(generator.uniform(0.0, 1.5)))
 
 
-def _gap_and_bounds(case: GapCase, falsified: bool) -> tuple[float, Array, float]:
+def _gap_and_bounds(case: GapCase, world: World) -> tuple[float, Array, float]:
     """Robust gap, its three bounds, and the rounding; in the wrong world flatness is measured at the points alone."""
     labels = np.ones(case.support.size)
     losses = robust_loss_line(case.nodes, case.values, case.support, labels, case.radius)
     gap = float(np.sum((case.weights - case.drawn) * losses))
 
     def flat(points: Array, radius: Array | float) -> Array:
-        reach = 0.0 * np.asarray(radius) if falsified else radius
+        reach = 0.0 * np.asarray(radius) if world.wrong else radius
         return flatness_line(case.nodes, case.values, points, np.ones(points.size), reach)
 
     widest = case.radius + float(np.abs(case.support).max())
-    lipschitz = float(flat(case.support, case.radius).max()) if falsified else float(flat(np.zeros(1), widest)[0])
+    lipschitz = float(flat(case.support, case.radius).max()) if world.wrong else float(flat(np.zeros(1), widest)[0])
     distance = wasserstein_line(case.support, case.support, case.weights, case.drawn)
     fresh, train, masses = monotone_plan(case.support, case.support, case.weights, case.drawn)
     lengths = np.abs(fresh - train)
@@ -196,11 +199,11 @@ def _gap_and_bounds(case: GapCase, falsified: bool) -> tuple[float, Array, float
     return gap, bounds, 1e-11 * (1 + lipschitz + float(losses.max()))
 
 
-def _measure_bounds(context: Context, falsified: bool) -> Evidence:
+def _measure_bounds(context: Context, world: World) -> Evidence:
     """Every bound as an inequality over random networks on the line, and over the patch model."""
     generator = context.generator("flatness-gap-bounds")
     count = context.choose(150, 1500)
-    found = [_gap_and_bounds(_gap_case(generator), falsified) for _ in range(count)]
+    found = [_gap_and_bounds(_gap_case(generator), world) for _ in range(count)]
     gaps, bounds = np.array([f[0] for f in found]), np.stack([f[1] for f in found])
     excess = gaps[:, None] - bounds - np.array([f[2] for f in found])[:, None]
     names = ("Lip(l_delta) W_1", "transport, E |X - X'| G_{delta + |X - X'|}", "cells, h E G_{delta + h} + sup l TV")
@@ -247,7 +250,7 @@ CLAIMS = (
         source="derived here; radii and question of arXiv 2306.01271 v4, Appendix B",
         kind="exact identity",
         measure=_measure_landscape,
-        falsifier="the patch is moved along its sample's noise instead",
+        worlds=(World("the patch is moved along its sample's noise instead"),),
         proved_for="power",
         cost=0.8,
     ),
@@ -261,7 +264,7 @@ CLAIMS = (
         "gap against flatness plus an explicit additive term, not the probability",
         kind="bound",
         measure=_measure_bounds,
-        falsifier="flatness at the points themselves (local) in place of flatness over balls (global)",
+        worlds=(World("flatness at the points themselves (local) in place of flatness over balls (global)"),),
         proved_for="any network",
         cost=1.5,
     ),

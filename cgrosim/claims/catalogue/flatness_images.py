@@ -12,6 +12,7 @@ from cgrosim.claims.claim import Claim, Context, Evidence, Panel, Series
 from cgrosim.claims.flatness_runs import order_by, slices
 from cgrosim.claims.image_flatness import ImageMoment, Sizes, image_moments
 from cgrosim.claims.image_runs import OBSERVED, postponed
+from cgrosim.claims.world import World
 
 LEAST = math.sqrt(0.5)
 VARIED = ("epoch", "radius", "width")
@@ -37,12 +38,12 @@ def order_evidence(replicates: Sequence[Sequence[ImageMoment]], seeds: Sequence[
     return Evidence((check,), seeds=tuple(seeds), panels=(_panel(replicates),), finding=f"Mean along {told}.")
 
 
-def _measure(context: Context, falsified: bool) -> Evidence:
+def _measure(context: Context, world: World) -> Evidence:
     if not context.full:
         return postponed()
     seeds, sizes = context.seeds("flatness-order-images", 12), Sizes()
     replicates = [image_moments(seed, sizes) for seed in seeds]
-    found = order_evidence(replicates, seeds, "train_flatness" if falsified else "test_flatness")
+    found = order_evidence(replicates, seeds, "train_flatness" if world.wrong else "test_flatness")
     described = (
         f"digits, {sizes.images} training and {sizes.test} test images, LeNet x{sizes.widths}, trained and measured "
         f"within l_inf radii {sizes.radii} (PGD-{sizes.steps}), after epochs {sizes.epochs}"
@@ -73,7 +74,7 @@ CLAIMS = (
         source="arXiv 2306.01271 v1, and Appendix B of v4 (gap <= N^(-1/(D+2)) O(E max |grad L|)): its order only",
         kind="observation",
         measure=_measure,
-        falsifier="flatness around the training images in place of fresh ones",
+        worlds=(World("flatness around the training images in place of fresh ones"),),
         proved_for=OBSERVED,
         cost=70.0,
     ),

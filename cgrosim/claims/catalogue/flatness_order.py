@@ -7,10 +7,11 @@ import numpy as np
 from cgrosim.claims.checks import inside, mean_interval
 from cgrosim.claims.claim import Claim, Context, Evidence, Panel, Series
 from cgrosim.claims.flatness_runs import Moment, follow, order_by, slices
+from cgrosim.claims.world import World
 from cgrosim.studies.flatness import GAPS, STEPS, WIDTHS, experiment
 
 
-def _measure(context: Context, falsified: bool) -> Evidence:
+def _measure(context: Context, world: World) -> Evidence:
     """Replicates draw data and starts anew; each gives one rank correlation over all its networks and times."""
     seeds = context.seeds("flatness-order", context.choose(6, 24))
     fresh = context.choose(500, 2000)
@@ -19,7 +20,7 @@ def _measure(context: Context, falsified: bool) -> Evidence:
          for moment in follow(experiment(seed, neurons=width, gap=gap), STEPS, fresh)]
         for seed in seeds
     ]  # fmt: skip
-    measure = "train_flatness" if falsified else "test_flatness"
+    measure = "train_flatness" if world.wrong else "test_flatness"
     found = [order_by(moments, measure) for moments in replicates]
     mean, low, high = mean_interval(found)
     count = len(replicates[0])
@@ -69,7 +70,7 @@ CLAIMS = (
         source="arXiv 2306.01271 v1, and Appendix B of v4 (gap <= N^(-1/(D+2)) O(E max |grad L|)): its order only",
         kind="order",
         measure=_measure,
-        falsifier="flatness around the training samples in place of fresh ones",
+        worlds=(World("flatness around the training samples in place of fresh ones"),),
         proved_for="power",
         cost=2.5,
     ),

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from cgrosim.claims.checks import Check, exact, inside, slope_interval
 from cgrosim.claims.claim import Claim, Context, Evidence, Panel, Series
 from cgrosim.claims.rounding import UNIT
+from cgrosim.claims.world import World
 from cgrosim.model.params import Params
 from cgrosim.model.sampling import ClosedSystem, draw_gram
 from cgrosim.studies.recording import noise_rows, projections, record
@@ -92,7 +93,7 @@ def _conserved_at(params: Params, system: ClosedSystem, steps: int, shift: float
     return found
 
 
-def measure_conserved(context: Context, falsified: bool) -> Evidence:
+def measure_conserved(context: Context, world: World) -> Evidence:
     """Orthogonal noise patches; clocks of all coordinates under one force, for falling tolerances of the integrator."""
     starts, steps = context.choose(1, 6), 3000
     candidates = context.seeds("conserved", 20 * starts)
@@ -100,7 +101,7 @@ def measure_conserved(context: Context, falsified: bool) -> Evidence:
     live = chosen_starts(conserving_experiment(3.0, 0), candidates, starts, lambda s: int(np.sum(s.signal > 0)) > 1)
     seeds = [one.seed for one, _ in live]
     tolerances = TOLERANCES[2::2] if not context.full else TOLERANCES
-    shift = WRONG_POWER if falsified else 0.0
+    shift = WRONG_POWER if world.wrong else 0.0
     checks: list[Check] = []
     curves: list[Series] = []
     for power in POWERS:
@@ -157,7 +158,7 @@ def _distances(params: Params, steps: list[int], time: float, flow_weight: float
     target = _state(flow.replace(learning_rate=sizes[-1]), system, steps[-1])
     descents = [params.replace(engine="reduced", learning_rate=size) for size in sizes]
     # the same time, not the same number of steps
-    states = [_state(world, system, count) for world, count in zip(descents, steps, strict=True)]
+    states = [_state(simulated, system, count) for simulated, count in zip(descents, steps, strict=True)]
     return sizes, np.array([np.linalg.norm(state - target) for state in states])
 
 
@@ -212,7 +213,7 @@ def _starts_above_zero(system: ClosedSystem) -> bool:
     return bool(u.max() > 0.15 and min((u * np.abs(u) ** 2).sum(), (u * np.abs(u) ** 1.5).sum()) > 0)
 
 
-def measure_order(context: Context, falsified: bool) -> Evidence:
+def measure_order(context: Context, world: World) -> Evidence:
     """Halve the step at one fixed time; in the wrong world the flow trains with another adversarial weight."""
     halvings = context.choose(6, 9)
     # With U < 0 at the start the inner maximum jumps when U crosses 0: the distance is then of order eta, but its
@@ -223,7 +224,7 @@ def measure_order(context: Context, falsified: bool) -> Evidence:
     lines: list[Series] = []
     for power in (3.0, 2.5):
         params = order_experiment(power, seed)
-        weight = params.adversarial_weight * (WRONG_WEIGHT if falsified else 1.0)
+        weight = params.adversarial_weight * (WRONG_WEIGHT if world.wrong else 1.0)
         for stage, time in _times(params).items():
             first = 64 if stage == "signal growth" else 256
             sizes, gaps = _distances(params, [first * 2**k for k in range(halvings + 1)], time, weight)
@@ -250,7 +251,7 @@ def measure_order(context: Context, falsified: bool) -> Evidence:
         seeds=(seed,),
         tested_range=text,
         panels=(panel,),
-        finding="" if falsified else finding,
+        finding="" if world.wrong else finding,
     )
 
 
@@ -263,7 +264,7 @@ CLAIMS = (
         source="derived here (L6): every coordinate obeys x' = F(t) |x|^(q-1) with one F",
         kind="exact identity",
         measure=measure_conserved,
-        falsifier=f"the conserved quantity is read with the exponent q + {WRONG_POWER}",
+        worlds=(World(f"the conserved quantity is read with the exponent q + {WRONG_POWER}"),),
         proved_for="odd power, real q >= 2",
         cost=2.5,
     ),
@@ -275,7 +276,7 @@ CLAIMS = (
         source="Euler's method for the gradient flow; derived here",
         kind="order",
         measure=measure_order,
-        falsifier="the flow trains with half the adversarial weight",
+        worlds=(World("the flow trains with half the adversarial weight"),),
         proved_for="odd power, real q >= 2",
         cost=1.5,
     ),

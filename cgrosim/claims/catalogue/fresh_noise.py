@@ -12,6 +12,7 @@ from cgrosim.claims import checks
 from cgrosim.claims.catalogue.fresh_noise_variance import trained_at
 from cgrosim.claims.checks import Check
 from cgrosim.claims.claim import Claim, Context, Evidence, Panel, Series, Slack
+from cgrosim.claims.world import World
 from cgrosim.model.params import Params
 from cgrosim.studies.fresh_noise import draw_fresh_noise
 from cgrosim.studies.paper_scale import horizon_of
@@ -24,16 +25,16 @@ Array = NDArray[np.float64]
 BALLS = (0.01, 0.1)  # radii of the small balls, in standard deviations of S
 
 
-def measure_law(context: Context, falsified: bool) -> Evidence:
+def measure_law(context: Context, world: World) -> Evidence:
     """Symmetry, chaos tail and small ball of S given trained weights."""
     generator, count = context.generator("noise-law"), context.choose(300_000, 3_000_000)
     seeds = context.seeds("noise-law", 2)
     general = trained_at(3.0, seeds[0])
     sd, noise = _draw(general, generator, count)
-    made = [_symmetry(noise, sd, falsified), _tail(noise, sd, falsified)]
+    made = [_symmetry(noise, sd, world), _tail(noise, sd, world)]
     single = _one_sample(seeds[1])
     scale, values = _draw(single, generator, count // 3)
-    made += [_ball(values, scale, ratio, falsified) for ratio in BALLS]
+    made += [_ball(values, scale, ratio, world) for ratio in BALLS]
     return Evidence(
         tuple(made),
         (Slack("one-neuron-dominates", f"sd of the other neurons' S below {BALLS[0]:g} sd(S)", -_log_rest(single)),),
@@ -66,18 +67,18 @@ def _one_sample(seed: int) -> Trained:
     return train(params, horizon_of(params))
 
 
-def _symmetry(noise: Array, sd: float, falsified: bool) -> Check:
-    values = noise + 0.1 * sd if falsified else noise  # the wrong world: a shifted noise
+def _symmetry(noise: Array, sd: float, world: World) -> Check:
+    values = noise + 0.1 * sd if world.wrong else noise  # the wrong world: a shifted noise
     return checks.proportion(
         "P(S > 0)",
         int(np.sum(values > 0.0)),
         len(noise),
         (0.49, 0.51),
-        "1/2 by symmetry; resolution: a shift by 0.1 sd(S) moves it several times as far (falsifier)",
+        "1/2 by symmetry; resolution: a shift by 0.1 sd(S) moves it several times as far (wrong world)",
     )
 
 
-def _tail(noise: Array, sd: float, falsified: bool) -> Check:
+def _tail(noise: Array, sd: float, world: World) -> Check:
     """P(|S| >= t sd) over its bound, the largest over t; simultaneous intervals at all t."""
     levels = (2.0, 4.0, 6.0, 9.0, 13.0)
     rows = []
@@ -85,7 +86,7 @@ def _tail(noise: Array, sd: float, falsified: bool) -> Check:
         seen = int(np.sum(np.abs(noise) >= t * sd))
         interval = checks.clopper_pearson(seen, len(noise), checks.ERROR_RATE / len(levels))
         # the wrong world takes S for Gaussian, whose two-sided tail is below any chaos tail
-        bound = math.erfc(t / math.sqrt(2.0)) if falsified else math.exp(float(log_tail_bound(t, 3)))
+        bound = math.erfc(t / math.sqrt(2.0)) if world.wrong else math.exp(float(log_tail_bound(t, 3)))
         rows.append((seen / len(noise) / bound, interval[0] / bound, interval[1] / bound))
     worst, low, high = np.max(rows, axis=0)
     return checks.inside(
@@ -98,9 +99,9 @@ def _tail(noise: Array, sd: float, falsified: bool) -> Check:
     )
 
 
-def _ball(noise: Array, sd: float, ratio: float, falsified: bool) -> Check:
+def _ball(noise: Array, sd: float, ratio: float, world: World) -> Check:
     one, gaussian = float(small_ball_one_neuron(ratio, 3.0)), float(erf(ratio / math.sqrt(2.0)))
-    expected, rival = (gaussian, one) if falsified else (one, gaussian)
+    expected, rival = (gaussian, one) if world.wrong else (one, gaussian)
     half = 0.1 * abs(one - gaussian)
     return checks.proportion(
         f"P(|S| <= {ratio:g} sd), one neuron dominating",
@@ -142,7 +143,7 @@ CLAIMS = (
         source="derived here; tail by hypercontractivity (Janson 1997, Thm 6.7)",
         kind="derived here",
         measure=measure_law,
-        falsifier="S shifted by 0.1 sd and taken for Gaussian",
+        worlds=(World("S shifted by 0.1 sd and taken for Gaussian"),),
         proved_for="power, odd q for the tail",
         cost=2.0,
     ),

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from cgrosim.claims import checks
 from cgrosim.claims.checks import Check
 from cgrosim.claims.claim import Claim, Context, Evidence, Panel, Series
+from cgrosim.claims.world import CLAIMED, World
 from cgrosim.model.params import Params
 from cgrosim.model.patches import draw_patch_data
 from cgrosim.model.reference import network
@@ -41,7 +42,7 @@ def trained_at(power: float, seed: int, dimension: int = 400, explicit: bool = F
     return train(params, min(horizon_of(params), 1e12), vectors=explicit)
 
 
-def variance(trained: Trained, falsified: bool) -> tuple[float, float]:
+def variance(trained: Trained, world: World) -> tuple[float, float]:
     """Var S by the exact formula, and by the one without its cross terms; swapped in the wrong world."""
     p, gram = trained.params, trained.weight_gram
     exact = gram_test_noise_std(gram, power=p.power, noise_std=p.noise_std, patches=p.patches) ** 2
@@ -49,16 +50,16 @@ def variance(trained: Trained, falsified: bool) -> tuple[float, float]:
     linear = np.exp(2.0 * log_absolute_moment(p.power + 1.0))
     sizes = np.sqrt(np.outer(np.diag(gram), np.diag(gram)))
     wrong = (p.patches - 1) * p.noise_std ** (2 * p.power) * linear * np.sum(gram * sizes ** (p.power - 1.0))
-    return (float(wrong), float(exact)) if falsified else (float(exact), float(wrong))
+    return (float(wrong), float(exact)) if world.wrong else (float(exact), float(wrong))
 
 
-def measure_variance(context: Context, falsified: bool) -> Evidence:
+def measure_variance(context: Context, world: World) -> Evidence:
     """Variance of S for q = 3, 5 and 2.5 against Monte Carlo, in law and with explicit samples."""
     generator, count = context.generator("noise-variance"), context.choose(30_000, 300_000)
     seeds = context.seeds("noise-variance", 3)
     networks = [trained_at(power, seed) for power, seed in zip((3.0, 5.0, 2.5), seeds, strict=True)]
-    made = [_isserlis(networks[0]), *(_spherical(t, generator, count, falsified) for t in networks)]
-    made.append(_explicit(trained_at(3.0, seeds[0], explicit=True), generator, context, falsified))
+    made = [_isserlis(networks[0]), *(_spherical(t, generator, count, world) for t in networks)]
+    made.append(_explicit(trained_at(3.0, seeds[0], explicit=True), generator, context, world))
     return Evidence(
         tuple(made),
         (),
@@ -90,10 +91,10 @@ def _isserlis(trained: Trained) -> Check:
     )
 
 
-def _spherical(trained: Trained, generator: np.random.Generator, count: int, falsified: bool) -> Check:
+def _spherical(trained: Trained, generator: np.random.Generator, count: int, world: World) -> Check:
     p, gram = trained.params, trained.weight_gram
     values = spherical_second_moments(generator, count, gram, power=p.power, noise_std=p.noise_std, patches=p.patches)
-    expected, rival = variance(trained, falsified)
+    expected, rival = variance(trained, world)
     error = _standard_error(trained, values)
     ratio, half = float(values.mean()) / expected, 0.5 * abs(rival / expected - 1.0)
     return checks.inside(
@@ -124,7 +125,7 @@ def _standard_error(trained: Trained, values: Array) -> float:
     return float(np.sqrt((fourth * np.exp(2.0 * log_two - log_four) - second**2) / len(values)))
 
 
-def _explicit(trained: Trained, generator: np.random.Generator, context: Context, falsified: bool) -> Check:
+def _explicit(trained: Trained, generator: np.random.Generator, context: Context, world: World) -> Check:
     """The variance of y f on explicit noise patches of fresh samples: the law of the projections is tested too."""
     p, data = trained.params, trained.system.data
     assert data is not None
@@ -134,7 +135,7 @@ def _explicit(trained: Trained, generator: np.random.Generator, context: Context
         fresh = draw_patch_data(p, generator, data.direction, samples=batch)
         squares.append(network(p, trained.system.second_layer, trained.weights, fresh.noise) ** 2)
     values = np.concatenate(squares)
-    expected, rival = variance(trained, falsified)
+    expected, rival = variance(trained, world)
     kurtosis = noise_kurtosis(trained.weight_gram, power=3, patches=p.patches)
     error = np.sqrt((kurtosis - 1.0) / len(values))
     ratio, half = float(values.mean()) / expected, 0.5 * abs(rival / expected - 1.0)
@@ -155,7 +156,7 @@ def _variance_panel(networks: list[Trained], generator: np.random.Generator, cou
         values = spherical_second_moments(
             generator, count, gram, power=p.power, noise_std=p.noise_std, patches=p.patches
         )
-        exact, linear = variance(trained, False)
+        exact, linear = variance(trained, CLAIMED)
         error = 2.0 * float(values.std(ddof=1)) / np.sqrt(count)
         mean = float(values.mean())
         rows.append((p.power, mean / exact, (mean - error) / exact, (mean + error) / exact, linear / exact))
@@ -181,7 +182,7 @@ CLAIMS = (
         source="derived here (Isserlis; Hermite expansion)",
         kind="exact identity",
         measure=measure_variance,
-        falsifier="the linear chaos alone: E phi(x) phi(y) without its higher Hermite terms",
+        worlds=(World("the linear chaos alone: E phi(x) phi(y) without its higher Hermite terms"),),
         cost=3.0,
     ),
 )

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from cgrosim.claims.checks import inside
 from cgrosim.claims.claim import Claim, Context, Evidence, Panel, Series
+from cgrosim.claims.world import World
 from cgrosim.model.params import Params
 from cgrosim.model.sampling import ClosedSystem, draw_gram
 from cgrosim.predictions.clock import signal_flow
@@ -62,19 +63,19 @@ def window_of(params: Params, signal: Array, noise_margin: float = SMALL_NOISE) 
     )
 
 
-def _measure_window(context: Context, falsified: bool) -> Evidence:
+def _measure_window(context: Context, world: World) -> Evidence:
     seeds = context.seeds("signal-growth-window", context.choose(3, 20))
     rates = (0.03, 0.01, 0.003) if not context.full else (0.03, 0.01, 0.003, 0.001, 0.0003)
     kappas, lows, highs, times, noise = [], [], [], [], []
     for rate in rates:
         for seed in seeds:
             params = long_growth(seed=seed, learning_rate=rate)
-            world = params.replace(power=params.power + 0.05) if falsified else params
+            simulated = params.replace(power=params.power + 0.05) if world.wrong else params
             system = draw_gram(params)
             if not np.any(system.signal > 0.0):
                 continue
             window, flow = window_of(params, system.signal), signal_flow(params, system.signal).time_of_margin(1.0)
-            step, largest = growth_step(world, system, 2.0 * window.upper)
+            step, largest = growth_step(simulated, system, 2.0 * window.upper)
             noise.append(largest)
             kappas.append(rate * params.signal_strength**2)
             lows.append(window.lower / float(flow))
@@ -136,7 +137,7 @@ CLAIMS = (
         source="arXiv 2306.01271 stage I; window with the loss weight, all neurons and V_i derived here from L1",
         kind="bound",
         measure=_measure_window,
-        falsifier="the simulated network has power q + 0.05, the prediction q",
+        worlds=(World("the simulated network has power q + 0.05, the prediction q"),),
         cost=0.6,
     ),
 )

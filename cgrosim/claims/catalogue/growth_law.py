@@ -9,6 +9,7 @@ from scipy.special import ndtri
 from cgrosim.claims.catalogue.growth import GROWTH, SMALL_NOISE, growth_step, long_growth
 from cgrosim.claims.checks import inside, law
 from cgrosim.claims.claim import Claim, Context, Evidence, Panel, Series
+from cgrosim.claims.world import World
 from cgrosim.model.params import Params
 from cgrosim.model.sampling import draw_gram
 from cgrosim.predictions.regime import slacks
@@ -69,13 +70,13 @@ def law_distance(params: Params) -> float:
     return float(np.max(shift)) + grid + 2.0 * TAIL
 
 
-def _measure_law(context: Context, falsified: bool) -> Evidence:
+def _measure_law(context: Context, world: World) -> Evidence:
     params = law_experiment()
     seeds = context.seeds("signal-growth-law", context.choose(300, 3000))
     prior, systematic = law_of(params), law_distance(params)
-    world = params.replace(neurons=params.neurons // 2) if falsified else params
+    simulated = params.replace(neurons=params.neurons // 2) if world.wrong else params
     horizon = float(prior.ppf(HORIZON))
-    times, largest = _growth_times(world, seeds, horizon)
+    times, largest = _growth_times(simulated, seeds, horizon)
     arrived = np.sort(times[np.isfinite(times)])
     # runs that end at the horizon are completed from the law itself, which can hide differences beyond it but make none
     late = context.generator("signal-growth-law").uniform(HORIZON, 1.0, len(times) - len(arrived))
@@ -116,7 +117,7 @@ def _measure_law(context: Context, falsified: bool) -> Evidence:
         "the fastest 90 % of starts, transfer attack",
         panels=(panel,),
         finding=""
-        if falsified
+        if world.wrong
         else "This is the law of the transfer attack. Under signal_span it bounds P(T_I <= t) from below: from a start "
         "with U < 0 the inner maximum is alpha + delta, which helps the signal until U turns positive.",
     )
@@ -146,7 +147,7 @@ CLAIMS = (
         source="arXiv 2306.01271 stage I; law and its distance from the truth derived here",
         kind="law",
         measure=_measure_law,
-        falsifier="the simulated network has half as many neurons",
+        worlds=(World("the simulated network has half as many neurons"),),
         cost=1.6,
     ),
 )

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from cgrosim.claims.checks import ERROR_RATE, Check, inside, mean_interval
 from cgrosim.claims.claim import Claim, Context, Evidence, Panel, Series
 from cgrosim.claims.image_runs import OBSERVED, Estimate, largest, postponed, smallest, train_on_digits
+from cgrosim.claims.world import World
 
 if TYPE_CHECKING:
     from cgrosim.images.experiments.landscape_search import Landscape
@@ -233,12 +234,12 @@ def landscape_evidence(found: Sequence[Surroundings], seeds: Sequence[int]) -> E
     )
 
 
-def _measure_landscape(context: Context, falsified: bool) -> Evidence:
+def _measure_landscape(context: Context, world: World) -> Evidence:
     if not context.full:
         return postponed()
     seeds, sizes = context.seeds("image-landscape", 2), Sizes()
     standard = [surroundings(seed, sizes, False) for seed in seeds]
-    if falsified:
+    if world.wrong:
         return landscape_evidence(standard, seeds)
     adversarial = [surroundings(seed, sizes, True) for seed in seeds]
     evidence = landscape_evidence(adversarial, seeds)
@@ -270,7 +271,7 @@ CLAIMS = (
         source="arXiv 2306.01271, experiments on real images (loss landscape); here on scikit-learn's digits",
         kind="observation",
         measure=_measure_landscape,
-        falsifier="standard training",
+        worlds=(World("standard training"),),
         proved_for=OBSERVED,
         cost=40.0,
     ),

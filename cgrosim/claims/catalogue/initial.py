@@ -11,6 +11,7 @@ from scipy.special import ndtr
 
 from cgrosim.claims.checks import Check, law
 from cgrosim.claims.claim import Claim, Context, Evidence, Panel, Series, Slack
+from cgrosim.claims.world import World
 from cgrosim.model.params import Params
 from cgrosim.model.sampling import ClosedSystem, draw_explicit, draw_gram
 from cgrosim.theory.initial_laws import MaximumLaw, noise_start_cdf, patch_energy_law
@@ -77,7 +78,7 @@ def start_laws(params: Params) -> dict[str, tuple[str, Law]]:
     }
 
 
-def measure_start_laws(context: Context, falsified: bool) -> Evidence:
+def measure_start_laws(context: Context, world: World) -> Evidence:
     """Kolmogorov-Smirnov tests of the start over seeds, for vectors and for the closed system drawn in law."""
     count = context.choose(700, 6000)
     params = start_experiment()
@@ -87,7 +88,7 @@ def measure_start_laws(context: Context, falsified: bool) -> Evidence:
     for sampling in DRAWS:
         seeds = context.seeds(f"start-laws-{sampling}", count)
         used += seeds
-        starts = draw_starts(params, sampling, seeds, falsified)
+        starts = draw_starts(params, sampling, seeds, world.wrong)
         for field, (name, cdf) in start_laws(params).items():
             sample = getattr(starts, field)
             single = field.startswith("largest")  # one value a seed
@@ -126,7 +127,7 @@ CLAIMS = (
         source="derived here (L8) from the initialisation and Definition 5.1 of arXiv 2306.01271v4",
         kind="law",
         measure=measure_start_laws,
-        falsifier="half-normal start: every projection replaced by its absolute value",
+        worlds=(World("half-normal start: every projection replaced by its absolute value"),),
         proved_for="every activation (no training involved)",
         cost=1.5,
     ),

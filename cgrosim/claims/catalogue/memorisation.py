@@ -9,6 +9,7 @@ from cgrosim.claims import checks
 from cgrosim.claims.checks import Check
 from cgrosim.claims.claim import Claim, Context, Evidence, Panel, Series
 from cgrosim.claims.memorisation_runs import MEMORISATION_HYPOTHESES, Measured, kick_deviation, measure_times
+from cgrosim.claims.world import World
 from cgrosim.predictions.laws import memorisation_law
 from cgrosim.predictions.regime import slacks
 from cgrosim.predictions.setting import setting_of
@@ -27,14 +28,14 @@ def _kept(run: Measured) -> NDArray[np.bool_]:
     return np.isfinite(run.times) & np.isfinite(run.predicted)
 
 
-def measure_decoupled(context: Context, falsified: bool) -> Evidence:
-    """Ratio and rank correlation of measured and decoupled times; falsifier: predictions shuffled among samples."""
+def measure_decoupled(context: Context, world: World) -> Evidence:
+    """Ratio and rank correlation of measured and decoupled times; wrong world: predictions shuffled among samples."""
     dimensions = [1e5, 1e6, 1e8, 1e10, 1e12] if context.full else [1e6, 1e9]
     runs = _runs(context, "memorisation-times", dimensions, context.choose(1, 4))
     generator = context.generator("memorisation-times")
     measured, predicted, kick = [], [], []
     for run in runs:
-        order = generator.permutation(run.params.samples) if falsified else np.arange(run.params.samples)
+        order = generator.permutation(run.params.samples) if world.wrong else np.arange(run.params.samples)
         guess, deviation = run.predicted[order], kick_deviation(run)[order]
         kept = np.isfinite(run.times) & np.isfinite(guess)
         measured.append(np.log(run.times[kept]))
@@ -129,13 +130,13 @@ def _times_panel(measured: Array, predicted: Array, kick: Array, chi: float) -> 
     )
 
 
-def measure_law(context: Context, falsified: bool) -> Evidence:
-    """Kolmogorov-Smirnov distance to the a-priori law; falsifier: half as many competing neurons in the law."""
+def measure_law(context: Context, world: World) -> Evidence:
+    """Kolmogorov-Smirnov distance to the a-priori law; wrong world: half as many competing neurons in the law."""
     dimensions = [1e6, 1e8, 1e10, 1e12] if context.full else [1e6, 1e8]
     runs = _runs(context, "memorisation-law", dimensions, context.choose(2, 6))
     levels, smoothing = [], []
     for run in runs:
-        neurons = run.params.neurons // 2 if falsified else run.params.neurons
+        neurons = run.params.neurons // 2 if world.wrong else run.params.neurons
         told = run.params.replace(neurons=neurons)
         finite = np.where(np.isfinite(run.times), run.times, 1e3 * np.median(run.times))
         levels.append(memorisation_law(told, run.clock, finite))
@@ -202,7 +203,7 @@ CLAIMS = (
         source="arXiv 2306.01271 stage III; exposure, finite-threshold correction and size of the kicks derived here",
         kind="asymptotic",
         measure=measure_decoupled,
-        falsifier="the predictions are shuffled among the samples of each run",
+        worlds=(World("the predictions are shuffled among the samples of each run"),),
         cost=3.0,
     ),
     Claim(
@@ -213,7 +214,7 @@ CLAIMS = (
         source="derived here from arXiv 2306.01271 stage III and v(0) ~ N(0, sigma_0^2 kappa)",
         kind="law",
         measure=measure_law,
-        falsifier="the law of half as many competing neurons",
+        worlds=(World("the law of half as many competing neurons"),),
         cost=3.0,
     ),
 )

@@ -9,6 +9,7 @@ from cgrosim.claims import checks
 from cgrosim.claims.checks import Check
 from cgrosim.claims.claim import Claim, Context, Evidence, Panel, Series
 from cgrosim.claims.memorisation_runs import MEMORISATION_HYPOTHESES, kicked_race, measure_times, value_spread
+from cgrosim.claims.world import World
 from cgrosim.model.sampling import draw_gram
 from cgrosim.predictions.regime import slacks
 from cgrosim.predictions.setting import setting_of
@@ -17,8 +18,8 @@ from cgrosim.studies.memorisation import orthogonal, overlaps_of, small_coupling
 Array = NDArray[np.float64]
 
 
-def measure_kicked(context: Context, falsified: bool) -> Evidence:
-    """Decoupled and kicked predictions at chi about 1; falsifier: a Gram matrix without overlaps, so without kicks."""
+def measure_kicked(context: Context, world: World) -> Evidence:
+    """Decoupled and kicked predictions at chi about 1; wrong world: a Gram matrix without overlaps, no kicks."""
     dimensions = [1e4, 1e6, 1e8, 1e10] if context.full else [1e4]
     seeds = context.seeds("memorisation-kicks", context.choose(4, 3 * len(dimensions)))
     chosen = np.resize(dimensions, len(seeds))
@@ -27,7 +28,7 @@ def measure_kicked(context: Context, falsified: bool) -> Evidence:
     runs = []
     for dimension, seed in zip(chosen, seeds, strict=True):
         params = small_coupling(float(dimension), seed, init_exponent=-0.5)
-        run = measure_times(params, orthogonal if falsified else None)
+        run = measure_times(params, orthogonal if world.wrong else None)
         overlaps = overlaps_of(draw_gram(params))
         kicked = kicked_race(run, overlaps)
         spread = value_spread(run)
@@ -125,7 +126,7 @@ CLAIMS = (
         source="derived here: a memorised patch moves the projections of its neuron by their Gram entries",
         kind="derived here",
         measure=measure_kicked,
-        falsifier="noise patches made orthogonal (off-diagonal Gram entries removed), starts kept",
+        worlds=(World("noise patches made orthogonal (off-diagonal Gram entries removed), starts kept"),),
         cost=3.0,
     ),
 )

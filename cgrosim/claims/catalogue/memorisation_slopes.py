@@ -18,6 +18,7 @@ from cgrosim.claims import checks
 from cgrosim.claims.checks import Check
 from cgrosim.claims.claim import Claim, Context, Evidence, Panel, Series
 from cgrosim.claims.memorisation_runs import kick_deviation, measure_times
+from cgrosim.claims.world import World
 from cgrosim.model.params import Params
 from cgrosim.model.sampling import draw_gram
 from cgrosim.model.thresholds import MEMORISED
@@ -136,22 +137,22 @@ def _evidence(sweeps: Sequence[_Sweep], extra: Sequence[Check], seeds: Sequence[
     )
 
 
-def measure_rates(context: Context, falsified: bool) -> Evidence:
-    """Slopes in N, lambda and eta; falsifier: one wrong world for each, named in `CLAIMS`."""
+def measure_rates(context: Context, world: World) -> Evidence:
+    """Slopes in N, lambda and eta; wrong world: one wrong world for each, named in `CLAIMS`."""
     samples = _Sweep("samples", 1.0)
     weight = _Sweep("adversarial_weight", -1.0)
     every = context.seeds("memorisation-slope-rates", context.choose(QUICK_SEEDS, FULL_STEP_SEEDS))
     seeds = every[: context.choose(QUICK_SEEDS, FULL_SEEDS)]
-    blind = {"signal_polylog": 1e-6} if falsified else {}
+    blind = {"signal_polylog": 1e-6} if world.wrong else {}
     for seed in seeds:
         for count in (10, 20, 40, 80, 160) if context.full else (1, 2, 3, 5, 8):
             told = small_coupling(DIMENSION, seed, samples=count)
-            summed = count if falsified else 1  # the gradient of the sum over the samples is N times that of the mean
+            summed = count if world.wrong else 1  # the gradient of the sum over the samples is N times that of the mean
             samples.add(told, told.replace(learning_rate=summed * told.learning_rate))
         for lam in (0.04, 0.08, 0.16, 0.32, 0.64):
             told = _few(context, seed, adversarial_weight=lam)
             weight.add(told, _few(context, seed, adversarial_weight=lam, learning_rate=told.learning_rate, **blind))
-    extra = (_step_size_check(every, context.choose(5, 10), 0.5 if falsified else 1.0),)
+    extra = (_step_size_check(every, context.choose(5, 10), 0.5 if world.wrong else 1.0),)
     return _evidence((samples, weight), extra, every, "memorisation time in N and adversarial_weight")
 
 
@@ -200,14 +201,14 @@ def _descent(seed: int, samples: int, factor: float, order: float) -> tuple[floa
     return float(np.log(factor)), float(np.log(median)), late * factor / flow
 
 
-def measure_starts(context: Context, falsified: bool) -> Evidence:
-    """Slopes in noise_std and init_std; falsifier: a network with power 3.5 told to have power 3."""
+def measure_starts(context: Context, world: World) -> Evidence:
+    """Slopes in noise_std and init_std; wrong world: a network with power 3.5 told to have power 3."""
     noise = _Sweep("noise_std", -3.0)
     start = _Sweep("init_std", -1.0)
     seeds = context.seeds("memorisation-slope-starts", context.choose(QUICK_SEEDS, FULL_SEEDS))
     for seed in seeds:
         base = _few(context, seed)
-        actual = base.replace(power=3.5) if falsified else base
+        actual = base.replace(power=3.5) if world.wrong else base
         for factor in 2.0 ** np.linspace(-1.5, 1.5, 5):
             sizes = {"noise_std": factor * base.noise_std}
             noise.add(base.replace(**sizes), actual.replace(**sizes))
@@ -225,8 +226,12 @@ CLAIMS = (
         source="arXiv 2306.01271 stage III; finite-size slopes derived here",
         kind="asymptotic",
         measure=measure_rates,
-        falsifier="N: loss summed over the samples, not averaged; lam: no signal (alpha a millionth), so the clean "
-        "loss is never solved; eta: steps of sqrt(eta)",
+        worlds=(
+            World(
+                "N: loss summed over the samples, not averaged; lam: no signal (alpha a millionth), so the clean "
+                "loss is never solved; eta: steps of sqrt(eta)"
+            ),
+        ),
         cost=4.0,
     ),
     Claim(
@@ -237,7 +242,7 @@ CLAIMS = (
         source="arXiv 2306.01271 stage III; exponents and finite-size slopes derived here",
         kind="asymptotic",
         measure=measure_starts,
-        falsifier="power 3.5 in the network, exponents of power 3 in the prediction",
+        worlds=(World("power 3.5 in the network, exponents of power 3 in the prediction"),),
         cost=4.0,
     ),
 )

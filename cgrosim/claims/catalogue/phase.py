@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from cgrosim.claims import checks
 from cgrosim.claims.checks import Check
 from cgrosim.claims.claim import Claim, Context, Evidence, Panel, Series
+from cgrosim.claims.world import World
 from cgrosim.model.params import Params
 from cgrosim.model.sampling import draw_gram
 from cgrosim.predictions.clock import signal_flow
@@ -193,9 +194,9 @@ def _overfitting_check(cells: list[Cell]) -> Check:
     return _agreement("overfitting edge", cells, agree, reason)
 
 
-def measure_edges(context: Context, falsified: bool) -> Evidence:
-    """Both edges on gap x samples and gap x noise_std; falsifier: edges with gap in place of gap^q."""
-    gap_power = 1.0 if falsified else 3.0
+def measure_edges(context: Context, world: World) -> Evidence:
+    """Both edges on gap x samples and gap x noise_std; wrong world: edges with gap in place of gap^q."""
+    gap_power = 1.0 if world.wrong else 3.0
     maps = {"gap x N": phase_map(context, "samples", gap_power)}
     if context.full:
         maps["gap x noise_std"] = phase_map(context, "noise", gap_power)
@@ -213,7 +214,7 @@ def measure_edges(context: Context, falsified: bool) -> Evidence:
         + ", ".join(f"{title}: {len(cells)} runs" for title, cells in maps.items()),
         panels=tuple(_map_panel(title, cells) for title, cells in maps.items()),
         finding=""
-        if falsified
+        if world.wrong
         else f"{len(wrong)} of {len(everything)} runs lie in another region than predicted, all counted; those near an "
         "edge are undecided by design.",
     )
@@ -257,7 +258,7 @@ CLAIMS = (
         source="derived here; not in arXiv 2306.01271",
         kind="derived here",
         measure=measure_edges,
-        falsifier="edges with gap to the power 1 instead of q",
+        worlds=(World("edges with gap to the power 1 instead of q"),),
         cost=4.0,
     ),
 )

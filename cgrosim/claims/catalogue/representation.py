@@ -21,6 +21,7 @@ from cgrosim.claims.memorising_networks import (
     mnist_task,
     patch_task,
 )
+from cgrosim.claims.world import World
 from cgrosim.model.params import Params
 from cgrosim.model.patches import draw_direction, draw_patch_data
 from cgrosim.theory.balls import Norm, SeparationError
@@ -78,9 +79,9 @@ def cases(context: Context, generator: np.random.Generator) -> list[Case]:
     return found
 
 
-def _measure_classifier(context: Context, falsified: bool) -> Evidence:
+def _measure_classifier(context: Context, world: World) -> Evidence:
     generator = context.generator("cgro-classifier")
-    share = SMALLER_BALLS if falsified else 1.0
+    share = SMALLER_BALLS if world.wrong else 1.0
     checks, results = [], []
     chosen = cases(context, generator)
     for case in chosen:
@@ -144,7 +145,7 @@ def _error_panel(results: list[tuple[str, Measured]]) -> Panel:
                  tuple(Series("points", name, place, np.array(values)) for name, values in rows.items()))  # fmt: skip
 
 
-def _measure_count(context: Context, falsified: bool) -> Evidence:
+def _measure_count(context: Context, world: World) -> Evidence:
     """Build networks of all sizes, of one class so that nothing is refused, and count their arrays."""
     generator = context.generator("cgro-count")
     checks: list[Check] = []
@@ -152,7 +153,7 @@ def _measure_count(context: Context, falsified: bool) -> Evidence:
     dimensions, counts = (4 * 2 ** np.arange(context.choose(n, n + 2)) for n in (4, 4))
     norms: tuple[Norm, ...] = ("linf", "l2")
     for norm, per_weight, per_ball in zip(norms, (6, 2), (2, 5), strict=True):
-        size = np.array([[_count(int(n), int(d), norm, generator, falsified) for d in dimensions] for n in counts])
+        size = np.array([[_count(int(n), int(d), norm, generator, world) for d in dimensions] for n in counts])
         slope = np.diff(size, axis=0) / (np.diff(counts)[:, None] * dimensions)
         c = per_weight + per_ball / dimensions
         checks.append(
@@ -182,21 +183,21 @@ def _measure_count(context: Context, falsified: bool) -> Evidence:
     )
 
 
-def _count(samples: int, dimension: int, norm: Norm, generator: np.random.Generator, falsified: bool) -> int:
+def _count(samples: int, dimension: int, norm: Norm, generator: np.random.Generator, world: World) -> int:
     points = generator.uniform(-1.0, 1.0, (samples, dimension))
-    kept = points[::2] if falsified else points
+    kept = points[::2] if world.wrong else points
     clean = affine_network(np.ones((1, dimension)), [0.0])
     return cgro_classifier(clean, kept, np.ones(len(kept), dtype=np.int64), 0.25, norm).parameter_count
 
 
-def _measure_squares(context: Context, falsified: bool) -> Evidence:
+def _measure_squares(context: Context, world: World) -> Evidence:
     """Evaluate the networks at the midpoints of the teeth and between."""
     largest = context.choose(8, 12)
     generator = context.generator("yarotsky-squares")
     levels = np.arange(1, largest + 1)
     errors, wrong, outside, rounding = [], 0.0, 0.0, 32 * largest * np.finfo(float).eps
     for level in (int(m) for m in levels):
-        network = squared_norm_network(1, level - (1 if falsified and level > 1 else 0), 1.0)
+        network = squared_norm_network(1, level - (1 if world.wrong and level > 1 else 0), 1.0)
         grid = np.arange(2 ** (level + 1) + 1) / 2.0 ** (level + 1)  # every second one is a midpoint
         errors.append(float((network(grid[:, None])[:, 0] - grid**2).max()))
         wrong = max(wrong, abs(errors[-1] / square_error(level) - 1.0))
@@ -211,7 +212,7 @@ def _measure_squares(context: Context, falsified: bool) -> Evidence:
     ]  # fmt: skip
     dimension, half_range, level = 5, 2.0, 4
     grid = half_range * (np.arange(2**level) + 0.5) / 2.0**level
-    network = squared_norm_network(dimension, level - (1 if falsified else 0), half_range)
+    network = squared_norm_network(dimension, level - (1 if world.wrong else 0), half_range)
     together = network(np.repeat(grid[:, None], dimension, axis=1))[:, 0] - dimension * grid**2
     checks += [
         exact("attained error of |x|^2 minus D R^2 2^(-2m-2), D = 5, R = 2, m = 4", "0",
@@ -240,11 +241,11 @@ def _teeth_error() -> float:
     return float(np.abs(squared_norm_network(1, 3)(grid[:, None])[:, 0] - total).max())
 
 
-def _measure_coverage(context: Context, falsified: bool) -> Evidence:
+def _measure_coverage(context: Context, world: World) -> Evidence:
     """Independent trials: N + 1 samples; how far is the last one from the nearest of the others?"""
     generator = context.generator("ball-coverage")
     trials, width = context.choose(20_000, 60_000), 0.03
-    stronger = 1.1 if falsified else 1.0
+    stronger = 1.1 if world.wrong else 1.0
     checks, panels = [], []
     for patches, counts in COUNTS.items():
         noise_std = 0.25 / math.sqrt(patches - 1)
@@ -345,7 +346,7 @@ CLAIMS = (
         source="arXiv 2306.01271 v4, Thm 4.4 and Lemma 4.5; construction and certificate derived here",
         kind="exact identity",
         measure=_measure_classifier,
-        falsifier=f"balls of {SMALLER_BALLS} times the radius of the attack",
+        worlds=(World(f"balls of {SMALLER_BALLS} times the radius of the attack"),),
         proved_for="any data with classes more than 2 delta apart",
         cost=2.0,
     ),
@@ -357,7 +358,7 @@ CLAIMS = (
         source="arXiv 2306.01271 v4, Thm 4.4 (poly(D) + O(N D)); constants derived here",
         kind="exact identity",
         measure=_measure_count,
-        falsifier="the network memorises every second sample only",
+        worlds=(World("the network memorises every second sample only"),),
         proved_for="ReLU networks",
         cost=0.5,
     ),
@@ -369,7 +370,7 @@ CLAIMS = (
         source="Yarotsky 2017 (arXiv 1610.01145), Prop. 2; used in arXiv 2306.01271 v4, Lemma 4.5",
         kind="exact identity",
         measure=_measure_squares,
-        falsifier="networks with one level of teeth fewer",
+        worlds=(World("networks with one level of teeth fewer"),),
         proved_for="ReLU networks",
         cost=0.1,
     ),
@@ -381,7 +382,7 @@ CLAIMS = (
         source="derived here for the distribution of arXiv 2306.01271 v4, Def. 5.1",
         kind="law",
         measure=_measure_coverage,
-        falsifier="noise a tenth stronger than the law's",
+        worlds=(World("noise a tenth stronger than the law's"),),
         proved_for="patch data, l_2; pairs in l_inf",
         cost=1.0,
     ),

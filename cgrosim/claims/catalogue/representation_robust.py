@@ -12,6 +12,7 @@ from cgrosim.claims.checks import Check, exact, inside, slope_interval
 from cgrosim.claims.claim import Claim, Context, Evidence, Panel, Series
 from cgrosim.claims.table_fits import hard_inputs, needed_widths, separable
 from cgrosim.claims.two_layer_fits import Effort
+from cgrosim.claims.world import World
 from cgrosim.theory.certification import certify
 from cgrosim.theory.lower_bound import (
     Sizes,
@@ -54,12 +55,12 @@ def _direct_width(dimension: int, points: float) -> int:
     return low
 
 
-def _measure_table(context: Context, falsified: bool) -> Evidence:
+def _measure_table(context: Context, world: World) -> Evidence:
     """Recompute the table from the bare inequality; build and certify robust networks where that is possible."""
     dimensions = np.arange(10, 41)
 
     def width(dimension: int) -> int:
-        return _direct_width(dimension, 100.0 * dimension if falsified else 2.0 ** (dimension - 1))
+        return _direct_width(dimension, 100.0 * dimension if world.wrong else 2.0 ** (dimension - 1))
 
     def parameters(dimension: int) -> int:
         return width(dimension) * (dimension + 1) + 1
@@ -80,7 +81,7 @@ def _measure_table(context: Context, falsified: bool) -> Evidence:
                float(np.log2(max(recomputed[-1], 1) / max(recomputed[-11], 1)) / 10), (1 - 2 / 30, 1.0),
                "W log2(K/W) = O(K): W grows like K/D^a with 0 <= a <= 1 up to logarithms, so by at least "
                "1 - log2(40/30)/10 > 1 - 2/30 a dimension, and never faster than K"),
-        *_construction_checks(context, falsified),
+        *_construction_checks(context, world),
     ]  # fmt: skip
     return Evidence(
         checks=tuple(checks),
@@ -90,7 +91,7 @@ def _measure_table(context: Context, falsified: bool) -> Evidence:
     )
 
 
-def _construction_checks(context: Context, falsified: bool) -> list[Check]:
+def _construction_checks(context: Context, world: World) -> list[Check]:
     """What suffices: balls around all K points, certified; what does not: the clean classifier."""
     generator = context.generator("excluded-parameters")
     worst, wrong_clean, right, largest = 0.0, 0.0, 0.0, context.choose(6, 8)
@@ -98,7 +99,7 @@ def _construction_checks(context: Context, falsified: bool) -> list[Check]:
         count = 2 ** (dimension - 1)
         labels = generator.choice([-1, 1], count)
         samples, clean = hard_samples(labels, HINT), clean_classifier(dimension)
-        kept = slice(count - 1 if falsified else count)
+        kept = slice(count - 1 if world.wrong else count)
         built = cgro_classifier(clean, samples[kept], labels[kept], RADIUS, "linf")
         centres = np.column_stack([hard_points(dimension), np.zeros(count)])
         wrong = np.mean(classification_margins(built.network, centres, labels) <= 0)
@@ -131,7 +132,7 @@ def _table_panel(dimensions: Array, rows: list[Sizes], recomputed: Array) -> Pan
     )  # fmt: skip
 
 
-def _measure_widths(context: Context, falsified: bool) -> Evidence:
+def _measure_widths(context: Context, world: World) -> Evidence:
     """Train networks of growing width on random tables, on whole balls and cleanly; in the wrong world y is z_1."""
     dimensions = np.arange(3.0, context.choose(7, 8))
     tables, some = context.choose(6, 12), context.choose(4, 6)  # fits of points are cheap, those of whole balls not
@@ -141,7 +142,7 @@ def _measure_widths(context: Context, falsified: bool) -> Evidence:
     balls, centres, clean, lone = [], [], [], 0
     for dimension in (int(d) for d in dimensions):
         labels = generator.choice([-1.0, 1.0], (tables, 2 ** (dimension - 1)))
-        if falsified:
+        if world.wrong:
             labels = np.broadcast_to(2.0 * hard_points(dimension)[:, 0] - 1.0, labels.shape)
         balls.append(needed_ball_widths(dimension, labels[:some], REACH, REACH, generator, on_balls))
         centres.append(needed_widths(hard_inputs(dimension, labels, 0.0), labels, generator, on_points))
@@ -203,7 +204,7 @@ CLAIMS = (
         source="arXiv 2306.01271 v4, Thm 4.7; self-contained version (Warren) derived here",
         kind="bound",
         measure=_measure_table,
-        falsifier="100 D points instead of 2^(D-1), and one ball fewer than points",
+        worlds=(World("100 D points instead of 2^(D-1), and one ball fewer than points"),),
         proved_for="ReLU networks",
         cost=0.5,
     ),
@@ -215,7 +216,7 @@ CLAIMS = (
         source="arXiv 2306.01271 v4, Thm 4.7; brute force at small D",
         kind="order",
         measure=_measure_widths,
-        falsifier="labels decided by one coordinate of z, which one unit knows",
+        worlds=(World("labels decided by one coordinate of z, which one unit knows"),),
         proved_for="ReLU networks",
         cost=25.0,
     ),

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from cgrosim.claims.checks import Check, exact, same_law
 from cgrosim.claims.claim import Claim, Context, Evidence, Panel, Series, Slack
 from cgrosim.claims.rounding import RoundingBound, gamma
+from cgrosim.claims.world import World
 from cgrosim.model.params import Params
 from cgrosim.model.patches import PatchData
 from cgrosim.model.sampling import ClosedSystem, close_system, draw_explicit, draw_gram
@@ -50,8 +51,8 @@ def observe(params: Params, system: ClosedSystem) -> dict[str, Array]:
     size = np.sqrt(np.diag(gram))
     pairs = np.arange(0, len(gram) - 1, 2)  # disjoint pairs of patches: their overlaps are independent
     spectrum = np.linalg.eigvalsh(gram)
-    world = params.model_copy(update={"engine": "reduced"})  # one of 1100: not checked again
-    run = record(world, [STEPS], "test_noise_std", start=system)
+    simulated = params.model_copy(update={"engine": "reduced"})  # one of 1100: not checked again
+    run = record(simulated, [STEPS], "test_noise_std", start=system)
     memorised = run.values("memorization_time")[:1]
     with np.errstate(invalid="ignore"):
         time = np.nan_to_num(np.log(memorised + 1.0), nan=np.inf)  # inf: not memorised yet
@@ -80,7 +81,7 @@ def collect(sampling: str, params: Params, seeds: tuple[int, ...]) -> dict[str, 
     return {name: np.concatenate([row[name] for row in rows]) for name in OBSERVABLES}
 
 
-def measure_same_law(context: Context, falsified: bool) -> Evidence:
+def measure_same_law(context: Context, world: World) -> Evidence:
     """Two-sample Kolmogorov-Smirnov tests between the two samplings, over seeds of their own."""
     params = law_experiment()
     count, resolution = context.choose(550, 6000), 0.1 if context.full else 0.3
@@ -88,7 +89,7 @@ def measure_same_law(context: Context, falsified: bool) -> Evidence:
     wrong = params.replace(dimension=degrees + 1, noise_std=params.noise_std)  # the scales stay, the degrees do not
     first, second = context.seeds("law-explicit", count), context.seeds("law-gram", count)
     explicit = collect("explicit", params, tuple(first))
-    gram = collect("gram", wrong if falsified else params, tuple(second))
+    gram = collect("gram", wrong if world.wrong else params, tuple(second))
     checks = [
         same_law(
             text,
@@ -141,7 +142,7 @@ def embed(params: Params, system: ClosedSystem) -> ClosedSystem:
 
 
 def _compare_embedded(
-    params: Params, steps: int, falsified: bool
+    params: Params, steps: int, world: World
 ) -> Iterator[tuple[tuple[float, float], tuple[float, float]]]:
     """After every step: (difference, bound) of u and C/|X|, and of G."""
     drawn = draw_gram(params)
@@ -153,12 +154,12 @@ def _compare_embedded(
     size = float(np.trace(drawn.weight_gram) + drawn.signal @ drawn.signal)
     off = 4.0 * gamma(small.dimension) * rows * float(np.linalg.cond(drawn.gram)) * np.sqrt(size)
     bound = RoundingBound(small, vectors, off)
-    if falsified:
+    if world.wrong:
         drawn.gram[0, 1] *= 1.0 + 1e-3
         drawn.gram[1, 0] *= 1.0 + 1e-3
     worlds = ((small.replace(engine="direct"), vectors), (params.replace(engine="reduced"), drawn))
     names = ("signal_correlation", "weight_gram", "noise_correlation")
-    runs = [record(world, range(steps + 1), *names, start=start) for world, start in worlds]
+    runs = [record(simulated, range(steps + 1), *names, start=start) for simulated, start in worlds]
     here, there = ([*(run.values(name) for name in names[:2]), projections(run)] for run in runs)
     for step in range(1, steps + 1):
         signal, weight_gram, noise = (values[step - 1] for values in here)
@@ -175,7 +176,7 @@ def _compare_embedded(
         yield (distance, float(bound.projection(bound.direct + bound.reduced) + reading)), (of_gram, float(allowed))
 
 
-def measure_same_numbers(context: Context, falsified: bool) -> Evidence:
+def measure_same_numbers(context: Context, world: World) -> Evidence:
     """A system drawn in law, trained as it is and as vectors that have it; compared at every step."""
     starts, steps = context.choose(2, 10), context.choose(STEPS, 4 * STEPS)
     seeds = context.seeds("same-numbers", starts)
@@ -183,7 +184,7 @@ def measure_same_numbers(context: Context, falsified: bool) -> Evidence:
     curve: list[tuple[int, float, float]] = []
     for seed in seeds:
         curve = []
-        for step, pairs in enumerate(_compare_embedded(law_experiment().replace(seed=seed), steps, falsified), 1):
+        for step, pairs in enumerate(_compare_embedded(law_experiment().replace(seed=seed), steps, world), 1):
             for name, pair in zip(worst, pairs, strict=True):
                 assert np.isfinite(pair[1]), "a bound that says nothing supports nothing"
                 worst[name] = max(worst[name], pair, key=lambda found: found[0] / found[1])
@@ -221,7 +222,7 @@ CLAIMS = (
         source="derived here from Definition 5.1 of arXiv 2306.01271v4; Bartlett (1933)",
         kind="law",
         measure=measure_same_law,
-        falsifier=f"the closed system is drawn with {EXTRA_DEGREES - 1:.0%} more degrees of freedom",
+        worlds=(World(f"the closed system is drawn with {EXTRA_DEGREES - 1:.0%} more degrees of freedom"),),
         proved_for="every activation (run at q = 3)",
         cost=3.0,
     ),
@@ -233,7 +234,7 @@ CLAIMS = (
         source="derived here: the dynamics sees the vectors through (u, C, K) alone",
         kind="exact identity",
         measure=measure_same_numbers,
-        falsifier="one entry of the Gram matrix and its mirror image are off by 0.1 %",
+        worlds=(World("one entry of the Gram matrix and its mirror image are off by 0.1 %"),),
         proved_for="every activation (run at q = 3)",
         cost=1.5,
     ),

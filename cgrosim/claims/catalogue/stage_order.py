@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from cgrosim.claims.catalogue.growth import long_growth, window_of
 from cgrosim.claims.checks import inside
 from cgrosim.claims.claim import Claim, Context, Evidence, Panel, Series, Slack
+from cgrosim.claims.world import World
 from cgrosim.model.params import Params
 from cgrosim.model.sampling import ClosedSystem, draw_gram
 from cgrosim.predictions.regime import slacks
@@ -68,7 +69,7 @@ def _bound(params: Params, system: ClosedSystem) -> tuple[float, float]:
     )
 
 
-def _compare(params: Params, falsified: bool) -> Comparison | None:
+def _compare(params: Params, world: World) -> Comparison | None:
     system = draw_gram(params)
     if np.max(system.signal) < 0.3 * params.init_std:
         return None
@@ -76,11 +77,11 @@ def _compare(params: Params, falsified: bool) -> Comparison | None:
     if not margin > 0.0:
         return None  # the lemma says nothing about this start
     window = window_of(params, system.signal, SMALL_MARGIN)
-    world = params.replace(adversarial_weight=0.95) if falsified else params
+    simulated = params.replace(adversarial_weight=0.95) if world.wrong else params
     every = np.arange(int(window.lower), np.ceil(window.upper))  # every step inside the window, few after it
     late = np.ceil(window.upper) + int(window.upper) * np.arange(22)
     steps = whole_steps([*every, *late[: np.searchsorted(late, 20.0 * window.upper) + 1]])
-    run = record(world, steps, "noise_correlation", "memorization", start=system, until=grown())
+    run = record(simulated, steps, "noise_correlation", "memorization", start=system, until=grown())
     return Comparison(
         start=float(np.max(np.abs(system.noise))),
         reached=float(np.max(np.abs(run.final("noise_correlation")))),
@@ -90,7 +91,7 @@ def _compare(params: Params, falsified: bool) -> Comparison | None:
     )
 
 
-def _measure(context: Context, falsified: bool) -> Evidence:
+def _measure(context: Context, world: World) -> Evidence:
     strengths, sizes = (1.8, 2.4, 3.2), (5, 20)
     seeds = context.seeds("noise-small-at-growth", context.choose(3, 12))
     found, params = [], long_growth()
@@ -98,7 +99,7 @@ def _measure(context: Context, falsified: bool) -> Evidence:
         for samples in sizes:
             for seed in seeds:
                 params = long_growth(signal_strength=strength, samples=samples, seed=seed, learning_rate=0.03)
-                comparison = _compare(params, falsified)
+                comparison = _compare(params, world)
                 if comparison is not None:
                     found.append(comparison)
     start, reached, bound, margins, noise = (np.array(column) for column in zip(*found, strict=True))
@@ -151,7 +152,7 @@ CLAIMS = (
         source="arXiv 2306.01271 stage I; comparison of Allen-Zhu and Li (arXiv 2012.09816), explicit L4 derived here",
         kind="bound",
         measure=_measure,
-        falsifier="the network is trained with adversarial weight 0.95, the bound is that of 1/2",
+        worlds=(World("the network is trained with adversarial weight 0.95, the bound is that of 1/2"),),
         cost=1.0,
     ),
 )

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from cgrosim.claims.checks import Check, inside
 from cgrosim.claims.claim import Claim, Context, Evidence, Panel, Series
+from cgrosim.claims.world import World
 from cgrosim.model.params import Params
 from cgrosim.model.sampling import ClosedSystem
 from cgrosim.model.thresholds import MEMORISED
@@ -45,8 +46,8 @@ class Plateau(NamedTuple):
     tolerance: float
 
 
-def _run(params: Params, world: Params, system: ClosedSystem, steps: Array) -> Plateau:
-    run = record(world, steps, "signal_margin", "memorization", start=system)
+def _run(params: Params, simulated: Params, system: ClosedSystem, steps: Array) -> Plateau:
+    run = record(simulated, steps, "signal_margin", "memorization", start=system)
     noise = np.maximum.accumulate(np.max(np.abs(run.values("memorization")), axis=1))
     predicted = signal_flow(params, system.signal).margin_at(steps)
     tolerance = _tolerance(params, system, steps, predicted)
@@ -72,12 +73,12 @@ def _live_system(params: Params, seeds: list[int]) -> tuple[Params, ClosedSystem
     return found
 
 
-def _measure_quadrature(context: Context, falsified: bool) -> Evidence:
+def _measure_quadrature(context: Context, world: World) -> Evidence:
     steps = np.unique(np.round(np.geomspace(1e4, 1e18, context.choose(43, 225))))
     seeds = context.seeds("plateau-quadrature", 40)
     single, system = _live_system(_experiment(), seeds[:20])
     several, systems = _live_system(_experiment(neurons=10), seeds[20:])
-    power = single.power + (0.02 if falsified else 0.0)
+    power = single.power + (0.02 if world.wrong else 0.0)
     runs = [
         ("one neuron", _run(single, single.replace(power=power), system, steps)),
         ("ten neurons", _run(several, several.replace(power=power), systems, steps)),
@@ -97,8 +98,8 @@ def _measure_quadrature(context: Context, falsified: bool) -> Evidence:
         _experiment(samples=20, neurons=10, noise_std=3e-4, gap=1e-3, init_std=2e-3), seeds
     )
     early = np.unique(np.round(np.geomspace(1e3, 1e9, context.choose(40, 160))))
-    world = noisy.replace(power=power)
-    with_noise = _run(noisy, world, noisy_system, early)
+    simulated = noisy.replace(power=power)
+    with_noise = _run(noisy, simulated, noisy_system, early)
     checks.append(_with_noise_check(noisy, noisy_system, with_noise))
     return Evidence(
         checks=tuple(checks),
@@ -144,10 +145,10 @@ def _plateau_panel(runs: list[tuple[str, Plateau]], with_noise: Plateau) -> Pane
     )
 
 
-def _measure_log_law(context: Context, falsified: bool) -> Evidence:
+def _measure_log_law(context: Context, world: World) -> Evidence:
     steps = np.unique(np.round(np.geomspace(1e8, 1e18, context.choose(41, 161))))
     params, system = _live_system(_experiment(), context.seeds("plateau-log-law", 20))
-    run = _run(params, params.replace(power=4.0) if falsified else params, system, steps)
+    run = _run(params, params.replace(power=4.0) if world.wrong else params, system, steps)
     late = run.margin >= LATE
     bend, log_steps, margin = 2.0 - 2.0 / params.power, np.log(run.steps[late]), run.margin[late]
     straight = margin - bend * np.log(margin)
@@ -202,7 +203,7 @@ CLAIMS = (
         source="arXiv 2306.01271 stage II, Thm 4.1 v1 / 5.9 v4 (U = Theta(alpha^-q)); quadrature derived here",
         kind="exact identity",
         measure=_measure_quadrature,
-        falsifier="the simulated network has power q + 0.02, the quadrature q",
+        worlds=(World("the simulated network has power q + 0.02, the quadrature q"),),
         cost=1.8,
     ),
     Claim(
@@ -212,7 +213,7 @@ CLAIMS = (
         source="arXiv 2306.01271 stage II; derived here (L5)",
         kind="asymptotic",
         measure=_measure_log_law,
-        falsifier="the simulated network has power 4, the law that of 3",
+        worlds=(World("the simulated network has power 4, the law that of 3"),),
         cost=0.5,
     ),
 )

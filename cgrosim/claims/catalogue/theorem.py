@@ -11,6 +11,7 @@ from cgrosim.claims import checks
 from cgrosim.claims.checks import Check
 from cgrosim.claims.claim import Claim, Context, Evidence, Panel, Series, Slack
 from cgrosim.claims.paper_predictions import Predicted, predicted_of
+from cgrosim.claims.world import World
 from cgrosim.predictions.clock import signal_flow
 from cgrosim.predictions.regime import slacks
 from cgrosim.predictions.setting import setting_of
@@ -92,9 +93,9 @@ def _memorised(run: PaperRun) -> bool:
     return bool(np.all(values >= MEMORISED) and np.all(values <= memorization_ceiling(run)))
 
 
-def measure_orders(context: Context, falsified: bool) -> Evidence:
+def measure_orders(context: Context, world: World) -> Evidence:
     """Count the runs in which U and every V_i lie between their derived bounds; every run has a seed of its own."""
-    wrong = (("adversarial_weight", 0.0),) if falsified else ()
+    wrong = (("adversarial_weight", 0.0),) if world.wrong else ()
     runs = paper_runs(context, "theorem-orders", context.choose(4, 6), wrong, independent=True)
     signal, noise = [_signal_learnt(run) for run in runs], [_memorised(run) for run in runs]
     reason = (
@@ -110,7 +111,7 @@ def measure_orders(context: Context, falsified: bool) -> Evidence:
     )
     return Evidence(
         made,
-        worst_slacks(runs) if not falsified else (),
+        worst_slacks(runs) if not world.wrong else (),
         runs[0].trained.params,
         tuple(sorted({run.seed for run in runs})),
         range_of(runs),
@@ -145,9 +146,9 @@ def _orders_panel(runs: tuple[PaperRun, ...]) -> Panel:
     )
 
 
-def measure_scaling(context: Context, falsified: bool) -> Evidence:
+def measure_scaling(context: Context, world: World) -> Evidence:
     """Compare slopes in d with those of the predictions, the polylog factors kept."""
-    wrong = (("signal_exponent", 0.3),) if falsified else ()
+    wrong = (("signal_exponent", 0.3),) if world.wrong else ()
     runs = paper_runs(context, "theorem-scaling", context.choose(6, 12), wrong, slope_sizes(context))
     done = [run for run in runs if predicted_of(run) is not None]
     complete = sum(bool(np.all(np.isfinite(run.trained.memorization_times))) for run in runs)
@@ -166,13 +167,13 @@ def measure_scaling(context: Context, falsified: bool) -> Evidence:
     )
     return Evidence(
         made,
-        worst_slacks(runs) if not falsified else (),
+        worst_slacks(runs) if not world.wrong else (),
         runs[0].trained.params,
         tuple(sorted({run.seed for run in runs})),
         f"{range_of(runs)}; {complete} of {len(runs)} runs memorised every sample; T_I of starts with alpha u_max(0) "
         "< 1/2, the others have no stage I",
         (_scaling_panel(done),),
-        "" if falsified else _kicked_apart(done),
+        "" if world.wrong else _kicked_apart(done),
     )
 
 
@@ -304,7 +305,7 @@ CLAIMS = (
         source="arXiv 2306.01271 v4 Thm 5.9, v1 Thm 4.1; bounds run by run derived here",
         kind="order",
         measure=measure_orders,
-        falsifier="standard training (lam = 0): nothing is memorised",
+        worlds=(World("standard training (lam = 0): nothing is memorised"),),
         cost=4.0,
     ),
     Claim(
@@ -315,7 +316,7 @@ CLAIMS = (
         source="arXiv 2306.01271 v4 Thm 5.9; polylog factors derived here",
         kind="asymptotic",
         measure=measure_scaling,
-        falsifier="signal strength d^0.3 where d^0.249 is claimed",
+        worlds=(World("signal strength d^0.3 where d^0.249 is claimed"),),
         cost=4.0,
     ),
 )

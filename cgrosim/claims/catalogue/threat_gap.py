@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from cgrosim.claims import checks
 from cgrosim.claims.catalogue.theorem import HYPOTHESES
 from cgrosim.claims.claim import Claim, Context, Evidence, Panel, Series, Slack
+from cgrosim.claims.world import World
 from cgrosim.model.params import Params
 from cgrosim.model.streams import RunStream, stream
 from cgrosim.model.threats import Model, attack
@@ -90,12 +91,12 @@ def attack_all(trained: Trained, radius: float) -> Attacked:
     )
 
 
-def measure(context: Context, falsified: bool) -> Evidence:
+def measure(context: Context, world: World) -> Evidence:
     """Robust training error under signal_span, under l2_pgd over all patches, and under an explicit perturbation."""
     dimension, seeds = context.choose(2000, 8000), context.seeds("threat-gap", context.choose(4, 10))
     networks = [trained_network(dimension, seed) for seed in seeds]
     # the wrong world: a search too weak to touch a noise patch, a twentieth of its norm
-    share = 0.05 * _patch_norm(networks[0]) / networks[0].params.perturbation_radius if falsified else 1.0
+    share = 0.05 * _patch_norm(networks[0]) / networks[0].params.perturbation_radius if world.wrong else 1.0
     found = [attack_all(t, share * t.params.perturbation_radius) for t in networks]
     samples = sum(a.samples for a in found)
     reason = "every sample can be turned round (next check), but a search may fail: halfway between none and all"
@@ -125,7 +126,7 @@ def measure(context: Context, falsified: bool) -> Evidence:
     p = networks[0].params
     return Evidence(
         made,
-        (*slacks(p, *HYPOTHESES), _construction_slack(networks)) if not falsified else (),
+        (*slacks(p, *HYPOTHESES), _construction_slack(networks)) if not world.wrong else (),
         p,
         tuple(seeds),
         f"d = {p.dimension}, N = {p.samples}, P = {p.patches}, m = {p.neurons}, q = 3, radius "
@@ -183,7 +184,7 @@ CLAIMS = (
         source="derived here: a limit of the perturbation set of arXiv 2306.01271 v4, Sec. 5",
         kind="derived here",
         measure=measure,
-        falsifier="a radius of a twentieth of a noise patch, too small to turn it round",
+        worlds=(World("a radius of a twentieth of a noise patch, too small to turn it round"),),
         cost=3.0,
     ),
 )

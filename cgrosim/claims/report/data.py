@@ -17,7 +17,7 @@ from cgrosim.claims.claim import Evidence, Verdict, VerdictName
 from cgrosim.files.digest import content_digest
 from cgrosim.files.versions import versions
 
-FORMAT = "cgrosim verdicts 1"
+FORMAT = "cgrosim verdicts 2"
 VERDICTS: tuple[VerdictName, ...] = get_args(VerdictName)
 
 
@@ -89,11 +89,11 @@ def verdict_data(verdict: Verdict) -> dict[str, Any]:
         "seed": verdict.seed,
         "repeat": repeat_command(verdict),
         **_evidence_data(verdict.evidence),
-        "falsifier": {
-            "description": claim.falsifier,
-            "outcome": verdict.falsifier_outcome,
-            **_evidence_data(verdict.falsifier_evidence),
-        },
+        "worlds": [
+            {"description": trial.world.name, "outcome": trial.outcome, **_evidence_data(trial.evidence)}
+            for trial in verdict.trials
+        ],
+        "unkilled": [check.name for check in verdict.unkilled],
         "timing": {"seconds": verdict.seconds},
     }
 

@@ -12,9 +12,14 @@ from html import escape
 from cgrosim.claims.checks import Check, Outcome
 from cgrosim.claims.claim import Evidence, Panel, Slack, Verdict, VerdictName
 from cgrosim.claims.report.data import count_verdicts, false_alarms, repeat_command
-from cgrosim.claims.report.words import FALSIFIER, SYMBOLS, amount, headline, measurement, region
+from cgrosim.claims.report.words import REJECTION, SYMBOLS, amount, headline, measurement, region
 from cgrosim.files.versions import versions
 
+KILLED: dict[Outcome, tuple[str, str]] = {  # style and words of a check in a wrong world: to fail there is its purpose
+    "violated": ("supported", "✓ rejects"),
+    "underpowered": ("underpowered", "? undecided"),
+    "supported": ("violated", "✗ passes"),
+}
 OUTCOMES: dict[Outcome, str] = {"supported": "✓", "violated": "✗", "underpowered": "?"}
 
 
@@ -53,7 +58,7 @@ def _header(verdicts: Sequence[Verdict], seconds: float | None) -> str:
     return (
         '<h1 id="top">Which claims of the theory hold in simulation</h1>\n'
         "<p>Each claim is simulated, compared with its prediction by an executable rule, and put to the same rule "
-        "in a deliberately wrong world (the falsifier), where it must fail. A verdict speaks for the tested range "
+        "in deliberately wrong worlds, where it must fail. A verdict speaks for the tested range "
         "only: <b>supported</b> means that the interval of every measurement lies inside the region the prediction "
         "allows; <b>violated</b>, that one lies outside; <b>underpowered</b>, that one is too wide to decide; "
         "<b>not applicable</b>, that a hypothesis of the claim fails at the parameters used.</p>\n"
@@ -77,11 +82,11 @@ def _contents(verdicts: Sequence[Verdict]) -> str:
                 escape(verdict.claim.kind),
                 "" if check is None else escape(check.prediction),
                 "" if check is None else f"{escape(measurement(check))} in {escape(region(check))}",
-                escape(FALSIFIER[verdict.falsifier_outcome]),
+                escape(REJECTION[verdict.rejection]),
                 f"{verdict.seconds:.1f}",
             )
         )
-    titles = ("verdict", "claim", "kind", "prediction", "measured [interval] in allowed region", "falsifier", "s")
+    titles = ("verdict", "claim", "kind", "prediction", "measured [interval] in allowed region", "wrong worlds", "s")
     return f"<h2>Contents</h2>\n{_table(titles, rows, 'contents')}"
 
 
@@ -105,10 +110,8 @@ def _section(verdict: Verdict) -> str:
         _checks(evidence.checks),
         "<h3>Hypotheses</h3>",
         _hypotheses(evidence.hypotheses),
-        "<h3>Falsifier</h3>",
-        f"<p>The same rules in a wrong world: {escape(claim.falsifier)}. Outcome: "
-        f"<b>{escape(FALSIFIER[verdict.falsifier_outcome])}</b>.</p>",
-        _checks(verdict.falsifier_evidence.checks, short=True),
+        "<h3>Wrong worlds</h3>",
+        _kill_matrix(verdict),
         "<h3>To repeat it</h3>",
         f"<pre>{escape(repeat_command(verdict))}</pre>",
         _experiment(evidence),
@@ -118,9 +121,9 @@ def _section(verdict: Verdict) -> str:
     return "\n".join(part for part in parts if part)
 
 
-def _checks(checks: Iterable[Check], short: bool = False) -> str:
-    titles = ["outcome", "what is compared", "prediction", "measured [interval]", "allowed region"]
-    titles += [] if short else ["why this region", "error rate"]
+def _checks(checks: Iterable[Check]) -> str:
+    titles = ("outcome", "what is compared", "prediction", "measured [interval]", "allowed region", "why this region",
+              "error rate")  # fmt: skip
     rows = []
     for check in checks:
         row = [
@@ -131,8 +134,30 @@ def _checks(checks: Iterable[Check], short: bool = False) -> str:
             escape(region(check)),
         ]
         rate = amount(check.error_rate) if check.error_rate else "exact"
-        rows.append(tuple(row if short else [*row, escape(check.reason), rate]))
+        rows.append((*row, escape(check.reason), rate))
     return _table(titles, rows) if rows else "<p>none</p>"
+
+
+def _kill_matrix(verdict: Verdict) -> str:
+    """Every check in every wrong world: what each is rejected by, and which checks nothing here violates."""
+    trials = verdict.trials
+    named = "".join(
+        f"<li>{escape(trial.world.name)}: <b>{escape(REJECTION[trial.outcome])}</b></li>" for trial in trials
+    )
+    rows = []
+    for place, check in enumerate(verdict.evidence.checks):
+        cells = [escape(check.name)]
+        for trial in trials:
+            there = trial.evidence.checks[place]
+            cells.append(
+                f'<span class="{_css(KILLED[there.outcome][0])}">{KILLED[there.outcome][1]}</span> '
+                f"{escape(measurement(there))} in {escape(region(there))}"
+            )
+        killed = verdict.killers(place)
+        cells.append(escape(check.cannot_fail) if check.cannot_fail else "" if killed else "none of these")
+        rows.append(cells)
+    titles = ("the same rules", *(f"world {number}" for number in range(1, len(trials) + 1)), "why it cannot fail")
+    return f"<ol>{named}</ol>{_table(titles, rows)}"
 
 
 def _hypotheses(hypotheses: Iterable[Slack]) -> str:

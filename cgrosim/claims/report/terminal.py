@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from cgrosim.claims.claim import Verdict
 from cgrosim.claims.report.data import count_verdicts, false_alarms
-from cgrosim.claims.report.words import FALSIFIER, PLAIN_SYMBOLS, STYLES, SYMBOLS, headline, measurement, region
+from cgrosim.claims.report.words import PLAIN_SYMBOLS, REJECTION, STYLES, SYMBOLS, headline, measurement, region
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -16,7 +16,7 @@ WIDE = 110  # columns from which the table also says the kind and the prediction
 
 
 def print_table(verdicts: Sequence[Verdict], console: Console) -> None:
-    """Print one row a claim: verdict, claim, headline measurement, falsifier, seconds; in a wide terminal also the
+    """Print one row a claim: verdict, claim, headline measurement, wrong worlds, seconds; in a wide terminal also the
     kind of the claim and the prediction in words.
     """
     from rich import box
@@ -29,7 +29,7 @@ def print_table(verdicts: Sequence[Verdict], console: Console) -> None:
     table.add_column("verdict", no_wrap=True)
     table.add_column("claim", ratio=5, overflow="fold")
     table.add_column(Text("measured [interval] in [allowed]"), ratio=8 if wide else 4, overflow="fold")
-    table.add_column("falsifier", ratio=2 if wide else None)
+    table.add_column("wrong worlds", ratio=2 if wide else None)
     table.add_column("s", justify="right", no_wrap=True)
     for verdict in verdicts:
         claim, check = verdict.claim, headline(verdict.evidence)
@@ -38,7 +38,7 @@ def print_table(verdicts: Sequence[Verdict], console: Console) -> None:
             said.append(f"{measurement(check)} in {region(check)}", style="bold")
         if verdict.verdict != "supported" and verdict.note:
             said.append(f"\n{verdict.note}", style="italic")
-        wrong = FALSIFIER[verdict.falsifier_outcome]
+        wrong = REJECTION[verdict.rejection]
         table.add_row(
             Text(f"{symbols[verdict.verdict]} {verdict.verdict}", style=STYLES[verdict.verdict]),
             Text(claim.title).append(f"\n{claim.name}, {claim.kind}" if wide else "", style="dim"),

@@ -21,7 +21,7 @@ PLAIN_SYMBOLS: dict[VerdictName, str] = {
     "not applicable": "-",
     "underpowered": "?",
 }
-FALSIFIER: dict[Outcome, str] = {"violated": "rejected", "underpowered": "not supported", "supported": "PASSES"}
+REJECTION: dict[Outcome, str] = {"violated": "rejected", "underpowered": "not supported", "supported": "PASSES"}
 
 
 def headline(evidence: Evidence) -> Check | None:
