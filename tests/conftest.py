@@ -1,6 +1,12 @@
 """Shared test settings: the derandomised hypothesis profile, so that the suite gives the same answer every time."""
 
 import os
+import sys
+
+# The workers and the programs that tests start read one another's bytecode, as they do one another's kernels: where none
+# is written, each of them compiles every source again.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 from hypothesis import HealthCheck, settings
 
