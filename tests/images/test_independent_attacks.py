@@ -43,8 +43,8 @@ def library():
             return self._network.architecture.input_shape
 
         def predict(self, x, batch_size=128, **kwargs):
-            # The library's l_2 search divides by the length of a perturbation that may be zero, and asks about images that
-            # are not numbers; answered in kind, it drops them.
+            # The library's l_2 search divides by the length of a perturbation that may be zero, and asks about images
+            # that are not numbers; answered in kind, it drops them.
             images = np.asarray(x, np.float32)
             finite = np.isfinite(images).all(axis=(1, 2, 3))
             logits = np.full((len(images), self.nb_classes), np.nan, np.float32)
