@@ -1,8 +1,14 @@
 """Shared test settings: the derandomised hypothesis profile, so that the suite gives the same answer every time."""
 
 import os
+import sys
 
 from hypothesis import HealthCheck, settings
+
+# The workers and the programs that tests start read one another's bytecode, as they do one another's kernels: where
+# none is written, each of them compiles every source again.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 # There is one test worker a processor; threads of theirs would only wait for one another. The tests of threads start
 # processes of their own.

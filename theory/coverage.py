@@ -15,11 +15,13 @@ than N independent chances would.
 
 from __future__ import annotations
 
+import functools
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.special import chdtr, chndtr, erf, gammaln, xlogy
 
 from cgrosim.theory._quadrature import panel_nodes
 
@@ -97,12 +99,10 @@ class PatchBalls(_Balls):
 
     def _noise_within(self, reach: ArrayLike, noncentrality: Array) -> Array:
         """P(chi'^2_n(noncentrality) <= reach)."""
-        from scipy.stats import chi2, ncx2
-
         reach, noncentrality = np.broadcast_arrays(np.maximum(reach, 0.0), noncentrality)
         central = noncentrality == 0
-        found = np.asarray(ncx2.cdf(reach, self.freedom, np.where(central, 1.0, noncentrality)))
-        return np.where(central, chi2.cdf(reach, self.freedom), found)
+        found = chndtr(reach, self.freedom, np.where(central, 1.0, noncentrality))
+        return np.asarray(np.where(central, chdtr(self.freedom, reach), np.where(reach > 0, found, 0.0)))
 
     @property
     def pair_probability(self) -> float:
@@ -111,18 +111,17 @@ class PatchBalls(_Balls):
         Two independent noise patches differ by sigma_p^2 2 chi^2; with signals at different positions two patches of
         either sample stand alone.
         """
-        from scipy.stats import chi2
-
-        same = 0.5 * (chi2.cdf(self._reach(0) / 2, self.freedom) + chi2.cdf(self._reach(4) / 2, self.freedom))
+        within = [chdtr(self.freedom, max(self._reach(signals) / 2, 0.0)) for signals in (0, 4)]
+        same = 0.5 * (within[0] + within[1])
         alone, shared = 2 * (self.dimension - 1), (self.patches - 2) * (self.dimension - 1)
         reach = self._reach(2)
         if reach <= 0:
             elsewhere = 0.0
         elif shared == 0:
-            elsewhere = float(chi2.cdf(reach, alone))
+            elsewhere = float(chdtr(alone, reach))
         else:
             energy, weight = _chi_square_nodes(alone, reach)
-            elsewhere = float(np.sum(weight * chi2.cdf(np.maximum(reach - energy, 0.0) / 2, shared)))
+            elsewhere = float(np.sum(weight * chdtr(shared, np.maximum(reach - energy, 0.0) / 2)))
         return float(same / self.patches + (1 - 1 / self.patches) * elsewhere)
 
     def coverage(self, samples: int) -> float:
@@ -169,8 +168,6 @@ class CubeBalls(_Balls):
         Signals at the same position: of equal labels, or of any if 2 alpha <= delta, and P - 1 pairs of noise patches;
         at different ones: alpha <= delta, two noise patches against zero and P - 2 pairs.
         """
-        from scipy.special import erf
-
         size, share = self.dimension - 1, self.radius / self.noise_std
         both, alone = float(erf(share / 2.0)) ** size, float(erf(share / np.sqrt(2.0))) ** size
         labels = 1.0 if 2.0 * self.signal_strength <= self.radius else 0.5
@@ -186,9 +183,7 @@ def _chi_square_nodes(freedom: int, kink: float) -> tuple[Array, Array]:
     probability of 1e-17. A distribution function of ``kink - x^2`` begins like a power of its root, which is smooth in
     the angle whose sine is x / sqrt(kink).
     """
-    from scipy.stats import chi
-
-    low, high = float(chi.ppf(1e-17, freedom)), float(chi.isf(1e-17, freedom))
+    low, high = _chi_ends(freedom)
     edge = min(max(np.sqrt(max(kink, 0.0)), low), high)
     nodes, weights = panel_nodes(edge, high, 0.25)
     if edge > low:
@@ -196,4 +191,14 @@ def _chi_square_nodes(freedom: int, kink: float) -> tuple[Array, Array]:
         angles, widths = panel_nodes(np.arcsin(low / root), np.arcsin(min(edge / root, 1.0)), min(0.25 / root, 0.25))
         nodes = np.concatenate([root * np.sin(angles), nodes])
         weights = np.concatenate([widths * root * np.cos(angles), weights])
-    return nodes**2, weights * chi.pdf(nodes, freedom)
+    # the density of chi_n
+    constant = np.log(2) - 0.5 * np.log(2) * freedom - gammaln(0.5 * freedom)
+    return nodes**2, weights * np.exp(constant + xlogy(freedom - 1.0, nodes) - 0.5 * nodes**2)
+
+
+@functools.lru_cache(maxsize=64)
+def _chi_ends(freedom: int) -> tuple[float, float]:
+    """Beyond them chi_n has a probability of 1e-17 each."""
+    from scipy.stats import chi
+
+    return float(chi.ppf(1e-17, freedom)), float(chi.isf(1e-17, freedom))

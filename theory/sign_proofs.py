@@ -40,8 +40,9 @@ class TwoLayers:
         return np.asarray(hidden @ self.readout + self.offset)
 
 
-def least_outputs(network: TwoLayers, low: Array, high: Array, signs: Array) -> tuple[Array, Array]:
-    """Lower bounds of ``sign f`` on boxes, rounding included, and how much every coordinate adds to what they miss.
+def least_outputs(network: TwoLayers, low: Array, high: Array, signs: Array) -> tuple[Array, Array, Array]:
+    """Lower bounds of ``sign f`` on boxes, rounding included, where, and how much every coordinate adds to what they
+    miss.
 
     Parameters
     ----------
@@ -54,6 +55,8 @@ def least_outputs(network: TwoLayers, low: Array, high: Array, signs: Array) -> 
         Kind: bound; exact where no unit is open.
     blame : array, shape (n, D)
         ``sum over open units |v_k W_kj| (high_j - low_j)``: halving a coordinate without blame helps nothing.
+    lowest : array, shape (n, D)
+        Points of the boxes where the linear functions that bound ``sign f`` from below are least.
     """
     centre, half = (high + low) / 2.0, (high - low) / 2.0
     middle, reach = centre @ network.weights.T + network.biases, half @ np.abs(network.weights).T
@@ -73,26 +76,39 @@ def least_outputs(network: TwoLayers, low: Array, high: Array, signs: Array) -> 
     terms = (2 * network.weights.shape[1] + len(network.biases) + 20) * np.finfo(float).eps
     slack = terms * (2.0 * size @ np.abs(network.readout) + abs(network.offset))
     blame = (is_open * np.abs(network.readout)) @ np.abs(network.weights) * 2.0 * half
-    return bounds + signs * network.offset - slack, blame
+    lowest = np.clip(centre - np.sign(steep) * half, low, high)
+    return bounds + signs * network.offset - slack, blame, lowest
 
 
 def proved_signs(
-    network: TwoLayers, low: ArrayLike, high: ArrayLike, signs: ArrayLike, halvings: int = 40
+    network: TwoLayers, low: ArrayLike, high: ArrayLike, signs: ArrayLike, halvings: int = 40, together: bool = False
 ) -> NDArray[np.bool_]:
     """Whether ``sign f > 0`` is proved on every point of a box, shape (n,). Kind: bound.
 
-    False where a counterexample was met (the middle of a box) and where the allowed number of halvings, or of open
-    boxes at one time, did not suffice.
+    False where a counterexample was met (the middle of a box, or where its bound is taken) and where the allowed number
+    of halvings, or of open boxes at one time, did not suffice.
+
+    Parameters
+    ----------
+    low, high : arrays, shape (n, D)
+    signs : array of -1 and +1, shape (n,)
+    halvings : how often a box is halved at most
+    together : only all boxes together count: after the first counterexample none is proved, and no time is spent on
+        the others
     """
     lows, highs = np.array(low, dtype=np.float64), np.array(high, dtype=np.float64)
     wanted = np.asarray(signs, dtype=np.float64)
     proved, owner = np.ones(len(lows), dtype=bool), np.arange(len(lows))
     for _ in range(halvings):
-        bounds, blame = least_outputs(network, lows, highs, wanted[owner])
-        right = wanted[owner] * network((lows + highs) / 2.0) > 0.0  # a nan is not right
-        proved[owner[~right]] = False
-        left = ~(bounds > 0.0) & proved[owner]
-        if not left.any():
+        proved[owner[~(wanted[owner] * network((lows + highs) / 2.0) > 0.0)]] = False  # a nan is not right
+        bounds, blame, lowest = least_outputs(network, lows, highs, wanted[owner])
+        left = np.flatnonzero(~(bounds > 0.0) & proved[owner])
+        broken = ~(wanted[owner[left]] * network(lowest[left]) > 0.0)
+        proved[owner[left[broken]]] = False
+        if together and not proved.all():
+            return np.zeros_like(proved)
+        left = left[proved[owner[left]]]
+        if len(left) == 0:
             return proved
         lows, highs, owner, blame = lows[left], highs[left], owner[left], blame[left]
         if 2 * len(owner) > LARGEST:

@@ -4,6 +4,7 @@ The adversarial-robustness-toolbox asks our network for logits and input gradien
 """
 
 import warnings
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -16,50 +17,53 @@ from cgrosim.images.data.datasets import load_dataset
 from cgrosim.images.network.architectures import lenet
 from cgrosim.images.network.network import Network
 
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore")
-    art = pytest.importorskip("art", reason="needs adversarial-robustness-toolbox (the test extra)")
-    from art.attacks.evasion import FastGradientMethod, ProjectedGradientDescent, SquareAttack
-    from art.estimators import BaseEstimator, LossGradientsMixin, NeuralNetworkMixin
-    from art.estimators.classification import ClassifierMixin
-
 TWO_POINTS = 0.02  # what the comparison allows
 QUERIES = 200  # of the square attacks, for each sample
 RADII = {"digits": {"linf": 0.1, "l2": 0.6}, "mnist": {"linf": 0.1, "l2": 1.0}}
 
 
-class Wrapped(ClassifierMixin, LossGradientsMixin, NeuralNetworkMixin, BaseEstimator):
-    """Our network as the library sees it."""
+@pytest.fixture(scope="session")
+def library():
+    """The library's attacks, and `wrapped`: our network as the library sees it. To import it takes seconds."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        pytest.importorskip("art", reason="needs adversarial-robustness-toolbox (the test extra)")
+        from art.attacks import evasion
+        from art.estimators import BaseEstimator, LossGradientsMixin, NeuralNetworkMixin
+        from art.estimators.classification import ClassifierMixin
 
-    def __init__(self, network):
-        super().__init__(model=network, clip_values=(0.0, 1.0), channels_first=False)
-        self._network = network
-        self.nb_classes = network.architecture.classes
+    class Wrapped(ClassifierMixin, LossGradientsMixin, NeuralNetworkMixin, BaseEstimator):
+        def __init__(self, network):
+            super().__init__(model=network, clip_values=(0.0, 1.0), channels_first=False)
+            self._network = network
+            self.nb_classes = network.architecture.classes
 
-    @property
-    def input_shape(self):
-        return self._network.architecture.input_shape
+        @property
+        def input_shape(self):
+            return self._network.architecture.input_shape
 
-    def predict(self, x, batch_size=128, **kwargs):
-        # The library's l_2 search divides by the length of a perturbation that may be zero, and asks about images that
-        # are not numbers; answered in kind, it drops them.
-        images = np.asarray(x, np.float32)
-        finite = np.isfinite(images).all(axis=(1, 2, 3))
-        logits = np.full((len(images), self.nb_classes), np.nan, np.float32)
-        if finite.any():
-            logits[finite] = self._network.logits(images[finite])
-        return logits
+        def predict(self, x, batch_size=128, **kwargs):
+            # The library's l_2 search divides by the length of a perturbation that may be zero, and asks about images
+            # that are not numbers; answered in kind, it drops them.
+            images = np.asarray(x, np.float32)
+            finite = np.isfinite(images).all(axis=(1, 2, 3))
+            logits = np.full((len(images), self.nb_classes), np.nan, np.float32)
+            if finite.any():
+                logits[finite] = self._network.logits(images[finite])
+            return logits
 
-    def loss_gradient(self, x, y, **kwargs):
-        labels = np.asarray(y)
-        labels = (labels.argmax(axis=1) if labels.ndim == 2 else labels).astype(np.int64)
-        return np.asarray(self._network.input_gradient(np.asarray(x, np.float32), labels), np.float32)
+        def loss_gradient(self, x, y, **kwargs):
+            labels = np.asarray(y)
+            labels = (labels.argmax(axis=1) if labels.ndim == 2 else labels).astype(np.int64)
+            return np.asarray(self._network.input_gradient(np.asarray(x, np.float32), labels), np.float32)
 
-    def fit(self, x, y, **kwargs):
-        raise NotImplementedError
+        def fit(self, x, y, **kwargs):
+            raise NotImplementedError
 
-    def get_activations(self, x, layer, batch_size, framework=False):
-        raise NotImplementedError
+        def get_activations(self, x, layer, batch_size, framework=False):
+            raise NotImplementedError
+
+    return SimpleNamespace(attacks=evasion, wrapped=Wrapped)
 
 
 @pytest.fixture(scope="module")
@@ -83,14 +87,17 @@ def on_mnist(real_data):
     return data.test_images, data.test_labels, networks
 
 
-def library_attack(wrapped, attack, kind):
+def library_attack(library, network, attack, kind):
     """The library's attack of the same kind and budget."""
+    wrapped = library.wrapped(network)
     norm = {"linf": np.inf, "l2": 2}[attack.norm]
     if kind == "fgsm":
-        return FastGradientMethod(wrapped, norm=norm, eps=attack.radius, batch_size=500)
+        return library.attacks.FastGradientMethod(wrapped, norm=norm, eps=attack.radius, batch_size=500)
     if kind == "square":
-        return SquareAttack(wrapped, norm=norm, eps=attack.radius, max_iter=QUERIES, batch_size=500, verbose=False)
-    return ProjectedGradientDescent(
+        return library.attacks.SquareAttack(
+            wrapped, norm=norm, eps=attack.radius, max_iter=QUERIES, batch_size=500, verbose=False
+        )
+    return library.attacks.ProjectedGradientDescent(
         wrapped,
         norm=norm,
         eps=attack.radius,
@@ -102,12 +109,12 @@ def library_attack(wrapped, attack, kind):
     )
 
 
-def both_robust_accuracies(network, images, labels, attack, kind):
+def both_robust_accuracies(library, network, images, labels, attack, kind):
     """Robust accuracy under our attack and under the library's, after a look at the library's examples."""
     ours = evaluate(network, images, labels, attack, np.random.default_rng(1), black_box_samples=0)
     with warnings.catch_warnings(), legacy_seed(1):
         warnings.simplefilter("ignore")
-        adversarial = library_attack(Wrapped(network), attack, kind).generate(images, labels)
+        adversarial = library_attack(library, network, attack, kind).generate(images, labels)
     # one more rounding than ours: it adds the rounded offset to the image
     size = images[0].size
     assert offset_lengths(adversarial, images, attack.norm).max() <= attack.radius + 2 * overshoot(attack, size)
@@ -117,12 +124,12 @@ def both_robust_accuracies(network, images, labels, attack, kind):
     return ours.clean_accuracy, ours.robust_accuracy, correct.mean()
 
 
-def compare(problem, radii, training, norm, kind):
+def compare(library, problem, radii, training, norm, kind):
     """Assert that the library's attack of a kind finds no less robustness than ours, and that it did attack."""
     images, labels, networks = problem
     network = networks["standard" if training == "standard" else norm]
     attack = Attack.fgsm(radii[norm]) if kind == "fgsm" else Attack.pgd(norm, radii[norm], 20, restarts=3)
-    clean, ours, theirs = both_robust_accuracies(network, images, labels, attack, kind)
+    clean, ours, theirs = both_robust_accuracies(library, network, images, labels, attack, kind)
     report = f"{kind}, {training}, {attack.describe()}: clean {clean:.3f}, ours {ours:.3f}, the library's {theirs:.3f}"
     print(report)
     assert theirs >= ours - TWO_POINTS, report
@@ -138,12 +145,12 @@ def compare(problem, radii, training, norm, kind):
 
 @pytest.mark.parametrize(("norm", "kind"), [("linf", "pgd"), ("l2", "pgd"), ("linf", "fgsm"), ("linf", "square")])
 @pytest.mark.parametrize("training", ["standard", "adversarial"])
-def test_the_library_finds_no_less_robustness_on_digits(on_digits, training, norm, kind):
-    compare(on_digits, RADII["digits"], training, norm, kind)
+def test_the_library_finds_no_less_robustness_on_digits(library, on_digits, training, norm, kind):
+    compare(library, on_digits, RADII["digits"], training, norm, kind)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ["pgd", "square"])
 @pytest.mark.parametrize("training", ["standard", "adversarial"])
-def test_the_library_finds_no_less_robustness_on_mnist(on_mnist, training, kind):
-    compare(on_mnist, RADII["mnist"], training, "l2", kind)
+def test_the_library_finds_no_less_robustness_on_mnist(library, on_mnist, training, kind):
+    compare(library, on_mnist, RADII["mnist"], training, "l2", kind)

@@ -34,12 +34,13 @@ CASES = {"seed": st.integers(0, 10**6), "inputs": st.integers(1, 5), "units": st
 def test_bounds_lie_below_every_point(seed: int, inputs: int, units: int, side: float) -> None:
     network, (low, high) = random_network(seed, inputs, units), random_boxes(seed, 8, inputs, side)
     signs = np.random.default_rng(seed).choice([-1.0, 1.0], 8)
-    bounds, blame = least_outputs(network, low, high, signs)
+    bounds, blame, lowest = least_outputs(network, low, high, signs)
     values = signs[:, None] * network(points_of(low, high, 200, seed).reshape(-1, inputs)).reshape(8, -1)
     excess = bounds - values.min(axis=1)
     target(float(excess.max()))
     assert np.all(excess <= 0.0)
     assert np.all(blame >= 0.0)
+    assert np.all((low <= lowest) & (lowest <= high))
 
 
 @given(**CASES, side=st.floats(1e-3, 1.0))
@@ -51,6 +52,7 @@ def test_a_proof_has_no_counterexample_and_splitting_finds_almost_all(
     proved = proved_signs(network, low, high, signs)
     values = signs[:, None] * network(points_of(low, high, 500, seed).reshape(-1, inputs)).reshape(8, -1)
     assert np.all(values[proved] > 0.0)
+    assert np.all(proved_signs(network, low, high, signs, together=True) == proved.all())
     # An open box loses its last open unit, or half of its slack, within a few halvings a coordinate: what is left
     # open has a margin far below the spread of the outputs.
     clear = values.min(axis=1) > 0.2 * np.ptp(values, axis=1) + 1e-6
@@ -59,11 +61,12 @@ def test_a_proof_has_no_counterexample_and_splitting_finds_almost_all(
 
 def test_without_open_units_the_bound_is_the_minimum() -> None:
     network = TwoLayers(np.array([[1.0, -2.0], [3.0, 1.0]]), np.array([10.0, -20.0]), np.array([1.0, 5.0]), -0.5)
-    bounds, blame = least_outputs(network, np.zeros((2, 2)), np.ones((2, 2)), np.array([1.0, -1.0]))
+    bounds, blame, lowest = least_outputs(network, np.zeros((2, 2)), np.ones((2, 2)), np.array([1.0, -1.0]))
     # first unit always on, second always off: f = 9.5 + x_1 - 2 x_2, from 7.5 to 10.5
     # the slack for rounding: 26 roundings of 2.2e-16 of twice 13 + 5 (4 + 20), on these sizes of numbers
     assert bounds == pytest.approx([7.5, -10.5], abs=2e-12)
     assert np.all(bounds <= [7.5, -10.5])
+    assert lowest.tolist() == [[0.0, 1.0], [1.0, 0.0]]
     assert np.all(blame == 0.0)
 
 
