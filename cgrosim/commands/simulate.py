@@ -84,15 +84,19 @@ class Simulate:
         announce_compilation()
         with progress_bar("simulating") as progress:
             if self.resume is not None:
-                run = resume(self.resume, progress=progress)
+                run = resume(self.resume, progress=progress, announce=_say_cost)
             else:
-                run = simulate(params, progress=progress, checkpoint=self.checkpoint)
+                run = simulate(params, progress=progress, announce=_say_cost, checkpoint=self.checkpoint)
         path = _save(run, out)
         predictions = attempted("prediction", lambda: predict(run))
         attempted("table", lambda: _print_summary(run, predictions, path))
         if run.status == "interrupted":
             return 130
         return max(_draw(run, predictions, out, self.paired, self.animate), 1 if run.status == "diverged" else 0)
+
+
+def _say_cost(cost: str) -> None:
+    print_notice(f"this run takes {cost}.")
 
 
 def _goes_on(out: Path, params: Params, resumed: Path | None) -> bool:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from cgrosim.engines.base import Snapshot
+from cgrosim.engines.cost import record_seconds
 from cgrosim.errors import ParameterError
 from cgrosim.model.params import MAX_STEPS, Params
 from cgrosim.model.sampling import ClosedSystem
@@ -19,6 +20,7 @@ from cgrosim.run.quantities import Quantity, record_sizes, recorded
 Array = NDArray[np.float64]
 
 BUFFER_BYTES = 2**23  # of snapshots that wait to be measured together
+BUFFER_SECONDS = 0.5  # that measuring them may take: nothing is said meanwhile, and Ctrl-C has to wait for it
 
 
 def record_steps(params: Params, steps: int) -> NDArray[np.int64]:
@@ -81,7 +83,9 @@ class Recorder:
         # because they are copied into one array
         vectors = 0 if system.weights is None else 2 * params.dimension
         held = 16 * (params.neurons * (1 + 2 * params.noise_patches + vectors) + 3 * params.samples)
-        self._room = max(1, BUFFER_BYTES // held)
+        tested = params.test_samples > 0 and any(q.tested for q in self.quantities)
+        each = record_seconds(params, "reduced" if system.weights is None else "direct", tested=tested)
+        self._room = max(1, min(BUFFER_BYTES // held, int(BUFFER_SECONDS / each)))
 
     def take(self, snapshot: Snapshot) -> None:
         """Record one snapshot."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,12 +26,14 @@ from cgrosim.progress import Progress, silent
 from cgrosim.run.checkpoint import CHECKPOINT, Checkpoint, load_checkpoint, save_checkpoint
 from cgrosim.run.dataset import Recorded, header
 from cgrosim.run.horizon import find_horizon
-from cgrosim.run.planning import Plan, plan
+from cgrosim.run.planning import Plan, plan, with_cost_left
 from cgrosim.run.quantities import recorded
 from cgrosim.run.recorder import Recorder, given_steps, record_steps
 from cgrosim.run.results import Run
 from cgrosim.run.start import arrays_of, checked_start, draw_system, sampling_of, system_of
 from cgrosim.run.stopping import StopRule, rule_from
+
+Announce = Callable[[str], None]
 
 TRIAL_SECONDS = 5.0  # for smaller learning rates, after a divergence
 
@@ -70,6 +72,7 @@ def simulate(
     until: StopRule | None = None,
     keep: Iterable[str] | None = None,
     progress: Progress | None = None,
+    announce: Announce | None = None,
     checkpoint: str | Path | None = None,
     checkpoint_seconds: float = 20.0,
 ) -> Run:
@@ -92,6 +95,9 @@ def simulate(
         Names of the variables to record, instead of all; what is not kept is not computed.
     progress
         Called now and then with a word and the share done (0 where the end is not known).
+    announce
+        Called once, before the first step, with what the run is predicted to cost, in words; not where the end is not
+        known.
     checkpoint
         File to save the state to, every `checkpoint_seconds`, atomically; `resume` continues from it bit-identically.
     checkpoint_seconds
@@ -123,16 +129,19 @@ def simulate(
     if checkpoint is not None:
         check_replaceable(checkpoint, CHECKPOINT)
     with only_here(checkpoint):
-        return _drive(_start(params, asked, progress), progress, checkpoint, checkpoint_seconds)
+        return _drive(_start(params, asked, progress, announce), progress, checkpoint, checkpoint_seconds)
 
 
 def resume(
     path: str | Path,
     *,
     progress: Progress | None = None,
+    announce: Announce | None = None,
     checkpoint_seconds: float = 20.0,
 ) -> Run:
     """Continue the run of a checkpoint to its end, bit for bit as if it had never stopped.
+
+    The arguments are those of `simulate`.
 
     Raises
     ------
@@ -143,10 +152,10 @@ def resume(
     if not Path(path).is_file():
         load_checkpoint(path)  # says so, before a lock is made beside it
     with only_here(path):
-        return _resume(path, progress, checkpoint_seconds)
+        return _drive(_taken_up(path, announce), progress, path, checkpoint_seconds)
 
 
-def _resume(path: str | Path, progress: Progress | None, checkpoint_seconds: float) -> Run:
+def _taken_up(path: str | Path, announce: Announce | None) -> _Started:
     saved = load_checkpoint(path)
     planned = saved.plan
     at, until, keep = (planned.get(name) for name in ("record_at", "until", "keep"))
@@ -156,12 +165,16 @@ def _resume(path: str | Path, progress: Progress | None, checkpoint_seconds: flo
         None if until is None else rule_from(until),
         None if keep is None else tuple(keep),
     )
+    steps = int(planned["steps"])
     chosen = Plan(planned["sampling"], planned["engine"], planned["reason"])
-    started = _prepare(saved.params, asked, chosen, int(planned["steps"]), list(planned["notes"]))
+    if until is None:
+        chosen = with_cost_left(chosen, saved.params, steps, saved.records["step"], asked.record_at, asked.keep)
+    _announce(chosen, announce)
+    started = _prepare(saved.params, asked, chosen, steps, list(planned["notes"]))
     started.engine.restore(saved.state)
     started.recorder.restore(saved.records)
     started.seconds = saved.seconds
-    return _drive(started, progress, path, checkpoint_seconds)
+    return started
 
 
 def _check_rule(params: Params, until: StopRule | None) -> None:
@@ -178,7 +191,12 @@ def _check_rule(params: Params, until: StopRule | None) -> None:
                 raise ParameterError(f"until waits for {what}, which threat {params.threat} does not have; drop it.")
 
 
-def _start(params: Params, asked: _Asked, progress: Progress | None) -> _Started:
+def _announce(chosen: Plan, announce: Announce | None) -> None:
+    if announce is not None and chosen.cost is not None:
+        announce(chosen.cost.sentence())
+
+
+def _start(params: Params, asked: _Asked, progress: Progress | None, announce: Announce | None) -> _Started:
     given = None if asked.start is None else sampling_of(params, asked.start)
     steps, notes = params.steps, []
     if steps is None and asked.record_at is not None:
@@ -200,6 +218,7 @@ def _start(params: Params, asked: _Asked, progress: Progress | None) -> _Started
         steps, note = find_horizon(params, system, progress or silent)
         notes.append(note)
         chosen = plan(params, steps, given=given, keep=asked.keep)
+    _announce(chosen, announce)
     return _prepare(params, asked, chosen, steps, notes)
 
 
