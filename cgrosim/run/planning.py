@@ -193,6 +193,7 @@ def _check_memory(params: Params, sampling: str, engine: str, parts: dict[str, i
 
 
 def _in_words(size: float) -> str:
+    size = min(size, 10**300)  # a whole number may be larger than any float
     for unit in ("bytes", "KiB", "MiB", "GiB", "TiB", "PiB"):
         if size < 1024 or unit == "PiB":
             return f"{size:.3g} {unit}"

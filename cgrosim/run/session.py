@@ -182,6 +182,10 @@ def _check_rule(params: Params, until: StopRule | None) -> None:
         return
     if not hasattr(until, "reached"):
         raise ParameterError(f"until is {str(until)[:80]!r}, but must be a rule of cgrosim.run.stopping: memorised().")
+    for event in sorted(until.events()):
+        if reason := HITTING_TIMES[event].missing_for(params):
+            what = HITTING_TIMES[event].happened.format(which="samples")
+            raise ParameterError(f"until waits for {what}, but {reason}; drop it, or take another threat.")
     if not params.signal_only:
         from cgrosim.engines.searching import LEVELS
 
@@ -270,7 +274,8 @@ def _drive(run: _Started, progress: Progress | None, checkpoint: str | Path | No
     if already and run.engine.step < grid[already - 1]:
         run.engine.advance(int(grid[already - 1]))  # the flow is restored at its last restart, before the last record
     ended = _held(run) if already else ""
-    with Interrupts() as interrupts:
+    # what leaves the numbers is told of by the status or a message
+    with Interrupts() as interrupts, np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         while status == "finished" and not ended and (already < len(grid) or run.engine.step < run.steps):
             target = int(grid[already]) if already < len(grid) else run.steps
             until = min(target, int(run.engine.step) + run.engine.chunk)
@@ -304,6 +309,8 @@ def _drive(run: _Started, progress: Progress | None, checkpoint: str | Path | No
         _save(run, checkpoint, began)
     if status == "finished" and run.asked.until is not None:
         messages.append(ended or f"Went on to the end, step {run.steps}, without {run.asked.until}.")
+    if status != "diverged" and (odd := run.recorder.beyond_numbers()):
+        messages.append(odd)
     taken = int(run.engine.step)
     attributes = {
         **header(run.params),
@@ -344,7 +351,8 @@ def _advice(run: _Started, progress: Progress | None) -> str:
         else:
             return f"try {smaller:.2g} or less ({engine.step:.3g} steps with it, tried here, did not diverge)"
         tried, smaller = smaller, 0.1 * smaller
-    return f"even {tried:.2g}, tried here, diverges: lower init_std or the radius of the attack"
+    found = f"even {tried:.2g}, tried here, diverges" if tried else "no smaller one is worth a trial"
+    return f"{found}: lower init_std, the scales of the inputs, or the radius of the attack"
 
 
 def _held(run: _Started) -> str:
