@@ -42,7 +42,7 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
         for axes in panels[-1]:
             axes.set_xlabel("gradient step")
         for axes in panels[:, 0]:
-            axes.set_ylabel("margin share")
+            axes.set_ylabel("part of the margin")
     return experiment.write(settings, [experiment.seed + 3], {name: _numbers(run) for name, run in runs.items()})
 
 

@@ -63,7 +63,7 @@ def _draw(column: Any, run: Run) -> None:
     column[1].axhline(0.7, color=style.GREY, lw=1.0, ls=":")
     for k, time in enumerate(predicted.value("memorization_times")):
         column[1].axvline(time, color=style.BLACK, lw=0.7, ls="--", ymax=0.25, label=None if k else "predicted times")
-    column[1].set_ylabel("margin share $V_i$")
+    column[1].set_ylabel("part of the margin, $V_i$")
     column[2].set_title("errors")
     for name, dash in ERRORS.items():
         colour = style.VERMILION if "robust" in name else style.SKY

@@ -111,6 +111,15 @@ def next_folder(parent: Path, name: str = "run") -> Path:
     raise FileError(f"{shown(parent)} holds too many runs; choose an --out.")
 
 
+def first_free(folder: Path, names: tuple[str, ...]) -> Path:
+    """The first of ``folder``, ``folder-2``, ``folder-3`` and so on in which none of these files stands."""
+    for number in range(1, MOST_FOLDERS):
+        each = folder if number == 1 else folder.with_name(f"{folder.name}-{number}")
+        if not any(os.path.lexists(each / name) for name in names):
+            return each
+    raise FileError(f"{shown(folder)} has too many others beside it; choose an --out.")
+
+
 def refuse_results(out: Path, names: tuple[str, ...], overwrite: bool) -> None:
     """Refuse a folder in which results stand already, unless they are to be overwritten.
 

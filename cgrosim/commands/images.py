@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
-from cgrosim.commands.folders import check_directory
+from cgrosim.commands.experiment_folder import RECORD, check_images, check_work, place_of, record_of
+from cgrosim.commands.folders import held
 from cgrosim.commands.options import given, options_of
-from cgrosim.commands.terminal import announce_compilation, console, progress_bar
+from cgrosim.commands.terminal import announce_compilation, attempted, console, print_notice, progress_bar
 from cgrosim.images.experiments.registry import all_experiments
 
 if TYPE_CHECKING:
@@ -27,42 +28,73 @@ def _command(name: str, experiment: type[Experiment]) -> Any:
         metavar="DIR",
         help_behavior_hint="",
     )
-    place = tyro.conf.arg(help="directory of the results; work begun there goes on")
+    place = tyro.conf.arg(help="directory of the results; the same work begun there goes on")
+    replace = tyro.conf.arg(help="replace tables and figures of other work there; its trainings are never replaced")
     command = dataclasses.make_dataclass(
         name.capitalize(),
         [
             ("options", Annotated[asked, tyro.conf.arg(name="")], dataclasses.field(default_factory=asked)),
             ("data_dir", Annotated[Path | None, folder], None),
             ("out", Annotated[Path, place], Path("results") / f"images_{name}"),
+            ("overwrite", Annotated[bool, replace, tyro.conf.FlagCreatePairsOff], False),
         ],
         frozen=True,
-        namespace={"run": lambda self: run(experiment, given(self.options), self.data_dir, self.out)},
+        namespace={
+            "run": lambda self: run(name, experiment, given(self.options), self.data_dir, self.out, self.overwrite)
+        },
     )
     command.__doc__ = experiment.options.__doc__
     return command
 
 
-def run(kind: type[Experiment], options: dict[str, str], data_dir: Path | None, out: Path) -> int:
-    """Do the experiment, print and draw it; status 1 if a training diverged, 130 if it was interrupted."""
-    from cgrosim.images.data.datasets import load_dataset
-    from cgrosim.images.experiments.runner import run_experiment, write_conclusion
-
+def run(
+    name: str, kind: type[Experiment], options: dict[str, str], data_dir: Path | None, out: Path, overwrite: bool
+) -> int:
+    """Do the experiment, print and draw it; status 1 if a training diverged or a figure failed, 130 if interrupted."""
     asked = kind.options(**options)
     experiment = asked.experiment()
     experiment.jobs()  # refuses what makes no sense before anything is written
-    check_directory(out)
+    with held(out):
+        return _run_in(out, name, experiment, asked.dataset, data_dir, overwrite)
+
+
+def _run_in(out: Path, name: str, experiment: Experiment, dataset: str, data_dir: Path | None, overwrite: bool) -> int:
+    from cgrosim.images.data.datasets import load_dataset
+    from cgrosim.images.experiments.runner import run_experiment
+
+    standing = check_work(out, name, settings := experiment.dump(), overwrite)
     with progress_bar("data") as progress:
-        data = load_dataset(asked.dataset, data_dir, progress=progress)
+        data = load_dataset(dataset, data_dir, progress=progress)
+    check_images(out, standing, data.digest)
     announce_compilation("images/network/kernels")
     with progress_bar("images") as progress:
         outcome = run_experiment(experiment, data, out, progress)
     conclusion = experiment.conclude(outcome.results)
-    _print(conclusion)
-    written = write_conclusion(conclusion, out)
-    console.print(f"written {', '.join(str(path) for path in written)}; {out}", highlight=False, markup=False)
+    whole = _written(conclusion, record_of(name, settings, data.digest, outcome.status), out)
     if outcome.status == "interrupted":
         console.print("interrupted; the same command goes on from here")
-    return STATUS[outcome.status]
+    return max(STATUS[outcome.status], 0 if whole else 1)
+
+
+def _written(conclusion: Conclusion, record: dict[str, Any], out: Path) -> bool:
+    """Write numbers, say them, draw; whether every figure could be drawn."""
+    from cgrosim.files.records import write_record
+    from cgrosim.images.experiments.runner import write_figures, write_numbers
+
+    place = place_of(out, record["status"])
+    if place != out:
+        print_notice(f"{out} holds results of work that ended, and they stay; those of half the work are in {place}.")
+    write_record(place / RECORD, record)
+    written = write_numbers(conclusion, place)
+    attempted("table", lambda: _print(conclusion))
+    with progress_bar("drawing"):
+        drawn = [
+            attempted(f"{name}.png", lambda name=name, draw=draw: write_figures({name: draw}, place))
+            for name, draw in conclusion.figures.items()
+        ]
+    written += [path for paths in drawn if paths is not None for path in paths]
+    console.print(f"written {', '.join(str(path) for path in written)}; {out}", highlight=False, markup=False)
+    return all(paths is not None for paths in drawn)
 
 
 def _print(conclusion: Conclusion) -> None:

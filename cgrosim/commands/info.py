@@ -32,7 +32,10 @@ class Info:
             console.print(f"{name:<14}{value}", highlight=False)
         console.print("\n[bold]parameters[/bold]")
         console.print(params.to_toml(), highlight=False, end="")
-        console.print(f"\n[bold]plan[/bold]    {plan(params, params.steps).reason}", highlight=False)
+        chosen = plan(params, params.steps)
+        console.print(f"\n[bold]plan[/bold]    {chosen.reason}", highlight=False)
+        if chosen.cost is not None:
+            console.print(f"[bold]cost[/bold]    {chosen.cost.sentence()}", highlight=False)
         console.print(f"[bold]attack[/bold]  {params.attack_description}\n", highlight=False)
         _print_regime(params)
         console.print(f"\n{predict(params)}", highlight=False, markup=False, soft_wrap=True)

@@ -84,15 +84,19 @@ class Simulate:
         announce_compilation()
         with progress_bar("simulating") as progress:
             if self.resume is not None:
-                run = resume(self.resume, progress=progress)
+                run = resume(self.resume, progress=progress, announce=_say_cost)
             else:
-                run = simulate(params, progress=progress, checkpoint=self.checkpoint)
+                run = simulate(params, progress=progress, announce=_say_cost, checkpoint=self.checkpoint)
         path = _save(run, out)
         predictions = attempted("prediction", lambda: predict(run))
         attempted("table", lambda: _print_summary(run, predictions, path))
         if run.status == "interrupted":
             return 130
         return max(_draw(run, predictions, out, self.paired, self.animate), 1 if run.status == "diverged" else 0)
+
+
+def _say_cost(cost: str) -> None:
+    print_notice(f"this run takes {cost}.")
 
 
 def _goes_on(out: Path, params: Params, resumed: Path | None) -> bool:
@@ -153,8 +157,9 @@ def stage_rows(run: Run, predicted: Predictions | None) -> list[tuple[str, str, 
     if run.data.sizes["step"] == 0:
         return []
     memorised = data["memorization_time"].values
-    done = np.isfinite(memorised)
-    learnt, final = f"alpha^q U = {run.final('signal_margin'):.3g}", run.final("memorization")
+    done = memorised > 0.0
+    symbol = "alpha^q U" if run.params.activation == "power" else "part of the margin"
+    learnt, final = f"{symbol} = {run.final('signal_margin'):.3g}", run.final("memorization")
     noise = f"V from {final.min():.3g} to {final.max():.3g}"
     errors = ", ".join(
         f"{name} {run.final(key):.3g}"
@@ -169,6 +174,8 @@ def stage_rows(run: Run, predicted: Predictions | None) -> list[tuple[str, str, 
     times = f"steps {memorised[done].min():.4g} to {memorised[done].max():.4g}" if done.any() else "not reached"
     if done.any() and not done.all():
         times = f"{done.sum()} of {len(done)} samples, {times}"
+    if begun := int(np.sum(memorised == 0.0)):  # by chance, or in a start that was trained before
+        times = f"{times}; {begun} of {len(done)} at the start"
     escape = _step(float(data["escape_time"])) if run.params.trains_attacked else "no attack in training"
     return [
         (

@@ -8,10 +8,12 @@ from typing import Annotated
 
 import tyro
 
-from cgrosim.commands.folders import check_directory
+from cgrosim.commands.folders import first_free, held, refuse_results
 from cgrosim.commands.terminal import announce_compilation, console
 from cgrosim.files.words import counted
 
+FOLDER = Path("report")
+REPORT = ("verdicts.json", "index.html")
 INTERRUPTED_REPORT = "interrupted"
 """Folder below OUT for the verdicts that had arrived when a verification was interrupted."""
 
@@ -26,8 +28,11 @@ class Verify:
     """decide what two minutes allow (the default)"""
     full: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
     """decide everything, in at most half an hour"""
-    out: Path = Path("report")
-    """directory of the report"""
+    out: Annotated[
+        Path | None, tyro.conf.arg(help="directory of the report (default: report, or the next report-2, ...)")
+    ] = None
+    overwrite: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    """replace an earlier report in that directory"""
     seed: str = "0"
     """seed of everything random"""
     workers: str | None = None
@@ -48,7 +53,14 @@ class Verify:
             raise UserError("quick and full exclude each other; give one of them.")
         select([*self.claims])
         seed, workers = _whole("seed", self.seed, 0), _whole("workers", self.workers or "0", 0)
-        return _verify([*self.claims], self.full, seed, workers or None, self.out)
+        out = first_free(FOLDER, REPORT) if self.out is None else self.out
+        with held(out):
+            try:
+                refuse_results(out, REPORT, self.overwrite)
+                return _verify([*self.claims], self.full, seed, workers or None, out)
+            finally:
+                if self.out is None and not any(out.iterdir()):
+                    out.rmdir()  # a verification that came to nothing leaves no empty folder
 
 
 def _whole(name: str, text: str, least: int) -> int:
@@ -75,7 +87,6 @@ def _verify(names: list[str], full: bool, seed: int, workers: int | None, out: P
     from cgrosim.errors import UserError
     from cgrosim.interrupts import INTERRUPTED, raising_interrupts
 
-    check_directory(out)
     began = time.perf_counter()
     chosen = select(names)
     images = full and any(claim.kind == "observation" for claim in chosen)  # on real images

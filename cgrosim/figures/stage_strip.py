@@ -36,11 +36,13 @@ def stages_of(run: Run, last: float) -> list[Stage]:
     """The stages of a run by its measured times, in order of time, up to step `last`.
 
     I ends when the signal has grown, III begins when the first sample is memorised, II is what lies between. Where
-    the attacked signal escapes before any sample is memorised, that takes the place of stage III.
+    the attacked signal escapes before any sample is memorised, that takes the place of stage III. A sample whose noise
+    is beyond the threshold from the start, by chance, was not memorised by training and begins no stage.
     """
     grown, escaped = (_or_never(run.data[name]) for name in ("signal_growth_time", "escape_time"))
     escaped = escaped if run.params.trains_attacked else math.inf
-    memorised = _or_never(run.data["memorization_time"])
+    times = np.asarray(run.data["memorization_time"], dtype=np.float64)
+    memorised = 0.0 if np.all(times == 0.0) else _or_never(times[times > 0.0])
     end = min(memorised, escaped)
     found = [Stage("I", "signal growth", GROWTH, 0.0, min(grown, end, last))]
     if grown < end:

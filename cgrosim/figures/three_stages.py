@@ -105,10 +105,10 @@ def _time_axis(panels: list[Axes], steps: Array, params: Params) -> None:
 def _signal(
     axes: Axes, run: Run, steps: Array, data: dict[str, Array], predictions: Predictions | None
 ) -> list[EndLabel]:
-    """Panel (i): the share of the true feature in the margins."""
+    """Panel (i): what the true feature adds to the margins."""
     symbol = _power_symbol(run.params)
-    axes.set_title(f"True feature: its share {symbol} of the margin".replace("  ", " "))
-    axes.set_ylabel("margin share")
+    axes.set_title(f"True feature: what it adds to the margin, {symbol}".removesuffix(", "))
+    axes.set_ylabel("part of the margin")
     clean, attacked = data["signal_margin"], data["attacked_signal_margin"]
     axes.axhline(1.0, color=style.GREY, lw=1.2, ls=":")
     axes.plot(steps, clean, color=CLEAN, lw=3.0)
@@ -159,7 +159,7 @@ def _memorisation(
     """Panel (ii): the memorised noise of all samples, and when each crossed the threshold."""
     memorised = data["memorization"]
     axes.set_title(rf"Noise: memorised margin $V_i$ of the {memorised.shape[1]} training samples")
-    axes.set_ylabel("margin share")
+    axes.set_ylabel("part of the margin")
     low, lower, median, upper, high = np.quantile(memorised, [0.0, 0.1, 0.5, 0.9, 1.0], axis=1)
     axes.fill_between(steps, low, high, color=style.SKY, alpha=0.35, lw=0, label="smallest to largest")
     axes.fill_between(steps, lower, upper, color=style.SKY, alpha=0.75, lw=0, label="10 % to 90 %")

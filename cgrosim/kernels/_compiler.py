@@ -13,6 +13,13 @@ except ValueError as error:  # the only setting that is refused on import
         f"NUMBA_NUM_THREADS is {os.environ.get('NUMBA_NUM_THREADS')!r}; it must be a whole number of at least 1"
     ) from error
 
+MOST_THREADS = max(1024, 16 * (os.cpu_count() or 1))  # OpenMP takes memory for each, and ends the process without it
+
+if numba.config.NUMBA_NUM_THREADS > MOST_THREADS:
+    raise UserError(
+        f"NUMBA_NUM_THREADS is {numba.config.NUMBA_NUM_THREADS}, but can be at most {MOST_THREADS} here; unset it, or"
+        f" set it to the number of processors, {os.cpu_count() or 1}"
+    )
 if numba.config.DISABLE_JIT:
     raise UserError(
         f"NUMBA_DISABLE_JIT is {numba.config.DISABLE_JIT}: the kernels are machine code and cannot run without the"

@@ -12,6 +12,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from cgrosim.model.params import Params
 
+ACTIVATION_FLOPS = 70.0  # operations in the time that an activation and its share of the loss take
+MEMORY_FLOPS = 600.0  # operations in the time that the arrays of an attack take for one number, 25 nanoseconds
+
 
 @dataclass(frozen=True)
 class EngineKind:
@@ -36,12 +39,23 @@ class EngineKind:
 
 
 def _on_the_gram_matrix(params: Params) -> float:
-    return 2.0 * params.neurons * params.noise_patches**2
+    lines = 16.0 * -(-params.noise_patches // 16)  # rows are worked on sixteen at a time
+    return params.neurons * (2.0 * params.noise_patches**2 + ACTIVATION_FLOPS * lines)
 
 
 def _on_the_weights(params: Params) -> float:
-    passes = 1 if params.signal_only else 2 + 2 * params.attack_steps * params.attack_restarts
-    return passes * 4.0 * params.neurons * params.samples * params.patches * params.dimension
+    clean = 4.0 * params.neurons * params.samples * params.patches * params.dimension
+    return clean if params.signal_only else 2.0 * clean + search_flops(params, params.samples)
+
+
+def search_flops(params: Params, samples: int) -> float:
+    """What a threat that searches costs on some samples; beside two products with the weights a gradient, its arrays
+    of the size of the inputs go through memory some ten times.
+    """
+    from cgrosim.model.threats import SEARCH_THREATS
+
+    numbers = float(samples) * params.patches * params.dimension
+    return SEARCH_THREATS[params.threat].gradients(params) * numbers * (8.0 * params.neurons + MEMORY_FLOPS)
 
 
 ENGINES: dict[str, EngineKind] = {

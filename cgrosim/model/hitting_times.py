@@ -7,8 +7,12 @@ there. Engines, files, datasets and stop rules follow the table.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from cgrosim.model.thresholds import ESCAPED, MEMORISED, SIGNAL_GROWN
+
+if TYPE_CHECKING:
+    from cgrosim.model.params import Params
 
 
 @dataclass(frozen=True)
@@ -22,6 +26,7 @@ class HittingTime:
     threshold : what it has to reach
     long_name : what the variable holds, in words
     happened : what has happened then; ``{which}`` stands for the samples, where there is one time for each
+    of_attack : whether it is a time of the attack of training, and so of nothing where training has none
     """
 
     variable: str
@@ -29,6 +34,11 @@ class HittingTime:
     threshold: float
     long_name: str
     happened: str
+    of_attack: bool = False
+
+    def missing_for(self, params: Params) -> str:
+        """Why runs with these parameters have no such time, in words; empty if they may have one."""
+        return "nothing is attacked in training" if self.of_attack and not params.trains_attacked else ""
 
     @property
     def per_sample(self) -> bool:
@@ -55,6 +65,7 @@ HITTING_TIMES: dict[str, HittingTime] = {
         ESCAPED,
         f"first step at which the attacked signal margin >= {ESCAPED}",
         "attacked signal escaped",
+        of_attack=True,
     ),
     "memorised": HittingTime(
         "memorization_time",

@@ -72,11 +72,14 @@ class SearchThreat:
         What to say of the attack after its name and radius, beginning with a comma; may be empty.
     paper_radius : callable of (delta, count of numbers in one input)
         The radius that `Params.from_paper` takes where none is given, delta being the paper's, of an l_2 ball.
+    gradients : callable of Params
+        How many gradients it computes on every sample: what it costs.
     """
 
     search: Callable[[Model, Array, Array, np.random.Generator | None], Array]
     describe: Callable[[Params], str]
     paper_radius: Callable[[float, int], float] = lambda delta, numbers: delta
+    gradients: Callable[[Params], int] = lambda params: params.attack_steps * params.attack_restarts
 
 
 @dataclass(frozen=True)
@@ -183,7 +186,7 @@ def _inscribed(delta: float, numbers: int) -> float:
 
 
 SEARCH_THREATS: dict[str, SearchThreat] = {
-    "fgsm": SearchThreat(_sign_step, lambda params: "", _inscribed),
+    "fgsm": SearchThreat(_sign_step, lambda params: "", _inscribed, lambda params: 1),
     "l2_pgd": SearchThreat(partial(descend, L2), _describe_steps),
     "linf_pgd": SearchThreat(partial(descend, LINF), _describe_steps, _inscribed),
 }

@@ -68,7 +68,8 @@ def smaller_rate(
         else:
             return f"try {smaller:.2g} or less ({engine.step:.3g} steps with it, tried here, did not diverge)"
         tried, smaller = smaller, 0.1 * smaller
-    return f"even {tried:.2g}, tried here, diverges: lower init_std or the radius of the attack"
+    found = f"even {tried:.2g}, tried here, diverges" if tried else "no smaller one is worth a trial"
+    return f"{found}: lower init_std, the scales of the inputs, or the radius of the attack"
 
 
 def stable_rate(params: Params) -> float:

@@ -44,7 +44,10 @@ def dataset_of(recorded: Recorded, params: Params) -> xarray.Dataset:
             variables[name] = (("step", *q.dimensions), values, about)
     for event, entry in HITTING_TIMES.items():
         about = {"long_name": entry.long_name, "units": "step"}
-        variables[entry.variable] = (entry.dimensions, np.asarray(getattr(recorded.crossings, event)), about)
+        times = np.asarray(getattr(recorded.crossings, event))
+        if reason := entry.missing_for(params):
+            times, about["comment"] = np.full_like(times, np.nan), reason
+        variables[entry.variable] = (entry.dimensions, times, about)
     steps = recorded.records["step"]
     return xarray.Dataset(
         variables,

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 
-from cgrosim.engines.cost import step_seconds
+import numpy as np
+from numpy.typing import ArrayLike
+
+from cgrosim.engines.cost import Cost, in_time, run_cost, step_seconds
 from cgrosim.errors import ParameterError
 from cgrosim.files.memory import memory_bytes
 from cgrosim.model.engine_kinds import ENGINES
@@ -15,16 +18,17 @@ from cgrosim.run.quantities import record_sizes, recorded
 
 EXPLICIT_BYTES = 256 * 2**20  # explicit vectors above this size are replaced by the closed system, where that is exact
 COPIES = 8  # of the inputs, that an attack on explicit samples holds at once
-PATIENCE_SECONDS = 120.0  # a discrete run that would take longer goes through the gradient flow instead
+PATIENCE_SECONDS = 10.0  # gradient descent itself is worth so long, and as long again as the flow would take
 
 
 @dataclass(frozen=True)
 class Plan:
-    """The sampling and engine in use and why; `steps` stays None until the horizon has been found."""
+    """The sampling and engine in use and why, and what the run will cost where its end is known."""
 
     sampling: str
     engine: str
     reason: str
+    cost: Cost | None = None
 
 
 def plan(
@@ -46,9 +50,38 @@ def plan(
         If the experiment does not fit into memory, naming what it needs and what to take instead.
     """
     sampling, why_sampling = (given, f"sampling {given} as in the start given") if given else _sampling(params)
-    engine, why_engine = _engine(params, sampling, steps)
-    _check_memory(params, sampling, engine, predicted_bytes(params, steps, records=records, keep=keep))
-    return Plan(sampling, engine, f"{why_sampling}; {why_engine}")
+    kept = [q.name for q in recorded(params, keep)]
+
+    def cost(engine: str) -> Cost:
+        count = _record_count(params, steps) if records is None else records
+        return run_cost(params, sampling, engine, float(steps or 0), count, tested=_tested(params, kept))
+
+    engine, why_engine = _engine(params, sampling, None if steps is None else cost)
+    _check_memory(params, sampling, engine, predicted_bytes(params, steps, records=records, keep=kept))
+    return Plan(sampling, engine, f"{why_sampling}; {why_engine}", None if steps is None else cost(engine))
+
+
+def with_cost_left(
+    chosen: Plan,
+    params: Params,
+    steps: int,
+    taken: ArrayLike,
+    record_at: ArrayLike | None = None,
+    keep: Iterable[str] | None = None,
+) -> Plan:
+    """The plan of a run of `steps` steps that has `taken` records at these steps, with the cost of the rest."""
+    recorded_at = np.asarray(taken)
+    done = float(recorded_at[-1]) if len(recorded_at) else 0.0
+    whole = _record_count(params, steps) if record_at is None else len(np.asarray(record_at))
+    # the flow takes decades, not steps
+    left = steps - done if ENGINES[chosen.engine].discrete else steps / max(done, 1.0)
+    rest = max(whole - len(recorded_at), 0)
+    cost = run_cost(params, chosen.sampling, chosen.engine, left, rest, tested=_tested(params, keep))
+    return replace(chosen, cost=cost)
+
+
+def _tested(params: Params, keep: Iterable[str] | None) -> bool:
+    return params.test_samples > 0 and any(q.tested for q in recorded(params, keep))
 
 
 def _vector_bytes(params: Params) -> int:
@@ -78,24 +111,24 @@ def cheapest_discrete(params: Params, sampling: str) -> str:
     return min(("reduced", "direct"), key=lambda name: step_seconds(params, name))
 
 
-def _engine(params: Params, sampling: str, steps: int | None) -> tuple[str, str]:
+def _engine(params: Params, sampling: str, cost: Callable[[str], Cost] | None) -> tuple[str, str]:
+    """The engine and why: the flow is an approximation, so it has to be much quicker than gradient descent itself."""
     if params.engine != "auto":
         return params.engine, f"engine {params.engine} as asked"
-    discrete = cheapest_discrete(params, sampling)
-    cost = step_seconds(params, discrete)
     if not params.signal_only:
         return "direct", f"engine direct, because threat {params.threat} needs the weights"
-    if steps is None:
-        return (
-            discrete,
-            f"engine {discrete} (about {1e6 * cost:.3g} microseconds a step), because the end is not known beforehand",
-        )
-    if steps * cost > PATIENCE_SECONDS:
-        return (
-            "flow",
-            f"engine flow, because {steps:.3g} steps of about {1e6 * cost:.3g} microseconds would take too long",
-        )
-    return discrete, f"engine {discrete}, because its step is the cheapest (about {1e6 * cost:.3g} microseconds)"
+    discrete = cheapest_discrete(params, sampling)
+    step = f"about {1e6 * step_seconds(params, discrete):.3g} microseconds"
+    if cost is None:
+        return discrete, f"engine {discrete} ({step} a step), because the end is not known beforehand"
+    exact = cost(discrete)
+    if exact.total <= PATIENCE_SECONDS:
+        return discrete, f"engine {discrete}, because its step is the cheapest ({step})"
+    flow = cost("flow")
+    spans = f"{in_time(exact.total)} in engine {discrete}, {in_time(flow.total)} in engine flow"
+    if exact.total > 2.0 * flow.total:
+        return "flow", f"engine flow, because {exact.steps:.3g} steps would take too long ({spans}, all measured)"
+    return discrete, f"engine {discrete}, because the gradient flow is not much quicker ({spans}, all measured)"
 
 
 def predicted_bytes(
@@ -160,6 +193,7 @@ def _check_memory(params: Params, sampling: str, engine: str, parts: dict[str, i
 
 
 def _in_words(size: float) -> str:
+    size = min(size, 10**300)  # a whole number may be larger than any float
     for unit in ("bytes", "KiB", "MiB", "GiB", "TiB", "PiB"):
         if size < 1024 or unit == "PiB":
             return f"{size:.3g} {unit}"

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from cgrosim.engines.base import Snapshot, Trail
+from cgrosim.engines.cost import record_seconds
 from cgrosim.errors import ParameterError
 from cgrosim.model.params import MAX_STEPS, Params
 from cgrosim.model.sampling import ClosedSystem
@@ -19,6 +20,8 @@ from cgrosim.run.quantities import Quantity, record_sizes, recorded
 Array = NDArray[np.float64]
 
 BUFFER_BYTES = 2**23  # of states that wait to be measured together
+UNMEASURED = ("attacked", "adversarial", "robust")  # what is nan throughout where nothing is attacked
+BUFFER_SECONDS = 0.5  # that measuring them may take: nothing is said meanwhile, and Ctrl-C has to wait for it
 
 
 def record_steps(params: Params, steps: int) -> NDArray[np.int64]:
@@ -81,7 +84,9 @@ class Recorder:
         # because they are copied into one array
         vectors = 0 if system.weights is None else 2 * params.dimension
         held = 16 * (params.neurons * (1 + 2 * params.noise_patches + vectors) + 3 * params.samples)
-        self._room = max(1, BUFFER_BYTES // held)
+        tested = params.test_samples > 0 and any(q.tested for q in self.quantities)
+        each = record_seconds(params, "reduced" if system.weights is None else "direct", tested=tested)
+        self._room = max(1, min(BUFFER_BYTES // held, int(BUFFER_SECONDS / each)))
 
     @property
     def room(self) -> int:
@@ -107,6 +112,21 @@ class Recorder:
             found[q.name] = self._blocks[q.name][0]
         return found
 
+    def beyond_numbers(self) -> str:
+        """What of the records is not finite although it was measured, in a sentence; empty if nothing is."""
+        records, odd = self.records(), []
+        for q in self.quantities:
+            good = np.isfinite(records[q.name])
+            unmeasured = any(word in q.name for word in UNMEASURED) and np.isnan(records[q.name]).all()
+            if not good.all() and not unmeasured:
+                odd.append(q.name)
+        if not odd:
+            return ""
+        rows = [np.isfinite(records[name]).reshape(len(self.steps), -1).all(axis=1) for name in odd]
+        first = self.steps[int(np.argmin(np.all(rows, axis=0)))]
+        names = ", ".join(odd)
+        return f"From step {first} on the records of {names} lie beyond the numbers of floating point."
+
     def restore(self, records: Mapping[str, ArrayLike]) -> None:
         """Go on after records that were saved."""
         self.steps = [int(step) for step in np.asarray(records["step"])]
@@ -116,7 +136,8 @@ class Recorder:
         if not self._waiting:
             return
         seen = Observation(self.params, self._start, Trail.joined(self._waiting), self._tested)
-        with np.errstate(over="ignore"):  # the last records before a divergence may square to infinity
+        # the last records before a divergence may square to infinity
+        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
             measured = {q.name: np.asarray(q.measure(seen), dtype=np.float64) for q in self.quantities}
         for name, values in measured.items():  # all or none, where measuring is interrupted
             self._blocks[name].append(values)

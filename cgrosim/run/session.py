@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,12 +26,14 @@ from cgrosim.run.advice import notes_on, smaller_rate
 from cgrosim.run.checkpoint import CHECKPOINT, Checkpoint, load_checkpoint, save_checkpoint
 from cgrosim.run.dataset import Recorded
 from cgrosim.run.horizon import find_horizon
-from cgrosim.run.planning import Plan, plan
+from cgrosim.run.planning import Plan, plan, with_cost_left
 from cgrosim.run.quantities import recorded
 from cgrosim.run.recorder import Recorder, given_steps, record_steps
 from cgrosim.run.results import Run
 from cgrosim.run.start import arrays_of, checked_start, draw_system, sampling_of, system_of
 from cgrosim.run.stopping import StopRule, rule_from
+
+Announce = Callable[[str], None]
 
 NONE = np.empty(0, dtype=np.int64)
 
@@ -70,6 +72,7 @@ def simulate(
     until: StopRule | None = None,
     keep: Iterable[str] | None = None,
     progress: Progress | None = None,
+    announce: Announce | None = None,
     checkpoint: str | Path | None = None,
     checkpoint_seconds: float = 20.0,
 ) -> Run:
@@ -92,6 +95,9 @@ def simulate(
         Names of the variables to record, instead of all; what is not kept is not computed.
     progress
         Called now and then with a word and the share done (0 where the end is not known).
+    announce
+        Called once, before the first step, with what the run is predicted to cost, in words; not where the end is not
+        known.
     checkpoint
         File to save the state to, every `checkpoint_seconds`, atomically; `resume` continues from it bit-identically.
     checkpoint_seconds
@@ -116,7 +122,7 @@ def simulate(
     if checkpoint is not None:
         check_replaceable(checkpoint, CHECKPOINT)
     with only_here(checkpoint):
-        return _drive(_start(params, asked, progress), progress, checkpoint, checkpoint_seconds)
+        return _drive(_start(params, asked, progress, announce), progress, checkpoint, checkpoint_seconds)
 
 
 def simulate_many(
@@ -139,7 +145,7 @@ def simulate_many(
         key = (params.steps, params.record, params.test_samples > 0, params.threat, params.signal_only)
         if key not in known:
             known[key] = _asked(params, None, record_at, until, keep)
-        yield _drive(_start(params, known[key], None), None, None, 0.0)
+        yield _drive(_start(params, known[key], None, None), None, None, 0.0)
 
 
 def _asked(
@@ -164,9 +170,12 @@ def resume(
     path: str | Path,
     *,
     progress: Progress | None = None,
+    announce: Announce | None = None,
     checkpoint_seconds: float = 20.0,
 ) -> Run:
     """Continue the run of a checkpoint to its end, bit for bit as if it had never stopped.
+
+    The arguments are those of `simulate`.
 
     Raises
     ------
@@ -177,10 +186,10 @@ def resume(
     if not Path(path).is_file():
         load_checkpoint(path)  # says so, before a lock is made beside it
     with only_here(path):
-        return _resume(path, progress, checkpoint_seconds)
+        return _drive(_taken_up(path, announce), progress, path, checkpoint_seconds)
 
 
-def _resume(path: str | Path, progress: Progress | None, checkpoint_seconds: float) -> Run:
+def _taken_up(path: str | Path, announce: Announce | None) -> _Started:
     saved = load_checkpoint(path)
     planned = saved.plan
     at, until, keep = (planned.get(name) for name in ("record_at", "until", "keep"))
@@ -190,12 +199,16 @@ def _resume(path: str | Path, progress: Progress | None, checkpoint_seconds: flo
         None if until is None else rule_from(until),
         None if keep is None else tuple(keep),
     )
+    steps = int(planned["steps"])
     chosen = Plan(planned["sampling"], planned["engine"], planned["reason"])
-    started = _prepare(saved.params, asked, chosen, int(planned["steps"]), list(planned["notes"]))
+    if until is None:
+        chosen = with_cost_left(chosen, saved.params, steps, saved.records["step"], asked.record_at, asked.keep)
+    _announce(chosen, announce)
+    started = _prepare(saved.params, asked, chosen, steps, list(planned["notes"]))
     started.engine.restore(saved.state)
     started.recorder.restore(saved.records)
     started.seconds = saved.seconds
-    return _drive(started, progress, path, checkpoint_seconds)
+    return started
 
 
 def _check_rule(params: Params, until: StopRule | None) -> None:
@@ -203,6 +216,10 @@ def _check_rule(params: Params, until: StopRule | None) -> None:
         return
     if not hasattr(until, "reached"):
         raise ParameterError(f"until is {str(until)[:80]!r}, but must be a rule of cgrosim.run.stopping: memorised().")
+    for event in sorted(until.events()):
+        if reason := HITTING_TIMES[event].missing_for(params):
+            what = HITTING_TIMES[event].happened.format(which="samples")
+            raise ParameterError(f"until waits for {what}, but {reason}; drop it, or take another threat.")
     if not params.signal_only:
         from cgrosim.engines.searching import LEVELS
 
@@ -212,7 +229,12 @@ def _check_rule(params: Params, until: StopRule | None) -> None:
                 raise ParameterError(f"until waits for {what}, which threat {params.threat} does not have; drop it.")
 
 
-def _start(params: Params, asked: _Asked, progress: Progress | None) -> _Started:
+def _announce(chosen: Plan, announce: Announce | None) -> None:
+    if announce is not None and chosen.cost is not None:
+        announce(chosen.cost.sentence())
+
+
+def _start(params: Params, asked: _Asked, progress: Progress | None, announce: Announce | None) -> _Started:
     given = None if asked.start is None else sampling_of(params, asked.start)
     steps, notes = params.steps, []
     if steps is None and asked.record_at is not None:
@@ -234,6 +256,7 @@ def _start(params: Params, asked: _Asked, progress: Progress | None) -> _Started
         steps, note = find_horizon(params, system, progress or silent)
         notes.append(note)
         chosen = plan(params, steps, given=given, keep=asked.keep)
+    _announce(chosen, announce)
     return _prepare(params, asked, chosen, steps, notes)
 
 
@@ -261,7 +284,8 @@ def _drive(run: _Started, progress: Progress | None, checkpoint: str | Path | No
     if already and run.engine.step < grid[already - 1]:
         run.engine.advance(int(grid[already - 1]))  # the flow is restored at its last restart, before the last record
     ended = _held(run) if already else ""
-    with Interrupts() as interrupts:
+    # what leaves the numbers is told of by the status or a message
+    with Interrupts() as interrupts, np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         while status == "finished" and not ended and (already < len(grid) or run.engine.step < run.steps):
             until, together = _ahead(run, already, every_record=checkpoint is not None and not checkpoint_seconds)
             if len(together):
@@ -298,6 +322,8 @@ def _drive(run: _Started, progress: Progress | None, checkpoint: str | Path | No
         _save(run, checkpoint, began)
     if status == "finished" and run.asked.until is not None:
         messages.append(ended or f"Went on to the end, step {run.steps}, without {run.asked.until}.")
+    if status != "diverged" and (odd := run.recorder.beyond_numbers()):
+        messages.append(odd)
     taken = int(run.engine.step)
     attributes = {
         "status": status,

@@ -63,6 +63,7 @@ def is_a_sentence(text):
 @example({"gap": 10**400}, 1000)
 @example({"cls": 1}, 1000)
 @example({}, 10**5000)
+@example({}, 1.7e308)
 def test_any_values_from_the_paper(values, dimension):
     attempt(lambda: Params.from_paper(**{"dimension": dimension, **values}))
 

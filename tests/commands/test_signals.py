@@ -122,7 +122,7 @@ def test_ctrl_c_while_kernels_compile_ends_the_command(wait, presses, tmp_path, 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 143), (signal.SIGKILL, -9)])
 def test_no_worker_of_verify_outlives_it(number, status, tmp_path, begin):
     (tmp_path / "verdicts.json").write_text("{}")
-    child = begin("verify", "theorem-scaling", "phase-edges", "--workers", "2", "--out", tmp_path)
+    child = begin("verify", "theorem-scaling", "phase-edges", "--workers", "2", "--overwrite", "--out", tmp_path)
     # the command, two workers and the tracker of resources
     wait_until(lambda: child.poll() is None and len(members(child.pid)) >= 4)
     child.send_signal(number)
@@ -135,7 +135,7 @@ def test_no_worker_of_verify_outlives_it(number, status, tmp_path, begin):
 
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="needs /proc")
 def test_ctrl_c_in_a_terminal_reaches_the_workers_too_and_none_of_them_complains(tmp_path, begin):
-    child = begin("verify", "theorem-scaling", "phase-edges", "--workers", "2", "--out", tmp_path)
+    child = begin("verify", "theorem-scaling", "phase-edges", "--workers", "2", "--overwrite", "--out", tmp_path)
     wait_until(lambda: child.poll() is None and len(members(child.pid)) >= 4)
     os.killpg(child.pid, signal.SIGINT)
     returned, _, err = finish(child)
@@ -145,7 +145,7 @@ def test_ctrl_c_in_a_terminal_reaches_the_workers_too_and_none_of_them_complains
 
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="needs /proc")
 def test_a_killed_worker_is_a_sentence(tmp_path, begin):
-    child = begin("verify", "theorem-scaling", "phase-edges", "--workers", "2", "--out", tmp_path)
+    child = begin("verify", "theorem-scaling", "phase-edges", "--workers", "2", "--overwrite", "--out", tmp_path)
 
     def workers():
         commands = {pid: Path(f"/proc/{pid}/cmdline").read_text() for pid in members(child.pid)}

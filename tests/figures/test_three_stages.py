@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
+import cgrosim
 from cgrosim import Run
+from cgrosim.commands.simulate import stage_rows
 from cgrosim.figures.stage_strip import stages_of
 from cgrosim.figures.style import BLUE, save_figure
 from cgrosim.figures.three_stages import three_stage_figure
@@ -136,3 +138,22 @@ def test_predictions_are_drawn_where_they_lie(make_run, foretell) -> None:
 def test_empty_predictions_change_nothing(make_run, foretell) -> None:
     run = make_run()
     assert texts(three_stage_figure(run, foretell(run))) == texts(three_stage_figure(run))
+
+
+def test_a_sample_beyond_the_threshold_at_the_start_begins_no_stage():
+    """Its noise is there by chance: the strip said "III memorisation" from the first step, the table something else."""
+    params = cgrosim.Params.from_paper(200, samples=10, seed=1, activation="linear", steps=1500, test_samples=0)
+    run = cgrosim.simulate(params)
+    times = run.data["memorization_time"].values
+    assert np.nanmin(times) == 0.0
+    late = times[times > 0.0]
+    stages = stages_of(run, 1500.0)
+    assert [stage.numeral for stage in stages] == ["I", "II", "III"]
+    assert stages[0].last == float(run.data["signal_growth_time"])
+    assert (stages[2].first, stages[2].name) == (late.min(), "memorisation")
+    (row,) = (row for row in stage_rows(run, None) if row[0].startswith("III"))
+    assert f"{len(late)} of 10 samples, steps {late.min():.4g} to {late.max():.4g}" in row[1]
+    assert f"{int(np.sum(times == 0.0))} of 10 at the start" in row[1]
+    run.data["memorization_time"][:] = 0.0
+    assert [stage.first for stage in stages_of(run, 1500.0)][-1] == 0.0
+    assert stage_rows(run, None)[1][1] == "not reached; 10 of 10 at the start"

@@ -52,7 +52,7 @@ def test_it_writes_both_runs_and_the_figure_and_says_what_was_seen(tmp_path, cap
     assert stages(out) == 0  # goes on where it stopped: at the end
     xarray.testing.assert_identical(load(out / "adversarial.nc").drop_attrs(), adversarial.drop_attrs())
     assert stages(out, "--filters", "8") == 2
-    assert "other params" in words(capsys.readouterr().err)
+    assert "other settings (filters)" in words(capsys.readouterr().err)
 
 
 def test_a_pixel_attack_is_checked_by_a_black_box(tmp_path, monkeypatch, capsys):

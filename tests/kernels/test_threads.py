@@ -81,6 +81,7 @@ def test_several_python_threads_may_use_kernels_at_once(tmp_path: Path) -> None:
     [
         ("CGROSIM_LANES", "16", "CGROSIM_LANES is '16'; on this processor it can be"),
         ("NUMBA_DISABLE_JIT", "1", "NUMBA_DISABLE_JIT is 1: the kernels are machine code"),
+        ("NUMBA_NUM_THREADS", "99999", "NUMBA_NUM_THREADS is 99999, but can be at most 1024 here"),
         ("NUMBA_NUM_THREADS", "0", "NUMBA_NUM_THREADS is '0'; it must be a whole number of at least 1"),
     ],
 )

@@ -35,3 +35,30 @@ def test_the_advised_learning_rate_does_not_diverge():
     advised = float(re.search(r"try (\S+) or less", run.message)[1])
     steps = int(200 * params.learning_rate / advised) if advised > 1e-2 * params.learning_rate else 200
     assert simulate(params.replace(learning_rate=advised, steps=steps)).status == "finished"
+
+
+EXTREME = {"patches": 6, "samples": 2, "neurons": 6, "activation": "relu_power", "records": 8, "test_samples": 20}
+
+
+def test_records_beyond_floating_point_are_said():
+    """A power of 1000 overflows in U although the run itself is calm: it finished with infinities and no word."""
+    scales = {"signal_strength": 5.8e-10, "noise_std": 3.3e-13, "init_std": 1.8, "learning_rate": 0.07}
+    run = simulate(Params(dimension=54, power=1000.0, steps=300, gap=0.5, engine="flow", seed=802, **scales, **EXTREME))
+    assert run.status == "finished"
+    assert np.isinf(run.final("learnt_signal"))
+    assert "From step 0 on the records of learnt_signal lie beyond the numbers of floating point." in run.message
+    calm = simulate(Params(dimension=54, power=3.0, steps=3, threat="none", **{**scales, "init_std": 1e-3}, **EXTREME))
+    assert "floating point" not in calm.message
+
+
+def test_a_start_beyond_floating_point_diverges_in_words_and_without_warnings():
+    scales = {"signal_strength": 0.026, "noise_std": 0.38, "init_std": 2.5e23, "learning_rate": 0.003}
+    run = simulate(
+        Params(dimension=23, power=50.0, steps=40, threat="linf_pgd", perturbation_radius=0.1, **scales, **EXTREME)
+    )
+    assert run.status == "diverged"
+    assert "The run diverged at step 0" in run.message
+    scales |= {"signal_strength": 0.035, "noise_std": 2.7e26, "init_std": 0.05, "learning_rate": 1e-4}
+    run = simulate(Params(dimension=25, power=50.0, steps=40, engine="reduced", **scales, **EXTREME))
+    assert run.status == "diverged"
+    assert "no smaller one is worth a trial" in run.message

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import cgrosim
-from cgrosim import Params, simulate
+from cgrosim import Params, escaped, grown, memorised, simulate
 from cgrosim.commands.simulate import stage_rows
 from cgrosim.errors import ParameterError
 
@@ -72,3 +72,18 @@ def test_training_under_a_search_can_be_measured_with_the_attack_on_the_signal()
 def test_an_evaluation_that_cannot_be(changes, words):
     with pytest.raises(ParameterError, match=words):
         STANDARD.replace(**changes)
+
+
+def test_what_is_not_attacked_has_no_time_of_escape():
+    """The attacked signal margin of training without attack is the clean one: its "escape" was the growth."""
+    params = Params.from_paper(200, samples=5, neurons=8, gap=1.0, steps=200, test_samples=10, records=5)
+    run = simulate(params.replace(threat="none"))
+    assert np.isfinite(float(run.data["signal_growth_time"]))
+    assert np.isnan(float(run.data["escape_time"]))
+    assert run.data["escape_time"].attrs["comment"] == "nothing is attacked in training"
+    attacked = simulate(params)
+    assert np.isfinite(float(attacked.data["escape_time"]))
+    assert "comment" not in attacked.data["escape_time"].attrs
+    with pytest.raises(ParameterError, match="but nothing is attacked in training"):
+        simulate(params.replace(threat="none"), until=escaped())
+    simulate(params.replace(threat="none"), until=memorised() | grown())

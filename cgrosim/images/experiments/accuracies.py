@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from cgrosim.images.training.final import FinalAccuracies
 
 
+SHARES = ("clean_train", "robust_train", "clean_test", "robust_test")
+
+
 class Accuracies(Measurement):
     """Final accuracies of the last network of the training it needs, and of the one selected on validation images."""
 
@@ -35,6 +38,17 @@ class Accuracies(Measurement):
             progress=tell,
         )
         return {"rows": [each.dump() for each in found]}
+
+    def check(self, found: Mapping[str, Any]) -> None:
+        """Accuracies between 0 and 1 of one network, or of two."""
+        from cgrosim.images.training.final import FinalAccuracies
+
+        rows = [FinalAccuracies.load(row) for row in found["rows"]]
+        shares = [getattr(row, name) for row in rows for name in SHARES]
+        if len(found) > 1 or not 1 <= len(rows) <= 2 or not all(0.0 <= share <= 1.0 for share in shares):
+            raise ValueError("its accuracies are none")
+        if any(min(row.train_samples, row.test_samples) < 1 for row in rows):
+            raise ValueError("it measured no image")
 
     def cost(self, data: Dataset) -> float:
         """Nothing beside the training."""

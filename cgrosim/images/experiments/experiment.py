@@ -91,12 +91,21 @@ class Measurement(Job):
             "given": {name: fingerprint(given[name]) for name in self.needs},
         }
         path = None if folder is None else folder / MEASURED / f"{self.name}-{self.digest()}.npz"
-        found = None if path is None else read_result(path, key)
+        found = None if path is None else read_result(path, key, self.check)
         if found is None:
             found = self.measure(data, given, tell)
             if path is not None:
                 write_result(path, key, found)
         return found
+
+    def check(self, found: Mapping[str, Any]) -> None:
+        """Refuse values that this measurement cannot have found; by default any are taken.
+
+        Raises
+        ------
+        ValueError
+            In one sentence without its full stop; other errors of reading values say that they are odd, too.
+        """
 
     @abstractmethod
     def measure(self, data: Dataset, given: Mapping[str, Any], tell: Progress) -> dict[str, Any]:

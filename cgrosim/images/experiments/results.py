@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +28,15 @@ def write_result(path: Path, key: Mapping[str, Any], found: Mapping[str, Any]) -
     write_archive(path, RESULT, {"key": dict(key), "values": values}, arrays)
 
 
-def read_result(path: Path, key: Mapping[str, Any]) -> dict[str, Any] | None:
+def read_result(
+    path: Path, key: Mapping[str, Any], check: Callable[[Mapping[str, Any]], None] | None = None
+) -> dict[str, Any] | None:
     """What was found under this key; None where nothing was, or where it was of other results of the same data.
+
+    Parameters
+    ----------
+    check
+        Raises ValueError where values and arrays are not what such a measurement finds.
 
     Raises
     ------
@@ -45,4 +52,10 @@ def read_result(path: Path, key: Mapping[str, Any]) -> dict[str, Any] | None:
         raise FileError(
             f"{path} holds a measurement on other images; choose another place (--out), or remove the file."
         )
-    return {**values, **archive.arrays} if theirs == key else None
+    if theirs != key:
+        return None
+    found = {**values, **archive.arrays}
+    if check is not None:
+        with RESULT.judging(path):
+            check(found)
+    return found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,6 +11,8 @@ from cgrosim.images.experiments.experiment import Conclusion, Experiment, Job
 from cgrosim.progress import Progress, part_of, silent
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
     from cgrosim.images.data.datasets import Dataset
 
 
@@ -78,14 +80,33 @@ def write_conclusion(conclusion: Conclusion, folder: str | Path, dpi: float = 10
     FileError
         If the place cannot be written to.
     """
-    from cgrosim.figures import save_figure
+    written = write_numbers(conclusion, folder)
+    return written + write_figures(conclusion.figures, folder, dpi)
+
+
+def write_numbers(conclusion: Conclusion, folder: str | Path) -> list[Path]:
+    """Write records and datasets.
+
+    Raises
+    ------
+    FileError
+        If the place cannot be written to.
+    """
     from cgrosim.files.netcdf import write_netcdf
     from cgrosim.files.records import write_record
 
     place = Path(folder)
     written = [write_record(place / f"{name}.json", content) for name, content in conclusion.records.items()]
-    written += [write_netcdf(place / f"{name}.nc", kind, data) for name, (data, kind) in conclusion.datasets.items()]
-    return written + [save_figure(draw(), place / f"{name}.png", dpi=dpi) for name, draw in conclusion.figures.items()]
+    return written + [
+        write_netcdf(place / f"{name}.nc", kind, data) for name, (data, kind) in conclusion.datasets.items()
+    ]
+
+
+def write_figures(figures: Mapping[str, Callable[[], Figure]], folder: str | Path, dpi: float = 100.0) -> list[Path]:
+    """Draw and write figures by their names without suffix."""
+    from cgrosim.figures import save_figure
+
+    return [save_figure(draw(), Path(folder) / f"{name}.png", dpi=dpi) for name, draw in figures.items()]
 
 
 def plain(value: Any) -> Any:

@@ -73,6 +73,16 @@ class Surroundings(Measurement):
     search: Search
     order: int  # of the training among those of the experiment, for the random streams
 
+    def check(self, found: Mapping[str, Any]) -> None:
+        """Both quantities over points and radii, or nothing at all."""
+        if found and {*found} != {*LABELS}:
+            raise ValueError(f"it holds {', '.join(found)}")
+        for name, values in found.items():
+            shape = np.shape(values)
+            fits = len(shape) == 3 and (shape[0], shape[2]) == (len(SETS), len(self.radii))
+            if not fits or not 1 <= shape[1] <= self.points or values.dtype != np.float64:
+                raise ValueError(f"{name} is not over its points and radii")
+
     def measure(self, data: Dataset, given: Mapping[str, Any], tell: Progress) -> dict[str, Any]:
         """``gradient_norm`` and ``value_change``, (train and test, points, radii); nothing of an epoch not reached."""
         from cgrosim.images.training.train import new_network

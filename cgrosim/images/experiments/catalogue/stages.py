@@ -116,6 +116,11 @@ class SelfChecks(Measurement):
 
     settings: StageSettings
 
+    def check(self, found: Mapping[str, Any]) -> None:
+        """Sentences."""
+        if [*found] != ["warnings"] or not all(isinstance(text, str) for text in list(found["warnings"])):
+            raise ValueError("its warnings are no sentences")
+
     def measure(self, data: Dataset, given: Mapping[str, Any], tell: Progress) -> dict[str, Any]:
         """``warnings``."""
         from cgrosim.images.attacks.evaluation import evaluate

@@ -1,0 +1,162 @@
+"""One small file of every format that cgrosim reads, and how it is read."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import json
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from image_files import cifar_bytes, some_images, some_labels, write_idx_folder
+from work import COMMANDS, RUNS, experiment, params_of
+
+import cgrosim
+
+
+@dataclass(frozen=True)
+class Format:
+    """One format.
+
+    Attributes
+    ----------
+    suffix : of such a file's name
+    content : of a whole one
+    read : from a path to a digest of all that was read
+    sealed : whether the file carries a checksum, so that a change must be noticed
+    """
+
+    suffix: str
+    content: bytes
+    read: Callable[[Path], str]
+    sealed: bool = True
+
+
+def digest(*values: Any) -> str:
+    """Of arrays, datasets and plain values."""
+    found = hashlib.sha256()
+    for value in values:
+        if hasattr(value, "data_vars"):
+            value = {str(n): np.asarray(value[n].values) for n in value.variables} | {"attrs": dict(value.attrs)}
+        if isinstance(value, dict):
+            found.update(digest(*(each for name in sorted(map(str, value)) for each in (name, value[name]))).encode())
+        elif isinstance(value, np.ndarray) and value.dtype.kind not in "OU":
+            found.update(f"{value.dtype.str} {value.shape}".encode() + value.tobytes())
+        else:
+            found.update((repr(value.tolist()) if isinstance(value, np.ndarray) else repr(value)).encode())
+    return found.hexdigest()
+
+
+def all_formats(place: Path) -> dict[str, Format]:
+    """By name; makes what it needs below `place`."""
+    return {**_of_runs(place), **_of_images(place), **_of_others(place)}
+
+
+def _of_runs(place: Path) -> dict[str, Format]:
+    from cgrosim.run.checkpoint import load_checkpoint
+
+    def checkpoint(path: Path) -> str:
+        found = load_checkpoint(path)
+        return digest(found.params.model_dump_json(), found.plan, found.records, found.state, found.seconds)
+
+    def run(path: Path) -> str:
+        found = cgrosim.load(path)
+        return digest(found.data, found.params.model_dump_json())
+
+    formats = {}
+    for name in RUNS:
+        params = params_of(name).replace(steps=20)
+        done = cgrosim.simulate(params, checkpoint=place / "state.npz")
+        formats[f"checkpoint, {name}"] = Format(".npz", (place / "state.npz").read_bytes(), checkpoint)
+        (place / "state.npz").unlink()
+    start = cgrosim.simulate(params_of("direct").replace(steps=20)).start
+    done = cgrosim.simulate(params_of("direct").replace(steps=20), start=start)
+    formats["run.nc, with its start"] = Format(".nc", done.save(place / "run.nc").read_bytes(), run)
+    return formats
+
+
+def _of_images(place: Path) -> dict[str, Format]:
+    from cgrosim.images.experiments.landscape_file import load as landscape
+    from cgrosim.images.experiments.results import RESULT
+    from cgrosim.images.experiments.stage_records import load as stages
+    from cgrosim.images.experiments.stage_settings import StageSettings
+    from cgrosim.images.training.file import Training
+
+    folders = {}
+    for name in COMMANDS:
+        folders[name] = place / name
+        assert experiment(name, folders[name]) == 0
+    measured = next((folders["train"] / "measured").iterdir())
+
+    def training(path: Path) -> str:
+        found = Training.load(path)
+        arrays = [
+            found.history,
+            found.last,
+            found.velocity,
+            found.best,
+            {str(k): v for k, v in found.snapshots.items()},
+        ]
+        return digest(found.settings.dump(), found.status, found.best_epoch, found.data, *arrays)
+
+    def measurement(path: Path) -> str:
+        from cgrosim.files.archive import read_archive
+        from cgrosim.images.experiments.results import read_result
+
+        key = read_archive(measured, RESULT).header["key"]
+        found = read_result(path, key)
+        return digest("of other work") if found is None else digest(found)
+
+    def goes_on(path: Path) -> str:
+        """A checkpoint of the stages is only read by going on with it."""
+        folder = place / "goes on"
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir()
+        from cgrosim.images.data.datasets import load_dataset
+        from cgrosim.images.experiments.stage_training import run_stages, stage_data
+
+        asked = StageSettings.load(json.loads(stages(folders["stages"] / "adversarial.nc").attrs["params"]))
+        shutil.copy(path, folder / "adversarial.npz")
+        found = run_stages(asked, stage_data(asked, load_dataset("digits")), checkpoint=folder / "adversarial.npz")
+        return digest(found.drop_attrs())
+
+    def of(folder: str, name: str) -> bytes:
+        return (folders[folder] / name).read_bytes()
+
+    return {
+        "training": Format(".npz", of("train", "adversarial.npz"), training),
+        "measurement": Format(".npz", measured.read_bytes(), measurement),
+        "stages, checkpoint": Format(".npz", of("stages", "adversarial.npz"), goes_on),
+        "stages.nc": Format(".nc", of("stages", "adversarial.nc"), lambda path: digest(stages(path))),
+        "landscape.nc": Format(".nc", of("landscape", "landscape.nc"), lambda path: digest(landscape(path))),
+    }
+
+
+def _of_others(place: Path) -> dict[str, Format]:
+    from cgrosim.commands.experiment_folder import WORK
+    from cgrosim.files.records import read_record
+    from cgrosim.images.data.cifar import read_batch
+    from cgrosim.images.data.idx import read_images, read_labels
+
+    def toml(path: Path) -> str:
+        return digest(cgrosim.Params.from_toml(path).model_dump_json())
+
+    idx = write_idx_folder(place / "idx")
+    images, labels = (next(content for stem, content in idx.items() if kind in stem) for kind in ("images", "labels"))
+    batch = cifar_bytes(some_images(20, (32, 32, 3)), some_labels(20))
+    return {
+        "experiment.json": Format(
+            ".json", (place / "train" / "experiment.json").read_bytes(), lambda path: digest(read_record(path, WORK))
+        ),
+        "parameters in TOML": Format(".toml", params_of("direct").to_toml().encode(), toml, sealed=False),
+        "images in IDX": Format("", images, lambda path: digest(read_images(path)), sealed=False),
+        "images in IDX, packed": Format(
+            ".gz", gzip.compress(images, mtime=0), lambda path: digest(read_images(path)), sealed=False
+        ),
+        "labels in IDX": Format("", labels, lambda path: digest(read_labels(path)), sealed=False),
+        "batch of CIFAR-10": Format(".bin", batch, lambda path: digest(*vars(read_batch(path)).values()), sealed=False),
+    }

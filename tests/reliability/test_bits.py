@@ -1,0 +1,80 @@
+"""The same bits over threads, threading layers, fresh caches, folders, hash seeds and starts of the program."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+
+import pytest
+from campaign import Row, trials
+
+GOAL = 12
+
+CODE = """
+import json, sys
+from pathlib import Path
+sys.path[:0] = json.loads(sys.argv[2])
+if __name__ == "__main__":
+    from contents import content
+    from work import RUNS, COMMANDS, all_work
+    found, place = {}, Path(sys.argv[1])
+    for name, work in all_work().items():
+        (place / name).mkdir(parents=True)
+        work(place / name)
+        found[name] = {key: digest for key, digest in content(place / name).items() if not key.endswith(".npz-lock")}
+    (place / "found.json").write_text(json.dumps(found))
+"""
+WORLDS = {
+    "as it is": {},
+    "one thread": {"NUMBA_NUM_THREADS": "1"},
+    "two threads": {"NUMBA_NUM_THREADS": "2"},
+    "workqueue": {"NUMBA_THREADING_LAYER": "workqueue", "NUMBA_NUM_THREADS": "2"},
+    "hash seed 0": {"PYTHONHASHSEED": "0"},
+    "hash seed 1": {"PYTHONHASHSEED": "1"},
+    "one thread of the BLAS": {"OPENBLAS_NUM_THREADS": "1"},
+    "another folder and time zone": {"TZ": "Asia/Tokyo", "LC_ALL": "C", "folder": "elsewhere"},
+    "optimised": {"PYTHONOPTIMIZE": "1"},
+    "no bytecode": {"PYTHONDONTWRITEBYTECODE": "1"},
+    "a fresh cache": {"cache": "fresh"},
+    "again with that cache": {"cache": "fresh"},
+}
+
+
+def bits(world, place):
+    """What all work leaves in a world, or what went wrong."""
+    settings = dict(WORLDS[world])
+    folder, cache = settings.pop("folder", "here"), settings.pop("cache", None)
+    if cache:
+        settings["NUMBA_CACHE_DIR"] = str(place / cache)
+    out, started = place / world, place / folder
+    started.mkdir(exist_ok=True)
+    done = subprocess.run(
+        [sys.executable, "-c", CODE, str(out), json.dumps(sys.path)],
+        cwd=started,
+        env={**os.environ, **settings},
+        capture_output=True,
+        text=True,
+    )
+    found = out / "found.json"
+    return json.loads(found.read_text()) if found.exists() else done.stderr[-300:]
+
+
+@pytest.mark.campaign
+def test_the_same_bits_in_every_world(tmp_path):
+    note = ", ".join(WORLDS)
+    row, began = Row("all work (four engines, four experiments) in other worlds", GOAL, note=note), time.monotonic()
+    first = bits("as it is", tmp_path)
+    assert isinstance(first, dict), first
+    row.survived += 1
+    for world in [*WORLDS][1 : max(2, trials(GOAL))]:
+        found = bits(world, tmp_path)
+        if not isinstance(found, dict):
+            row.fail(f"{world}: {found}")
+            continue
+        odd = [f"{name} {key}" for name in first for key in first[name] if first[name][key] != found[name].get(key)]
+        if odd:
+            row.fail(f"{world}: {odd}")
+        else:
+            row.survived += 1
+    row.finish(began)

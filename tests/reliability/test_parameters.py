@@ -1,0 +1,235 @@
+"""Random parameter sets through Python, TOML and the command line: an experiment or a sentence; and what then runs."""
+
+import json
+import math
+import os
+import random
+import time
+
+import pytest
+from campaign import Row, trials
+from children import ended, forked
+
+from cgrosim.commands.main import main
+from cgrosim.errors import UserError
+from cgrosim.model.params import FACTORS, Params
+from cgrosim.run import session
+from cgrosim.run.planning import plan
+
+GOAL = 10_000
+RUNS_GOAL = 500
+SECONDS = 10.0
+"""Of a processor, allowed for one set: they take milliseconds."""
+
+NAMES = [*Params.model_fields, *FACTORS, "self", "cls", "sampels", ""]
+WORDS = ["power", "relu", "auto", "none", "l2_pgd", "linf_pgd", "fgsm", "flow", "direct", "gram", "log",
+         "signed", "weights", "²", "9" * 5000, "x" * 10_000, "\x1b[31m", "1e400", "8/255", "8/0", ""]  # fmt: skip
+WHOLE = [0, 1, 2, 3, 7, 100, 10**6, 10**9, 10**18, 10**19, 2**63, 2**64, 10**30, 10**308, 10**400, -1, -(10**400)]
+REAL = [0.0, -0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 1e-300, 5e-324, 1e18, 1e30, 1e300, 1.7e308, math.nan, math.inf, -math.inf]
+
+
+def drawn(draw, odd=True):
+    """A value of any kind: mostly a number."""
+    kinds = [
+        lambda: draw.choice(WHOLE),
+        lambda: draw.choice(REAL),
+        lambda: 10.0 ** draw.uniform(-12.0, 12.0),
+        lambda: draw.randint(1, 200),
+        lambda: draw.choice(WORDS),
+        lambda: draw.choice([True, False]),
+    ]
+    if odd:
+        kinds.append(lambda: draw.choice([None, [1, "x"], {"a": 1}, b"x", 1j, object(), ...]))
+    return draw.choice(kinds)()
+
+
+def by_python(draw, place):
+    """Of the constructors with arguments of any type."""
+    values = {draw.choice(NAMES): drawn(draw) for _ in range(draw.randint(0, 4))}
+    if draw.random() < 0.3:
+        return values, lambda: Params.from_paper(1000).replace(**values)
+    if draw.random() < 0.2:
+        return values, lambda: Params(**values)
+    given = {"dimension": draw.choice([1000, drawn(draw)]), **values}
+    return given, lambda: Params.from_paper(**given)
+
+
+def by_toml(draw, place):
+    """Of a file."""
+    lines = [f"dimension = {draw.choice([1000, 10**6, drawn(draw, odd=False)])}"]
+    for _ in range(draw.randint(0, 4)):
+        name, value = draw.choice(NAMES), drawn(draw, odd=False)
+        text = json.dumps(value) if isinstance(value, str | bool) else str(value)
+        lines.append(f"{name} = {text}")
+    path = place / "any.toml"
+    path.write_text("\n".join(lines), encoding="utf-8")
+    return lines, lambda: Params.from_toml(path)
+
+
+def experiment_of(make):
+    """What came of one set: 'made', 'refused', or what was wrong."""
+    began, came = time.process_time(), "made"
+    try:
+        params = make()
+        if not all(math.isfinite(value) for value in vars(params).values() if isinstance(value, float)):
+            return "not finite"
+        plan(params, params.steps)
+        if Params(**json.loads(params.model_dump_json())) != params:
+            return "another one when read back"
+    except UserError as error:
+        came, text = "refused", str(error)
+        if not (text.isprintable() and text[-1:] in (".", "?") and len(text) < 2100):
+            return f"said {text!r}"
+    except Exception as error:
+        return f"{type(error).__name__}: {error}"
+    spent = time.process_time() - began
+    return came if spent < SECONDS else f"took {spent:.0f} s"
+
+
+def count(row, came, what):
+    """Count one set."""
+    if came == "refused":
+        row.refused += 1
+    elif came == "made":
+        row.survived += 1
+    else:
+        row.fail(f"{came}: {str(what)[:120]}")
+
+
+def through(way, number, place, row, seed=0):
+    """So many sets."""
+    draw = random.Random(seed)
+    for _ in range(number):
+        values, make = way(draw, place)
+        count(row, experiment_of(make), values)
+
+
+def by_command_line(number, place, row, seed=0):
+    """So many commands; what is said on the terminal is a sentence and no traceback, and nothing runs."""
+    draw = random.Random(seed)
+
+    def planned(params, **options):
+        count(row, experiment_of(lambda: params), params)
+        raise UserError("planned.")
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(session, "simulate", planned)
+        for _ in range(number):
+            before, began = row.tried, time.process_time()
+            words = [
+                f"--{draw.choice(NAMES).replace('_', '-')}={drawn(draw, odd=False)}" for _ in range(draw.randint(0, 4))
+            ]
+            try:
+                status = main(["simulate", "--out", str(place / "out"), *words])
+            except SystemExit as stopped:
+                status = stopped.code
+            except Exception as error:
+                status = f"{type(error).__name__}: {error}"
+            if row.tried > before:
+                continue
+            slow = time.process_time() - began > SECONDS
+            count(row, "refused" if status == 2 and not slow else f"status {status}", words)
+
+
+WAYS = {"Python": by_python, "TOML": by_toml}
+
+
+@pytest.mark.parametrize("way", [*WAYS, "the command line"])
+def test_some_sets(way, tmp_path, capsys):
+    row, began = Row(way, 0), time.monotonic()
+    if way in WAYS:
+        through(WAYS[way], 150, tmp_path, row)
+    else:
+        by_command_line(15, tmp_path, row)
+    row.finish(began)
+    assert row.refused
+
+
+@pytest.mark.campaign
+@pytest.mark.parametrize("way", [*WAYS, "the command line"])
+def test_ten_thousand_sets(way, tmp_path, capsys):
+    goal = {"Python": 5000, "TOML": 4000, "the command line": 1000}[way]
+    note = "survived: an experiment with finite numbers, which is itself when read back"
+    row, began = Row(f"random parameter sets through {way}", goal, note=note), time.monotonic()
+    if way in WAYS:
+        through(WAYS[way], trials(goal), tmp_path, row, seed=1)
+    else:
+        by_command_line(trials(goal), tmp_path, row, seed=1)
+    row.finish(began)
+
+
+def small_run(draw):
+    """Valid parameters of a run of at most a second, many of them at the ends of what is possible."""
+
+    def scale():
+        return draw.choice([10.0 ** draw.uniform(-3.0, 1.0), 10.0 ** draw.uniform(-30.0, 30.0)])
+
+    values = {
+        "dimension": draw.randint(2, 60),
+        "patches": draw.choice([2, 3, 6]),
+        "samples": draw.randint(1, 8),
+        "neurons": draw.randint(1, 6),
+        "activation": draw.choice(["power", "power", "relu", "relu_power", "smoothed_relu", "linear"]),
+        "power": draw.choice([2.0, 3.0, 3.7, 6.0, 50.0, 1000.0]),
+        "signal_strength": scale(),
+        "noise_std": scale(),
+        "init_std": scale(),
+        "learning_rate": scale(),
+        "gap": draw.choice([0.01, 0.5, 1.0, -0.5, draw.random()]),
+        "adversarial_weight": draw.choice([0.0, 0.5, 1.0]),
+        "threat": draw.choice(["signal_span", "fixed_direction", "none", "l2_pgd", "linf_pgd", "fgsm"]),
+        "engine": draw.choice(["auto", "auto", "direct", "reduced", "flow"]),
+        "sampling": draw.choice(["auto", "gram", "explicit"]),
+        "steps": draw.choice([1, 40, 300, 300, None]),
+        "test_samples": draw.choice([0, 20]),
+        "records": 8,
+        "seed": draw.randrange(1000),
+    }
+    searching = values["threat"] in ("l2_pgd", "linf_pgd", "fgsm")
+    if values["gap"] < 0.0 and values["threat"] != "fixed_direction":
+        values["gap"] = 0.5
+    if values["sampling"] == "gram":
+        values["dimension"] += values["samples"] * values["patches"] + values["neurons"]
+    if searching or values["engine"] == "direct":
+        values |= {"sampling": "explicit"} | ({"engine": "direct", "steps": values["steps"] or 40} if searching else {})
+    return values
+
+
+def outcome_of(values):
+    """Whether a valid run ends with finite numbers or a sentence."""
+    import numpy as np
+
+    try:
+        run = session.simulate(Params(**values))
+    except UserError as error:
+        return "refused" if str(error).endswith((".", "?")) else f"said {error}"
+    except Exception as error:
+        return f"{type(error).__name__}: {error}"
+    if run.status != "finished":
+        return "made" if run.message else f"{run.status} without a word"
+    measured = run.params.measures_robustness
+    odd = [
+        str(name)
+        for name, found in run.data.data_vars.items()
+        if found.dims[:1] == ("step",)
+        and not np.all(np.isfinite(found.values))
+        and not (np.all(np.isnan(found.values)) and ("robust" in name or "attacked" in name or "adversarial" in name))
+    ]
+    if odd and not run.message:
+        return f"not finite ({', '.join(odd)}; attacks measured: {measured}) without a word"
+    return "made"
+
+
+@pytest.mark.campaign
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs POSIX processes")
+def test_valid_runs_end_in_numbers_or_words(tmp_path):
+    note = "extremes of every scale; survived: finite numbers, or a message"
+    row, began = Row("small valid runs to their end", RUNS_GOAL, note=note), time.monotonic()
+    draw, told = random.Random(3), tmp_path / "told"
+    for number in range(trials(RUNS_GOAL)):
+        values = small_run(draw)
+        told.unlink(missing_ok=True)
+        status = ended(forked(lambda values=values: told.write_text(outcome_of(values)) and 0, tmp_path / "log"), 120.0)
+        came = told.read_text() if told.exists() else f"the process ended with {status}"
+        count(row, came, f"{number} {values}")
+    row.finish(began)

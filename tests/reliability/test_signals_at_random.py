@@ -1,0 +1,188 @@
+"""Signals at random moments to every command: it ends within seconds, with a sentence, and what is there is whole."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from campaign import Row, trials
+from children import ENDING, ended, ended_before, forked, kill
+from contents import content
+from work import COMMANDS, experiment
+
+import cgrosim
+from cgrosim.commands.main import entry_point
+
+pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs POSIX processes")
+
+GOAL = 200  # signals in all
+SECONDS = 60.0
+"""Allowed from a signal to the end: an idle machine takes one or two."""
+
+SIMULATE = [
+    "simulate",
+    "--dimension",
+    "150",
+    "--samples",
+    "6",
+    "--neurons",
+    "6",
+    "--steps",
+    "100000",
+    "--engine",
+    "direct",
+]
+STATUS = {number: 128 + number for number in ENDING}
+
+
+def commands():
+    """Every command with small work, by name; each is given a folder."""
+    found = {"simulate": lambda folder: [*SIMULATE, "--out", str(folder), "--checkpoint", str(folder / "state.npz")]}
+    for name in COMMANDS:
+        found[f"images {name}"] = lambda folder, name=name: ["images", name, *COMMANDS[name], "--out", str(folder)]
+    found["info"] = lambda folder: ["info", "--dimension", "1000"]
+    return found
+
+
+def command(arguments):
+    """As a terminal begins it."""
+    sys.argv = ["cgrosim", *arguments]
+    entry_point()
+
+
+def judge(status, number, log, folder, row, what):
+    """Ended in words: finished before the signal came, or with its status; nothing half written, all readable."""
+    said = log.read_text(errors="replace") if log.exists() else ""
+    odd = [word for word in ("Traceback", "Exception ignored", "Segmentation", "Fatal") if word in said]
+    if status is None or status not in (0, STATUS[number]) or odd:
+        row.fail(f"{what}, signal {number}: status {status}, {odd}: {said[-200:]}")
+        return
+    try:
+        found = content(folder)
+        if (folder / "run.nc").exists():
+            cgrosim.load(folder / "run.nc")
+    except Exception as error:
+        row.fail(f"{what}, signal {number}: unreadable: {error}")
+        return
+    if "unfinished" in found.values():
+        row.fail(f"{what}, signal {number}: left {found}")
+    elif status:
+        row.refused += 1
+    else:
+        row.survived += 1
+
+
+def signalled(what, count, place, row):
+    """Send so many signals, one a process, at moments spread over the time of a whole command."""
+    draw, make = random.Random(what), commands()[what]
+    seconds = 1.0
+    for number in range(count + 1):
+        folder = place / f"{what}-{number}"
+        folder.mkdir()
+        log, began = folder.with_suffix(".log"), time.monotonic()
+        child = forked(lambda folder=folder: command(make(folder)), log)
+        if number == 0:
+            status = ended(child)
+            if status != 0:
+                row.fail(f"{what} undisturbed: status {status}: {log.read_text()[-300:]}")
+                return
+            seconds = time.monotonic() - began
+            continue
+        sent = draw.choice(ENDING)
+        status = ended_before(child, draw.uniform(0.0, seconds))
+        if status is not None:
+            judge(status, sent, log, folder, row, what)
+            continue
+        for _ in range(draw.choice([1, 1, 1, 2])):
+            kill(child, sent)
+            time.sleep(0.01)
+        judge(ended(child, SECONDS), sent, log, folder, row, what)
+
+
+@pytest.fixture(autouse=True)
+def own_kernels(monkeypatch, tmp_path):
+    """Kernels are loaded in this process, so that the children have them."""
+    experiment("stages", tmp_path / "warm")
+    monkeypatch.chdir(tmp_path)
+
+
+def test_a_signal_now_and_then(tmp_path):
+    row, began = Row("signals", 0), time.monotonic()
+    signalled("simulate", 2, tmp_path, row)
+    row.finish(began)
+
+
+@pytest.mark.campaign
+def test_signals_at_random_moments_of_every_command(tmp_path):
+    every = list(commands())
+    goal = GOAL - 20
+    note = "within seconds; nothing half written, what is there is whole"
+    row, began = Row(f"SIGINT, SIGTERM, SIGHUP, once or twice: {', '.join(every)}", goal, note=note), time.monotonic()
+    for what in every:
+        signalled(what, max(1, trials(goal) // len(every)), tmp_path, row)
+    row.finish(began)
+
+
+@pytest.mark.campaign
+@pytest.mark.parametrize("fresh", [False, True], ids=["kernels on disk", "no kernels on disk"])
+def test_signals_to_commands_that_begin(fresh, tmp_path):
+    """Processes of their own, with imports, and compilation where no kernels are on disk; verify with its workers."""
+    goal = 10
+    where = "kernels still to compile" if fresh else "kernels on disk"
+    row, began = (
+        Row(f"the same to starting processes of simulate, verify, images stages; {where}", goal),
+        time.monotonic(),
+    )
+    draw = random.Random(str(fresh))
+    lines = {
+        "simulate": lambda folder: commands()["simulate"](folder),
+        "images stages": lambda folder: commands()["images stages"](folder),
+        "verify": lambda folder: ["verify", "initial-laws", "dead-start-probability", "--out", str(folder / "report")],
+    }
+    names = list(lines)
+    for number in range(trials(goal)):
+        what = names[number % len(names)]
+        folder = tmp_path / f"{number}"
+        folder.mkdir()
+        log = folder.with_suffix(".log")
+        environment = {**os.environ, **({"NUMBA_CACHE_DIR": str(tmp_path / f"cache {number}")} if fresh else {})}
+        with log.open("w") as stream:
+            code = (
+                "import signal, sys\n"
+                "for number in (signal.SIGTERM, signal.SIGHUP): signal.signal(number, signal.SIG_DFL)\n"
+                "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+                "from cgrosim.commands.main import entry_point\n"
+                "if __name__ == '__main__': print('begun', flush=True); entry_point()\n"
+            )
+            child = subprocess.Popen(
+                [sys.executable, "-c", code, *lines[what](folder)],
+                stdout=stream,
+                stderr=stream,
+                env=environment,
+                start_new_session=True,
+            )
+            while "begun" not in log.read_text() and child.poll() is None:
+                time.sleep(0.02)
+            time.sleep(draw.uniform(0.2, 15.0))
+            sent = draw.choice(ENDING)
+            child.send_signal(sent)
+            try:
+                status = child.wait(SECONDS)
+            except subprocess.TimeoutExpired:
+                os.killpg(child.pid, signal.SIGKILL)
+                status = child.wait() and None
+        judge(status, sent, log, folder, row, what)
+        try:
+            os.killpg(child.pid, 0)
+        except ProcessLookupError:
+            continue
+        time.sleep(5.0)
+        try:
+            os.killpg(child.pid, signal.SIGKILL)
+            row.fail(f"{what}: left processes behind")
+        except ProcessLookupError:
+            continue
+    row.finish(began)
