@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
@@ -13,10 +14,27 @@ from cgrosim.files.words import shown
 
 CONNECT_SECONDS = 10.0
 PATIENCE_SECONDS = 60.0  # how long a scheduler may be gone before the work ends
+SCHEMES = ("tcp", "tls", "ws", "wss", "ucx")
 LOOK_SECONDS = 0.02  # between two looks at what has been done
 MOST_TRIES = 3
 ENDED = "the workers of the cluster ended over it again and again, perhaps because memory ran out"
 MISSING = "this needs Dask, which is not installed; install cgrosim with its sweep extra: pip install 'cgrosim[sweep]'."
+
+
+def knock(address: str, seconds: float) -> None:
+    """Refuse an address that is none, or at which nobody listens.
+
+    Raises
+    ------
+    OSError, ValueError
+        Saying so.
+    """
+    scheme, _, place = str(address).partition("://")
+    host, _, port = place.rpartition(":")
+    if scheme not in SCHEMES or not host or not port.isdecimal():
+        raise ValueError(f"it is not of the form {SCHEMES[0]}://host:port")
+    if scheme != "ucx":
+        socket.create_connection((host.strip("[]"), int(port)), timeout=seconds).close()
 
 
 class Cluster:
@@ -46,9 +64,10 @@ class Cluster:
         except ImportError:
             raise UserError(MISSING) from None
         try:
+            knock(self.address, seconds)  # a client that finds nobody takes half a minute to go
             # another client of this program stays the default one
             return Client(self.address, timeout=seconds, set_as_default=False)
-        except (OSError, ValueError, TypeError) as error:
+        except (OSError, ValueError, TypeError, OverflowError) as error:
             reason = (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
             raise UserError(
                 f"no Dask scheduler answers at {shown(self.address)} ({shown(reason)}); give the address that "
