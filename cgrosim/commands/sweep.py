@@ -56,9 +56,10 @@ class Sweep:
     predicted_seeds: Annotated[
         str | None, tyro.conf.arg(metavar="INT", help="seeds for which the theory is asked as well (default: 1)")
     ] = None
-    workers: Annotated[str | None, tyro.conf.arg(metavar="INT", help="worker processes (default: one a processor)")] = (
-        None
-    )
+    workers: Annotated[
+        str | None,
+        tyro.conf.arg(metavar="INT", help="worker processes, 0: none beside this one (default: one a processor)"),
+    ] = None
     scheduler: Annotated[
         str | None, tyro.conf.arg(metavar="ADDRESS", help="Dask scheduler whose workers do it, as tcp://host:8786")
     ] = None
@@ -94,6 +95,7 @@ class Sweep:
 
         from cgrosim.commands.sweep_view import sweep_view
         from cgrosim.commands.warmup import compile_kernels
+        from cgrosim.errors import UserError
         from cgrosim.interrupts import raising_interrupts
         from cgrosim.sweeps.page import Page
         from cgrosim.sweeps.sweep import MOST_CELLS, planned, sweep
@@ -105,14 +107,15 @@ class Sweep:
             "predicted_seeds": 1 if asked.predicted_seeds is None else asked.predicted_seeds,
             "most_cells": MOST_GRANTED if self.yes else MOST_CELLS,
         }
-        workers = None if self.workers is None else _whole("workers", self.workers)
+        workers = _whole("workers", self.workers) if self.workers else os.cpu_count() or 1
+        if self.workers and self.scheduler is not None:
+            raise UserError("workers and scheduler exclude each other; give one of them.")
         plan = planned(asked.parameters, asked.over(), **settings)  # refuses what makes no sense, before any work
         check_directory(self.out)
         axes = " x ".join(f"{axis.dim} {len(axis)}" for axis in plan.asked.axes)
         seeds = counted(len(plan.asked.seeds), "seed")
         print_notice(f"{axes} x {seeds}: {counted(plan.asked.size, 'cell')} into {self.out}")
         if self.scheduler is None:
-            workers = workers or min(os.cpu_count() or 1, plan.asked.size)
             announce_compilation()
             with raising_interrupts():
                 compile_kernels()
@@ -128,8 +131,8 @@ class Sweep:
                 attempted("page", lambda: pages(state))
 
             table = sweep(
-                asked.parameters, asked.over(), out=self.out, workers=workers, scheduler=self.scheduler, watch=watch,
-                **settings,
+                asked.parameters, asked.over(), out=self.out, watch=watch, scheduler=self.scheduler,
+                workers=None if self.scheduler else min(workers, plan.asked.size) or None, **settings,
             )  # fmt: skip
         return _ended(table, states[0], self.out)
 

@@ -39,9 +39,14 @@ class Axis:
     log: bool = False
 
     @property
+    def numeric(self) -> bool:
+        """Whether the values are numbers."""
+        return self.values.dtype.kind in "iuf"
+
+    @property
     def places(self) -> Array:
         """Where the values stand."""
-        if self.values.dtype.kind in "iuf":
+        if self.numeric:
             return np.asarray(self.values, dtype=np.float64)
         return np.arange(len(self.values), dtype=np.float64)
 
@@ -108,7 +113,8 @@ def sweep_map_figure(data: MapData) -> Figure:
         figure.colorbar(image, ax=axes, label=data.title)
         for each, axis in ((data.x, axes.xaxis), (data.y, axes.yaxis)):
             _scale(axes, axis, each)
-        handles = _measured(axes, data) + _predicted(axes, data)
+        lines = data.x.numeric and data.y.numeric  # between two words there is nothing to draw a line through
+        handles = _measured(axes, data) + _predicted(axes, data) if lines else []
         if np.any(data.failed):
             rows, columns = np.nonzero(data.failed)
             axes.plot(data.x.places[columns], data.y.places[rows], "x", color=style.VERMILION, ms=9, mew=2.5)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from cgrosim.errors import ParameterError, UserError
 from cgrosim.figures.heading import parameter_line
 from cgrosim.figures.style import number
-from cgrosim.figures.sweep_curves import CurvesData
+from cgrosim.figures.sweep_curves import CurvesData, Panel
 from cgrosim.figures.sweep_map import Axis, LineData, MapData, is_log
 from cgrosim.files.words import shown, suggested
 from cgrosim.sweeps.intervals import quantile_interval
@@ -27,6 +27,7 @@ EDGES = {
     "memorise / escape edge": f"{PREDICTED}memorise_escape_log_ratio",
     "overfitting edge": f"{PREDICTED}overfitting_log_ratio",
 }
+MOST_PANELS = 6
 NEVER = 700.0  # a log-ratio that stands for never, in a figure
 RESAMPLES = 400  # of the seeds, for the interval of a mean
 
@@ -71,21 +72,22 @@ def curves_of(table: Table, quantity: Quantity, points: int) -> CurvesData:
     places = places[np.unique(np.round(np.linspace(0, len(places) - 1, max(points, 2))).astype(int))]
     names = table.varied
     ordered = values.isel(step=places).transpose(*names, "seed", "step").values
-    flat = ordered.reshape(-1, *ordered.shape[len(names) :])
-    low, middle, high = quantile_interval(flat, 1, 0.9)
-    combined = np.meshgrid(*(table.data[name].values for name in names), indexing="ij")
-    columns = [column.reshape(-1) for column in combined]
-    labels = tuple(
-        ", ".join(_told(name, value) for name, value in zip(names, row, strict=True))
-        for row in zip(*columns, strict=True)
+    first, others = (names[0], names[1:]) if names else ("", ())
+    curves = ordered.reshape(len(table.data[first]) if names else 1, -1, *ordered.shape[len(names) :])
+    combined = np.meshgrid(*(table.data[name].values for name in others), indexing="ij")
+    rows = list(zip(*(column.reshape(-1) for column in combined), strict=True)) if others else [()]
+    chosen = np.unique(np.round(np.linspace(0, len(rows) - 1, MOST_PANELS)).astype(int))
+    panels = tuple(
+        Panel(
+            ", ".join(_told(name, value) for name, value in zip(others, rows[row], strict=True)),
+            *quantile_interval(curves[:, row], 1, 0.9),
+        )
+        for row in chosen
     )
-    single = len(names) == 1 and columns[0].dtype.kind in "iuf"
-    colours = columns[0].astype(np.float64) if single else np.arange(len(flat), dtype=np.float64)
+    labels = tuple(_word(value) for value in table.data[first].values) if names else ("all",)
     return CurvesData(
-        _title(table, quantity), str(values.attrs.get("units", "1")), _heading(table),
-        values["step"].values[places], labels or ("",), low, middle, high,
-        names[0].replace("_", " ") if single else "point of the grid", colours, single and is_log(colours),
-        ordered.shape[len(names)],
+        _title(table, quantity), str(values.attrs.get("units", "1")), _heading(table), values["step"].values[places],
+        first.replace("_", " "), labels, panels, len(rows) - len(chosen), ordered.shape[len(names)],
     )  # fmt: skip
 
 
@@ -178,4 +180,8 @@ def _heading(table: Table) -> str:
 
 
 def _told(name: str, value: Any) -> str:
-    return f"{name.replace('_', ' ')} {number(float(value)) if isinstance(value, int | float | np.number) else value}"
+    return f"{name.replace('_', ' ')} {_word(value)}"
+
+
+def _word(value: Any) -> str:
+    return number(float(value)) if isinstance(value, int | float | np.number) else str(value)
