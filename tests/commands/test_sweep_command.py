@@ -1,7 +1,6 @@
 """``cgrosim sweep``: files, exit status, and one sentence for what makes no sense."""
 
 import os
-import re
 import signal
 import subprocess
 import sys
