@@ -13,16 +13,19 @@ __all__ = [
     "Comparison",
     "Params",
     "Run",
+    "Table",
     "UserError",
     "compare",
     "escaped",
     "grown",
     "load",
+    "load_table",
     "memorised",
     "predict",
     "resume",
     "simulate",
     "stack",
+    "sweep",
 ]
 
 if TYPE_CHECKING:
@@ -38,6 +41,8 @@ if TYPE_CHECKING:
     from cgrosim.run.results import Run, load
     from cgrosim.run.session import resume, simulate
     from cgrosim.run.stopping import escaped, grown, memorised
+    from cgrosim.sweeps.sweep import sweep
+    from cgrosim.sweeps.table import Table, load_table
 
 # The theory stands beside this package in a checkout and inside it where it is installed.
 if not (Path(__file__).parent / "theory").is_dir():
@@ -48,18 +53,21 @@ _HOMES = {
     "Comparison": "cgrosim.run.comparing",
     "Params": "cgrosim.model.params",
     "Run": "cgrosim.run.results",
+    "Table": "cgrosim.sweeps.table",
     "UserError": "cgrosim.errors",
     "compare": "cgrosim.run.comparing",
     "escaped": "cgrosim.run.stopping",
     "grown": "cgrosim.run.stopping",
     "load": "cgrosim.run.results",
+    "load_table": "cgrosim.sweeps.table",
     "memorised": "cgrosim.run.stopping",
     "predict": "cgrosim.predictions.predict",
     "resume": "cgrosim.run.session",
     "simulate": "cgrosim.run.session",
     "stack": "cgrosim.run.grids",
+    "sweep": "cgrosim.sweeps.sweep",
 }
-_ROOMS = ("figures", "images", "model", "predictions", "run", "testing", "theory")
+_ROOMS = ("figures", "images", "model", "predictions", "run", "sweeps", "testing", "theory")
 
 
 def __getattr__(name: str) -> Any:

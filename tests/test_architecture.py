@@ -24,7 +24,8 @@ FLOORS = (
     ("run",),
     ("engines",),
     ("model",),
-    ("kernels", "files"),
+    ("kernels", "executors"),
+    ("files",),
     ("errors", "interrupts", "progress"),
 )
 FLOOR = {room: depth for depth, rooms in enumerate(FLOORS) for room in rooms}

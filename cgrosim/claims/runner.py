@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from multiprocessing import active_children, get_context
 
 from cgrosim.claims.claim import Claim, Context, Verdict, evaluate
 from cgrosim.claims.registry import all_claims, select
-from cgrosim.claims.workers import begin_worker, held_back
 from cgrosim.errors import UserError
+from cgrosim.executors.pool import single_threaded_children
+from cgrosim.executors.workers import begin_worker, held_back
 from cgrosim.interrupts import raising_interrupts
 
 Progress = Callable[[Verdict, int, int], None]
@@ -70,7 +71,7 @@ def verify(
 def _in_processes(order: Sequence[Claim], context: Context, workers: int, note: Callable[[Verdict], None]) -> None:
     # spawn, not fork: a fork copies locks that compiled threads may hold
     before = set(active_children())
-    with _single_threaded_children():
+    with single_threaded_children():
         pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=begin_worker)
         try:
             with held_back():  # a worker that has not begun is not to hear of it
@@ -94,19 +95,3 @@ def _in_processes(order: Sequence[Claim], context: Context, workers: int, note: 
 def _evaluate_by_name(name: str, context: Context) -> Verdict:
     with raising_interrupts():  # a claim must not judge half a run
         return evaluate(all_claims()[name], context)
-
-
-@contextmanager
-def _single_threaded_children() -> Iterator[None]:
-    """Children inherit an environment of one thread each: the processes already share the processors."""
-    names = ("NUMBA_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-    before = {name: os.environ.get(name) for name in names}
-    os.environ.update(dict.fromkeys(names, "1"))
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value

@@ -79,11 +79,12 @@ def _parse(arguments: list[str]) -> Any:
 
     from cgrosim.commands.info import Info
     from cgrosim.commands.simulate import Simulate
+    from cgrosim.commands.sweep import Sweep
     from cgrosim.commands.verify import Verify
 
     given = _renamed(arguments)
     return tyro.extras.subcommand_cli_from_dict(
-        {"simulate": Simulate, "verify": Verify, "images": _images(given), "info": Info},
+        {"simulate": Simulate, "sweep": Sweep, "verify": Verify, "images": _images(given), "info": Info},
         prog="cgrosim",
         description="Run the learning dynamics of adversarial training and check the theory of robust overfitting. "
         "cgrosim --version says which version this is.",

@@ -108,12 +108,34 @@ def params_from(config: Path | None, options: Any) -> Params:
     UserError
         If the file or a value is bad, in one sentence.
     """
-    written = {} if config is None else read_toml(config)
+    return Params.from_paper(**values_from(config, options))
+
+
+def values_from(config: Path | None, options: Any) -> dict[str, Any]:
+    """What `Params.from_paper` is to be given: a TOML file, if there is one, overridden by the options.
+
+    Raises
+    ------
+    UserError
+        If the file or a number is bad, in one sentence.
+    """
+    return overridden({} if config is None else read_toml(config), options)
+
+
+def overridden(written: Mapping[str, Any], options: Any) -> dict[str, Any]:
+    """What was written, overridden by the options that were given; the dimension is always there.
+
+    Raises
+    ------
+    UserError
+        If a factor or exponent is no number.
+    """
+    written = dict(written)
     chosen = {name: _number(name, value) for name, value in given(options).items()}
     for one, other in (("gap", "perturbation_radius"), ("perturbation_radius", "gap")):
         if one in chosen:
             written.pop(other, None)
-    return Params.from_paper(**{"dimension": DEFAULT_DIMENSION, **written, **chosen})
+    return {"dimension": DEFAULT_DIMENSION, **written, **chosen}
 
 
 def _number(name: str, value: str) -> Any:

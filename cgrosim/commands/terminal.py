@@ -83,13 +83,13 @@ class Stream:
 
 
 console = Console(file=cast(IO[str], Stream("stdout")))
-_errors = Console(file=cast(IO[str], Stream("stderr")))
+errors = Console(file=cast(IO[str], Stream("stderr")))
 
 
 @contextmanager
 def progress_bar(title: str) -> Iterator[Callable[[str, float], None]]:
     """A bar with the time left, on standard error, so that results can be piped; a line now and then in a pipe."""
-    if not _errors.is_terminal:
+    if not errors.is_terminal:
         with _lines(title) as progress:
             yield progress
         return
@@ -98,7 +98,7 @@ def progress_bar(title: str) -> Iterator[Callable[[str, float], None]]:
 
     text = TextColumn("{task.description}", markup=False)
     columns = (SpinnerColumn(), text, BarColumn(), TaskProgressColumn(), TimeElapsedColumn(), Left())
-    with Progress(*columns, console=_errors, transient=True) as bar:
+    with Progress(*columns, console=errors, transient=True) as bar:
         task = bar.add_task(title, total=1.0)
         yield lambda what, share: bar.update(task, completed=share, description=f"{title}: {what}")
 
@@ -143,7 +143,7 @@ def attempted(what: str, make: Callable[[], Made]) -> Made | None:
 def announce_compilation(*rooms: str) -> None:
     """Say that the first run compiles, when it will; `rooms` are folders of kernels below the package."""
     if not all(_is_compiled(room) for room in rooms or ("kernels",)):
-        _errors.print("compiling the kernels (first run only, about ten seconds)", highlight=False)
+        errors.print("compiling the kernels (first run only, about ten seconds)", highlight=False)
 
 
 def _is_compiled(room: str) -> bool:
@@ -162,9 +162,9 @@ def print_line(text: str) -> None:
 
 def print_notice(sentence: str) -> None:
     """One sentence on standard error that is no error."""
-    _errors.print(f"cgrosim: {sentence}", highlight=False, markup=False, soft_wrap=True)
+    errors.print(f"cgrosim: {sentence}", highlight=False, markup=False, soft_wrap=True)
 
 
 def print_error(sentence: str) -> None:
     """One sentence on standard error."""
-    _errors.print(f"cgrosim: {sentence}", style="bold red", highlight=False, markup=False, soft_wrap=True)
+    errors.print(f"cgrosim: {sentence}", style="bold red", highlight=False, markup=False, soft_wrap=True)

@@ -46,14 +46,14 @@ def predict(params_or_run: Params | Run) -> Predictions:
     if silent:
         why = silent.removeprefix("No predictions: ")
         return Predictions(params, tuple(_entry(quantity, {}, None, why) for quantity in QUANTITIES), (), (silent,))
-    experiment = _experiment(params_or_run)
+    experiment = experiment_of(params_or_run)
     regime, outside = _regime(params)
     entries = tuple(_evaluated(quantity, experiment, regime) for quantity in QUANTITIES)
     found = Predictions(params, entries, tuple(regime.values()))
     return Predictions(params, entries, found.regime, (*outside, *_notes(found, experiment)))
 
 
-def _experiment(params_or_run: Params | Run) -> Experiment:
+def experiment_of(params_or_run: Params | Run) -> Experiment:
     """The experiment with its start; without one, and the reason, where there is none to be had."""
     try:
         with np.errstate(all="ignore"):
@@ -82,17 +82,22 @@ def _regime(params: Params) -> tuple[dict[str, Slack], tuple[str, ...]]:
 
 
 def _evaluated(quantity: Quantity, experiment: Experiment, regime: dict[str, Slack]) -> Prediction:
+    return _entry(quantity, regime, *value_of(quantity, experiment))
+
+
+def value_of(quantity: Quantity, experiment: Experiment) -> tuple[Value | None, str]:
+    """The value of one quantity; where there is none, None and why not."""
     try:
         with np.errstate(all="ignore"):
             value = quantity.function(experiment)
     except Silent as reason:
-        return _entry(quantity, regime, None, str(reason))
+        return None, str(reason)
     except (ArithmeticError, ValueError) as error:
         # The formulas say what they need; a number too large or too small for them is no fault of the user's.
-        return _entry(quantity, regime, None, f"no value at these parameters: {first_line(error)}")
+        return None, f"no value at these parameters: {first_line(error)}"
     if isinstance(value, float) and np.isnan(value):
-        return _entry(quantity, regime, None, "no value at these parameters: beyond the range of numbers")
-    return _entry(quantity, regime, value, "")
+        return None, "no value at these parameters: beyond the range of numbers"
+    return value, ""
 
 
 def _entry(quantity: Quantity, regime: dict[str, Slack], value: Value | None, why: str) -> Prediction:

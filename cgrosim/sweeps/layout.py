@@ -1,0 +1,147 @@
+"""The table of what is kept of a cell: names, dimensions, sizes, units."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cgrosim.errors import ParameterError
+from cgrosim.files.words import quoted, suggested
+from cgrosim.model.hitting_times import HITTING_TIMES
+from cgrosim.model.params import Params
+from cgrosim.predictions.numbers import NUMBERS
+from cgrosim.run.quantities import QUANTITIES, recorded
+from cgrosim.sweeps.cells import STATUSES, CellResult
+from cgrosim.sweeps.plan import Measured, Plan
+
+PREDICTED = "predicted_"
+STATUS, STEPS = "status", "steps_taken"
+PER_SAMPLE = {entry.variable: entry for entry in HITTING_TIMES.values() if entry.per_sample}
+SINGLE = {entry.variable: entry for entry in HITTING_TIMES.values() if not entry.per_sample}
+SUMMARIES = {"median": "half of the samples", "last": "every sample"}
+
+
+@dataclass(frozen=True)
+class Variable:
+    """One array of the store; its first dimension is the cell.
+
+    Attributes
+    ----------
+    dimensions : after the cell
+    """
+
+    name: str
+    dimensions: tuple[str, ...]
+    dtype: str
+    long_name: str
+    units: str
+
+    @property
+    def missing(self) -> float | int:
+        """What stands where nothing was found."""
+        return 0 if self.dtype == "int8" else np.nan
+
+
+def variables(measured: Measured) -> tuple[Variable, ...]:
+    """Every array of a sweep."""
+    found = [
+        Variable(STATUS, (), "int8", f"how the run ended: {', '.join(map(' '.join, _numbered()))}", "1"),
+        Variable(STEPS, (), "float64", "gradient steps taken", "step"),
+    ]
+    over = () if measured.record_at is None else ("step",)
+    for name in measured.keep:
+        if name in QUANTITIES:
+            q = QUANTITIES[name]
+            found.append(Variable(name, (*over, *q.dimensions), "float64", q.long_name, q.units))
+        elif name in PER_SAMPLE:
+            found.append(Variable(name, ("sample",), "float64", PER_SAMPLE[name].long_name, "step"))
+    found += [Variable(name, (), "float64", entry.long_name, "step") for name, entry in SINGLE.items()]
+    for name, entry in PER_SAMPLE.items():
+        found += [
+            Variable(f"{kind}_{name}", (), "float64", f"{entry.long_name}, for {which}", "step")
+            for kind, which in SUMMARIES.items()
+        ]
+    if measured.predicted_seeds:
+        found += [Variable(PREDICTED + name, (), "float64", n.meaning, n.unit) for name, n in NUMBERS.items()]
+    return tuple(found)
+
+
+def sizes(plan: Plan) -> dict[str, int]:
+    """Lengths of the dimensions, over all cells; a cell with fewer samples or neurons leaves nan."""
+    neurons = plan.largest("neurons")
+    found = {
+        "neuron": neurons,
+        "neuron_column": neurons,
+        "sample": plan.largest("samples"),
+        "patch": plan.largest("patches") - 1,
+        "coordinate": plan.largest("dimension"),
+    }
+    return found | ({} if plan.measured.record_at is None else {"step": len(plan.measured.record_at)})
+
+
+def kept_names(params: Params, keep: tuple[str, ...] | None) -> tuple[str, ...]:
+    """The names to keep: those that are named, or every quantity that is one number.
+
+    Raises
+    ------
+    ParameterError
+        If a name is unknown, or these parameters do not record it.
+    """
+    if keep is None:
+        return tuple(q.name for q in recorded(params) if not q.dimensions)
+    for name in keep:
+        if name not in (*QUANTITIES, *PER_SAMPLE, *SINGLE):
+            known = [*QUANTITIES, *PER_SAMPLE, *SINGLE]
+            raise ParameterError(
+                f"keep names {quoted(name)}, which no run records; {suggested(name, known, 'take some of')}"
+            )
+    recorded(params, [name for name in keep if name in QUANTITIES])
+    return tuple(dict.fromkeys(keep))
+
+
+def arrays_of(
+    results: list[CellResult],
+    predicted: list[Mapping[str, float] | None],
+    wanted: tuple[Variable, ...],
+    lengths: Mapping[str, int],
+) -> dict[str, NDArray[np.generic]]:
+    """What is stored of some cells, one array a variable, the cell as the first axis."""
+    found: dict[str, NDArray[np.generic]] = {}
+    for variable in wanted:
+        shape = (len(results), *(lengths[dimension] for dimension in variable.dimensions))
+        array = np.full(shape, variable.missing, dtype=variable.dtype)
+        for place, (result, told) in enumerate(zip(results, predicted, strict=True)):
+            value = _value(variable.name, result, told)
+            if value is not None:
+                inside: tuple[Any, ...] = tuple(slice(0, length) for length in np.shape(value))
+                array[(place, *inside)] = value
+        found[variable.name] = array
+    return found
+
+
+def _value(name: str, result: CellResult, told: Mapping[str, float] | None) -> Any:
+    if name == STATUS:
+        return STATUSES.index(result.status)
+    if name == STEPS:
+        return result.steps
+    if name.startswith(PREDICTED):
+        return None if told is None else told[name.removeprefix(PREDICTED)]
+    kind, _, of = name.partition("_")
+    if kind in SUMMARIES and of in PER_SAMPLE:
+        return None if of not in result.times else _summary(kind, result.times[of])
+    return result.values.get(name, result.times.get(name))
+
+
+def _summary(kind: str, times: NDArray[np.float64]) -> float:
+    """The middle or the last of the times; nan where it has not come."""
+    ordered = np.where(np.isnan(times), np.inf, times)
+    value = float(np.max(ordered) if kind == "last" else np.median(ordered))
+    return value if np.isfinite(value) else float("nan")
+
+
+def _numbered() -> list[tuple[str, str]]:
+    return [(str(number), word) for number, word in enumerate(STATUSES)]

@@ -1,0 +1,125 @@
+"""``cgrosim sweep``: files, exit status, and one sentence for what makes no sense."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+import cgrosim
+from cgrosim.commands.main import main
+
+SMALL = ["--dimension", "200", "--samples", "4", "--patches", "2", "--neurons", "3", "--steps", "40", "--engine",
+         "reduced", "--sampling", "gram", "--test-samples", "20",
+         "--workers", "0", "--predicted-seeds", "0"]  # fmt: skip
+VARIED = ["--vary", "gap=0.01:0.3:3:log", "--vary", "neurons=2,3", "--seeds", "2"]
+
+
+def test_a_sweep_leaves_a_table_figures_a_page_and_its_grid(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    kept = ["--keep", "robust_test_error", "memorization", "--points", "5"]
+    assert main(["sweep", *VARIED, *kept, *SMALL, "--out", "a"]) == 0
+    out, err = capsys.readouterr()
+    assert "12 cells finished" in out
+    assert "gap 3 x neurons 2 x 2 seeds: 12 cells into a" in err
+    figures = [f"{name}{kind}.png" for name in ("robust_test_error", "memorization") for kind in ("", "_curves")]
+    for name in figures:
+        assert (tmp_path / "a" / name).read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
+    page = (tmp_path / "a" / "index.html").read_text()
+    assert all(name in page for name in figures)
+    assert "http-equiv" not in page  # it reloads itself only while the work goes on
+    assert page.count("<rect") == 6
+    table = cgrosim.load_table("a/table.nc")
+    assert table.data.sizes["step"] == 5
+
+    # the file it wrote runs the same cells, and in the same folder none
+    assert main(["sweep", "a/grid.toml", "--workers", "0", "--out", "b"]) == 0
+    assert cgrosim.load_table("b").data.identical(cgrosim.load_table("a").data)
+    marks = {path.name: path.stat().st_mtime_ns for path in (tmp_path / "a" / "marks").iterdir()}
+    assert main(["sweep", "a/grid.toml", "--workers", "0", "--out", "a", "--seeds", "2"]) == 0
+    assert marks == {path.name: path.stat().st_mtime_ns for path in (tmp_path / "a" / "marks").iterdir()}
+
+
+def test_cells_that_fail_are_told_and_are_status_1(tmp_path, capsys):
+    assert main(["sweep", "--vary", "power=3,1.5,3.5,4,5", *SMALL, "--keep", "clean_loss", "--out", str(tmp_path)]) == 1
+    out = capsys.readouterr().out
+    assert "failed: power is 1.5, but the power activation needs a power of at least 2" in out
+    assert "1 cell failed, 4 cells finished" in out
+    assert "#D55E00" in (tmp_path / "index.html").read_text()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ([], "nothing is varied; give --vary"),
+        (["--vary", "gapp=1,2"], "gapp cannot be varied, because no such parameter is; did you mean gap?"),
+        (["--vary", "gap"], "--vary gap is not of the form NAME=VALUES"),
+        (["--vary", "gap="], "--vary gap= is not of the form NAME=VALUES"),
+        (["--vary", "gap=,"], "gap is varied over no values"),
+        (["--vary", "gap=0.3:0.1:5"], "gap=0.3:0.1:5 ends at 0.1, but must end above its beginning 0.3"),
+        (["--vary", "gap=0.1:0.3:1"], "has 1 values, but a range needs at least 2"),
+        (["--vary", "gap=0.1:0.3"], "gap=0.1:0.3 is no range"),
+        (["--vary", "gap=0:0.3:5:log"], "begins at 0, but even ratios need a positive beginning"),
+        (["--vary", "gap=a:b:5"], "gap ranges over 'a', which is not a number"),
+        (["--vary", "gap=0.1,0.2", "--vary", "gap=0.3"], "gap is varied twice"),
+        (["--vary", "gap=0.1", "--seeds", "x"], "seeds is 'x', but must be a whole number"),
+        (["--vary", "gap=0.1", "--keep", "robust"], "keep names 'robust', which no run records"),
+        (["--vary", "gap=0.1:0.3:1000", "--vary", "power=2:3:1000", "--seeds", "1000"], "or allow it with --yes"),
+        (["--vary", "gap=0.1", "--scheduler", "tcp://127.0.0.1:1"], "no Dask scheduler answers at tcp://127.0.0.1:1"),
+        (["--vary", "gap=0.1", "--scheduler", "tcp://127.0.0.1:1", "--workers", "2"], "exclude each other"),
+        (["nowhere.toml"], "nowhere.toml cannot be read"),
+    ],
+)
+def test_what_makes_no_sense_is_one_sentence(arguments, sentence, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main(["sweep", *arguments, "--dimension", "200", "--steps", "5"]) == 2
+    err = [
+        line for line in capsys.readouterr().err.splitlines() if "cells into" not in line and "1 cell into" not in line
+    ]
+    assert len(err) == 1
+    assert sentence in err[0]
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("seed = 1", "has 'seed', which no grid has; did you mean seeds?"),
+        ("vary = 3", "has a vary that is no section; write [vary]"),
+        ('[vary]\n"samples,neurons" = "1,2"', "are varied together over 1,2; write rows"),
+        ('[parameters]\nnothing = 1\n[vary]\ngap = "0.1,0.2"', "nothing is not a parameter"),
+        ("[vary]\ngap = 0.1", "gap is to be varied over 0.1; give a list"),
+    ],
+)
+def test_a_bad_grid_file_is_one_sentence(text, sentence, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "grid.toml").write_text(text)
+    assert main(["sweep", "grid.toml"]) == 2
+    assert sentence in capsys.readouterr().err
+
+
+def test_rows_of_a_grid_file_vary_together(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "grid.toml").write_text('keep = []\n[vary]\n"samples,neurons" = [[2, 3], [4, 5]]\n')
+    assert main(["sweep", "grid.toml", *SMALL]) == 0
+    table = cgrosim.load_table("sweep")
+    assert (table.data.samples.values.tolist(), table.data.neurons.values.tolist()) == ([2, 4], [3, 5])
+    assert '"samples,neurons" = [[2, 3], [4, 5]]' in (tmp_path / "sweep" / "grid.toml").read_text()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals")
+def test_ctrl_c_keeps_what_is_done_and_the_command_goes_on(tmp_path):
+    command = [sys.executable, "-m", "cgrosim", "sweep", *VARIED, *SMALL, "--steps", "100000", "--out", str(tmp_path)]
+    child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    until = time.monotonic() + 120
+    while len(list(tmp_path.glob("marks/*.json"))) < 2 and time.monotonic() < until:
+        time.sleep(0.01)
+    os.kill(child.pid, signal.SIGINT)
+    out, err = child.communicate(timeout=60)
+    assert (child.returncode, "Traceback" in err) == (130, False), err
+    assert "interrupted; the same command goes on from here" in out
+    done = cgrosim.load_table(tmp_path).counts
+    assert 2 <= done["finished"] < 12
+    assert main(command[3:]) == 0
+    assert cgrosim.load_table(tmp_path).counts == {"finished": 12}
