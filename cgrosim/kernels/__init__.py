@@ -29,6 +29,7 @@ from cgrosim.kernels.reduced import (
     pack_gram,
     pack_reduced_state,
     unpack_reduced_state,
+    unpack_velocity,
 )
 
 __all__ = [
@@ -61,5 +62,6 @@ __all__ = [
     "project",
     "reduced_forces",
     "unpack_reduced_state",
+    "unpack_velocity",
     "unpack_weights",
 ]

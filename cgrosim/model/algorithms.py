@@ -8,6 +8,7 @@ true feature (its signal patch is zero, for the attack too) and a label its teac
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from cgrosim.model.streams import RunStream, stream
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 else:
     from cgrosim.model.lazy_numpy import np
 
-DRAWN_TOGETHER = 1024  # batches drawn with replacement that share a place of the stream
+DRAWN_TOGETHER = 2**14  # indices that share a place of the stream of batches
 
 
 def draw_features(params: Params) -> Array | None:
@@ -42,9 +43,9 @@ def draw_features(params: Params) -> Array | None:
     return features
 
 
-def smoothing_of(params: Params, features: Array | None) -> Array:
+def smoothing_of(params: Params, features: Array | None, samples: int) -> Array:
     """(N,) label smoothing of each sample: eps, and ``1 - certainty (1 - eps)`` where there is no feature."""
-    smoothing = np.full(params.samples, params.label_smoothing)
+    smoothing = np.full(samples, params.label_smoothing)
     if features is not None:
         smoothing[features == 0.0] = 1.0 - params.unlearnable_certainty * (1.0 - params.label_smoothing)
     return smoothing
@@ -54,7 +55,7 @@ def draw_batches(params: Params, first: int, count: int) -> NDArray[np.int64]:
     """The samples of the batches of `count` steps from step `first` on: (count, batch_size), the same ones every time.
 
     Every batch is drawn anew from all samples, or (`batch_replacement` false) each epoch is a permutation cut into
-    batches; one place of the stream an epoch, or `DRAWN_TOGETHER` steps, so that a resumed run draws the same ones.
+    batches. A place of the stream holds some `DRAWN_TOGETHER` indices, of whole batches and epochs.
 
     Raises
     ------
@@ -64,14 +65,16 @@ def draw_batches(params: Params, first: int, count: int) -> NDArray[np.int64]:
     size, samples = params.batch_size, params.samples
     if size is None:
         raise ValueError("these parameters train on all samples at once, so there are no batches to draw")
-    together = DRAWN_TOGETHER if params.batch_replacement else samples // size
+    epochs = max(1, DRAWN_TOGETHER // samples)
+    together = max(1, DRAWN_TOGETHER // size) if params.batch_replacement else epochs * (samples // size)
     parts = []
     for place in range(first // together, (first + count - 1) // together + 1):
         generator = stream(params.seed, RunStream.BATCH, place)
         if params.batch_replacement:
             drawn = generator.integers(0, samples, (together, size))
         else:
-            drawn = generator.permutation(samples).reshape(together, size)
+            ordered = np.broadcast_to(np.arange(samples), (epochs, samples))
+            drawn = generator.permuted(ordered, axis=1).reshape(together, size)
         start = place * together
         parts.append(drawn[max(first - start, 0) : first + count - start])
     return np.concatenate(parts) if parts else np.empty((0, size), dtype=np.int64)
@@ -80,3 +83,17 @@ def draw_batches(params: Params, first: int, count: int) -> NDArray[np.int64]:
 def shares(batch: NDArray[np.int64], samples: int) -> Array:
     """(N,) how much of a step each sample has, 1 on average: its copies in the batch times N / batch size."""
     return np.asarray(np.bincount(batch, minlength=samples) * (samples / len(batch)), dtype=np.float64)
+
+
+def kept_after(params: Params, steps: int) -> float:
+    """The factor s that weight decay has left of the start after some steps: ``(1 - eta rho)^steps`` without momentum.
+
+    With it s and its velocity v obey ``v = beta v - rho s``, ``s += eta v``: a power of a matrix.
+    """
+    eta, rho, beta = params.learning_rate, params.weight_decay, params.momentum
+    if rho == 0.0:
+        return 1.0
+    if beta == 0.0:
+        return math.exp(steps * math.log1p(-eta * rho)) if eta * rho < 1.0 else (1.0 - eta * rho) ** steps
+    step = np.array([[1.0 - eta * rho, eta * beta], [-rho, beta]])
+    return float(np.linalg.matrix_power(step, steps)[0, 0])

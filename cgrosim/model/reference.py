@@ -113,7 +113,7 @@ def attacked_inputs(params: Params, second_layer: Array, weights: Array, data: P
 
 def training_loss(params: Params, second_layer: Array, weights: Array, data: PatchData, attacked: Array) -> float:
     """The training loss of the given weights on clean and attacked inputs (N, P, d), weight decay included."""
-    smoothing = smoothing_of(params, data.features)
+    smoothing = smoothing_of(params, data.features, len(data.labels))
     clean = smoothed_loss(data.labels * network(params, second_layer, weights, data.inputs()), smoothing)
     hard = smoothed_loss(data.labels * network(params, second_layer, weights, attacked), smoothing)
     lam, decay = params.adversarial_weight, params.weight_decay
@@ -133,7 +133,7 @@ def training_gradient(
     `share` (N,) is what each sample has of a batch (`cgrosim.model.algorithms.shares`); None: all the same.
     """
     lam, total = params.adversarial_weight, params.weight_decay * weights
-    smoothing = smoothing_of(params, data.features)
+    smoothing = smoothing_of(params, data.features, len(data.labels))
     for weight, inputs in ((1.0 - lam, data.inputs()), (lam, attacked)):
         margin = data.labels * network(params, second_layer, weights, inputs)
         pull = weight * (logistic_weight(margin) - 0.5 * smoothing)
@@ -184,7 +184,7 @@ def forces(
     attacked = memorization + [
         signal_margin(params, second_layer, signal, y, k, f) for (y, f), k in zip(pairs, kappa, strict=True)
     ]
-    half, part = 0.5 * smoothing_of(params, features), np.ones(count) if share is None else share
+    half, part = 0.5 * smoothing_of(params, features, count), np.ones(count) if share is None else share
     c = (1.0 - lam) * part * (logistic_weight(clean) - half)
     a = lam * part * (logistic_weight(attacked) - half)
     signs = labels * kinds

@@ -90,7 +90,7 @@ def _engine(params: Params, sampling: str, steps: int | None) -> tuple[str, str]
             discrete,
             f"engine {discrete} (about {1e6 * cost:.3g} microseconds a step), because the end is not known beforehand",
         )
-    if steps * cost > PATIENCE_SECONDS:
+    if steps * cost > PATIENCE_SECONDS and params.batch_size is None and not params.holds_signal:
         return (
             "flow",
             f"engine flow, because {steps:.3g} steps of about {1e6 * cost:.3g} microseconds would take too long",

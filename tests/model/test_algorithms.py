@@ -82,9 +82,9 @@ def test_the_batches_of_an_epoch_average_to_the_whole_gradient():
 def test_batches_do_not_depend_on_where_one_begins_to_draw():
     for replacement in (False, True):
         params = SMALL.replace(samples=12, batch_size=3, batch_replacement=replacement)
-        all_of_them = draw_batches(params, 0, 2500)
-        assert all_of_them.shape == (2500, 3)
-        for first, count in ((0, 1), (3, 4), (1000, 500), (1023, 2), (2499, 1)):
+        all_of_them = draw_batches(params, 0, 12_000)  # more than two places of the stream
+        assert all_of_them.shape == (12_000, 3)
+        for first, count in ((0, 1), (3, 4), (1000, 500), (5460, 3), (5459, 5463), (11_999, 1)):
             assert np.array_equal(draw_batches(params, first, count), all_of_them[first : first + count])
         visits = np.bincount(all_of_them[:2000].ravel(), minlength=12)
         if replacement:  # binomial: six thousand draws among twelve, five standard deviations
@@ -113,7 +113,7 @@ def test_flips_change_the_label_and_nothing_else():
     assert draw_features(params) is None
     certain = changed.replace(unlearnable_certainty=0.25, label_smoothing=0.2)
     features = draw_features(certain)
-    assert np.allclose(smoothing_of(certain, features), np.where(features == 0.0, 0.8, 0.2))
+    assert np.allclose(smoothing_of(certain, features, 10), np.where(features == 0.0, 0.8, 0.2))
 
 
 def noisy_patch(system):
