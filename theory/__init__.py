@@ -25,6 +25,16 @@ Stages of training
     phase: memorise or escape, robust or overfitting: the edges
     regime: every hypothesis with its slack
 
+Algorithms
+    decay: growth against weight decay: who is memorised, when, and in law
+    decay_plateaus: where margins rest under decay, bistability, the edge of escape
+    decay_cure: when decay makes the network robust on fresh samples
+    decoupled_flow: the whole training of decoupled samples as N + 1 numbers
+    momentum: heavy-ball momentum as a faster clock, with its delay
+    minibatches: how much the time of memorisation varies
+    label_smoothing: later, capped, and the signal worn away
+    label_noise: flipped samples first
+
 Test errors
     noise_moments: moments of the test noise S (L7)
     noise_law: its exact law for orthogonal filters
@@ -63,6 +73,10 @@ __all__ = [
     "conserved",
     "control",
     "coverage",
+    "decay",
+    "decay_cure",
+    "decay_plateaus",
+    "decoupled_flow",
     "errors",
     "flatness",
     "flatness_gap",
@@ -70,10 +84,14 @@ __all__ = [
     "growth_window",
     "initial_laws",
     "interval_bounds",
+    "label_noise",
+    "label_smoothing",
     "line",
     "lower_bound",
     "memorisation",
     "memorisation_laws",
+    "minibatches",
+    "momentum",
     "noise_law",
     "noise_moments",
     "phase",

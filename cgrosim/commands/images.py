@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -89,7 +90,7 @@ def _written(conclusion: Conclusion, record: dict[str, Any], out: Path) -> bool:
     attempted("table", lambda: _print(conclusion))
     with progress_bar("drawing"):
         drawn = [
-            attempted(f"{name}.png", lambda name=name, draw=draw: write_figures({name: draw}, place))
+            attempted(f"{name}.png", partial(write_figures, {name: draw}, place))
             for name, draw in conclusion.figures.items()
         ]
     written += [path for paths in drawn if paths is not None for path in paths]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -9,6 +10,7 @@ from numpy.typing import NDArray
 
 from cgrosim import kernels
 from cgrosim.engines.base import Crossings
+from cgrosim.model.algorithms import smoothing_of
 from cgrosim.model.hitting_times import HITTING_TIMES
 from cgrosim.model.linear_algebra import combination
 from cgrosim.model.params import Params
@@ -39,6 +41,10 @@ def make_kernel_problem(params: Params, system: ClosedSystem) -> kernels.Problem
         attacked_low=low,
         attacked_high=high,
         adversarial_weight=params.adversarial_weight,
+        features=system.features,
+        smoothing=smoothing_of(params, system.features, len(system.labels)),
+        decay=params.weight_decay,
+        momentum=params.momentum,
     )
 
 
@@ -71,24 +77,31 @@ def restore_record(record: kernels.Record, state: dict[str, Any]) -> None:
         steps[:] = state[event]
 
 
-def rebuild_weights(params: Params, system: ClosedSystem, signal: Array, coefficients: Array) -> Array | None:
+def rebuild_weights(
+    params: Params, system: ClosedSystem, signal: Array, coefficients: Array, kept: Array | float = 1.0
+) -> Array | None:
     """The weights (..., m, d) of states u (..., m), B (..., M, m), if they were asked for and there are vectors.
 
-    w_r = w_r(0) + (u_r - u_r(0)) w_star + sum_k B_kr X_k: training under a threat that moves only the true feature
-    never leaves that span (derived here).
+    w_r = s w_r(0) + (u_r - s u_r(0)) w_star + sum_k B_kr X_k, s = `kept` (...): training under a threat that moves only
+    the true feature never leaves that span (derived here).
     """
     if "weights" not in params.record or system.data is None or system.weights is None:
         return None
     rows = system.data.noise.reshape(-1, params.dimension)
     weights = np.empty((*signal.shape, params.dimension))
     for place in np.ndindex(signal.shape[:-1]):
-        learnt = (signal[place] - system.signal)[:, None] * system.data.direction
-        weights[place] = system.weights + learnt + combination(coefficients[place].T, rows)
+        left = np.broadcast_to(kept, signal.shape[:-1])[place]
+        learnt = (signal[place] - left * system.signal)[:, None] * system.data.direction
+        weights[place] = left * system.weights + learnt + combination(coefficients[place].T, rows)
     return weights
 
 
 class ClosedForces:
-    """Right-hand side and order parameters of the closed dynamics in the vector (u, B), B row by row."""
+    """Right-hand side and order parameters of the closed dynamics in the vector (u, B), B row by row.
+
+    Times are learning_rate * step. Momentum is the flow on a clock 1/(1 - beta) times faster; weight decay acts on u
+    and B, and leaves ``kept(time)`` of w(0) and with it of C(0).
+    """
 
     def __init__(self, params: Params, system: ClosedSystem) -> None:
         self.system = system
@@ -98,25 +111,32 @@ class ClosedForces:
         self._shape = system.noise.shape
         self._product, self._on_signal = np.empty(self._shape), np.empty(len(system.signal))
         self._on_noise = np.empty(self._shape)
-        self._noise_patches = params.patches - 1
+        self._decay, self._pace = params.weight_decay, 1.0 / (1.0 - params.momentum)
+
+    def kept(self, time: float) -> float:
+        """What weight decay has left of the start at a time: ``exp(-rho t / (1 - beta))``."""
+        return math.exp(-self._decay * self._pace * time)
 
     def split(self, vector: Array) -> tuple[Array, Array]:
         """The true correlations u (m,) and the noise coefficients B (M, m) of a vector."""
         neurons = self._shape[1]
         return vector[:neurons], vector[neurons:].reshape(self._shape)
 
-    def projections(self, coefficients: Array) -> Array:
-        """C = C(0) + K B, a new (M, m) array."""
+    def projections(self, coefficients: Array, kept: float = 1.0) -> Array:
+        """C = s C(0) + K B, a new (M, m) array."""
         assert self._gram is not None
         kernels.multiply(self._problem, self._gram, np.ascontiguousarray(coefficients), self._work, self._product)
-        return self.system.noise + self._product
+        return (self.system.noise if kept == 1.0 else kept * self.system.noise) + self._product
 
-    def rates(self, vector: Array) -> Array:
-        """Time derivative of (u, B) under the gradient flow."""
+    def rates(self, vector: Array, time: float = 0.0) -> Array:
+        """Time derivative of (u, B) under the gradient flow; it depends on the time only through weight decay."""
         signal, coefficients = self.split(vector)
-        noise = self.projections(coefficients)
+        noise = self.projections(coefficients, self.kept(time))
         kernels.reduced_forces(self._problem, signal, noise, self._work, self._on_signal, self._on_noise)
-        return np.concatenate([self._on_signal, self._on_noise.ravel()])
+        rates = np.concatenate([self._on_signal, self._on_noise.ravel()])
+        if self._decay:
+            rates -= self._decay * vector
+        return rates if self._pace == 1.0 else self._pace * rates
 
     def margins(self, signal: Array, noise: Array) -> Margins:
         """Margins of a state u (m,), C (M, m)."""
@@ -131,10 +151,10 @@ class ClosedForces:
         )
         return Margins(work.clean_margin.copy(), work.attacked_margin.copy(), work.memorization.copy())
 
-    def levels(self, vector: Array) -> dict[str, Array]:
+    def levels(self, vector: Array, time: float = 0.0) -> dict[str, Array]:
         """What the hitting times watch, of a vector: by name, new arrays of one value or one a sample."""
         signal, coefficients = self.split(vector)
-        self.margins(signal, self.projections(coefficients))
+        self.margins(signal, self.projections(coefficients, self.kept(time)))
         watched = {entry.level for entry in HITTING_TIMES.values()}
         return {name: self._level(code).copy() for code, name in enumerate(kernels.LEVELS) if name in watched}
 

@@ -17,6 +17,7 @@ from cgrosim.engines.closed import (
 )
 from cgrosim.engines.stepping import SteppingEngine
 from cgrosim.errors import ParameterError
+from cgrosim.model.algorithms import kept_after
 from cgrosim.model.linear_algebra import gram, product
 from cgrosim.model.params import Params
 from cgrosim.model.sampling import ClosedSystem
@@ -40,19 +41,26 @@ class DirectEngine(SteppingEngine):
         self._rows = data.noise.reshape(-1, params.dimension)
         self._data = kernels.pack_direct_data(self._rows, data.direction)
         self._weights = kernels.pack_weights(system.weights)
+        self._velocity = kernels.pack_weights(np.zeros_like(system.weights)) if params.momentum else None
         self._work = kernels.make_direct_workspace(self._problem, self._data)
 
     def _take(self, steps: int) -> tuple[int, int, int, int]:
-        return kernels.advance_direct(
-            self._problem,
-            self._data,
-            self._weights,
-            self._work,
-            self._record,
-            self._params.learning_rate,
-            steps,
-            self._step,
-        )
+        def take(count: int, first: int, batches: NDArray[np.int64] | None) -> tuple[int, int, int, int]:
+            eta = self._params.learning_rate
+            return kernels.advance_direct(
+                self._problem,
+                self._data,
+                self._weights,
+                self._work,
+                self._record,
+                eta,
+                count,
+                first,
+                velocity=self._velocity,
+                batches=batches,
+            )
+
+        return self._taken(steps, take)
 
     def snapshot(self) -> Snapshot:
         """The present state; the noise coefficients solve K B = C - C(0), where they are asked for."""
@@ -69,22 +77,22 @@ class DirectEngine(SteppingEngine):
             attacked_margin=margins.attacked,
             memorization=margins.memorization,
             weigh=partial(gram, off),
-            coefficients=solve_coefficients(self._params, self._system, noise),
+            coefficients=solve_coefficients(self._params, self._system, noise, self._step),
             weights=weights,
         )
 
     def state(self) -> dict[str, Any]:
         """Arrays from which `restore` continues bit-identically."""
-        return {
-            "step": np.array(self._step),
-            "weights": kernels.unpack_weights(self._weights, self._problem, self._data),
-            **record_state(self._record),
-        }
+        present = {"weights": self._weights} | ({} if self._velocity is None else {"velocity": self._velocity})
+        found = {name: kernels.unpack_weights(each, self._problem, self._data) for name, each in present.items()}
+        return {"step": np.array(self._step), **found, **record_state(self._record)}
 
     def restore(self, state: dict[str, Any]) -> None:
         """Continue from a saved state."""
         self._step = int(state["step"])
         self._weights = kernels.pack_weights(state["weights"])
+        if self._velocity is not None:
+            self._velocity = kernels.pack_weights(state["velocity"])
         restore_record(self._record, state)
 
 
@@ -97,12 +105,12 @@ def projections_of(weights: Array, rows: Array, direction: Array) -> tuple[Array
     return signal, product(rows, weights), weights - signal[:, None] * direction
 
 
-def solve_coefficients(params: Params, system: ClosedSystem, noise: Array) -> Array | None:
-    """The noise coefficients B of the weights from their projections, if they were asked for: K B = C - C(0)."""
+def solve_coefficients(params: Params, system: ClosedSystem, noise: Array, step: int) -> Array | None:
+    """The noise coefficients B of the weights from their projections, if they were asked for: K B = C - s C(0)."""
     if "coefficients" not in params.record:
         return None
     assert system.gram is not None
-    return np.asarray(np.linalg.solve(system.gram, noise - system.noise))
+    return np.asarray(np.linalg.solve(system.gram, noise - kept_after(params, step) * system.noise))
 
 
 def check_independent(system: ClosedSystem) -> None:

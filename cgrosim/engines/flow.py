@@ -22,7 +22,10 @@ CROSSING_DIGITS = 1e-10  # relative precision of a crossing time, well below the
 
 
 class FlowEngine:
-    """Integrates ``u' = force``, ``B' = A`` with ``C = C(0) + K B`` in time = learning_rate * step.
+    """Integrates ``u' = force - rho u``, ``B' = A - rho B`` with ``C = s C(0) + K B`` in time = learning_rate * step.
+
+    s = exp(-rho time). Momentum makes all of it 1/(1 - beta) times faster, which is exact as the learning rate tends to
+    0. Batches are not drawn: their mean is the flow.
 
     Method: Dormand-Prince of order 8 (scipy's DOP853), explicit. The growth after memorisation is logarithmic in
     time, so the eigenvalues decay like 1/time, the step can grow with time, and no Jacobian is needed at any size
@@ -62,9 +65,9 @@ class FlowEngine:
         sizes[: self._neurons] = self._params.init_std
         return self._params.flow_tolerance * sizes
 
-    def _rates(self, _time: float, vector: Array) -> Array:
+    def _rates(self, time: float, vector: Array) -> Array:
         self.evaluations += 1
-        return self._forces.rates(vector)
+        return self._forces.rates(vector, time)
 
     def _segment_end(self) -> float:
         """The next restart: a decade later, counted in whole powers of ten of the number of steps."""
@@ -125,29 +128,33 @@ class FlowEngine:
 
     def _find_crossings(self) -> None:
         """Locate every threshold met during the last step, on the interpolant."""
-        levels = self._forces.levels(self._solver.y)
+        levels = self._forces.levels(self._solver.y, self._solver.t)
         for event, entry in HITTING_TIMES.items():
             times = self.crossings.times[event]
             for i in np.flatnonzero(np.isnan(times) & (levels[entry.level] >= entry.threshold)):
-                times[i] = self._crossing(lambda y, i=i, e=entry: self._forces.levels(y)[e.level][i] - e.threshold)
+                times[i] = self._crossing(lambda t, i=i, e=entry: self._levels(t)[e.level][i] - e.threshold)
+
+    def _levels(self, time: float) -> dict[str, Array]:
+        return self._forces.levels(self._at(time), time)
 
     def _crossing(self, level: Any) -> float:
         from scipy.optimize import brentq
 
         left, right = self._solver.t_old, self._solver.t
-        if level(self._at(left)) >= 0.0:
+        if level(left) >= 0.0:
             root = left
-        elif level(self._at(right)) < 0.0:
+        elif level(right) < 0.0:
             root = right  # the interpolant meets the end of the step only to round-off
         else:
-            root = brentq(lambda t: level(self._at(t)), left, right, rtol=CROSSING_DIGITS, xtol=1e-300)
+            root = brentq(level, left, right, rtol=CROSSING_DIGITS, xtol=1e-300)
         return float(root / self._params.learning_rate)
 
     def snapshot(self) -> Snapshot:
         """The present state."""
-        vector = self._present[1]
+        time, vector = self._present
+        kept = self._forces.kept(time)
         signal, coefficients = (part.copy() for part in self._forces.split(vector))
-        noise = self._forces.projections(coefficients)
+        noise = self._forces.projections(coefficients, kept)
         margins = self._forces.margins(signal, noise)
         return Snapshot(
             step=self.step,
@@ -156,9 +163,9 @@ class FlowEngine:
             clean_margin=margins.clean,
             attacked_margin=margins.attacked,
             memorization=margins.memorization,
-            weigh=partial(weight_gram, self._system, coefficients),
+            weigh=partial(weight_gram, self._system, coefficients, kept),
             coefficients=coefficients,
-            weights=rebuild_weights(self._params, self._system, signal, coefficients),
+            weights=rebuild_weights(self._params, self._system, signal, coefficients, kept),
         )
 
     def state(self) -> dict[str, Any]:

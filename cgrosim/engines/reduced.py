@@ -15,6 +15,7 @@ from cgrosim.engines.closed import (
     restore_record,
 )
 from cgrosim.engines.stepping import SteppingEngine
+from cgrosim.model.algorithms import kept_after
 from cgrosim.model.params import Params
 from cgrosim.model.sampling import ClosedSystem, weight_gram
 
@@ -36,17 +37,22 @@ class ReducedEngine(SteppingEngine):
         self._work = kernels.make_reduced_workspace(self._problem)
 
     def _take(self, steps: int, trail: kernels.Trail | None = None) -> tuple[int, int, int, int]:
-        return kernels.advance_reduced(
-            self._problem,
-            self._gram,
-            self._state,
-            self._work,
-            self._record,
-            self._params.learning_rate,
-            steps,
-            self._step,
-            trail=trail,
-        )
+        def take(count: int, first: int, batches: NDArray[np.int64] | None) -> tuple[int, int, int, int]:
+            eta = self._params.learning_rate
+            return kernels.advance_reduced(
+                self._problem,
+                self._gram,
+                self._state,
+                self._work,
+                self._record,
+                eta,
+                count,
+                first,
+                trail=trail,
+                batches=batches,
+            )
+
+        return self._taken(steps, take)
 
     def trace(self, steps: NDArray[np.int64]) -> tuple[Trail, Divergence | None]:
         """Advance to the last of these increasing steps; the states at them, up to a divergence."""
@@ -54,6 +60,7 @@ class ReducedEngine(SteppingEngine):
         trouble = self._advanced(int(steps[-1]) - self._step, seen)
         met = len(steps) if trouble is None else int(np.searchsorted(steps, self._step, side="right"))
         coefficients = seen.coefficients[:met]
+        kept = np.array([kept_after(self._params, int(step)) for step in steps[:met]])
         return Trail(
             step=seen.steps[:met].astype(np.float64),
             signal=seen.signal[:met],
@@ -61,9 +68,9 @@ class ReducedEngine(SteppingEngine):
             clean_margin=seen.clean_margin[:met],
             attacked_margin=seen.attacked_margin[:met],
             memorization=seen.memorization[:met],
-            weigh=lambda place: weight_gram(self._system, coefficients[place]),
+            weigh=lambda place: weight_gram(self._system, coefficients[place], float(kept[place])),
             coefficients=coefficients,
-            weights=rebuild_weights(self._params, self._system, seen.signal[:met], coefficients),
+            weights=rebuild_weights(self._params, self._system, seen.signal[:met], coefficients, kept),
         ), trouble
 
     def snapshot(self) -> Snapshot:
@@ -72,19 +79,20 @@ class ReducedEngine(SteppingEngine):
 
     def state(self) -> dict[str, Any]:
         """Arrays from which `restore` continues bit-identically."""
-        signal, noise, coefficients = kernels.unpack_reduced_state(self._problem, self._state)
-        return {
-            "step": np.array(self._step),
-            "signal": signal,
-            "noise": noise,
-            "coefficients": coefficients,
-            **record_state(self._record),
-        }
+        names, present = ("signal", "noise", "coefficients"), kernels.unpack_reduced_state(self._problem, self._state)
+        found = dict(zip(names, present, strict=True))
+        if self._params.momentum:
+            moving = kernels.unpack_velocity(self._problem, self._state)
+            found |= dict(zip((f"{name}_velocity" for name in names), moving, strict=True))
+        return {"step": np.array(self._step), **found, **record_state(self._record)}
 
     def restore(self, state: dict[str, Any]) -> None:
         """Continue from a saved state."""
         self._step = int(state["step"])
-        self._state = kernels.pack_reduced_state(self._problem, state["signal"], state["noise"], state["coefficients"])
+        names = ("signal", "noise", "coefficients")
+        signal, noise, coefficients = (state[name] for name in names)
+        moving = tuple(state[f"{name}_velocity"] for name in names) if self._params.momentum else None
+        self._state = kernels.pack_reduced_state(self._problem, signal, noise, coefficients, moving)
         restore_record(self._record, state)
 
 

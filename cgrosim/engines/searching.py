@@ -12,6 +12,7 @@ from cgrosim import kernels
 from cgrosim.engines.base import Crossings, Divergence, Snapshot
 from cgrosim.engines.cost import step_seconds
 from cgrosim.engines.direct import projections_of
+from cgrosim.model.algorithms import draw_batches, shares, smoothing_of
 from cgrosim.model.hitting_times import HITTING_TIMES
 from cgrosim.model.linear_algebra import gram, product
 from cgrosim.model.params import Params
@@ -44,6 +45,8 @@ class SearchingEngine:
         self._inputs = system.data.inputs()
         self._rows = system.data.noise.reshape(-1, params.dimension)
         self._weights = system.weights.copy()
+        self._velocity = np.zeros_like(self._weights)
+        self._half_smoothing = 0.5 * smoothing_of(params, system.features, params.samples)
         self._step = 0
         self.crossings = Crossings.none(params.samples)
         self.chunk = max(1, int(0.2 / step_seconds(params, self.name)))
@@ -67,19 +70,29 @@ class SearchingEngine:
         """Advance to step `until`."""
         while self._step < until:
             with np.errstate(over="ignore", invalid="ignore"):
-                gradient = self._gradient()
-                changed = self._weights - self._params.learning_rate * gradient
+                moved, changed = self._moved()
             bad = ~(np.abs(changed) <= LIMIT)
             if np.any(bad):
                 return Divergence(float(self._step), int(np.argwhere(bad)[0, 0]), -1)
             self._note_crossings()
-            self._weights = changed
+            self._weights, self._velocity = changed, moved
             self._step += 1
         return None
+
+    def _moved(self) -> tuple[Array, Array]:
+        """Velocity and weights after the next step; without decay and momentum those of plain descent, bit for bit."""
+        p, gradient = self._params, self._gradient()
+        if p.weight_decay:
+            gradient += p.weight_decay * self._weights
+        if p.momentum:
+            velocity = p.momentum * self._velocity - gradient
+            return velocity, self._weights + p.learning_rate * velocity
+        return self._velocity, self._weights - p.learning_rate * gradient
 
     def _gradient(self) -> Array:
         p, labels, layer = self._params, self._system.labels, self._system.second_layer
         lam, total = p.adversarial_weight, np.zeros_like(self._weights)
+        drawn = None if p.batch_size is None else shares(draw_batches(p, self._step, 1)[0], p.samples)
         worlds = [(1.0 - lam, self._inputs)] if lam < 1.0 else []
         if lam > 0.0:
             worlds.append((lam, self._attacked()))
@@ -87,7 +100,8 @@ class SearchingEngine:
             rows = inputs.reshape(-1, p.dimension)
             projections, margin = product(rows, self._weights), np.empty(len(labels))
             kernels.margins_from_projections(projections, labels, layer, p.activation, p.power, margin)
-            factors = -share * labels * exponential(-logistic_loss(-margin)) / len(labels)
+            pull = exponential(-logistic_loss(-margin)) - self._half_smoothing
+            factors = -share * labels * (pull if drawn is None else drawn * pull) / len(labels)
             slopes = np.empty_like(projections)
             kernels.coefficients_from_projections(projections, factors, layer, p.activation, p.power, slopes)
             kernels.accumulate(slopes, rows, total, 1.0)
@@ -130,11 +144,14 @@ class SearchingEngine:
     def state(self) -> dict[str, Any]:
         """Arrays from which `restore` continues bit-identically."""
         times = {event: time for event, time in self.crossings.state().items() if HITTING_TIMES[event].level in LEVELS}
-        return {"step": np.array(self._step), "weights": self._weights.copy(), **times}
+        moving = {"velocity": self._velocity.copy()} if self._params.momentum else {}
+        return {"step": np.array(self._step), "weights": self._weights.copy(), **moving, **times}
 
     def restore(self, state: dict[str, Any]) -> None:
         """Continue from a saved state."""
         self._step, self._weights = int(state["step"]), state["weights"].copy()
+        if self._params.momentum:
+            self._velocity = state["velocity"].copy()
         self.crossings.restore(state)
 
 

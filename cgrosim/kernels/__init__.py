@@ -30,6 +30,7 @@ from cgrosim.kernels.reduced import (
     pack_gram,
     pack_reduced_state,
     unpack_reduced_state,
+    unpack_velocity,
 )
 
 __all__ = [
@@ -63,5 +64,6 @@ __all__ = [
     "project",
     "reduced_forces",
     "unpack_reduced_state",
+    "unpack_velocity",
     "unpack_weights",
 ]

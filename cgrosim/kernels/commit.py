@@ -29,6 +29,39 @@ def add_scaled(state, change, scale, first, last):  # type: ignore[no-untyped-de
 
 
 @njit(**INNER)
+def steer(state, change, velocity, decay, momentum, first, last):  # type: ignore[no-untyped-def]
+    """Change = momentum velocity + (change - decay state) on the blocks first..last; without momentum no velocity."""
+    old, new = state[first:last].reshape(-1), change[first:last].reshape(-1)
+    if momentum == 0.0:
+        for index in range(old.size):
+            new[index] -= decay * old[index]
+    else:
+        before = velocity[first:last].reshape(-1)
+        for index in range(old.size):
+            new[index] = momentum * before[index] + (new[index] - decay * old[index])
+
+
+@njit(**INNER)
+def keep_velocity(velocity, change, first, last):  # type: ignore[no-untyped-def]
+    """Velocity = change on the blocks first..last, once the step is taken."""
+    before, new = velocity[first:last].reshape(-1), change[first:last].reshape(-1)
+    for index in range(before.size):
+        before[index] = new[index]
+
+
+@njit(**INNER)
+def draw_shares(share, batches, place):  # type: ignore[no-untyped-def]
+    """share[i] = copies of sample i in the batch at this place, times N / batch size."""
+    share[:] = 0.0
+    size = batches.shape[1]
+    for k in range(size):
+        share[batches[place, k]] += 1.0
+    scale = share.size / size
+    for i in range(share.size):
+        share[i] *= scale
+
+
+@njit(**INNER)
 def locate_bad(state, change, scale, rows, neurons):  # type: ignore[no-untyped-def]
     """(neuron, row) of the first bad entry in row order, or (-1, -1)."""
     for k in range(rows):

@@ -11,10 +11,21 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numba import njit, prange
+from numpy.typing import NDArray
 
 from cgrosim.kernels.blocks import Array, block_count, pack_blocks, pack_panels, unpack_blocks
 from cgrosim.kernels.caching import INNER, entry, fingerprint
-from cgrosim.kernels.commit import DIVERGED, LIMIT, RUNNING, add_scaled, count_bad, locate_bad
+from cgrosim.kernels.commit import (
+    DIVERGED,
+    LIMIT,
+    RUNNING,
+    add_scaled,
+    count_bad,
+    draw_shares,
+    keep_velocity,
+    locate_bad,
+    steer,
+)
 from cgrosim.kernels.levels import note_hitting_times
 from cgrosim.kernels.margins import (
     force_on_signal,
@@ -81,7 +92,9 @@ def _make_advance(parallel: bool) -> Callable[..., Any]:
     token = fingerprint("direct, parallel" if parallel else "direct, serial")
 
     @entry(parallel)
-    def advance(problem, data, weights, work, record, step_size, steps, first_step):  # type: ignore[no-untyped-def]
+    def advance(  # type: ignore[no-untyped-def]
+        problem, data, weights, velocity, work, record, step_size, batches, first_batch, steps, first_step
+    ):
         if token == "":
             return 0, RUNNING, -1, -1
         row_blocks, coordinate_blocks = data.by_row.shape[0], data.by_coordinate.shape[0]
@@ -90,6 +103,8 @@ def _make_advance(parallel: bool) -> Callable[..., Any]:
         coordinate_tasks = (coordinate_blocks + WIDTH - 1) // WIDTH
         last_block, last_lane = (data.rows - 1) // 8, (data.rows - 1) % 8
         u = work.direct_signal
+        whole, decay, momentum = batches.shape[0] == 0, problem.decay, problem.momentum
+        steered = decay != 0.0 or momentum != 0.0
         for done in range(steps):
             for task in prange(row_tasks):
                 first, last = task * WIDTH, min(row_blocks, (task + 1) * WIDTH)
@@ -99,7 +114,9 @@ def _make_advance(parallel: bool) -> Callable[..., Any]:
                 sums_of_blocks(problem, work.projections, work, first, last)
             for r in range(problem.neurons):
                 u[r] = work.projections[last_block, r, last_lane]
-            margins_and_weights(problem, u, work)
+            if not whole:
+                draw_shares(work.share, batches, first_step + done - first_batch)
+            margins_and_weights(problem, u, work, whole)
             note_hitting_times(work, record, first_step + done)
             force_on_signal(problem, u, work)
             for task in prange(row_tasks):
@@ -110,6 +127,8 @@ def _make_advance(parallel: bool) -> Callable[..., Any]:
             for task in prange(coordinate_tasks):
                 first, last = task * WIDTH, min(coordinate_blocks, (task + 1) * WIDTH)
                 multiply_columns(work.force, row_depth, data.by_coordinate, work.change, first, last, problem.height, 0)
+                if steered:
+                    steer(weights, work.change, velocity, decay, momentum, first, last)
                 bad += count_bad(weights, work.change, step_size, first, last)
             if bad > 0:
                 neuron, row = _locate(problem, weights, work, step_size, data)
@@ -117,11 +136,14 @@ def _make_advance(parallel: bool) -> Callable[..., Any]:
             for task in prange(coordinate_tasks):
                 first, last = task * WIDTH, min(coordinate_blocks, (task + 1) * WIDTH)
                 add_scaled(weights, work.change, step_size, first, last)
+                if momentum != 0.0:
+                    keep_velocity(velocity, work.change, first, last)
         return steps, RUNNING, -1, -1
 
     return advance
 
 
+NOTHING, WHOLE = np.empty((0, 1, 8)), np.empty((0, 0), dtype=np.int64)
 FORMS = (_make_advance(parallel=False), _make_advance(parallel=True))
 
 
@@ -135,13 +157,17 @@ def advance_direct(
     steps: int,
     first_step: int,
     parallel: bool | None = None,
+    velocity: Array | None = None,
+    batches: NDArray[np.int64] | None = None,
 ) -> tuple[int, int, int, int]:
-    """Take up to `steps` gradient-descent steps on packed weights, in place.
+    """Take up to `steps` gradient-descent steps on packed weights, in place, and on their velocity with momentum.
 
     Arguments and result as for `cgrosim.kernels.advance_reduced`; on divergence the row is the patch that pushes
     hardest on the neuron (-1: the signal). ``work`` holds the margins of the last state a step was taken from.
     """
-    arguments = (problem, data, weights, work, record, float(step_size))
+    moving = NOTHING if velocity is None else velocity
+    drawn = WHOLE if batches is None else batches
+    arguments = (problem, data, weights, moving, work, record, float(step_size), drawn, int(first_step))
     if parallel is None and worth_threads(data.rows * data.dimension * problem.neurons, PARALLEL_FROM):
         return pace("direct", data.rows, data.dimension, problem.neurons).take(
             FORMS, arguments, int(steps), int(first_step)

@@ -54,8 +54,11 @@ def forces_of_blocks(problem, noise, work, first, last):  # type: ignore[no-unty
 
 
 @njit(**INNER)
-def margins_and_weights(problem, u, work):  # type: ignore[no-untyped-def]
-    """From ``work.sums``: margins, V_i, the coefficients of A and the sums of loss weights by label."""
+def margins_and_weights(problem, u, work, whole=True):  # type: ignore[no-untyped-def]
+    """From ``work.sums``: margins, V_i, the coefficients of A and the sums of loss weights by kind.
+
+    A share of a batch, if it is not a whole one, is in ``work.share``.
+    """
     signal_terms(problem, u, work)
     work.lows[0] = min(work.signal[1, 0], work.signal[1, 1])
     work.lows[1] = min(work.signal[3, 0], work.signal[3, 1])
@@ -64,15 +67,18 @@ def margins_and_weights(problem, u, work):  # type: ignore[no-untyped-def]
     work.weights[:, :] = 0.0
     for i in range(samples):
         label = problem.labels[i]
-        column = 0 if label > 0 else 1
+        column = problem.column[i]
         total = 0.0
         for j in range(patches):
             total += work.sums[i * patches + j]
         memorised = label * total
         clean = work.signal[1, column] + memorised
         attacked = work.signal[2, column] + memorised
-        clean_weight = (1.0 - lam) * sigmoid_slope(clean)
-        attacked_weight = lam * sigmoid_slope(attacked)
+        clean_weight = (1.0 - lam) * (sigmoid_slope(clean) - problem.half_smoothing[i])
+        attacked_weight = lam * (sigmoid_slope(attacked) - problem.half_smoothing[i])
+        if not whole:
+            clean_weight *= work.share[i]
+            attacked_weight *= work.share[i]
         work.memorization[i] = memorised
         work.clean_margin[i] = clean
         work.attacked_margin[i] = attacked
@@ -85,13 +91,14 @@ def margins_and_weights(problem, u, work):  # type: ignore[no-untyped-def]
 
 @njit(**INNER)
 def force_on_signal(problem, u, work):  # type: ignore[no-untyped-def]
-    """(1/N) sum_i a_r [alpha c_i phi'(alpha y_i u_r) + kappa_i a_i phi'(kappa_i y_i u_r)], grouped by label."""
+    """(1/N) sum_i y_i f_i a_r [alpha c_i phi'(alpha f_i u_r) + kappa_i a_i phi'(kappa_i f_i u_r)], grouped by kind."""
     samples = problem.labels.size
     for r in range(problem.neurons):
         total = 0.0
-        for column in range(2):
-            label = 1.0 - 2.0 * column
+        for column in range(problem.kinds.shape[1]):
+            sign = problem.kinds[1, column]
+            feature = problem.kinds[0, column] * sign
             alpha, kappa = problem.alpha, work.signal[0, column]
-            total += alpha * work.weights[0, column] * dphi(alpha * label * u[r], problem.shape)
-            total += kappa * work.weights[1, column] * dphi(kappa * label * u[r], problem.shape)
+            total += feature * alpha * work.weights[0, column] * dphi(alpha * sign * u[r], problem.shape)
+            total += feature * kappa * work.weights[1, column] * dphi(kappa * sign * u[r], problem.shape)
         work.signal_force[r] = problem.second_layer[r] * total / samples

@@ -29,6 +29,11 @@ class Problem(NamedTuple):
     attacked_low: float  # ends of the interval the attack takes the signal's coefficient from
     attacked_high: float
     adversarial_weight: float  # lam
+    column: NDArray[np.int64]  # (N,) which of the kinds below a sample is
+    kinds: Array  # (2, kinds) label of the kind, and sign of its true feature (0: none)
+    half_smoothing: Array  # (N,) eps/2
+    decay: float  # rho
+    momentum: float  # beta
 
 
 def make_problem(
@@ -43,6 +48,10 @@ def make_problem(
     attacked_low: float,
     attacked_high: float,
     adversarial_weight: float,
+    features: Array | None = None,
+    smoothing: Array | None = None,
+    decay: float = 0.0,
+    momentum: float = 0.0,
 ) -> Problem:
     """Check and collect the constants of a training problem.
 
@@ -62,6 +71,12 @@ def make_problem(
         the low one is at least 0.
     adversarial_weight : float
         lam, the weight of the adversarial loss, in [0, 1].
+    features : (N,) array of +1, -1 (label flipped) and 0 (no true feature), optional
+        Default: all +1.
+    smoothing : (N,) array, optional
+        eps of each sample; its loss weights are s(z) - eps/2. Default: 0.
+    decay, momentum : float
+        rho and beta of a step ``beta (w - w_before) - eta (gradient + rho w)``.
 
     Raises
     ------
@@ -85,6 +100,13 @@ def make_problem(
         raise ValueError(f"an attack that may choose needs a radius of at most alpha, but {ends}")
     if not 0 <= adversarial_weight <= 1:
         raise ValueError(f"the adversarial weight is {adversarial_weight}; it must be in [0, 1]")
+    if not (decay >= 0 and 0 <= momentum < 1):
+        raise ValueError(f"the decay is {decay} and the momentum {momentum}; they must be at least 0, and below 1")
+    known = np.ones_like(labels) if features is None else np.asarray(features, dtype=np.float64)
+    half = np.zeros_like(labels) if smoothing is None else 0.5 * np.asarray(smoothing, dtype=np.float64)
+    if known.shape != labels.shape or half.shape != labels.shape or not np.all(np.isin(known, (-1.0, 0.0, 1.0))):
+        raise ValueError("features of -1, 0 and +1 and smoothing must have one entry for every label")
+    column, kinds = _kinds(labels, known)
     neurons = second_layer.size
     padded = zeros(padded_neurons(neurons))
     padded[:neurons] = second_layer
@@ -102,7 +124,21 @@ def make_problem(
         float(attacked_low),
         float(attacked_high),
         float(adversarial_weight),
+        column,
+        kinds,
+        half,
+        float(decay),
+        float(momentum),
     )
+
+
+def _kinds(labels: Array, features: Array) -> tuple[NDArray[np.int64], Array]:
+    """The kind of each sample and what the kinds are: both labels with their feature first, then those that occur."""
+    kinds = [(1.0, 1.0), (-1.0, 1.0)]
+    kinds += sorted({(y, f) for y, f in zip(labels.tolist(), features.tolist(), strict=True) if f != 1.0}, reverse=True)
+    column = np.array([kinds.index(pair) for pair in zip(labels.tolist(), features.tolist(), strict=True)])
+    label, feature = np.array(kinds).T
+    return column.astype(np.int64), np.ascontiguousarray([label, label * feature])
 
 
 class Record(NamedTuple):
@@ -129,14 +165,15 @@ class Workspace(NamedTuple):
     change: Array  # product of the step, blocked like the state it updates
     sums: Array  # (8 blocks,) sum_r a_r phi(c[k, r])
     coefficients: Array  # (8 blocks,) y_i (c_i + a_i) / N, zero in the padding
-    signal: Array  # (4, 2) by label: attacked coefficient; clean, attacked and low signal margin
+    signal: Array  # (4, kinds): attacked coefficient; clean, attacked and low signal margin
     lows: Array  # (2,) the smaller one of the two labels' clean signal margins, and of the low ones
-    weights: Array  # (2, 2) sums of c_i and a_i over the samples of a label
+    weights: Array  # (2, kinds) sums of c_i and a_i over the samples of a kind
     direct_signal: Array  # (padded m,) u_r = <w_r, w_star> of the weights
     signal_force: Array  # (padded m,) force on u_r
     clean_margin: Array  # (N,)
     attacked_margin: Array  # (N,)
     memorization: Array  # (N,) V_i
+    share: Array  # (N,) copies of a sample in the batch of this step times N / batch size
     order: NDArray[np.int64]  # (m,) neurons by |u_r|
     tails: Array  # (m + 1,) partial sums of the piecewise maximiser
 
@@ -144,10 +181,21 @@ class Workspace(NamedTuple):
 def make_workspace(problem: Problem, blocks: int, changed_blocks: int) -> Workspace:
     """Return the scratch for `blocks` blocks of projections and a state of `changed_blocks` blocks."""
     padded, samples = problem.second_layer.size, problem.labels.size
-    blocked, rows = (blocks, padded, 8), (blocks * 8,)
-    floats = [blocked, blocked, (changed_blocks, padded, 8), rows, rows, (4, 2), (2,), (2, 2), (padded,), (padded,)]
+    blocked, rows, kinds = (blocks, padded, 8), (blocks * 8,), problem.kinds.shape[1]
+    floats = [
+        blocked,
+        blocked,
+        (changed_blocks, padded, 8),
+        rows,
+        rows,
+        (4, kinds),
+        (2,),
+        (2, kinds),
+        (padded,),
+        (padded,),
+    ]
     order = np.arange(problem.neurons)
     arrays: dict[str, NDArray[Any]] = dict(
-        zip(Workspace._fields, aligned_zeros(*floats, *[(samples,)] * 3), strict=False)
+        zip(Workspace._fields, aligned_zeros(*floats, *[(samples,)] * 4), strict=False)
     )
     return Workspace(**arrays, order=order, tails=np.zeros(problem.neurons + 1))

@@ -11,7 +11,17 @@ from numpy.typing import NDArray
 
 from cgrosim.kernels.blocks import Array, block_count, empty_blocks, pack_blocks, pack_panels, unpack_blocks, zeros
 from cgrosim.kernels.caching import INNER, entry, fingerprint
-from cgrosim.kernels.commit import DIVERGED, LIMIT, RUNNING, add_scaled, count_bad, locate_bad
+from cgrosim.kernels.commit import (
+    DIVERGED,
+    LIMIT,
+    RUNNING,
+    add_scaled,
+    count_bad,
+    draw_shares,
+    keep_velocity,
+    locate_bad,
+    steer,
+)
 from cgrosim.kernels.levels import note_hitting_times
 from cgrosim.kernels.margins import (
     force_on_signal,
@@ -32,20 +42,48 @@ class ReducedState(NamedTuple):
     signal: Array  # (padded m,) u_r
     noise: Array  # (blocks, padded m, 8) raw projections c[k, r]
     coefficients: Array  # (blocks, padded m, 8) B[k, r]
+    signal_velocity: Array  # of u, c and B, packed like them; empty without momentum
+    noise_velocity: Array
+    coefficient_velocity: Array
 
 
-def pack_reduced_state(problem: Problem, signal: Array, noise: Array, coefficients: Array) -> ReducedState:
-    """Copy u (m,), c (M, m) and B (M, m) into a state."""
+def pack_reduced_state(
+    problem: Problem,
+    signal: Array,
+    noise: Array,
+    coefficients: Array,
+    velocity: tuple[Array, ...] | None = None,
+) -> ReducedState:
+    """Copy u (m,), c (M, m) and B (M, m) into a state, and with momentum their velocities (default: at rest)."""
+    if problem.momentum == 0.0:
+        moving = zeros(0), zeros(0, 1, 8), zeros(0, 1, 8)
+    elif velocity is None:
+        moving = _packed(problem, np.zeros_like(signal), np.zeros_like(noise), np.zeros_like(coefficients))
+    else:
+        moving = _packed(problem, *velocity)
+    return ReducedState(*_packed(problem, signal, noise, coefficients), *moving)
+
+
+def _packed(problem: Problem, signal: Array, noise: Array, coefficients: Array) -> tuple[Array, Array, Array]:
     packed = zeros(problem.second_layer.size)
     packed[: problem.neurons] = signal
-    return ReducedState(packed, pack_blocks(noise), pack_blocks(coefficients))
+    return packed, pack_blocks(noise), pack_blocks(coefficients)
 
 
 def unpack_reduced_state(problem: Problem, state: ReducedState) -> tuple[Array, Array, Array]:
     """Return copies of u (m,), c (M, m) and B (M, m)."""
+    return _unpacked(problem, state.signal, state.noise, state.coefficients)
+
+
+def unpack_velocity(problem: Problem, state: ReducedState) -> tuple[Array, Array, Array]:
+    """Return copies of the velocities of u, c and B, where there is momentum."""
+    return _unpacked(problem, state.signal_velocity, state.noise_velocity, state.coefficient_velocity)
+
+
+def _unpacked(problem: Problem, signal: Array, noise: Array, coefficients: Array) -> tuple[Array, Array, Array]:
     rows = problem.labels.size * problem.noise_patches
-    noise, coefficients = (unpack_blocks(blocks, rows, problem.neurons) for blocks in state[1:])
-    return state.signal[: problem.neurons].copy(), noise, coefficients
+    first, second = (unpack_blocks(blocks, rows, problem.neurons) for blocks in (noise, coefficients))
+    return signal[: problem.neurons].copy(), first, second
 
 
 class Trail(NamedTuple):
@@ -86,12 +124,17 @@ def _make_advance(parallel: bool) -> Callable[..., Any]:
     token = fingerprint("reduced, parallel" if parallel else "reduced, serial")
 
     @entry(parallel)
-    def advance(problem, gram, state, work, record, step_size, trail, steps, first_step):  # type: ignore[no-untyped-def]
+    def advance(  # type: ignore[no-untyped-def]
+        problem, gram, state, work, record, step_size, trail, batches, first_batch, steps, first_step
+    ):
         if token == "":
             return 0, RUNNING, -1, -1
         blocks = gram.shape[0]
         tasks = (blocks + WIDTH - 1) // WIDTH
         u, row = state.signal, 0
+        whole, decay, momentum = batches.shape[0] == 0, problem.decay, problem.momentum
+        steered = decay != 0.0 or momentum != 0.0
+        speed_u, speed_c, speed_b = state.signal_velocity, state.noise_velocity, state.coefficient_velocity
         while row < trail.steps.size and trail.steps[row] < first_step:
             row += 1
         for done in range(steps + 1):
@@ -100,7 +143,10 @@ def _make_advance(parallel: bool) -> Callable[..., Any]:
                 break
             for task in prange(tasks):
                 sums_of_blocks(problem, state.noise, work, task * WIDTH, min(blocks, (task + 1) * WIDTH))
-            margins_and_weights(problem, u, work)
+            drawn = not whole and done < steps
+            if drawn:
+                draw_shares(work.share, batches, first_step + done - first_batch)
+            margins_and_weights(problem, u, work, not drawn)
             note_hitting_times(work, record, first_step + done)
             if asked:
                 _write(problem, state, work, trail, row)
@@ -114,8 +160,19 @@ def _make_advance(parallel: bool) -> Callable[..., Any]:
             for task in prange(tasks):
                 first, last = task * WIDTH, min(blocks, (task + 1) * WIDTH)
                 multiply_columns(work.force, gram.shape[1] // 8, gram, work.change, first, last, problem.height, 0)
-                found = count_bad(state.noise, work.change, step_size, first, last)
-                bad += found + count_bad(state.coefficients, work.force, step_size, first, last)
+                if not steered:
+                    found = count_bad(state.noise, work.change, step_size, first, last)
+                    bad += found + count_bad(state.coefficients, work.force, step_size, first, last)
+            if steered:  # only now has every product read the force
+                for task in prange(tasks):
+                    first, last = task * WIDTH, min(blocks, (task + 1) * WIDTH)
+                    steer(state.noise, work.change, speed_c, decay, momentum, first, last)
+                    steer(state.coefficients, work.force, speed_b, decay, momentum, first, last)
+                    found = count_bad(state.noise, work.change, step_size, first, last)
+                    bad += found + count_bad(state.coefficients, work.force, step_size, first, last)
+                for r in range(problem.neurons):
+                    speed = momentum * speed_u[r] if momentum != 0.0 else 0.0
+                    work.signal_force[r] = speed + (work.signal_force[r] - decay * u[r])
             for r in range(problem.neurons):
                 if not abs(u[r] + step_size * work.signal_force[r]) <= LIMIT:
                     return done, DIVERGED, r, -1
@@ -131,12 +188,20 @@ def _make_advance(parallel: bool) -> Callable[..., Any]:
                 add_scaled(state.coefficients, work.force, step_size, first, last)
             for r in range(problem.neurons):
                 u[r] += step_size * work.signal_force[r]
+            if momentum != 0.0:
+                for task in prange(tasks):
+                    first, last = task * WIDTH, min(blocks, (task + 1) * WIDTH)
+                    keep_velocity(speed_c, work.change, first, last)
+                    keep_velocity(speed_b, work.force, first, last)
+                for r in range(problem.neurons):
+                    speed_u[r] = work.signal_force[r]
         return steps, RUNNING, -1, -1
 
     return advance
 
 
 NOWHERE = np.empty(0, dtype=np.int64)
+WHOLE = np.empty((0, 0), dtype=np.int64)
 FORMS = (_make_advance(parallel=False), _make_advance(parallel=True))
 
 
@@ -162,6 +227,7 @@ def advance_reduced(
     first_step: int,
     parallel: bool | None = None,
     trail: Trail | None = None,
+    batches: NDArray[np.int64] | None = None,
 ) -> tuple[int, int, int, int]:
     """Take up to `steps` gradient-descent steps in place.
 
@@ -179,6 +245,8 @@ def advance_reduced(
         Use threads. Default: where they pay, by size and by timing. The result has the same bits either way.
     trail : Trail, optional
         Filled with the states at those of its steps that this call meets, its first and last state included.
+    batches : (steps, b) array of int, optional
+        The samples of the batch of every step. Default: all samples at every step.
 
     Returns
     -------
@@ -188,7 +256,8 @@ def advance_reduced(
     """
     rows = problem.labels.size * problem.noise_patches
     trail = make_trail(problem, NOWHERE) if trail is None else trail
-    arguments = (problem, gram, state, work, record, float(step_size), trail)
+    drawn = WHOLE if batches is None else batches
+    arguments = (problem, gram, state, work, record, float(step_size), trail, drawn, int(first_step))
     if parallel is None and worth_threads(rows * rows * problem.neurons, PARALLEL_FROM):
         return pace("reduced", rows, problem.neurons).take(FORMS, arguments, int(steps), int(first_step))
     return run(bool(parallel), FORMS, *arguments, int(steps), int(first_step))

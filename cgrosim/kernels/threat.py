@@ -11,11 +11,11 @@ from cgrosim.kernels.caching import INNER
 
 
 @njit(**INNER)
-def signal_margin(u, second_layer, neurons, coefficient, label, shape):  # type: ignore[no-untyped-def]
-    """h_y(c) = y sum_r a_r phi(c y u_r): what the signal patch c y w_star adds to the margin."""
+def signal_margin(u, second_layer, neurons, coefficient, label, shape, sign):  # type: ignore[no-untyped-def]
+    """h_y(c) = y sum_r a_r phi(c f u_r): what the signal patch c f w_star, f = `sign`, adds to the margin of y."""
     total = 0.0
     for r in range(neurons):
-        total += second_layer[r] * phi(coefficient * label * u[r], shape)
+        total += second_layer[r] * phi(coefficient * sign * u[r], shape)
     return label * total
 
 
@@ -32,10 +32,10 @@ def _sort_by_magnitude(u, order):  # type: ignore[no-untyped-def]
 
 
 @njit(**INNER)
-def piecewise_minimiser(u, second_layer, low, high, label, shape, order, tails):  # type: ignore[no-untyped-def]
+def piecewise_minimiser(u, second_layer, low, high, label, shape, order, tails, sign):  # type: ignore[no-untyped-def]
     """Exact minimiser over [low, high] of h_y for an activation with a knee, such as the smoothed ReLU.
 
-    h_y is A c^q + B c + constant between the breakpoints c = knee/|u_r| of the active neurons (y u_r > 0), with
+    h_y is A c^q + B c + constant between the breakpoints c = knee/|u_r| of the active neurons (f u_r > 0), with
     q A = slope sum y a_r |u_r|^q over those still below theirs and B = sum y a_r |u_r| over the others. A minimum is at
     an end, at a breakpoint, or at the one critical point c^(q-1) = -B / (q A) of a piece. Ties go to the smaller c, as
     for U_y = 0.
@@ -47,10 +47,10 @@ def piecewise_minimiser(u, second_layer, low, high, label, shape, order, tails):
     tails[neurons] = 0.0
     for place in range(neurons - 1, -1, -1):
         r = order[place]
-        active = label * u[r] > 0
+        active = sign * u[r] > 0
         tails[place] = tails[place + 1] + (label * second_layer[r] * abs(u[r]) if active else 0.0)
-    best, smallest = low, signal_margin(u, second_layer, neurons, low, label, shape)
-    value = signal_margin(u, second_layer, neurons, high, label, shape)
+    best, smallest = low, signal_margin(u, second_layer, neurons, low, label, shape, sign)
+    value = signal_margin(u, second_layer, neurons, high, label, shape, sign)
     if value < smallest:
         best, smallest = high, value
     curvature = 0.0  # q A of the piece on which the neurons order[:place] are below their breakpoint
@@ -64,7 +64,7 @@ def piecewise_minimiser(u, second_layer, low, high, label, shape, order, tails):
         if place > 0:
             size = abs(u[order[place - 1]])
             right = min(high, knee / size) if size > 0 else high
-            if label * u[order[place - 1]] > 0:
+            if sign * u[order[place - 1]] > 0:
                 curvature += label * second_layer[order[place - 1]] * (steepness * size**power)
         if left > right:
             continue
@@ -77,36 +77,36 @@ def piecewise_minimiser(u, second_layer, low, high, label, shape, order, tails):
                 point = (-slope / curvature) ** (1.0 / (power - 1.0))
                 if not left < point < right:
                     continue
-            value = signal_margin(u, second_layer, neurons, point, label, shape)
+            value = signal_margin(u, second_layer, neurons, point, label, shape, sign)
             if value < smallest or (value == smallest and point < best):
                 best, smallest = point, value
     return best
 
 
 @njit(**INNER)
-def attacked_coefficient(problem, u, label, work):  # type: ignore[no-untyped-def]
-    """kappa_y: the coefficient of y w_star in the attacked signal patch of a sample with this label."""
+def attacked_coefficient(problem, u, label, sign, work):  # type: ignore[no-untyped-def]
+    """kappa: the coefficient of f w_star, f = `sign`, in the attacked signal patch of a sample with this label."""
     low, high = problem.attacked_low, problem.attacked_high
     if low == high:
         return low
     if problem.shape[1] < math.inf:
-        return piecewise_minimiser(u, problem.second_layer, low, high, label, problem.shape, work.order, work.tails)
+        return piecewise_minimiser(
+            u, problem.second_layer, low, high, label, problem.shape, work.order, work.tails, sign
+        )
     # Positively homogeneous: h_y(c) = c^degree U_y for c >= 0, monotone in c. At U_y = 0 all c are as bad; the attack
     # is alpha - delta there, as in the definition.
-    strength = signal_margin(u, problem.second_layer, problem.neurons, 1.0, label, problem.shape)
+    strength = signal_margin(u, problem.second_layer, problem.neurons, 1.0, label, problem.shape, sign)
     return low if strength >= 0 else high
 
 
 @njit(**INNER)
 def signal_terms(problem, u, work):  # type: ignore[no-untyped-def]
-    """Fill ``work.signal`` by label (column 0: y = +1, column 1: y = -1)."""
-    for column in range(2):
-        label = 1.0 - 2.0 * column
-        kappa = attacked_coefficient(problem, u, label, work)
+    """Fill ``work.signal`` by kind (column 0: y = +1, column 1: y = -1, then flipped ones and such without feature)."""
+    layer, neurons, shape = problem.second_layer, problem.neurons, problem.shape
+    for column in range(problem.kinds.shape[1]):
+        label, sign = problem.kinds[0, column], problem.kinds[1, column]
+        kappa = attacked_coefficient(problem, u, label, sign, work)
         work.signal[0, column] = kappa
-        work.signal[1, column] = signal_margin(
-            u, problem.second_layer, problem.neurons, problem.alpha, label, problem.shape
-        )
-        work.signal[2, column] = signal_margin(u, problem.second_layer, problem.neurons, kappa, label, problem.shape)
-        low = problem.weakest
-        work.signal[3, column] = signal_margin(u, problem.second_layer, problem.neurons, low, label, problem.shape)
+        work.signal[1, column] = signal_margin(u, layer, neurons, problem.alpha, label, shape, sign)
+        work.signal[2, column] = signal_margin(u, layer, neurons, kappa, label, shape, sign)
+        work.signal[3, column] = signal_margin(u, layer, neurons, problem.weakest, label, shape, sign)

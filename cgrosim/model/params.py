@@ -12,6 +12,7 @@ from cgrosim.errors import FileError, ParameterError
 from cgrosim.files.words import quoted, shown
 from cgrosim.model.activations import ACTIVATIONS, SecondLayerSign, activation
 from cgrosim.model.engine_kinds import ENGINES
+from cgrosim.model.impossible import impossibilities
 from cgrosim.model.radii import attacks, completed, fill_radius, finite_factor, gap_of, radius_of
 from cgrosim.model.settings import LARGEST, SettingsBase, plain
 from cgrosim.model.signal_threats import SIGNAL_THREATS
@@ -109,6 +110,28 @@ class Params(SettingsBase):
     test_samples: int = Field(
         2000, ge=0, le=LARGEST, description="fresh samples behind each test error (0: no test errors)"
     )
+    weight_decay: float = Field(
+        0.0, ge=0, description="weight decay (rho): each step takes learning_rate * rho of the weights"
+    )
+    momentum: float = Field(
+        0.0, ge=0, lt=1, description="heavy-ball momentum (beta): time = learning_rate * step / (1 - beta)"
+    )
+    batch_size: int | None = Field(
+        None, ge=1, le=LARGEST, description="samples of a step; none: all of them", json_schema_extra={"none": "all"}
+    )
+    batch_replacement: bool = Field(
+        False, description="draw every batch from all samples, not each sample once an epoch"
+    )
+    label_smoothing: float = Field(
+        0.0, ge=0, lt=1, description="label smoothing (epsilon): the target is 1 - epsilon/2"
+    )
+    label_noise: float = Field(0.0, ge=0, le=0.5, description="share of the training labels that is flipped (tau)")
+    unlearnable_fraction: float = Field(
+        0.0, ge=0, le=1, description="share of the training samples that carries no true feature"
+    )
+    unlearnable_certainty: float = Field(
+        1.0, ge=0, le=1, description="how certain the soft label of such a sample is; 1: a hard label"
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -118,75 +141,10 @@ class Params(SettingsBase):
 
     @model_validator(mode="after")
     def _possible(self) -> Params:
-        for broken, sentence in self._impossibilities():
+        for broken, sentence in impossibilities(self):
             if broken:
                 raise ValueError(sentence)
         return self
-
-    def _impossibilities(self) -> list[tuple[bool, str]]:
-        """Every condition no experiment may meet, with the sentence to say."""
-        signed = self.second_layer_sign == "signed"
-        least_power, closed = activation(self.activation).least_power, [n for n, e in ENGINES.items() if e.closed]
-        signal_threat, evaluated = SIGNAL_THREATS.get(self.threat), self.evaluation.threat
-        return [
-            (self.gap > 1, f"gap is {self.gap:g}, but must be at most 1 (1 is no attack at all)."),
-            (
-                self.perturbation_radius < 0,
-                f"perturbation_radius is {self.perturbation_radius:g}, but must not be negative.",
-            ),
-            (
-                least_power is not None and self.power < least_power,
-                f"power is {self.power:g}, but the {self.activation} activation needs a power of at least "
-                f"{least_power}; "
-                "for power 1 take activation relu or linear.",
-            ),
-            (
-                signal_threat is not None and not signal_threat.beyond_signal and not 0 <= self.gap <= 1,
-                f"perturbation_radius is {self.perturbation_radius:g}, but the {self.threat} threat allows at most the "
-                f"signal_strength {self.signal_strength:g}; lower it, or take threat fixed_direction or l2_pgd.",
-            ),
-            (
-                self.attack_step_size is not None and self.attack_step_size <= 0,
-                f"attack_step_size is {self.attack_step_size}, but must be positive.",
-            ),
-            (
-                evaluated in SEARCH_THREATS and evaluated != self.threat,
-                f"evaluation_threat {evaluated} needs training with the same threat; for standard training take "
-                f"threat {evaluated} and adversarial_weight 0.",
-            ),
-            (
-                evaluated != self.threat
-                and evaluated in SIGNAL_THREATS
-                and not SIGNAL_THREATS[evaluated].beyond_signal
-                and not 0 <= self.gap <= 1,
-                f"perturbation_radius is {self.perturbation_radius:g}, but the evaluation_threat {evaluated} allows at "
-                f"most the signal_strength {self.signal_strength:g}; lower it, or take fixed_direction.",
-            ),
-            (signed and self.neurons < 2, "neurons is 1, but a signed second layer needs at least 2."),
-            (
-                not self.signal_only and self.engine in closed,
-                f"engine {self.engine} needs a threat that moves only the true feature ({', '.join(SIGNAL_THREATS)}); "
-                f"for threat {self.threat} take engine direct.",
-            ),
-            (
-                not self.signal_only and self.sampling == "gram",
-                f"sampling gram has no vectors for threat {self.threat} to perturb; take sampling explicit.",
-            ),
-            (
-                self.sampling == "gram" and self.engine not in ("auto", *closed),
-                f"engine {self.engine} needs vectors, which sampling gram does not make; take engine "
-                f"{' or '.join(closed)}.",
-            ),
-            (
-                not self.signal_only and "coefficients" in self.record,
-                f"record coefficients needs a threat that moves only the true feature, not {self.threat}; "
-                f"take one of {', '.join(SIGNAL_THREATS)}.",
-            ),
-            (
-                "weights" in self.record and self.sampling == "gram",
-                "record weights needs vectors, which sampling gram does not make; take sampling explicit.",
-            ),
-        ]
 
     @property
     def signal_only(self) -> bool:
@@ -206,6 +164,28 @@ class Params(SettingsBase):
             if not self.trains_attacked and self.gap != 1.0:
                 threat = "signal_span" if self.gap >= 0.0 else "fixed_direction"
         return self if threat == self.threat else self.model_copy(update={"threat": threat})
+
+    @property
+    def discrete(self) -> bool:
+        """Whether the engine may take steps one by one: it does unless the gradient flow is asked for."""
+        return self.engine == "auto" or ENGINES[self.engine].discrete
+
+    @property
+    def flow_rate(self) -> float:
+        """Time of the gradient flow that one step covers, learning_rate / (1 - momentum)."""
+        return self.learning_rate / (1.0 - self.momentum)
+
+    @property
+    def holds_signal(self) -> bool:
+        """Whether flipped labels let the attack push the true feature back as soon as it is learnt.
+
+        While U > 0 the attack on a flipped sample strengthens its feature, to alpha + delta, so the signal is pulled by
+        ``(1-lam)(1-2 tau) + lam [(1-tau) gap^q - tau (2-gap)^q]`` at small margins: not above 0 here (derived here).
+        """
+        lam, tau, q = self.adversarial_weight, self.label_noise, self.power
+        if tau == 0.0 or not self.signal_only or SIGNAL_THREATS[self.threat].beyond_signal:
+            return False
+        return (1 - lam) * (1 - 2 * tau) + lam * ((1 - tau) * self.gap**q - tau * (2 - self.gap) ** q) <= 0.0
 
     @property
     def trains_attacked(self) -> bool:

@@ -23,6 +23,8 @@ class PatchData:
     noise : (N, P-1, d) array, the spurious patches in the order of their positions, orthogonal to `direction`
     direction : (d,) unit vector w_star
     signal_strength : alpha
+    features : (N,) +1.0 where the label is the feature's, -1.0 where it is flipped, 0.0 where there is no feature;
+        None where all are +1.0
     """
 
     labels: Array
@@ -30,6 +32,12 @@ class PatchData:
     noise: Array
     direction: Array
     signal_strength: float
+    features: Array | None = None
+
+    @property
+    def feature_signs(self) -> Array:
+        """(N,) sign of the true feature in each sample, 0.0 where there is none."""
+        return self.labels if self.features is None else self.labels * self.features
 
     @property
     def noise_positions(self) -> NDArray[np.int64]:
@@ -42,7 +50,7 @@ class PatchData:
         samples, others, dimension = self.noise.shape
         inputs = np.empty((samples, others + 1, dimension))
         rows = np.arange(samples)
-        inputs[rows, self.signal_index] = (self.signal_strength * self.labels)[:, None] * self.direction
+        inputs[rows, self.signal_index] = (self.signal_strength * self.feature_signs)[:, None] * self.direction
         inputs[rows[:, None], self.noise_positions] = self.noise
         return inputs
 

@@ -10,13 +10,14 @@ projected off the direction starts at init_std^2 (Z^T Z + Wishart_m(d - 1 - M)).
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cgrosim.errors import ParameterError
 from cgrosim.model.activations import output_weights
+from cgrosim.model.algorithms import draw_features
 from cgrosim.model.linear_algebra import combination, gram, product
 from cgrosim.model.params import Params
 from cgrosim.model.patches import PatchData, draw_direction, draw_labels, draw_patch_data, draw_weights
@@ -31,13 +32,14 @@ class ClosedSystem:
 
     Attributes
     ----------
-    labels : (N,) array of -1.0 and +1.0
+    labels : (N,) array of -1.0 and +1.0, those that are trained on
     signal : (m,) true correlations u_r = <w_r, w_star>
     noise : (M, m) projections <w_r, X_k>, rows k = i (P - 1) + j of the noise patches j of sample i
     gram : (M, M) Gram matrix K of the noise patches; None where the engine does not need it
     weight_gram : (m, m) Gram matrix of the initial weights projected off w_star
     second_layer : (m,) fixed output weights
     data, weights : the vectors themselves, where sampling is explicit
+    features : (N,) +1.0, -1.0 where the label is flipped, 0.0 where there is no true feature; None: all +1.0
     """
 
     labels: Array
@@ -48,6 +50,7 @@ class ClosedSystem:
     second_layer: Array
     data: PatchData | None = field(default=None, repr=False)
     weights: Array | None = field(default=None, repr=False)
+    features: Array | None = None
 
 
 def close_system(data: PatchData, weights: Array, second_layer: Array, *, with_gram: bool = True) -> ClosedSystem:
@@ -64,6 +67,7 @@ def close_system(data: PatchData, weights: Array, second_layer: Array, *, with_g
         second_layer=second_layer,
         data=data,
         weights=weights,
+        features=data.features,
     )
 
 
@@ -71,6 +75,9 @@ def draw_explicit(params: Params, *, with_gram: bool = True) -> ClosedSystem:
     """Draw vectors and close the system; the same seed gives the same data and weights whatever the training."""
     generator = stream(params.seed, RunStream.DATA)
     data = draw_patch_data(params, generator, draw_direction(params, generator))
+    features = draw_features(params)
+    if features is not None:
+        data = replace(data, labels=_trained_labels(data.labels, features), features=features)
     weights = draw_weights(params, stream(params.seed, RunStream.INIT))
     return close_system(data, weights, output_weights(params.neurons, params.second_layer_sign), with_gram=with_gram)
 
@@ -95,14 +102,20 @@ def draw_gram(params: Params) -> ClosedSystem:
     signal = params.init_std * initial.standard_normal(neurons)
     normal = initial.standard_normal((rows, neurons))
     rest = bartlett_factor(neurons, params.dimension - 1 - rows, initial)
+    features = draw_features(params)
     return ClosedSystem(
-        labels=labels,
+        labels=_trained_labels(labels, features),
+        features=features,
         signal=signal,
         noise=params.init_std * combination(factor, normal),
         gram=gram(factor),
         weight_gram=params.init_std**2 * (gram(normal.T) + gram(rest)),
         second_layer=output_weights(neurons, params.second_layer_sign),
     )
+
+
+def _trained_labels(labels: Array, features: Array | None) -> Array:
+    return labels if features is None else np.where(features < 0.0, -labels, labels)
 
 
 def bartlett_factor(size: int, degrees: int, generator: np.random.Generator) -> Array:
@@ -115,12 +128,13 @@ def bartlett_factor(size: int, degrees: int, generator: np.random.Generator) -> 
     return factor
 
 
-def weight_gram(system: ClosedSystem, coefficients: Array) -> Array:
+def weight_gram(system: ClosedSystem, coefficients: Array, kept: float = 1.0) -> Array:
     """Gram matrix of the weights projected off w_star after the noise coefficients B (M, m) have been learnt.
 
-    Derived here: w_r = w_r(0) + (..) w_star + sum_k B_kr X_k gives G = G(0) + C(0)^T B + B^T C(0) + B^T K B.
+    Derived here: w_r = s w_r(0) + (..) w_star + sum_k B_kr X_k, s = `kept` being what weight decay has left of the
+    start, gives G = s^2 G(0) + s C(0)^T B + s B^T C(0) + B^T K B.
     """
     assert system.gram is not None
-    cross = product(system.noise.T, coefficients.T)
+    cross = kept * product(system.noise.T, coefficients.T)
     learnt = product(combination(system.gram, coefficients).T, coefficients.T)
-    return np.asarray(system.weight_gram + cross + cross.T + learnt)
+    return np.asarray(kept * kept * system.weight_gram + cross + cross.T + learnt)

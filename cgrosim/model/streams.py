@@ -22,6 +22,8 @@ class RunStream(IntEnum):
     INIT = 1  # initial weights
     TEST = 2  # fresh samples
     ATTACK = 3  # random starts of an attack; on the training set with the step as place
+    CORRUPTED = 4  # which samples lose their feature or have their label flipped
+    BATCH = 5  # minibatches; place: the epoch, or a block of steps
     A_PRIORI = 8  # starts behind predictions that are made before anything is drawn
 
 

@@ -12,6 +12,7 @@ from cgrosim.progress import Progress, silent
 AFTERMATH = 3.0  # the run goes on three times as long as the last event
 CONTROL_HORIZON = 1e3  # without adversarial training, in units of the signal growth time
 PILOT_TOLERANCE = 1e-4  # a horizon needs a few per cent, not eight digits
+DECAYED = 20.0  # decay times, after which what does not grow against weight decay has fallen by e^-20
 MOST_EVALUATIONS = 50_000  # of the force: a horizon usually takes a few dozen a decade, so some thousand in all
 
 
@@ -22,9 +23,9 @@ class _Enough(Exception):
 def find_horizon(params: Params, system: ClosedSystem, progress: Progress = silent) -> tuple[int, str]:
     """Return the number of steps after which nothing new happens, and why in words.
 
-    The story is over when every sample is memorised, or when the attacked signal has escaped (the network is then
-    truly robust). Standard training ends a thousand signal growth times in, whatever the noise does. Where the
-    integration fails or takes too long, the run goes as far as it came.
+    The story is over when every sample is memorised, when the attacked signal has escaped (the network is then truly
+    robust), or, with weight decay, twenty decay times in. Standard training ends a thousand signal growth times in,
+    whatever the noise does. Where the integration fails or takes too long, the run goes as far as it came.
     """
     reached = 0.0
 
@@ -58,6 +59,8 @@ def find_horizon(params: Params, system: ClosedSystem, progress: Progress = sile
             return _whole(AFTERMATH * max(memorised, 1.0)), "Horizon: three times the last memorisation time."
         if np.isfinite(crossings.escaped):
             return _whole(AFTERMATH * max(crossings.escaped, 1.0)), "Horizon: three times the escape time."
+        if step * params.flow_rate * params.weight_decay > DECAYED:
+            return _whole(step), "Horizon: twenty decay times, after which weight decay has ended what it can end."
     return MAX_STEPS, "Horizon: 1e18 steps, because neither memorisation nor escape was reached before."
 
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from cgrosim.engines.base import Snapshot, Trail
 from cgrosim.model.activations import activate, activation
+from cgrosim.model.algorithms import smoothing_of
 from cgrosim.model.linear_algebra import product, semidefinite_root
 from cgrosim.model.params import Params
 from cgrosim.model.reference import attacked_coefficient, logistic_loss, signal_margin
@@ -48,13 +49,13 @@ class TestNoise:
         return clean, attacked, noise
 
 
-def attacked_signal(params: Params, second_layer: Array, signal: Array, label: float) -> float:
+def attacked_signal(params: Params, second_layer: Array, signal: Array, label: float, feature: float = 1.0) -> float:
     """What the evaluation attack leaves of the signal's part of a margin; nan where none is made."""
     measured = params.evaluation
     if not params.measures_robustness or not measured.signal_only:
         return float("nan")
-    kappa = attacked_coefficient(measured, second_layer, signal, label)
-    return signal_margin(params, second_layer, signal, label, kappa)
+    kappa = attacked_coefficient(measured, second_layer, signal, label, feature)
+    return signal_margin(params, second_layer, signal, label, kappa, feature)
 
 
 def share_wrong(margins: Array) -> Array:
@@ -121,10 +122,11 @@ class Observation:
         if p.evaluation.threat == p.threat:
             return self.trained_margin
         moved = self.clean_margin.copy()
+        features = np.ones_like(labels) if self.start.features is None else self.start.features
         for row, signal in zip(moved, self.signal, strict=True):
-            for y in np.unique(labels):
-                clean = signal_margin(p, layer, signal, y, p.signal_strength)
-                row[labels == y] += attacked_signal(p, layer, signal, y) - clean
+            for y, f in sorted(set(zip(labels.tolist(), features.tolist(), strict=True))):
+                clean = signal_margin(p, layer, signal, y, p.signal_strength, f)
+                row[(labels == y) & (features == f)] += attacked_signal(p, layer, signal, y, f) - clean
         return moved
 
     @cached_property
@@ -149,6 +151,16 @@ class Observation:
     def trained_loss(self) -> Array:
         """Mean logistic loss of the training samples under the attack of training, in nat, (records,)."""
         return np.asarray(logistic_loss(self.trained_margin).mean(axis=1))
+
+    @cached_property
+    def smoothed_loss(self) -> Array:
+        """Mean of (1 - weight) clean + weight attacked loss with smoothed labels, in nat, (records,)."""
+        p, half = self.params, 0.5 * smoothing_of(self.params, self.start.features, len(self.start.labels))
+        plain = (1.0 - p.adversarial_weight) * self.clean_loss + p.adversarial_weight * self.trained_loss
+        if not np.any(half):
+            return plain
+        mixed = (1.0 - p.adversarial_weight) * self.clean_margin + p.adversarial_weight * self.trained_margin
+        return np.asarray(plain + (half * mixed).mean(axis=1))
 
     def learnt(self, coefficient: float = 1.0) -> Array:
         """sum_r a_r phi(coefficient u_r), (records,)."""

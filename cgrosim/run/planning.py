@@ -121,6 +121,8 @@ def _engine(params: Params, sampling: str, cost: Callable[[str], Cost] | None) -
     step = f"about {1e6 * step_seconds(params, discrete):.3g} microseconds"
     if cost is None:
         return discrete, f"engine {discrete} ({step} a step), because the end is not known beforehand"
+    if params.batch_size is not None or params.holds_signal:
+        return discrete, f"engine {discrete}, because there is no gradient flow of this training"
     exact = cost(discrete)
     if exact.total <= PATIENCE_SECONDS:
         return discrete, f"engine {discrete}, because its step is the cheapest ({step})"

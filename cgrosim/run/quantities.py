@@ -172,8 +172,7 @@ def adversarial_loss(o: Observation) -> Any:
 
 @quantity("training loss, (1 - weight) clean + weight adversarial", units="nat")
 def training_loss(o: Observation) -> Any:
-    weight = o.params.adversarial_weight
-    return (1.0 - weight) * o.clean_loss + weight * o.trained_loss
+    return o.smoothed_loss
 
 
 @quantity("clean training error", between="held")

@@ -33,6 +33,8 @@ DIMENSIONS: dict[str, tuple[str, ...]] = {
     "data_noise": ("sample", "patch", "coordinate"),
     "data_direction": ("coordinate",),
     "data_signal_strength": (),
+    "features": ("sample",),
+    "data_features": ("sample",),
 }
 
 
@@ -64,7 +66,7 @@ def system_of(arrays: Mapping[str, NDArray[Any]]) -> ClosedSystem:
     }
     if inner:
         inner["signal_strength"] = float(inner["signal_strength"])
-    optional = {"gram", "weights"}
+    optional = {"gram", "weights", "features"}
     whole = {f.name: arrays[f.name] for f in fields(ClosedSystem) if f.name not in {"data", *optional}}
     given: dict[str, Any] = {"gram": None, **{name: arrays[name] for name in optional & set(arrays)}}
     return ClosedSystem(**whole, **given, data=PatchData(**inner) if inner else None)
@@ -131,6 +133,9 @@ def _check_arrays(params: Params, arrays: dict[str, NDArray[Any]]) -> None:
     for name in {"labels", "data_labels"} & set(arrays):
         if not np.all(np.abs(arrays[name]) == 1.0):
             raise ParameterError(f"start has {name} other than -1 and +1; give -1.0 or +1.0 for every sample.")
+    for name in {"features", "data_features"} & set(arrays):
+        if not np.all(np.isin(arrays[name], (-1.0, 0.0, 1.0))):
+            raise ParameterError(f"start has {name} other than -1, 0 and +1; give one of them for every sample.")
     expected = output_weights(params.neurons, params.second_layer_sign)
     if not np.array_equal(arrays["second_layer"], expected):
         raise ParameterError(
@@ -156,6 +161,8 @@ def _check_vectors(params: Params, start: ClosedSystem) -> None:
     assert weights is not None
     if not np.array_equal(data.labels, start.labels):
         raise ParameterError("start has data with other labels than its own; give the same ones.")
+    if not np.array_equal(data.feature_signs, start.labels * (1.0 if start.features is None else start.features)):
+        raise ParameterError("start has data with other features than its own; give the same ones.")
     if np.any((data.signal_index < 0) | (data.signal_index >= params.patches)):
         raise ParameterError(f"start has a data_signal_index outside 0 .. {params.patches - 1}; give a patch's place.")
     rows = data.noise.reshape(-1, params.dimension)

@@ -1,0 +1,127 @@
+"""Growth under weight decay, its edges, times and laws, against integration of the equation and Monte Carlo."""
+
+import numpy as np
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+from scipy.integrate import solve_ivp
+from scipy.stats import kstest
+
+from cgrosim.theory.decay import (
+    DecayedGrowthTimeLaw,
+    critical_start,
+    decay_edge,
+    decayed_growth,
+    decayed_growth_time,
+    discounted_time,
+    memorisation_edge,
+    start_needed,
+)
+from cgrosim.theory.initial_laws import MaximumLaw
+from cgrosim.theory.power_growth import growth_integral
+
+powers = st.sampled_from([2.0, 2.01, 2.5, 3.0, 4.0, 5.0])
+decays = st.sampled_from([0.0, 1e-9, 0.01, 0.3, 2.0])
+starts = st.floats(0.01, 0.9)
+
+
+def integrate(start: float, time: float, rate: float, decay: float, power: float) -> float:
+    """The equation as it stands."""
+    found = solve_ivp(
+        lambda _, x: rate * np.abs(x) ** (power - 1.0) - decay * x, (0.0, time), [start], method="DOP853",
+        rtol=1e-11, atol=1e-14,
+    )  # fmt: skip
+    return float(found.y[0, -1])
+
+
+@given(start=st.one_of(starts, st.floats(-0.9, -0.01)), decay=decays, power=powers, rate=st.floats(0.1, 3.0))
+def test_the_solution_solves_the_equation(start: float, decay: float, power: float, rate: float) -> None:
+    """Up to half of the time to the target 1, or a few decay times where it is never reached; integrator's 1e-11."""
+    to_one = float(decayed_growth_time(start, 1.0, rate=rate, decay=decay, power=power))
+    time = min(0.5 * to_one, 2.0)
+    found = float(decayed_growth(start, time, rate=rate, decay=decay, power=power))
+    assert found == pytest.approx(integrate(start, time, rate, decay, power), rel=1e-8, abs=1e-12)
+
+
+@given(start=starts, decay=decays, power=powers, rate=st.floats(0.1, 3.0))
+def test_the_time_is_when_the_solution_arrives(start: float, decay: float, power: float, rate: float) -> None:
+    time = float(decayed_growth_time(start, 1.0, rate=rate, decay=decay, power=power))
+    grows = rate * start ** (power - 2.0) > decay
+    assert np.isfinite(time) == grows == (start > float(critical_start(rate, decay, power)))
+    assert grows == (decay < float(decay_edge(start, rate, power)))
+    # close to the edge the start itself decides digit by digit, so neither direction keeps them all
+    assume(grows and decay < 0.999 * rate * start ** (power - 2.0))
+    assert float(decayed_growth(start, time, rate=rate, decay=decay, power=power)) == pytest.approx(1.0, rel=1e-6)
+    assert float(start_needed(1.0, time, rate=rate, decay=decay, power=power)) == pytest.approx(start, rel=1e-9)
+
+
+@given(start=starts, power=powers, decay=st.sampled_from([1e-12, 1e-9, 1e-7]))
+def test_without_decay_it_is_plain_growth(start: float, power: float, decay: float) -> None:
+    """T = I/c [1 + O(rho x^(2-q)/c)]: first order in the decay, the factor at most 1/0.01^3 here."""
+    plain = float(growth_integral(start, 1.0, power))
+    assert float(decayed_growth_time(start, 1.0, rate=1.0, decay=0.0, power=power)) == pytest.approx(plain, rel=1e-14)
+    found = float(decayed_growth_time(start, 1.0, rate=1.0, decay=decay, power=power))
+    assert plain * (1 - 1e-12) <= found
+    if decay * start ** (2.0 - power) < 0.1:
+        assert found <= plain * (1.0 + 2.0 * decay * start ** (2.0 - power) + 1e-12)
+    assert float(discounted_time(5.0, decay, power)) == pytest.approx(5.0, rel=20 * decay)
+
+
+def test_the_prototype_formula_of_the_time() -> None:
+    """The specification's form by hand: q = 3, a = 2, rho = 0.1, from 0.2 to 0.5."""
+    expected = np.log((20.0 - 2.0) / (20.0 - 5.0)) / 0.1
+    assert float(decayed_growth_time(0.2, 0.5, rate=2.0, decay=0.1, power=3.0)) == pytest.approx(expected, rel=1e-13)
+
+
+@given(
+    start=st.floats(0.05, 0.5), lam=st.sampled_from([0.1, 0.5, 0.9, 1.0]),
+    growth=st.sampled_from([0.0, 0.3, 2.0, 50.0]), power=st.sampled_from([2.5, 3.0, 4.0]),
+)  # fmt: skip
+def test_the_edge_with_a_head_start_separates(start: float, lam: float, growth: float, power: float) -> None:
+    """Both sides of the edge by integration with a weight that falls from 1 to lam at T_I."""
+    edge = float(memorisation_edge(start, rate=1.0, adversarial_weight=lam, signal_growth_time=growth, power=power))
+    plain = float(decay_edge(start, 1.0, power))
+    assert lam * plain * (1 - 1e-12) <= edge <= plain * (1 + 1e-12)
+    for factor, grows in ((0.99, True), (1.01, False)):
+        decay = factor * edge
+        blown = float(decayed_growth_time(start, np.inf, rate=1.0, decay=decay, power=power))
+        if blown <= growth:
+            assert grows or edge == pytest.approx(plain, rel=1e-9)
+            continue
+        middle = float(decayed_growth(start, growth, rate=1.0, decay=decay, power=power))
+        assert (lam * middle ** (power - 2.0) > decay) == grows
+
+
+def test_the_law_of_times_under_decay_is_that_of_its_starts() -> None:
+    """K-S of a million starts would see 0.002; what never grows is a binomial share."""
+    law = DecayedGrowthTimeLaw(MaximumLaw(6.0, 0.1), rate=1.0, decay=0.12, power=3.0, target=0.9)
+    largest = 0.1 * np.random.default_rng(3).standard_normal((20_000, 6)).max(axis=1)
+    times = decayed_growth_time(largest, 0.9, rate=1.0, decay=0.12, power=3.0)
+    never = np.isinf(times)
+    assert abs(never.mean() - law.never) < 4.0 * np.sqrt(law.never / 20_000)
+    assert 0.1 < law.never < 0.9
+    found = kstest(times[~never], lambda t: law.cdf(t) / (1.0 - law.never))
+    assert found.pvalue > 1e-3
+    assert float(law.cdf(1e9)) == pytest.approx(1.0 - law.never, rel=1e-12)
+
+
+def test_nobody_is_memorised_above_an_extreme_value() -> None:
+    """Quantiles of the edge of N samples are those of the law of N times as many starts, and `never` inverts them."""
+    one = MaximumLaw(10.0, 0.05)
+    for probability in (0.05, 0.5, 0.95):
+        decay = float(DecayedGrowthTimeLaw(one, 2.0, 0.0, 3.0, 0.9).edge_ppf(probability, groups=30.0))
+        nobody = DecayedGrowthTimeLaw(MaximumLaw(300.0, 0.05), 2.0, decay, 3.0, 0.9).never
+        assert nobody == pytest.approx(probability, rel=1e-9)
+        assert DecayedGrowthTimeLaw(one, 2.0, decay, 3.0, 0.9).never ** 30 == pytest.approx(probability, rel=1e-9)
+
+
+def test_at_power_two_decay_spares_all_or_none() -> None:
+    assert critical_start(0.5, 0.4, 2.0) == 0.0
+    assert critical_start(0.5, 0.6, 2.0) == np.inf
+    assert decay_edge([0.3, -0.1], 0.5, 2.0).tolist() == [0.5, 0.0]
+
+
+@pytest.mark.parametrize("decay", [-1.0, np.inf, np.nan])
+def test_a_decay_that_is_none_is_refused(decay: float) -> None:
+    with pytest.raises(ValueError, match="the decay must be a finite number"):
+        critical_start(1.0, decay, 3.0)
