@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -224,6 +224,14 @@ def rank_correlation(first: ArrayLike, second: ArrayLike, error_rate: float = ER
     half = float(norm.isf(error_rate / 2)) * np.sqrt(1.06 / spare)
     centre = np.arctanh(np.clip(value, -1.0 + 1e-12, 1.0 - 1e-12))
     return value, float(np.tanh(centre - half)), float(np.tanh(centre + half))
+
+
+def guard(check: Check, why: str) -> Check:
+    """A check that is shown and must hold, but that no wrong world is able to violate, for a reason in words.
+
+    It guards what the others rest on, such as a hypothesis at the parameters used, and is no evidence of its own.
+    """
+    return replace(check, cannot_fail=why)
 
 
 def combine(checks: Sequence[Check]) -> Outcome:

@@ -10,14 +10,16 @@ from cgrosim.model.params import Params
 
 @dataclass(frozen=True)
 class Change:
-    """What becomes of a number: ``factor * number + shift``."""
+    """What becomes of a number: ``factor * number**exponent + shift``."""
 
     factor: float = 1.0
     shift: float = 0.0
+    exponent: float = 1.0
 
     def of(self, number: Any) -> Any:
         """The changed number; a whole number stays whole."""
-        changed = self.factor * number + self.shift
+        raised = number if self.exponent == 1.0 else number**self.exponent
+        changed = self.factor * raised + self.shift
         return round(changed) if isinstance(number, int) else changed
 
 
@@ -29,6 +31,11 @@ def times(factor: float) -> Change:
 def plus(shift: float) -> Change:
     """Add to a number."""
     return Change(shift=shift)
+
+
+def raised_to(exponent: float) -> Change:
+    """Raise a positive number to a power: what a wrong exponent amounts to."""
+    return Change(exponent=exponent)
 
 
 @dataclass(frozen=True, init=False)

@@ -11,7 +11,7 @@ from cgrosim.claims.catalogue.growth import GROWTH, SMALL_NOISE, growth_step
 from cgrosim.claims.catalogue.growth_law import law_experiment
 from cgrosim.claims.checks import Check, inside, mean_interval
 from cgrosim.claims.claim import Claim, Context, Evidence, Panel, Series
-from cgrosim.claims.world import World
+from cgrosim.claims.world import World, plus, raised_to
 from cgrosim.model.params import Params
 from cgrosim.model.sampling import draw_gram
 from cgrosim.predictions.regime import slacks
@@ -85,7 +85,7 @@ def _one(sweep: Sweep, size: float, seed: int, world: World) -> tuple[float, ...
         **constants,
     )
     pure = largest ** (2.0 - params.power) / ((params.power - 2.0) * rate)
-    simulated = params.replace(power=params.power - 0.2) if world.wrong else params
+    simulated = world.of(params)
     step, noise = growth_step(simulated, system, window.upper + 1.0)
     if noise > SMALL_NOISE:
         step = np.nan
@@ -181,7 +181,11 @@ CLAIMS = (
         source="arXiv 2306.01271 stage I; finite-size terms derived here",
         kind="order",
         measure=_measure,
-        worlds=(World("the simulated network has power q - 0.2, the exponents are those of q"),),
+        worlds=(
+            World("power q - 0.2", power=plus(-0.2)),
+            World("power q - 0.05", power=plus(-0.05)),
+            World("steps of eta^1.05", learning_rate=raised_to(1.05)),
+        ),
         cost=2.5,
     ),
 )

@@ -77,7 +77,7 @@ def _compare(params: Params, world: World) -> Comparison | None:
     if not margin > 0.0:
         return None  # the lemma says nothing about this start
     window = window_of(params, system.signal, SMALL_MARGIN)
-    simulated = params.replace(adversarial_weight=0.95) if world.wrong else params
+    simulated = world.of(params)
     every = np.arange(int(window.lower), np.ceil(window.upper))  # every step inside the window, few after it
     late = np.ceil(window.upper) + int(window.upper) * np.arange(22)
     steps = whole_steps([*every, *late[: np.searchsorted(late, 20.0 * window.upper) + 1]])
