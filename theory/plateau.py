@@ -137,27 +137,26 @@ class SignalFlow:
             low, top = np.where(below, middle, low), np.where(below, top, middle)
         return 0.5 * (low + top)
 
-    def _push_logs(self, growth: Array) -> tuple[Array, Array]:
-        """Logs of the two weights (clean, attacked) that a sample with V = 0 contributes."""
+    def _push_logs(self, growth: Array) -> tuple[Array, Array, Array]:
+        """Logs of the two weights (clean, attacked) that a sample with V = 0 contributes, and of the attacked ratio."""
         margin = self._margin(growth)
         ratio = attacked_ratio_log(margin, self.gap, self.threat)
         clean = self.log_clean + log_sigmoid_weight(margin)
         with np.errstate(over="ignore"):
             attacked = self.log_attacked + log_sigmoid_weight(np.exp(self.power * ratio) * margin)
-        return clean, attacked
+        return clean, attacked, ratio
 
     def log_rate(self, growth: Array) -> Array:
         """Log of d log(u_max)/dt = eta q u_max^(q-2) [alpha^q c + (rho alpha)^q a], growth = log(u_max/u_max(0)) being
         the state.
         """
-        clean, attacked = self._push_logs(growth)
-        ratio = attacked_ratio_log(self._margin(growth), self.gap, self.threat)
+        clean, attacked, ratio = self._push_logs(growth)
         force = np.logaddexp(clean, attacked + self.power * ratio) + self.power * np.log(self.signal_strength)
         log_reference = self._log_starts[self.reference] + growth
         return np.log(self.learning_rate * self.power) + self.excess * log_reference + force
 
     def _log_weight(self, growth: Array) -> Array:
-        return np.logaddexp(*self._push_logs(growth))
+        return np.logaddexp(*self._push_logs(growth)[:2])
 
     def _extend(self, last_margin: float) -> None:
         """Lay panels until the margin passes the given value, then rebuild both clocks."""

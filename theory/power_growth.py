@@ -109,16 +109,14 @@ def companion_log_growth(reference_log_growth: ArrayLike, rate_ratio: ArrayLike,
     coordinate that blows up first.
     """
     excess = check_power(power)
-    length, ratio = np.broadcast_arrays(
-        np.asarray(reference_log_growth, dtype=float), np.asarray(rate_ratio, dtype=float)
-    )
+    length, ratio = np.asarray(reference_log_growth, dtype=float), np.asarray(rate_ratio, dtype=float)
     if np.any(ratio > 1.0):
         raise ValueError(f"rate_ratio must not exceed 1 (take the fastest as reference), got {float(np.max(ratio))!r}.")
     if excess == 0.0:
         return ratio * length
-    passed = -np.expm1(-excess * length)
+    share = ratio * -np.expm1(-excess * length)
     # Close to the common blow-up 1 - rho*passed cancels; there the two small parts are added instead.
     with np.errstate(divide="ignore"):
         near = np.log((1.0 - ratio) + ratio * np.exp(-excess * length))
-        far = np.log1p(-np.minimum(ratio * passed, 0.75))
-    return -np.where(ratio * passed < 0.5, far, near) / excess
+        far = np.log1p(-np.minimum(share, 0.75))
+    return -np.where(share < 0.5, far, near) / excess

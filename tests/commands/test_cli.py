@@ -46,6 +46,7 @@ def test_simulate_writes_a_run_and_its_figures(tmp_path, capsys):
     assert "signal_span" in printed
 
 
+@pytest.mark.usefixtures("blank_figures")
 def test_options_override_the_file(tmp_path):
     config = tmp_path / "run.toml"
     config.write_text('dimension = 150\nsamples = 6\nneurons = 5\nsteps = 50\ntest_samples = 20\nthreat = "none"\n')
@@ -54,6 +55,7 @@ def test_options_override_the_file(tmp_path):
     assert (params.dimension, params.samples, params.threat) == (150, 4, "none")
 
 
+@pytest.mark.usefixtures("blank_figures")
 def test_checkpoint_and_resume(tmp_path):
     state = str(tmp_path / "state.npz")
     assert main(["simulate", *TINY, "--steps", "500", "--checkpoint", state, "--out", str(tmp_path / "one")]) == 0

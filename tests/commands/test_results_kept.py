@@ -14,6 +14,8 @@ from cgrosim.commands.folders import held, next_folder
 from cgrosim.commands.main import main
 from cgrosim.errors import FileError
 
+pytestmark = pytest.mark.usefixtures("blank_figures")
+
 TINY = ["simulate", "--dimension", "200", "--samples", "6", "--neurons", "5", "--records", "5", "--test-samples", "20"]
 QUICK = [*TINY, "--steps", "20", "--no-paired"]
 

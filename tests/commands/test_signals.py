@@ -106,7 +106,7 @@ def test_a_signal_to_simulate_keeps_what_was_recorded(number, status, tmp_path, 
     assert "everything recorded until then is kept" in out
 
 
-@pytest.mark.parametrize(("wait", "presses"), [(0.5, 1), (2.0, 1), (3.0, 2)])
+@pytest.mark.parametrize(("wait", "presses"), [(0.5, 1), pytest.param(2.0, 1, marks=pytest.mark.slow), (3.0, 2)])
 def test_ctrl_c_while_kernels_compile_ends_the_command(wait, presses, tmp_path, begin):
     child = begin("simulate", *LONG, "--out", tmp_path, NUMBA_CACHE_DIR=str(tmp_path / "cache"))
     assert child.stdout.readline() == "running\n"

@@ -16,3 +16,16 @@ def real_data() -> Path:
     if not folder.is_dir():
         pytest.skip("no real data sets: set CGROSIM_DATA to a folder with mnist, fashion-mnist and cifar-10")
     return folder
+
+
+@pytest.fixture
+def blank_figures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Empty figures in place of an experiment's, written like any other; tests without this fixture draw true ones."""
+    from cgrosim.figures.style import new_figure, styled
+
+    def blank(*data: object, **options: object) -> object:
+        with styled():
+            return new_figure(1.0, 1.0, layout=None)
+
+    for name in ("image_stages.image_stages_figure", "landscape.landscape_figure"):
+        monkeypatch.setattr(f"cgrosim.figures.{name}", blank)

@@ -51,6 +51,7 @@ def test_it_writes_table_figure_and_file_and_goes_on(tmp_path, capsys, monkeypat
     assert "other settings (seed)" in words(capsys.readouterr().err)
 
 
+@pytest.mark.usefixtures("blank_figures")
 def test_the_balls_have_the_norm_of_the_attack(tmp_path, capsys):
     assert landscape(tmp_path, "--norm", "l2") == 0
     said = words(capsys.readouterr().out)

@@ -55,6 +55,7 @@ def test_it_writes_both_runs_and_the_figure_and_says_what_was_seen(tmp_path, cap
     assert "other settings (filters)" in words(capsys.readouterr().err)
 
 
+@pytest.mark.usefixtures("blank_figures")
 def test_a_pixel_attack_is_checked_by_a_black_box(tmp_path, monkeypatch, capsys):
     checked = []
     evaluate = evaluation.evaluate
@@ -72,6 +73,7 @@ def test_a_pixel_attack_is_checked_by_a_black_box(tmp_path, monkeypatch, capsys)
     assert len(checked) == 2  # a check is kept
 
 
+@pytest.mark.usefixtures("blank_figures")
 def test_all_classes_train_with_sums_of_their_filters(tmp_path):
     more = ["--classes", "all", "--attack", "class-mean-shift", "--filters", "10", "--steps", "5"]
     assert stages(tmp_path, *more) == 0
