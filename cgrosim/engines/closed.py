@@ -130,13 +130,21 @@ class ClosedForces:
 
     def rates(self, vector: Array, time: float = 0.0) -> Array:
         """Time derivative of (u, B) under the gradient flow; it depends on the time only through weight decay."""
-        signal, coefficients = self.split(vector)
-        noise = self.projections(coefficients, self.kept(time))
-        kernels.reduced_forces(self._problem, signal, noise, self._work, self._on_signal, self._on_noise)
-        rates = np.concatenate([self._on_signal, self._on_noise.ravel()])
+        rates = self._forces_at(vector, time)
         if self._decay:
             rates -= self._decay * vector
         return rates if self._pace == 1.0 else self._pace * rates
+
+    def _forces_at(self, vector: Array, time: float) -> Array:
+        """Forces on (u, B) without decay; leaves the margins of the state in the workspace."""
+        assert self._gram is not None
+        kept, rates = self.kept(time) if self._decay else 1.0, np.empty(len(vector))
+        if kernels.flow_rates(self._problem, self._gram, self.system.noise, kept, vector, self._work, rates):
+            return rates
+        signal, coefficients = self.split(vector)
+        noise = self.projections(coefficients, kept)
+        kernels.reduced_forces(self._problem, signal, noise, self._work, self._on_signal, self._on_noise)
+        return np.concatenate([self._on_signal, self._on_noise.ravel()])
 
     def margins(self, signal: Array, noise: Array) -> Margins:
         """Margins of a state u (m,), C (M, m)."""
@@ -153,8 +161,7 @@ class ClosedForces:
 
     def levels(self, vector: Array, time: float = 0.0) -> dict[str, Array]:
         """What the hitting times watch, of a vector: by name, new arrays of one value or one a sample."""
-        signal, coefficients = self.split(vector)
-        self.margins(signal, self.projections(coefficients, self.kept(time)))
+        self._forces_at(vector, time)
         watched = {entry.level for entry in HITTING_TIMES.values()}
         return {name: self._level(code).copy() for code, name in enumerate(kernels.LEVELS) if name in watched}
 

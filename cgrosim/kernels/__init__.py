@@ -18,7 +18,7 @@ from cgrosim.kernels.direct import (
     pack_weights,
     unpack_weights,
 )
-from cgrosim.kernels.flow import multiply, reduced_forces
+from cgrosim.kernels.flow import flow_rates, multiply, reduced_forces
 from cgrosim.kernels.levels import LEVELS, level_values
 from cgrosim.kernels.problem import Problem, Record, Workspace, make_problem, make_record
 from cgrosim.kernels.reduced import (
@@ -48,6 +48,7 @@ __all__ = [
     "advance_reduced",
     "backproject",
     "coefficients_from_projections",
+    "flow_rates",
     "level_values",
     "lower_root",
     "make_direct_workspace",

@@ -36,6 +36,36 @@ def _make_forces() -> Callable[..., Any]:
     return forces
 
 
+def _make_rates() -> Callable[..., Any]:
+    token = fingerprint("rates")
+
+    @entry()
+    def rates(problem, gram, start, kept, vector, work, out):  # type: ignore[no-untyped-def]
+        if token == "":
+            return
+        blocks, neurons = gram.shape[0], problem.neurons
+        for k in range(start.shape[0]):
+            for r in range(neurons):
+                work.force[k // 8, r, k % 8] = vector[neurons + k * neurons + r]
+        for task in range((blocks + WIDTH - 1) // WIDTH):
+            first, last = task * WIDTH, min(blocks, (task + 1) * WIDTH)
+            multiply_columns(work.force, gram.shape[1] // 8, gram, work.change, first, last, problem.height, 0)
+        for k in range(start.shape[0]):
+            for r in range(neurons):
+                work.projections[k // 8, r, k % 8] = kept * start[k, r] + work.change[k // 8, r, k % 8]
+        sums_of_blocks(problem, work.projections, work, 0, blocks)
+        margins_and_weights(problem, vector, work)
+        force_on_signal(problem, vector, work)
+        forces_of_blocks(problem, work.projections, work, 0, blocks)
+        for r in range(neurons):
+            out[r] = work.signal_force[r]
+        for k in range(start.shape[0]):
+            for r in range(neurons):
+                out[neurons + k * neurons + r] = work.force[k // 8, r, k % 8]
+
+    return rates
+
+
 def _make_multiply(parallel: bool) -> Callable[..., Any]:
     token = fingerprint("multiply, parallel" if parallel else "multiply, serial")
 
@@ -53,7 +83,7 @@ def _make_multiply(parallel: bool) -> Callable[..., Any]:
     return multiply
 
 
-_forces = _make_forces()
+_forces, _rates = _make_forces(), _make_rates()
 _multiply_forms = (_make_multiply(parallel=False), _make_multiply(parallel=True))
 
 
@@ -66,6 +96,21 @@ def reduced_forces(
     ``work.attacked_margin`` and ``work.memorization`` afterwards.
     """
     _forces(problem, signal, noise, work, out_signal, out_force)
+
+
+def flow_rates(
+    problem: Problem, gram: Array, start: Array, kept: float, vector: Array, work: Workspace, out: Array
+) -> bool:
+    """Force on (u, B) of the state u = vector[:m], c = kept start + K B, B row by row in the rest of the vector.
+
+    One call for what `multiply` and `reduced_forces` do in two, to the same bits; the margins are where those of
+    `reduced_forces` are. False, and nothing done, where the product is large enough for threads of its own.
+    """
+    rows, neurons = start.shape
+    if worth_threads(rows * rows * neurons, PARALLEL_FROM):
+        return False
+    _rates(problem, gram, start, float(kept), vector, work, out)
+    return True
 
 
 def multiply(

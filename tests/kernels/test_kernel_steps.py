@@ -202,3 +202,23 @@ def test_states_on_the_way_are_those_of_stopping_there(parallel: bool) -> None:
         for name in ("clean_margin", "attacked_margin", "memorization"):
             assert np.array_equal(getattr(trail, name)[place], getattr(fresh, name))
     assert np.all(np.isnan(trail.signal[4]))
+
+
+@settings(max_examples=30)
+@given(values=shapes, seed=st.integers(0, 2**16), kept=st.sampled_from((1.0, 0.7)))
+def test_rates_of_the_flow_are_the_product_and_then_the_forces(
+    values: dict[str, object], seed: int, kept: float
+) -> None:
+    case = Setting(make_params(**values), seed)
+    problem, gram = case.problem, kernels.pack_gram(case.gram)
+    learnt = 0.1 * np.random.default_rng(seed).standard_normal(case.noise.shape)
+    one, other = (kernels.make_reduced_workspace(problem) for _ in range(2))
+    moved, on_signal, force = np.empty_like(case.noise), np.empty(len(case.signal)), np.empty_like(case.noise)
+    kernels.multiply(problem, gram, learnt, one, moved)
+    kernels.reduced_forces(problem, case.signal, kept * case.noise + moved, one, on_signal, force)
+    vector = np.concatenate([case.signal, learnt.ravel()])
+    rates = np.full_like(vector, np.nan)
+    assert kernels.flow_rates(problem, gram, case.noise, kept, vector, other, rates)
+    assert np.array_equal(rates, np.concatenate([on_signal, force.ravel()]))
+    for name in ("clean_margin", "attacked_margin", "memorization", "lows"):
+        assert np.array_equal(getattr(one, name), getattr(other, name))
