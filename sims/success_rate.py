@@ -19,9 +19,9 @@ from common import run_script, start
 from cgrosim import Params
 from cgrosim.claims.catalogue.success import Setup, predicted_rate, succeeds
 from cgrosim.claims.checks import clopper_pearson
-from cgrosim.claims.world import CLAIMED, World
 from cgrosim.figures import style
 from cgrosim.model.streams import stream
+from cgrosim.studies.world import CLAIMED, World
 
 SEEDS = 50
 AMPLE, TIGHT = 30.0, 2.5  # horizons in predicted median memorisation times of one sample

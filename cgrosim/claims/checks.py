@@ -18,7 +18,7 @@ Outcome = Literal["supported", "violated", "underpowered"]
 
 STATISTICAL_BUDGET = 1e-3  # false alarms of one whole `verify`, statistical part
 EXACT_BUDGET = 1e-6  # and of its exact part (round-off beyond the derived bound)
-ERROR_RATE = 1e-5  # of one statistical check: at most a hundred fit the budget; the report adds up
+ERROR_RATE = 5e-6  # of one statistical check: at most two hundred fit the budget; the report adds up
 
 
 @dataclass(frozen=True)

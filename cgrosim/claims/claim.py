@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cgrosim.claims.checks import Check, Outcome, combine
-from cgrosim.claims.world import CLAIMED, World
 from cgrosim.model.params import Params
 from cgrosim.predictions.regime import Slack
 from cgrosim.studies.context import Context, Effort
+from cgrosim.studies.world import CLAIMED, World
 
 Kind = Literal["exact identity", "bound", "order", "asymptotic", "law", "derived here", "observation"]
 VerdictName = Literal["supported", "violated", "not applicable", "underpowered"]

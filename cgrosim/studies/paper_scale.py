@@ -13,10 +13,12 @@ from cgrosim.model.params import Params
 from cgrosim.predictions.setting import setting_of
 from cgrosim.studies.context import Context
 from cgrosim.studies.trained import Trained, train
+from cgrosim.studies.world import CLAIMED, World
 
 Array = NDArray[np.float64]
 
 SIZES = {"samples": 10, "patches": 2, "neurons": 12}
+EXPONENTS = ("signal_exponent", "noise_exponent", "init_exponent", "gap_exponent")
 HORIZON = 10.0  # T in units of the predicted median time at which all samples are memorised: a fixed power of d
 
 
@@ -41,16 +43,16 @@ def horizon_of(params: Params) -> float:
     return float(HORIZON * setting_of(params).last_memorisation_time())
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=8)
 def paper_runs(
     context: Context,
     name: str,
     replicates: int,
-    wrong: tuple[tuple[str, float], ...] = (),
+    world: World = CLAIMED,
     sizes: tuple[float, ...] = (),
     independent: bool = False,
 ) -> tuple[PaperRun, ...]:
-    """Runs at every dimension (or the given `sizes`) and seed; `wrong` changes what is simulated, not what is claimed.
+    """Runs at every dimension (or the given `sizes`) and seed; a world may also change the exponents of `from_paper`.
 
     One seed starts from the same standard normals at every dimension, so that its sizes differ by d alone; with
     `independent` every run has a seed of its own, as counting runs requires.
@@ -69,6 +71,7 @@ def paper_runs(
             }
             params = Params.from_paper(round(dimension), **common)
             steps = horizon_of(params)
-            simulated = Params.from_paper(round(dimension), **{**common, **dict(wrong)}) if wrong else params
-            runs.append(PaperRun(dimension, seed, steps, params, train(simulated, steps)))
+            scales = {name: value for name, value in world.changes if name in EXPONENTS}
+            there = Params.from_paper(round(dimension), **common, **scales) if scales else params
+            runs.append(PaperRun(dimension, seed, steps, params, train(world.of(there), steps)))
     return tuple(runs)

@@ -6,8 +6,8 @@ import pytest
 from cgrosim.claims.catalogue import attacks
 from cgrosim.claims.checks import combine
 from cgrosim.claims.claim import Context
-from cgrosim.claims.world import CLAIMED
 from cgrosim.model.activations import ACTIVATIONS
+from cgrosim.studies.world import CLAIMED
 
 
 @pytest.mark.parametrize("claim", attacks.CLAIMS, ids=lambda claim: claim.name)

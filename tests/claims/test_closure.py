@@ -9,10 +9,10 @@ from cgrosim.claims.catalogue import closure
 from cgrosim.claims.checks import combine
 from cgrosim.claims.claim import Context
 from cgrosim.claims.rounding import RoundingBound, curvature, gamma, margin_rounding
-from cgrosim.claims.world import CLAIMED
 from cgrosim.model.params import Params
 from cgrosim.model.reference import forces
 from cgrosim.model.sampling import ClosedSystem, draw_explicit
+from cgrosim.studies.world import CLAIMED
 
 
 @pytest.mark.parametrize("claim", closure.CLAIMS, ids=lambda claim: claim.name)

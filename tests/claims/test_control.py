@@ -6,7 +6,7 @@ import pytest
 from cgrosim.claims.catalogue import control, control_pairs
 from cgrosim.claims.checks import combine
 from cgrosim.claims.claim import Context
-from cgrosim.claims.world import CLAIMED
+from cgrosim.studies.world import CLAIMED
 
 
 def test_the_limit_is_supported_and_refutable(verdict_of):

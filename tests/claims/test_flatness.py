@@ -6,8 +6,8 @@ from cgrosim.claims.catalogue import flatness, flatness_order
 from cgrosim.claims.checks import combine
 from cgrosim.claims.claim import Context
 from cgrosim.claims.flatness_runs import follow, order_by, slices
-from cgrosim.claims.world import CLAIMED
 from cgrosim.studies.flatness import experiment
+from cgrosim.studies.world import CLAIMED
 
 
 @pytest.mark.parametrize("claim", flatness.CLAIMS, ids=lambda claim: claim.name)

@@ -6,7 +6,7 @@ import pytest
 from cgrosim.claims.catalogue import flow_limit
 from cgrosim.claims.checks import combine
 from cgrosim.claims.claim import Context
-from cgrosim.claims.world import CLAIMED
+from cgrosim.studies.world import CLAIMED
 
 
 @pytest.mark.parametrize("claim", flow_limit.CLAIMS, ids=lambda claim: claim.name)

@@ -7,7 +7,7 @@ import numpy as np
 from cgrosim.claims.catalogue import growth, growth_law, growth_slopes
 from cgrosim.claims.checks import combine
 from cgrosim.claims.claim import Context
-from cgrosim.claims.world import CLAIMED
+from cgrosim.studies.world import CLAIMED
 
 
 def test_the_claims_are_supported_and_their_wrong_worlds_are_rejected(verdict_of):

@@ -18,7 +18,7 @@ from cgrosim.claims.image_runs import (
     paired_difference,
     smallest,
 )
-from cgrosim.claims.world import World
+from cgrosim.studies.world import World
 
 CLAIMS = (
     *images_overfitting.CLAIMS,

@@ -6,7 +6,7 @@ import pytest
 from cgrosim.claims.catalogue import dead_filters, initial
 from cgrosim.claims.checks import combine
 from cgrosim.claims.claim import Context, evaluate
-from cgrosim.claims.world import CLAIMED
+from cgrosim.studies.world import CLAIMED
 
 
 @pytest.mark.parametrize("claim", initial.CLAIMS + dead_filters.CLAIMS, ids=lambda claim: claim.name)

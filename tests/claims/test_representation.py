@@ -8,7 +8,7 @@ import cgrosim.claims.memorising_networks as networks
 from cgrosim.claims.catalogue import representation
 from cgrosim.claims.checks import combine
 from cgrosim.claims.claim import Context
-from cgrosim.claims.world import CLAIMED
+from cgrosim.studies.world import CLAIMED
 from cgrosim.theory.balls import CubeDesign
 from cgrosim.theory.relu_network import ReluNetwork
 

@@ -10,7 +10,7 @@ from cgrosim.claims.checks import combine
 from cgrosim.claims.claim import Context
 from cgrosim.claims.table_fits import hard_inputs, needed_widths, separable
 from cgrosim.claims.two_layer_fits import Effort
-from cgrosim.claims.world import CLAIMED
+from cgrosim.studies.world import CLAIMED
 from cgrosim.theory.lower_bound import hard_points, hard_samples
 
 

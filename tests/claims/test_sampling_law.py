@@ -6,8 +6,8 @@ import pytest
 from cgrosim.claims.catalogue import sampling_law
 from cgrosim.claims.checks import combine
 from cgrosim.claims.claim import Context
-from cgrosim.claims.world import CLAIMED
 from cgrosim.model.sampling import draw_gram
+from cgrosim.studies.world import CLAIMED
 
 
 @pytest.mark.parametrize("claim", sampling_law.CLAIMS, ids=lambda claim: claim.name)

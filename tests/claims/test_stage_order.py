@@ -8,8 +8,8 @@ from cgrosim.claims.catalogue import stage_order
 from cgrosim.claims.catalogue.growth import long_growth
 from cgrosim.claims.checks import combine
 from cgrosim.claims.claim import Context
-from cgrosim.claims.world import CLAIMED
 from cgrosim.model.sampling import draw_gram
+from cgrosim.studies.world import CLAIMED
 
 
 def test_supported_with_rejected_wrong_worlds(verdict_of):

@@ -5,9 +5,9 @@ import pytest
 from cgrosim.claims.catalogue import stagnation
 from cgrosim.claims.checks import combine
 from cgrosim.claims.claim import Context
-from cgrosim.claims.world import CLAIMED
 from cgrosim.engines.flow import FlowEngine
 from cgrosim.studies.recording import record
+from cgrosim.studies.world import CLAIMED
 
 
 @pytest.mark.parametrize("claim", stagnation.CLAIMS, ids=lambda claim: claim.name)

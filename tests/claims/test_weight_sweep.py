@@ -5,7 +5,7 @@ import numpy as np
 from cgrosim.claims.catalogue import weight_sweep
 from cgrosim.claims.checks import combine
 from cgrosim.claims.claim import Context
-from cgrosim.claims.world import CLAIMED
+from cgrosim.studies.world import CLAIMED
 
 (CLAIM,) = weight_sweep.CLAIMS
 

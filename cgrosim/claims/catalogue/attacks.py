@@ -8,13 +8,13 @@ from numpy.typing import NDArray
 from cgrosim.claims.checks import Check, exact, inside
 from cgrosim.claims.claim import Claim, Context, Evidence, Panel, Series
 from cgrosim.claims.rounding import ELEMENTARY, gamma
-from cgrosim.claims.world import World
 from cgrosim.model.activations import ACTIVATIONS, activate, output_weights
 from cgrosim.model.params import Params
 from cgrosim.model.reference import attacked_coefficient, forces, signal_margin
 from cgrosim.model.sampling import ClosedSystem, draw_gram
 from cgrosim.studies.recording import record, whole_steps
 from cgrosim.studies.starts import chosen_starts
+from cgrosim.studies.world import World
 
 Array = NDArray[np.float64]
 

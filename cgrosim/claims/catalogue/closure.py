@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 from cgrosim.claims.checks import Check, exact
 from cgrosim.claims.claim import Claim, Context, Evidence, Panel, Series
 from cgrosim.claims.rounding import RoundingBound, gamma, margin_rounding
-from cgrosim.claims.world import World
 from cgrosim.model.activations import ACTIVATIONS, activate, output_weights
 from cgrosim.model.params import Params
 from cgrosim.model.sampling import draw_explicit
 from cgrosim.run.session import simulate
 from cgrosim.studies.recording import noise_rows, projections, record
+from cgrosim.studies.world import World
 
 Array = NDArray[np.float64]
 

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from cgrosim.claims.checks import inside
 from cgrosim.claims.claim import Claim, Context, Evidence, Panel, Series, Slack
-from cgrosim.claims.world import World
 from cgrosim.model.params import Params
 from cgrosim.model.sampling import ClosedSystem
 from cgrosim.predictions.clock import signal_flow
@@ -18,6 +17,7 @@ from cgrosim.predictions.regime import slacks
 from cgrosim.predictions.starts import starts_of_system
 from cgrosim.studies.recording import projections, record
 from cgrosim.studies.starts import chosen_starts
+from cgrosim.studies.world import World
 from cgrosim.theory.control import control_ratio, noise_limit
 from cgrosim.theory.power_growth import grow, growth_integral
 

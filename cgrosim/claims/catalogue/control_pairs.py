@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from cgrosim.claims.catalogue.control import HYPOTHESES, control_experiment, live_starts, standard_limit
 from cgrosim.claims.checks import proportion, success_rate
 from cgrosim.claims.claim import Claim, Context, Evidence, Panel, Series
-from cgrosim.claims.world import World
 from cgrosim.model.params import Params
 from cgrosim.model.sampling import ClosedSystem
 from cgrosim.model.thresholds import MEMORISED
@@ -19,6 +18,7 @@ from cgrosim.predictions.laws import predict_starts
 from cgrosim.predictions.regime import slacks
 from cgrosim.predictions.starts import starts_of_system
 from cgrosim.studies.recording import record
+from cgrosim.studies.world import World
 
 Array = NDArray[np.float64]
 

@@ -7,9 +7,9 @@ from numpy.typing import NDArray
 
 from cgrosim.claims.checks import Check, exact, inside, proportion
 from cgrosim.claims.claim import Claim, Context, Evidence, Panel, Series, Slack
-from cgrosim.claims.world import World
 from cgrosim.model.params import Params
 from cgrosim.model.sampling import draw_gram
+from cgrosim.studies.world import World
 
 Array = NDArray[np.float64]
 

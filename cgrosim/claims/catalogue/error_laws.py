@@ -9,8 +9,8 @@ from cgrosim.claims import checks
 from cgrosim.claims.catalogue.generalization import alive, deviation, fresh_noise, independent_law
 from cgrosim.claims.catalogue.theorem import range_of
 from cgrosim.claims.claim import Claim, Context, Evidence, Panel, Series
-from cgrosim.claims.world import World
 from cgrosim.studies.paper_scale import PaperRun, paper_runs
+from cgrosim.studies.world import World
 from cgrosim.theory.errors import (
     chaos_error_bound,
     chebyshev_error_bound,
@@ -29,7 +29,7 @@ FAR = (3.0, 10.0)  # and those where bounds are tested
 
 def measure_laws(context: Context, world: World) -> Evidence:
     """Test error against the signal margin, given the weights of a trained network: the law, and rigorous bounds."""
-    runs = [r for r in paper_runs(context, "error-laws", context.choose(1, 4), (), (1e4, 1e10)) if alive(r)]
+    runs = [r for r in paper_runs(context, "error-laws", context.choose(1, 4), sizes=(1e4, 1e10)) if alive(r)]
     generator, count = context.generator("error-laws"), context.choose(400_000, 2_000_000)
     run = runs[-1]
     noise = np.sort(fresh_noise(run, generator, count))

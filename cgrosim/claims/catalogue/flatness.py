@@ -12,13 +12,13 @@ from cgrosim.claims.checks import Check, exact
 from cgrosim.claims.claim import Claim, Context, Evidence, Panel, Series
 from cgrosim.claims.flatness_runs import follow
 from cgrosim.claims.rounding import gamma, margin_rounding
-from cgrosim.claims.world import World
 from cgrosim.model.activations import derivative, output_weights
 from cgrosim.model.params import Params
 from cgrosim.model.reference import logistic_weight, network
 from cgrosim.model.sampling import draw_explicit
 from cgrosim.studies.flatness import experiment
 from cgrosim.studies.recording import record
+from cgrosim.studies.world import World
 from cgrosim.theory.flatness import global_flatness, margin_change, margin_slope, odd_power
 from cgrosim.theory.flatness_gap import cell_gap_bound, cell_variation, lipschitz_gap_bound, transport_gap_bound
 from cgrosim.theory.line import flatness_line, linear_pieces, robust_loss_line

@@ -12,7 +12,7 @@ from cgrosim.claims.claim import Claim, Context, Evidence, Panel, Series
 from cgrosim.claims.flatness_runs import order_by, slices
 from cgrosim.claims.image_flatness import ImageMoment, Sizes, image_moments
 from cgrosim.claims.image_runs import OBSERVED, postponed
-from cgrosim.claims.world import World
+from cgrosim.studies.world import World
 
 LEAST = math.sqrt(0.5)
 VARIED = ("epoch", "radius", "width")

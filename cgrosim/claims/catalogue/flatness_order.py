@@ -7,8 +7,8 @@ import numpy as np
 from cgrosim.claims.checks import inside, mean_interval
 from cgrosim.claims.claim import Claim, Context, Evidence, Panel, Series
 from cgrosim.claims.flatness_runs import Moment, follow, order_by, slices
-from cgrosim.claims.world import World
 from cgrosim.studies.flatness import GAPS, STEPS, WIDTHS, experiment
+from cgrosim.studies.world import World
 
 
 def _measure(context: Context, world: World) -> Evidence:

@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 from cgrosim.claims.checks import Check, exact, inside, slope_interval
 from cgrosim.claims.claim import Claim, Context, Evidence, Panel, Series
 from cgrosim.claims.rounding import UNIT
-from cgrosim.claims.world import World
 from cgrosim.model.params import Params
 from cgrosim.model.sampling import ClosedSystem, draw_gram
 from cgrosim.studies.recording import noise_rows, projections, record
 from cgrosim.studies.starts import chosen_starts
+from cgrosim.studies.world import World
 from cgrosim.theory.conserved import clock_drift
 
 Array = NDArray[np.float64]

@@ -12,11 +12,11 @@ from cgrosim.claims import checks
 from cgrosim.claims.catalogue.fresh_noise_variance import trained_at
 from cgrosim.claims.checks import Check
 from cgrosim.claims.claim import Claim, Context, Evidence, Panel, Series, Slack
-from cgrosim.claims.world import World
 from cgrosim.model.params import Params
 from cgrosim.studies.fresh_noise import draw_fresh_noise
 from cgrosim.studies.paper_scale import horizon_of
 from cgrosim.studies.trained import Trained, train
+from cgrosim.studies.world import World
 from cgrosim.theory.chaos import log_tail_bound, small_ball_one_neuron
 from cgrosim.theory.noise_moments import gram_test_noise_std
 

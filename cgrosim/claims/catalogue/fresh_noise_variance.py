@@ -8,13 +8,13 @@ from numpy.typing import NDArray
 from cgrosim.claims import checks
 from cgrosim.claims.checks import Check
 from cgrosim.claims.claim import Claim, Context, Evidence, Panel, Series
-from cgrosim.claims.world import CLAIMED, World
 from cgrosim.model.params import Params
 from cgrosim.model.patches import draw_patch_data
 from cgrosim.model.reference import network
 from cgrosim.studies.fresh_noise import NORMAL, spherical_second_moments
 from cgrosim.studies.paper_scale import horizon_of
 from cgrosim.studies.trained import Trained, train
+from cgrosim.studies.world import CLAIMED, World
 from cgrosim.theory.noise_moments import (
     gram_test_noise_std,
     hermite_activation_moment,

@@ -10,9 +10,9 @@ from cgrosim.claims.catalogue.robust_distance import distance_from_start
 from cgrosim.claims.catalogue.theorem import HYPOTHESES, range_of, worst_slacks
 from cgrosim.claims.claim import Claim, Context, Evidence, Panel, Series
 from cgrosim.claims.paper_predictions import predicted_of
-from cgrosim.claims.world import World
 from cgrosim.studies.fresh_noise import draw_fresh_noise
 from cgrosim.studies.paper_scale import PaperRun, paper_runs
+from cgrosim.studies.world import World
 from cgrosim.theory.errors import chaos_error_bound
 from cgrosim.theory.noise_law import IndependentNoiseLaw
 from cgrosim.theory.noise_moments import gram_test_noise_std
@@ -48,8 +48,7 @@ def independent_law(run: PaperRun) -> IndependentNoiseLaw:
 
 def measure_overfitting(context: Context, world: World) -> Evidence:
     """Train and test errors, clean and attacked, over seeds and fresh samples."""
-    wrong = (("gap", 0.3),) if world.wrong else ()
-    runs = paper_runs(context, "clean-robust", context.choose(3, 12), wrong, SIZES, independent=True)
+    runs = paper_runs(context, "clean-robust", context.choose(3, 12), world, SIZES, independent=True)
     generator, count = context.generator("clean-robust"), context.choose(60_000, 300_000)
     learnt = [run for run in runs if alive(run)]
     clean = attacked = unfitted = 0
@@ -141,7 +140,7 @@ CLAIMS = (
         source="arXiv 2306.01271 v4 Thm 5.9, v1 Thm 4.1",
         kind="asymptotic",
         measure=measure_overfitting,
-        worlds=(World("a weak attack, gap 0.3: the residual signal is not hidden by the noise"),),
+        worlds=(World("a weak attack, gap 0.3: the residual signal is not hidden by the noise", gap=0.3),),
         cost=4.0,
     ),
 )

@@ -7,12 +7,12 @@ from numpy.typing import NDArray
 
 from cgrosim.claims.checks import guard, inside
 from cgrosim.claims.claim import Claim, Context, Evidence, Panel, Series
-from cgrosim.claims.world import World, plus, times
 from cgrosim.model.params import Params
 from cgrosim.model.sampling import ClosedSystem, draw_gram
 from cgrosim.predictions.clock import signal_flow
 from cgrosim.predictions.regime import slacks
 from cgrosim.studies.recording import record
+from cgrosim.studies.world import World, plus, times
 from cgrosim.theory.growth_window import joint_growth_window
 from cgrosim.theory.plateau import Threat
 from cgrosim.theory.tensor_power import Window

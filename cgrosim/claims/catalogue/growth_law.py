@@ -9,11 +9,11 @@ from scipy.special import ndtri
 from cgrosim.claims.catalogue.growth import GROWTH, SMALL_NOISE, SMALL_START, growth_step, long_growth
 from cgrosim.claims.checks import guard, inside, law
 from cgrosim.claims.claim import Claim, Context, Evidence, Panel, Series
-from cgrosim.claims.world import World, plus, times
 from cgrosim.model.params import Params
 from cgrosim.model.sampling import draw_gram
 from cgrosim.predictions.regime import slacks
 from cgrosim.predictions.setting import setting_of
+from cgrosim.studies.world import World, plus, times
 from cgrosim.theory.growth_window import growth_law_window
 from cgrosim.theory.initial_laws import GrowthTimeLaw
 

@@ -11,11 +11,11 @@ from cgrosim.claims.catalogue.growth import GROWTH, SMALL_NOISE, growth_step
 from cgrosim.claims.catalogue.growth_law import law_experiment
 from cgrosim.claims.checks import Check, inside, mean_interval
 from cgrosim.claims.claim import Claim, Context, Evidence, Panel, Series
-from cgrosim.claims.world import World, plus, raised_to
 from cgrosim.model.params import Params
 from cgrosim.model.sampling import draw_gram
 from cgrosim.predictions.regime import slacks
 from cgrosim.predictions.setting import setting_of
+from cgrosim.studies.world import World, plus, raised_to
 from cgrosim.theory.growth_window import growth_law_window, joint_growth_window
 
 Array = NDArray[np.float64]

@@ -22,7 +22,7 @@ from cgrosim.claims.image_runs import (
     smallest,
     train_on_digits,
 )
-from cgrosim.claims.world import World
+from cgrosim.studies.world import World
 
 Array = NDArray[np.float64]
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from cgrosim.claims.checks import ERROR_RATE, Check, inside, mean_interval
 from cgrosim.claims.claim import Claim, Context, Evidence, Panel, Series
 from cgrosim.claims.image_runs import OBSERVED, Estimate, largest, postponed, smallest, train_on_digits
-from cgrosim.claims.world import World
+from cgrosim.studies.world import World
 
 if TYPE_CHECKING:
     from cgrosim.images.experiments.landscape_search import Landscape

@@ -29,7 +29,7 @@ from cgrosim.claims.image_runs import (
     smallest,
     without_data,
 )
-from cgrosim.claims.world import World
+from cgrosim.studies.world import World
 
 if TYPE_CHECKING:
     from cgrosim.images.attacks.gradient import Attack

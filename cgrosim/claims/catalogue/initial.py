@@ -11,9 +11,9 @@ from scipy.special import ndtr
 
 from cgrosim.claims.checks import Check, law
 from cgrosim.claims.claim import Claim, Context, Evidence, Panel, Series, Slack
-from cgrosim.claims.world import World
 from cgrosim.model.params import Params
 from cgrosim.model.sampling import ClosedSystem, draw_explicit, draw_gram
+from cgrosim.studies.world import World
 from cgrosim.theory.initial_laws import MaximumLaw, noise_start_cdf, patch_energy_law
 
 Array = NDArray[np.float64]

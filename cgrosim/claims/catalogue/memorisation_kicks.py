@@ -9,11 +9,11 @@ from cgrosim.claims import checks
 from cgrosim.claims.checks import Check
 from cgrosim.claims.claim import Claim, Context, Evidence, Panel, Series
 from cgrosim.claims.memorisation_runs import MEMORISATION_HYPOTHESES, kicked_race, measure_times, value_spread
-from cgrosim.claims.world import World
 from cgrosim.model.sampling import draw_gram
 from cgrosim.predictions.regime import slacks
 from cgrosim.predictions.setting import setting_of
 from cgrosim.studies.memorisation import orthogonal, overlaps_of, small_coupling
+from cgrosim.studies.world import World
 
 Array = NDArray[np.float64]
 

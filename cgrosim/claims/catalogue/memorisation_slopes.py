@@ -18,7 +18,6 @@ from cgrosim.claims import checks
 from cgrosim.claims.checks import Check
 from cgrosim.claims.claim import Claim, Context, Evidence, Panel, Series
 from cgrosim.claims.memorisation_runs import kick_deviation, measure_times
-from cgrosim.claims.world import World
 from cgrosim.model.params import Params
 from cgrosim.model.sampling import draw_gram
 from cgrosim.model.thresholds import MEMORISED
@@ -28,6 +27,7 @@ from cgrosim.predictions.starts import starts_of_system
 from cgrosim.run.stopping import memorised
 from cgrosim.studies.memorisation import TOLERANCE, small_coupling
 from cgrosim.studies.recording import record, whole_steps
+from cgrosim.studies.world import World
 
 Array = NDArray[np.float64]
 

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from cgrosim.claims import checks
 from cgrosim.claims.checks import Check
 from cgrosim.claims.claim import Claim, Context, Evidence, Panel, Series
-from cgrosim.claims.world import World
 from cgrosim.model.params import Params
 from cgrosim.model.sampling import draw_gram
 from cgrosim.predictions.clock import signal_flow
@@ -20,6 +19,7 @@ from cgrosim.predictions.regime import slacks
 from cgrosim.predictions.setting import setting_of
 from cgrosim.predictions.starts import Starts, starts_of_system
 from cgrosim.run.session import simulate
+from cgrosim.studies.world import World
 from cgrosim.theory.memorisation import noise_margin_after_memorisation
 from cgrosim.theory.noise_law import IndependentNoiseLaw
 

@@ -21,9 +21,9 @@ from cgrosim.claims.memorising_networks import (
     mnist_task,
     patch_task,
 )
-from cgrosim.claims.world import World
 from cgrosim.model.params import Params
 from cgrosim.model.patches import draw_direction, draw_patch_data
+from cgrosim.studies.world import World
 from cgrosim.theory.balls import Norm, SeparationError
 from cgrosim.theory.coverage import CubeBalls, PatchBalls
 from cgrosim.theory.relu_composition import affine_network

@@ -12,7 +12,7 @@ from cgrosim.claims.checks import Check, exact, inside, slope_interval
 from cgrosim.claims.claim import Claim, Context, Evidence, Panel, Series
 from cgrosim.claims.table_fits import hard_inputs, needed_widths, separable
 from cgrosim.claims.two_layer_fits import Effort
-from cgrosim.claims.world import World
+from cgrosim.studies.world import World
 from cgrosim.theory.certification import certify
 from cgrosim.theory.lower_bound import (
     Sizes,

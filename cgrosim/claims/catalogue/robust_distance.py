@@ -12,11 +12,11 @@ from cgrosim.claims import checks
 from cgrosim.claims.catalogue.theorem import range_of, slope_sizes, worst_slacks
 from cgrosim.claims.claim import Claim, Context, Evidence, Panel, Series
 from cgrosim.claims.paper_predictions import Predicted, predicted_of
-from cgrosim.claims.world import World
 from cgrosim.model.params import Params
 from cgrosim.predictions.starts import starts_of_system
 from cgrosim.studies.fresh_noise import NORMAL, small_ball
 from cgrosim.studies.paper_scale import PaperRun, paper_runs
+from cgrosim.studies.world import World
 from cgrosim.theory.errors import robust_error_lower_bound
 from cgrosim.theory.scaling import exponents
 from cgrosim.theory.small_ball import density_at_zero
@@ -87,8 +87,7 @@ def predicted_norms(run: PaperRun, memorization: Array) -> Array:
 
 def measure(context: Context, world: World) -> Evidence:
     """Compare distances and their slope in d with both predictions, and check the rigorous bound."""
-    wrong = (("gap_exponent", -0.4),) if world.wrong else ()
-    runs = paper_runs(context, "robust-distance", context.choose(5, 12), wrong, slope_sizes(context))
+    runs = paper_runs(context, "robust-distance", context.choose(5, 12), world, slope_sizes(context))
     generator = context.generator("robust-distance")
     found = [d for d in (distance_of(run, generator) for run in runs) if d is not None]
     made = (_given_weights(found), _slope(found), _bound(found))
@@ -189,7 +188,7 @@ CLAIMS = (
         source="arXiv 2306.01271 v4 Thm 5.9 (1/2 - o(1)); density, slope and bound derived here",
         kind="asymptotic",
         measure=measure,
-        worlds=(World("a weaker attack, gap d^-0.4 / log d where d^-0.5 / log d is claimed"),),
+        worlds=(World("a weaker attack, gap d^-0.4 / log d where d^-0.5 / log d is claimed", gap_exponent=-0.4),),
         proved_for="power, real q > 2, more than q filters",
         cost=4.0,
     ),

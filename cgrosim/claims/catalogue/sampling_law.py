@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 from cgrosim.claims.checks import Check, exact, same_law
 from cgrosim.claims.claim import Claim, Context, Evidence, Panel, Series, Slack
 from cgrosim.claims.rounding import RoundingBound, gamma
-from cgrosim.claims.world import World
 from cgrosim.model.params import Params
 from cgrosim.model.patches import PatchData
 from cgrosim.model.sampling import ClosedSystem, close_system, draw_explicit, draw_gram
 from cgrosim.studies.recording import projections, record
+from cgrosim.studies.world import World
 
 Array = NDArray[np.float64]
 

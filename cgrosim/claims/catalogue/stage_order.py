@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 from cgrosim.claims.catalogue.growth import long_growth, window_of
 from cgrosim.claims.checks import inside
 from cgrosim.claims.claim import Claim, Context, Evidence, Panel, Series, Slack
-from cgrosim.claims.world import World
 from cgrosim.model.params import Params
 from cgrosim.model.sampling import ClosedSystem, draw_gram
 from cgrosim.predictions.regime import slacks
 from cgrosim.run.stopping import grown
 from cgrosim.studies.recording import record, whole_steps
+from cgrosim.studies.world import World
 from cgrosim.theory.growth_window import state_rate
 from cgrosim.theory.tensor_power import comparison_bound, comparison_log_margin
 

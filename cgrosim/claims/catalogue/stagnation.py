@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 from cgrosim.claims.checks import Check, inside
 from cgrosim.claims.claim import Claim, Context, Evidence, Panel, Series
-from cgrosim.claims.world import World
 from cgrosim.model.params import Params
 from cgrosim.model.sampling import ClosedSystem
 from cgrosim.model.thresholds import MEMORISED
@@ -17,6 +16,7 @@ from cgrosim.predictions.clock import signal_flow
 from cgrosim.predictions.regime import slacks
 from cgrosim.studies.recording import record
 from cgrosim.studies.starts import chosen_starts
+from cgrosim.studies.world import World
 
 Array = NDArray[np.float64]
 

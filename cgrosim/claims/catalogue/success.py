@@ -9,13 +9,13 @@ from numpy.typing import NDArray
 
 from cgrosim.claims import checks
 from cgrosim.claims.claim import Claim, Context, Evidence, Panel, Series, Slack
-from cgrosim.claims.world import CLAIMED, World
 from cgrosim.model.params import Params
 from cgrosim.predictions.clock import Clock
 from cgrosim.predictions.laws import memorisation_law
 from cgrosim.predictions.regime import slacks
 from cgrosim.predictions.setting import setting_of
 from cgrosim.studies.trained import train
+from cgrosim.studies.world import CLAIMED, World
 
 Array = NDArray[np.float64]
 

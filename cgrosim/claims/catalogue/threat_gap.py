@@ -10,13 +10,13 @@ from numpy.typing import NDArray
 from cgrosim.claims import checks
 from cgrosim.claims.catalogue.theorem import HYPOTHESES
 from cgrosim.claims.claim import Claim, Context, Evidence, Panel, Series, Slack
-from cgrosim.claims.world import World
 from cgrosim.model.params import Params
 from cgrosim.model.streams import RunStream, stream
 from cgrosim.model.threats import Model, attack
 from cgrosim.predictions.regime import slacks
 from cgrosim.studies.paper_scale import horizon_of
 from cgrosim.studies.trained import Trained, train
+from cgrosim.studies.world import World
 
 Array = NDArray[np.float64]
 

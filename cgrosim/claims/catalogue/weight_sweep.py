@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from cgrosim.claims.catalogue.control import control_experiment, live_starts, standard_limit
 from cgrosim.claims.checks import Check, inside
 from cgrosim.claims.claim import Claim, Context, Evidence, Panel, Series
-from cgrosim.claims.world import World
 from cgrosim.model.params import Params
 from cgrosim.model.sampling import ClosedSystem
 from cgrosim.predictions.clock import signal_flow
@@ -19,6 +18,7 @@ from cgrosim.predictions.regime import slacks
 from cgrosim.predictions.setting import setting_of
 from cgrosim.predictions.starts import starts_of_system
 from cgrosim.studies.recording import record, whole_steps
+from cgrosim.studies.world import World
 
 Array = NDArray[np.float64]
 
