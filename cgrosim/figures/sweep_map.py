@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 Array = NDArray[np.float64]
 
 MOST_TICKS = 9
+BEHIND = "#D5D5D5"  # behind a legend with white lines
 LOOKS: tuple[dict[str, Any], ...] = ({"linestyles": "--"}, {"linestyles": "-."})
 LINES = ("--", "-.", ":")
 
