@@ -137,19 +137,24 @@ def sweep_line_figure(data: LineData) -> Figure:
         figure = style.new_figure(10.5, 6.4)
         figure.suptitle(data.heading, fontsize=style.FONT - 1, x=0.01, ha="left")
         axes = figure.subplots()
-        axes.set(title=data.title, ylabel=data.title)
-        places = data.x.places
-        axes.fill_between(places, data.low, data.high, color=style.BLUE, alpha=0.22, lw=0, label="95 % of the mean")
-        axes.plot(places, data.runs, "o", color=style.BLUE, ms=4, alpha=0.35, label=_once("single runs", data.runs))
-        axes.plot(places, data.values, color=style.BLUE, lw=3, label="mean over seeds")
-        if data.predicted is not None and np.any(np.isfinite(data.predicted)):
-            axes.plot(places, data.predicted, color=style.VERMILION, lw=2.2, ls="--", label="predicted")
-        for (name, place), dash in zip(data.edges.items(), LINES, strict=False):
-            if np.isfinite(place):
-                axes.axvline(place, color=style.BLACK, ls=dash, lw=2, label=f"predicted {name}, {number(place)}")
-        _scale(axes, axes.xaxis, data.x)
+        draw_line(axes, data)
         figure.legend(*axes.get_legend_handles_labels(), loc="outside lower left", ncols=3)
     return figure
+
+
+def draw_line(axes: Axes, data: LineData, colour: str = style.BLUE) -> None:
+    """Draw a curve into axes, everything with its name for a legend."""
+    axes.set(title=data.title, ylabel=data.title)
+    places = data.x.places
+    axes.fill_between(places, data.low, data.high, color=colour, alpha=0.22, lw=0, label="95 % of the mean")
+    axes.plot(places, data.runs, "o", color=colour, ms=4, alpha=0.35, label=_once("single runs", data.runs))
+    axes.plot(places, data.values, color=colour, lw=3, label="mean over seeds")
+    if data.predicted is not None and np.any(np.isfinite(data.predicted)):
+        axes.plot(places, data.predicted, color=style.VERMILION, lw=2.2, ls="--", label="predicted")
+    for (name, place), dash in zip(data.edges.items(), LINES, strict=False):
+        if np.isfinite(place):
+            axes.axvline(place, color=style.BLACK, ls=dash, lw=2, label=f"predicted {name}, {number(place)}")
+    _scale(axes, axes.xaxis, data.x)
 
 
 def _once(label: str, columns: Array) -> list[str]:
