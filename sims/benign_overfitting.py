@@ -58,6 +58,7 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
                 _draw(
                     figure, axes, name, Axis("SNR", ratios, True), Axis("N", np.array(counts), True), values, title, top
                 )
+            row[0].set_ylabel("training samples N")
             fitted, good, stored = np.isfinite(error), error <= ERROR, noise >= MEMORISED
             numbers[name] = {"clean_test_error": error, "noise_share": share, "mean_V": noise}
             numbers[name] |= {
@@ -66,7 +67,6 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
                 "cells_memorised_harmfully": int(np.sum(fitted & ~good & stored)),
                 "cells_not_memorised": int(np.sum(fitted & ~stored)),
             }
-        rows[0, 0].set_ylabel("training samples N")
     return experiment.write(base, [experiment.seed + 1], numbers)
 
 
