@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from common import run_script, start
 
-from cgrosim import Params, simulate
+from cgrosim import Params, Table, sweep
 from cgrosim.figures import style
 from cgrosim.model.sampling import draw_gram
 from cgrosim.predictions.laws import required_exposures
@@ -24,10 +24,10 @@ from cgrosim.theory.control import required_adversarial_weight
 from cgrosim.theory.power_growth import growth_integral
 
 COMMON = {"samples": 10, "patches": 2, "neurons": 10, "init_polylog": 1.0, "engine": "flow", "sampling": "gram",
-          "flow_tolerance": 1e-6, "records": 1}  # fmt: skip
+          "flow_tolerance": 1e-6}  # fmt: skip
 DIMENSION, SEEDS, HORIZONS = 2000, 5, (10.0, 100.0)  # in median memorisation times at lam = 1/2
 WEIGHTS, COMPLEMENTS = np.geomspace(1e-4, 0.9, 15), np.geomspace(1e-7, 0.9, 15)
-MEASURED = ("mean_V", "signal_margin", "clean_test_error", "robust_train_error", "robust_test_error")
+KEPT = ("memorization", "signal_margin", "clean_test_error", "robust_train_error", "robust_test_error")
 
 
 def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
@@ -37,46 +37,42 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     weights, complements = (experiment.choose(x, x[::7]) for x in (WEIGHTS, COMPLEMENTS))
     bases = [Params.from_paper(DIMENSION, **COMMON, seed=seed) for seed in seeds]
     horizons = [round(h * setting_of(bases[0]).memorisation_time()) for h in HORIZONS]
-    cases = [(lam, steps) for steps in horizons for lam in (0.0, *weights)]
-    cases += [(1.0 - rest, horizons[0]) for rest in (*complements, 0.0)]
-    found = {
-        case: np.mean([_run(base.replace(adversarial_weight=case[0], steps=case[1])) for base in bases], axis=0)
-        for case in experiment.track(cases, "weights")
-    }
+    asked: dict[str, Any] = {"seeds": seeds, "keep": KEPT, "predicted_seeds": 0}
+    towards_0 = _means(sweep(bases[0], {"steps": horizons, "adversarial_weight": weights}, **asked))
+    last = bases[0].replace(steps=horizons[0])
+    towards_1 = _means(sweep(last, {"adversarial_weight": 1.0 - np.append(complements, 0.0)}, **asked))
     thresholds = [float(np.median([_threshold(base, steps) for base in bases])) for steps in horizons]
     with experiment.figure(12.0, 10.0) as figure:
         top, bottom = figure.subplots(2, 1)
         looks = ((style.BLUE, "-", "o"), (style.VERMILION, "--", "s"))
         for steps, threshold, (colour, dash, marker) in zip(horizons, thresholds, looks, strict=True):
-            memorised = [found[lam, steps][0] for lam in weights]
+            memorised = towards_0.memorization.sel(steps=steps)
             label = f"T = {style.number(steps)} steps"
             top.plot(weights, memorised, color=colour, ls=dash, marker=marker, lw=3, label=label)
             top.axvline(threshold, color=colour, ls=":", lw=2.5, label=f"predicted threshold {threshold:.2g}")
         top.set(xscale="log", xlabel="adversarial weight lam", ylabel="mean $V_i$", title="towards 0: memorised noise")
         top.legend(loc="upper left")
-        near = np.array([found[1.0 - rest, horizons[0]] for rest in complements])
         for name, dash, colour in zip(
-            MEASURED[2:], ("-", "--", "-."), (style.SKY, style.ORANGE, style.VERMILION), strict=True
+            KEPT[2:], ("-", "--", "-."), (style.SKY, style.ORANGE, style.VERMILION), strict=True
         ):
-            bottom.plot(
-                complements, near[:, MEASURED.index(name)], color=colour, ls=dash, lw=3, label=name.replace("_", " ")
-            )
+            bottom.plot(complements, towards_1[name][:-1], color=colour, ls=dash, lw=3, label=name.replace("_", " "))
         bottom.set(xscale="log", xlabel="1 - lam       (lam = 1 to the right)", ylabel="error", ylim=(-0.03, 0.8))
         bottom.set_title(f"towards 1: errors after {style.number(horizons[0])} steps")
         bottom.invert_xaxis()
         bottom.legend(loc="upper left")
     numbers: dict[str, Any] = {
         "predicted_thresholds": dict(zip(map(str, horizons), thresholds, strict=True)),
-        "rows": [
-            {"lam": lam, "T": steps, **dict(zip(MEASURED, row, strict=True))} for (lam, steps), row in found.items()
-        ],
+        "towards 0": {name: towards_0[name].transpose("steps", ...).values for name in KEPT},
+        "towards 1": {name: towards_1[name].values for name in KEPT},
+        "weights": weights,
+        "complements": [*complements, 0.0],
     }
     return experiment.write({"base": bases[0].replace(steps=horizons[0])}, seeds, numbers)
 
 
-def _run(params: Params) -> list[float]:
-    run = simulate(params)
-    return [float(run.final("memorization").mean()), *(float(run.final(name)) for name in MEASURED[1:])]
+def _means(table: Table) -> Any:
+    """What was kept, as means over samples and seeds."""
+    return table.data[list(KEPT)].mean([dim for dim in ("sample", "seed") if dim in table.data.dims])
 
 
 def _threshold(params: Params, steps: float) -> float:

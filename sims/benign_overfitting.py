@@ -15,18 +15,20 @@ from typing import Any
 import numpy as np
 from common import run_script, start
 
-from cgrosim import Params, simulate
+from cgrosim import Params, sweep
 from cgrosim.figures import style
+from cgrosim.figures.sweep_map import Axis, borders
 
 DIMENSION, TARGET_LOSS, MEMORISED, ERROR = 10_000, 0.1, 0.7, 0.05  # V_i from 0.7 on counts as memorised
 COMMON = {"patches": 2, "neurons": 20, "noise_std": DIMENSION**-0.5, "threat": "none", "adversarial_weight": 0.0,
-          "learning_rate": 0.1, "sampling": "gram", "engine": "reduced", "records": 20}  # fmt: skip
+          "learning_rate": 0.1, "sampling": "gram", "engine": "reduced"}  # fmt: skip
 MODELS = {
     "ReLU^3": {"activation": "relu_power", "power": 3.0, "init_std": 0.1, "steps": 60_000},
     "ReLU": {"activation": "relu", "init_std": 0.001, "steps": 6_000},
 }
 SNR, SAMPLES = np.geomspace(0.01, 1.0, 13), (5, 10, 20, 40, 80)  # alpha over the norm of a noise patch, which is 1
-TOY_STEPS = 300
+KEPT = ("training_loss", "clean_test_error", "memorization", "signal_margin")
+TITLES = ("clean test error", "share of memorised noise")
 EDGES = {  # text, power of SNR, factor beside N, line
     "ReLU^3": [(r"$N\,\mathrm{SNR}^3 = 1$", 3, 1, "--")],
     "ReLU": [(r"$N d\,\mathrm{SNR}^4 = 1$", 4, DIMENSION, ":"), (r"$N\,\mathrm{SNR}^2 = 1$", 2, 1, "--")],
@@ -42,70 +44,56 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     """Train every cell of both maps, draw them with the predicted edges, and write what is benign where."""
     experiment = start(__file__, __doc__, argv)
     ratios, counts = experiment.choose(SNR, SNR[::6]), experiment.choose(SAMPLES, SAMPLES[:2])
-    seed = experiment.seed + 1
-    base = {
-        name: Params(dimension=DIMENSION, signal_strength=1.0, seed=seed, **COMMON, **model)
-        for name, model in MODELS.items()
-    }
-    base = {name: experiment.choose(p, p.replace(steps=TOY_STEPS, records=5)) for name, p in base.items()}
-    cells = [(name, i, j) for name in base for i in range(len(counts)) for j in range(len(ratios))]
-    maps = {name: np.empty((3, len(counts), len(ratios))) for name in base}
-    for name, i, j in experiment.track(cells, "networks"):
-        maps[name][:, i, j] = _read(base[name].replace(signal_strength=ratios[j], samples=counts[i]))
-    with experiment.figure(15.0, 10.5) as figure:
-        for row, name in zip(figure.subplots(2, 2, sharex=True, sharey=True), base, strict=True):
-            _draw(figure, row, name, ratios, np.array(counts), maps[name])
     numbers: dict[str, Any] = {"SNR": ratios, "N": counts}
-    for name, (error, share, noise) in maps.items():
-        fitted, good, stored = np.isfinite(error), error <= ERROR, noise >= MEMORISED
-        numbers[name] = {
-            "clean_test_error": error,
-            "noise_share": share,
-            "mean_V": noise,
-            "cells_fitted": int(fitted.sum()),
-            "cells_memorised_benignly": int(np.sum(good & stored)),
-            "cells_memorised_harmfully": int(np.sum(fitted & ~good & stored)),
-            "cells_not_memorised": int(np.sum(fitted & ~stored)),
-        }
-    return experiment.write(base, [seed], numbers)
+    base: dict[str, Params] = {}
+    with experiment.figure(15.0, 10.5) as figure:
+        rows = figure.subplots(2, 2, sharex=True, sharey=True)
+        for row, name in zip(rows, experiment.track(MODELS, "sweeps"), strict=True):
+            base[name] = Params(dimension=DIMENSION, signal_strength=1.0, **COMMON, **MODELS[name])
+            base[name] = experiment.choose(base[name], base[name].replace(steps=300, test_samples=100))
+            over = {"samples": counts, "signal_strength": ratios}
+            table = sweep(base[name], over, seeds=[experiment.seed + 1], keep=KEPT, points=experiment.choose(100, 9))
+            maps = error, share, noise = _read(table.data.isel(seed=0))
+            for axes, values, title, top in zip(row, maps, TITLES, (0.5, 1.0), strict=False):
+                _draw(
+                    figure, axes, name, Axis("SNR", ratios, True), Axis("N", np.array(counts), True), values, title, top
+                )
+            row[0].set_ylabel("training samples N")
+            fitted, good, stored = np.isfinite(error), error <= ERROR, noise >= MEMORISED
+            numbers[name] = {"clean_test_error": error, "noise_share": share, "mean_V": noise}
+            numbers[name] |= {
+                "cells_fitted": int(fitted.sum()),
+                "cells_memorised_benignly": int(np.sum(good & stored)),
+                "cells_memorised_harmfully": int(np.sum(fitted & ~good & stored)),
+                "cells_not_memorised": int(np.sum(fitted & ~stored)),
+            }
+    return experiment.write(base, [experiment.seed + 1], numbers)
 
 
-def _read(params: Params) -> tuple[float, float, float]:
+def _read(data: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Test error, share of noise in the training margin and mean V_i where the loss first meets the target."""
-    data = simulate(params).data
-    met = np.flatnonzero(data.training_loss.values <= TARGET_LOSS)
-    if len(met) == 0:
-        return np.nan, np.nan, np.nan
-    at = data.isel(step=met[0])
-    noise = at.memorization.mean().item()
-    return at.clean_test_error.item(), noise / (noise + at.signal_margin.item()), noise
+    met = data.training_loss <= TARGET_LOSS
+    at = data.isel(step=met.argmax("step"))
+    noise = at.memorization.mean("sample")
+    found = (at.clean_test_error, noise / (noise + at.signal_margin), noise)
+    return tuple(values.where(met.any("step")).transpose("samples", "signal_strength").values for values in found)
 
 
-def _draw(figure: Any, row: Any, name: str, ratios: np.ndarray, counts: np.ndarray, values: np.ndarray) -> None:
-    label = "ReLU$^3$" if name == "ReLU^3" else name
-    for axes, grid, title, top in zip(
-        row, values, ("clean test error", "share of memorised noise"), (0.5, 1.0), strict=False
-    ):
-        image = axes.pcolormesh(_edges(ratios), _edges(counts), grid, cmap="cividis", vmin=0.0, vmax=top)
-        axes.set(xscale="log", yscale="log", title=f"{label}: {title}")
-        axes.set_yticks(counts, [str(n) for n in counts])
-        axes.minorticks_off()
-        for text, power, factor, dash in EDGES[name]:
-            axes.plot((counts * factor) ** (-1.0 / power), counts, color=style.BLACK, lw=6, ls="-")
-            axes.plot((counts * factor) ** (-1.0 / power), counts, color="white", lw=3, ls=dash)
-            place = (counts[0] * factor) ** (-1.0 / power) * 0.93, 1.02 * counts[0]
-            axes.text(*place, text, ha="right", va="bottom", fontsize=style.FONT, bbox=BOX)
-        for where, text in WORDS[name]:
-            axes.text(where, 30.0, text, ha="center", va="center", fontsize=style.FONT + 1, weight="bold", bbox=BOX)
-        figure.colorbar(image, ax=axes)
-        axes.set_xlabel(r"signal-to-noise ratio SNR = $\alpha / (\sigma_p \sqrt{d})$" if name == "ReLU" else "")
-    row[0].set_ylabel("training samples N")
-
-
-def _edges(centres: np.ndarray) -> np.ndarray:
-    """Edges of cells around points that are evenly spaced on a logarithmic axis."""
-    step = np.sqrt(centres[1] / centres[0])
-    return np.append(centres / step, centres[-1] * step)
+def _draw(figure: Any, axes: Any, name: str, x: Axis, y: Axis, values: np.ndarray, title: str, top: float) -> None:
+    """One map with the predicted edges over it."""
+    label, counts = "ReLU$^3$" if name == "ReLU^3" else name, y.values
+    image = axes.pcolormesh(borders(x), borders(y), values, cmap="cividis", vmin=0.0, vmax=top)
+    axes.set(xscale="log", yscale="log", title=f"{label}: {title}", xlabel="SNR" if name == "ReLU" else "")
+    axes.set_yticks(counts, [str(n) for n in counts])
+    axes.minorticks_off()
+    for text, power, factor, dash in EDGES[name]:
+        edge = (counts * factor) ** (-1.0 / power)
+        axes.plot(edge, counts, color=style.BLACK, lw=6, ls="-")
+        axes.plot(edge, counts, color="white", lw=3, ls=dash)
+        axes.text(0.93 * edge[0], 1.02 * counts[0], text, ha="right", va="bottom", fontsize=style.FONT, bbox=BOX)
+    for where, text in WORDS[name]:
+        axes.text(where, 30.0, text, ha="center", va="center", fontsize=style.FONT + 1, weight="bold", bbox=BOX)
+    figure.colorbar(image, ax=axes)
 
 
 if __name__ == "__main__":

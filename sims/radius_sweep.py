@@ -14,71 +14,46 @@ from typing import Any
 import numpy as np
 from common import run_script, start
 
-from cgrosim import simulate
-from cgrosim.claims.catalogue.phase import observe, phase_params
+from cgrosim import sweep
+from cgrosim.claims.catalogue.phase import REGIONS, phase_params
 from cgrosim.figures import style
+from cgrosim.figures.sweep_map import draw_line
+from cgrosim.sweeps.drawing import crossing, line_of
 
-REGIONS = ("robust\noverfitting", "memorised\nyet robust", "robust\nby signal")
 SAMPLES, SEEDS, GAPS = 4, 6, np.geomspace(3e-3, 0.3, 23)
+LEVELS = {"robust_test_error": 0.25, "memorization": 0.7}  # half-way, and what counts as memorised
 
 
 def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
-    """Run the sweep, average over seeds, find where the predictions cross their edges, and draw."""
+    """Run the sweep, draw both quantities with the predicted edges, and say where the measured ones are."""
     experiment = start(__file__, __doc__, argv)
-    seeds = experiment.seeds(experiment.choose(SEEDS, 1))
-    gaps = experiment.choose(GAPS, GAPS[::11])
-    found = np.empty((len(gaps), len(seeds), 4))
-    cells = [(i, j) for i in range(len(gaps)) for j in range(len(seeds))]
-    for i, j in experiment.track(cells, "runs"):
-        params = phase_params(seeds[j], gap=float(gaps[i]), samples=SAMPLES)
-        cell = observe(params, SAMPLES, params.power)  # both edges, predicted from the start of this run
-        memorised = simulate(params).final("memorization").mean()
-        found[i, j] = cell.robust_error, memorised, cell.overfitting_ratio, cell.time_ratio
-    error, memorised, overfitting, escape = np.moveaxis(found, 2, 0)
-    edges = {
-        "overfitting": _crossing(gaps, overfitting.mean(axis=1)),
-        "memorise / escape": _crossing(gaps, escape.mean(axis=1)),
-    }
+    gaps, seeds = experiment.choose(GAPS, GAPS[::11]), experiment.seeds(experiment.choose(SEEDS, 1))
+    base = phase_params(seeds[0], gap=gaps[0], samples=SAMPLES)
+    table = sweep(base, {"gap": gaps}, seeds=seeds, keep=tuple(LEVELS), predicted_seeds=len(seeds))
+    lines = {name: line_of(table, name) for name in LEVELS}
+    edges = lines["robust_test_error"].edges
     with experiment.figure(11.0, 8.0) as figure:
-        top, bottom = figure.subplots(2, 1, sharex=True)
-        for axes, values, colour, marker in ((top, error, style.VERMILION, "o"), (bottom, memorised, style.BLUE, "s")):
-            axes.plot(gaps, values, marker, color=colour, ms=5, alpha=0.45)
-            axes.plot(gaps, values.mean(axis=1), color=colour, lw=3, label="mean; dots are single runs")
-            for (name, gap), dash in zip(edges.items(), ("--", "-."), strict=True):
-                axes.axvline(gap, color=style.BLACK, ls=dash, label=f"predicted {name} edge, {gap:.2g}")
-        top.set(title="robust test error (signal_span)", ylabel="error", ylim=(-0.03, 0.6), xscale="log")
-        top.axhline(0.5, color=style.GREY, lw=1, ls=":")
-        top.legend(loc="lower left")
-        bottom.set(title="memorised noise, mean over training samples", ylabel="$V_i$")
-        bottom.set_xlabel("gap = 1 - radius / alpha       (left: radius close to alpha, the attack hides the signal)")
+        panels = figure.subplots(2, 1, sharex=True)
+        for axes, line, colour in zip(panels, lines.values(), (style.VERMILION, style.BLUE), strict=True):
+            draw_line(axes, line, colour)
+        panels[0].set(title="robust test error (signal_span)", xlabel="", ylim=(-0.03, 0.6))
+        panels[0].legend(loc="lower left")
+        panels[1].set(title="memorised noise, mean over training samples", ylabel="$V_i$")
+        panels[1].set_xlabel("gap = 1 - radius / alpha       (left: radius close to alpha, which hides the signal)")
         for place, text in zip(_middles(gaps, list(edges.values())), REGIONS, strict=True):
-            bottom.text(
-                place, 0.5, text, ha="center", va="center", fontsize=style.FONT, transform=bottom.get_xaxis_transform()
-            )
+            where = {"transform": panels[1].get_xaxis_transform(), "ha": "center", "va": "center"}
+            panels[1].text(place, 0.5, text.replace(" ", "\n", 1), fontsize=style.FONT, **where)
     numbers = {
         "gap": gaps,
-        "robust_test_error": error,
-        "mean_V": memorised,
+        **{name: table.final(name).transpose("gap", "seed").values for name in LEVELS},
         "predicted_edges": edges,
-        "measured_edges": {
-            "overfitting (error 1/4)": _crossing(gaps, 0.25 - error.mean(axis=1)),
-            "memorise / escape (V 0.7)": _crossing(gaps, 0.7 - memorised.mean(axis=1)),
-        },
+        "measured_edges": {name: crossing(lines[name].x, LEVELS[name] - lines[name].values) for name in LEVELS},
     }
-    return experiment.write({"smallest gap": phase_params(seeds[0], gap=gaps[0], samples=SAMPLES)}, seeds, numbers)
-
-
-def _crossing(gaps: np.ndarray, values: np.ndarray) -> float:
-    """The gap at which a sequence first turns positive, by linear interpolation in log gap."""
-    above = np.flatnonzero(values > 0.0)
-    if len(above) == 0 or above[0] == 0:
-        return float("nan")
-    k = above[0]
-    share = values[k - 1] / (values[k - 1] - values[k])
-    return float(np.exp(np.log(gaps[k - 1]) + share * np.log(gaps[k] / gaps[k - 1])))
+    return experiment.write({"smallest gap": base}, seeds, numbers)
 
 
 def _middles(gaps: np.ndarray, edges: list[float]) -> np.ndarray:
+    """Where the words of the regions between the edges stand."""
     ends = np.log([gaps[0], *np.sort(np.nan_to_num(edges, nan=gaps[-1])), gaps[-1]])
     return np.exp(0.5 * (ends[1:] + ends[:-1]))
 

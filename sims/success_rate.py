@@ -13,12 +13,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 from common import run_script, start
 
-from cgrosim import Params
-from cgrosim.claims.catalogue.success import Setup, predicted_rate, succeeds
-from cgrosim.claims.checks import clopper_pearson
+from cgrosim import Params, Table, sweep
+from cgrosim.claims.catalogue.success import Setup, predicted_rate
 from cgrosim.figures import style
 from cgrosim.model.streams import stream
 from cgrosim.studies.world import CLAIMED, World
@@ -47,53 +45,57 @@ class Sized(Setup):
 
 
 SERIES = {
-    "neurons m": [(m, Sized("", 3, m, AMPLE, ())) for m in (2, 3, 4, 5, 6, 8)],
-    "samples N": [(n, Sized("", n, 12, TIGHT, ())) for n in (2, 5, 10, 20, 40)],
-    "dimension d": [(d, Sized("", 10, 12, TIGHT, (), d)) for d in (1e6, 1e8, 1e10, 1e12, 1e14)],
+    "neurons": ("N = 3, ample time", [Sized("", 3, m, AMPLE, ()) for m in (2, 3, 4, 5, 6, 8)]),
+    "samples": ("m = 12, tight time", [Sized("", n, 12, TIGHT, ()) for n in (2, 5, 10, 20, 40)]),
+    "dimension": (
+        "N = 10, m = 12, tight time",
+        [Sized("", 10, 12, TIGHT, (), d) for d in (1e6, 1e8, 1e10, 1e12, 1e14)],
+    ),
 }
-TITLES = ("N = 3, ample time", "m = 12, tight time", "N = 10, m = 12, tight time")
+KEYS = ("predicted", "measured", "low_95", "high_95")
 
 
 def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     """Count successes in every setting, predict the rates, and draw."""
     experiment = start(__file__, __doc__, argv)
-    seeds = experiment.seeds(experiment.choose(SEEDS, 2))
-    series = {name: experiment.choose(each, each[:1]) for name, each in SERIES.items()}
-    generator = stream(experiment.seed)
-    work = [(name, value, setup, seed) for name, each in series.items() for value, setup in each for seed in seeds]
-    hits: dict[tuple[str, float], int] = {}
-    for name, value, setup, seed in experiment.track(work, "runs"):
-        success = succeeds(setup.params(seed), setup.steps())
-        hits[name, value] = hits.get((name, value), 0) + int(success)
-    numbers: dict[str, Any] = {"seeds_each": len(seeds)}
+    seeds, generator = experiment.seeds(experiment.choose(SEEDS, 2)), stream(experiment.seed)
+    described, numbers = {}, {"seeds_each": len(seeds)}
     with experiment.figure(16.0, 5.8) as figure:
-        for axes, (name, each), title in zip(figure.subplots(1, 3, sharey=True), series.items(), TITLES, strict=True):
-            rows = {
-                value: (
-                    predicted_rate(setup, generator),
-                    hits[name, value] / len(seeds),
-                    *clopper_pearson(hits[name, value], len(seeds), 0.05),
-                )
-                for value, setup in each
-            }
-            _draw(axes, name, np.array(list(rows)), np.array(list(rows.values())), title)
-            keys = ("predicted", "measured", "low_95", "high_95")
-            numbers[name] = {f"{value:g}": dict(zip(keys, row, strict=True)) for value, row in rows.items()}
-        axes.legend(loc="lower right")
-        figure.axes[0].set_ylabel("success rate over seeds")
-    described = {name: each[0][1].params(seeds[0]) for name, each in series.items()}
+        panels = figure.subplots(1, 3, sharey=True)
+        for axes, name in zip(panels, experiment.track(SERIES, "sweeps"), strict=True):
+            title, setups = SERIES[name][0], experiment.choose(SERIES[name][1], SERIES[name][1][:1])
+            table = _swept(name, setups, seeds)
+            found = table.intervals(
+                lambda data: data.last_memorization_time.notnull() & data.signal_growth_time.notnull()
+            )
+            predicted = [predicted_rate(setup, generator) for setup in setups]
+            columns = (predicted, *(found[end].values for end in ("middle", "low", "high")))
+            _draw(axes, name, found[name].values, columns, title)
+            rows = zip(found[name].values, *columns, strict=True)
+            numbers[name] = {f"{value:g}": dict(zip(KEYS, row, strict=True)) for value, *row in rows}
+            described[name] = table.params()
+        panels[0].set_ylabel("success rate over seeds")
     return experiment.write(described, seeds, numbers)
 
 
-def _draw(axes: Any, name: str, sizes: np.ndarray, rows: np.ndarray, title: str) -> None:
-    predicted, measured, low, high = rows.T
+def _swept(name: str, setups: Sequence[Sized], seeds: Sequence[int]) -> Table:
+    """One run a seed of every setting, each up to its horizon; what the settings differ in varies together."""
+    cells = [setup.params(seeds[0]).replace(steps=round(setup.steps())) for setup in setups]
+    differing = {field for cell in cells for field in cell.differences(cells[0])} - {"perturbation_radius"}
+    names = (name, *sorted(differing - {name}))
+    rows = [tuple(getattr(cell, field) for field in names) for cell in cells]
+    return sweep(cells[0], {names: rows}, seeds=seeds, keep=(), predicted_seeds=0)
+
+
+def _draw(axes: Any, name: str, sizes: Any, columns: tuple[Any, ...], title: str) -> None:
+    predicted, measured, low, high = columns
     axes.plot(sizes, predicted, color=style.VERMILION, lw=3, marker="_", label="predicted")
-    bars = np.array([measured - low, high - measured])
+    bars = (measured - low, high - measured)
     axes.errorbar(sizes, measured, yerr=bars, fmt="o", color=style.BLUE, capsize=4, label="measured, 95 %")
-    if name == "neurons m":
+    if name == "neurons":
         axes.plot(sizes, 1.0 - 0.5**sizes, color=style.BLACK, ls=":", label="$1 - 2^{-m}$: some neuron alive")
-        axes.legend(loc="lower right")
-    axes.set(xscale="linear" if name == "neurons m" else "log", xlabel=name, ylim=(-0.03, 1.05), title=title)
+    axes.legend(loc="lower right")
+    axes.set(xscale="linear" if name == "neurons" else "log", xlabel=name, ylim=(-0.03, 1.05), title=title)
     axes.set_xticks(sizes, [style.number(size) for size in sizes])
     axes.minorticks_off()
 

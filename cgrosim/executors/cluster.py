@@ -114,10 +114,15 @@ class Cluster:
         with suppress(Exception):
             self._client.close(timeout=2)
 
+    @property
+    def workers(self) -> int:
+        """Threads of the workers that are there now."""
+        found = self._client.scheduler_info(n_workers=-1).get("workers", {})
+        return sum(int(worker["nthreads"]) for worker in found.values())
+
     def _room(self) -> int:
         """Two jobs a thread of the workers, so that none waits for us; without workers two wait for the first."""
-        workers = self._client.scheduler_info(n_workers=-1).get("workers", {})
-        return max(2, 2 * sum(int(worker["nthreads"]) for worker in workers.values()))
+        return max(2, 2 * self.workers)
 
     def _result(self, future: Any) -> Any:
         return future.result(timeout=self.patience)

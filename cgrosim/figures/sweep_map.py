@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 Array = NDArray[np.float64]
 
 MOST_TICKS = 9
+BEHIND = "#D5D5D5"  # behind a legend with white lines
 LOOKS: tuple[dict[str, Any], ...] = ({"linestyles": "--"}, {"linestyles": "-."})
 LINES = ("--", "-.", ":")
 
@@ -106,24 +107,28 @@ def sweep_map_figure(data: MapData) -> Figure:
         figure = style.new_figure(10.5, 7.4)
         figure.suptitle(data.heading, fontsize=style.FONT - 1, x=0.01, ha="left")
         axes = figure.subplots()
-        axes.set_title(data.title)
-        image = axes.pcolormesh(
-            borders(data.x), borders(data.y), data.values, cmap="cividis", shading="flat", rasterized=True
-        )
+        image, handles = draw_map(axes, data)
         figure.colorbar(image, ax=axes, label=data.title)
-        for each, axis in ((data.x, axes.xaxis), (data.y, axes.yaxis)):
-            _scale(axes, axis, each)
-        lines = data.x.numeric and data.y.numeric  # between two words there is nothing to draw a line through
-        handles = _measured(axes, data) + _predicted(axes, data) if lines else []
-        if np.any(data.failed):
-            rows, columns = np.nonzero(data.failed)
-            axes.plot(data.x.places[columns], data.y.places[rows], "x", color=style.VERMILION, ms=9, mew=2.5)
-            handles.append(
-                _line("some runs failed or diverged", color=style.VERMILION, marker="x", ls="", ms=9, mew=2.5)
-            )
         if handles:
-            figure.legend(handles=handles, loc="outside lower left", ncols=2, facecolor="#D5D5D5")
+            figure.legend(handles=handles, loc="outside lower left", ncols=2, facecolor=BEHIND)
     return figure
+
+
+def draw_map(axes: Axes, data: MapData) -> tuple[Any, list[Any]]:
+    """Draw a map into axes; what a colour bar needs, and the lines for a legend (on `BEHIND`: some are white)."""
+    axes.set_title(data.title)
+    places = borders(data.x), borders(data.y)
+    image = axes.pcolormesh(*places, data.values, cmap="cividis", shading="flat", rasterized=True)
+    for each, axis in ((data.x, axes.xaxis), (data.y, axes.yaxis)):
+        _scale(axes, axis, each)
+    lines = data.x.numeric and data.y.numeric  # between two words there is nothing to draw a line through
+    handles = _measured(axes, data) + _predicted(axes, data) if lines else []
+    if np.any(data.failed):
+        rows, columns = np.nonzero(data.failed)
+        cross: dict[str, Any] = {"color": style.VERMILION, "marker": "x", "ls": "", "ms": 9, "mew": 2.5}
+        axes.plot(data.x.places[columns], data.y.places[rows], **cross)
+        handles.append(_line("some runs failed or diverged", **cross))
+    return image, handles
 
 
 def sweep_line_figure(data: LineData) -> Figure:
@@ -132,19 +137,24 @@ def sweep_line_figure(data: LineData) -> Figure:
         figure = style.new_figure(10.5, 6.4)
         figure.suptitle(data.heading, fontsize=style.FONT - 1, x=0.01, ha="left")
         axes = figure.subplots()
-        axes.set(title=data.title, ylabel=data.title)
-        places = data.x.places
-        axes.fill_between(places, data.low, data.high, color=style.BLUE, alpha=0.22, lw=0, label="95 % of the mean")
-        axes.plot(places, data.runs, "o", color=style.BLUE, ms=4, alpha=0.35, label=_once("single runs", data.runs))
-        axes.plot(places, data.values, color=style.BLUE, lw=3, label="mean over seeds")
-        if data.predicted is not None and np.any(np.isfinite(data.predicted)):
-            axes.plot(places, data.predicted, color=style.VERMILION, lw=2.2, ls="--", label="predicted")
-        for (name, place), dash in zip(data.edges.items(), LINES, strict=False):
-            if np.isfinite(place):
-                axes.axvline(place, color=style.BLACK, ls=dash, lw=2, label=f"predicted {name}, {number(place)}")
-        _scale(axes, axes.xaxis, data.x)
+        draw_line(axes, data)
         figure.legend(*axes.get_legend_handles_labels(), loc="outside lower left", ncols=3)
     return figure
+
+
+def draw_line(axes: Axes, data: LineData, colour: str = style.BLUE) -> None:
+    """Draw a curve into axes, everything with its name for a legend."""
+    axes.set(title=data.title, ylabel=data.title)
+    places = data.x.places
+    axes.fill_between(places, data.low, data.high, color=colour, alpha=0.22, lw=0, label="95 % of the mean")
+    axes.plot(places, data.runs, "o", color=colour, ms=4, alpha=0.35, label=_once("single runs", data.runs))
+    axes.plot(places, data.values, color=colour, lw=3, label="mean over seeds")
+    if data.predicted is not None and np.any(np.isfinite(data.predicted)):
+        axes.plot(places, data.predicted, color=style.VERMILION, lw=2.2, ls="--", label="predicted")
+    for (name, place), dash in zip(data.edges.items(), LINES, strict=False):
+        if np.isfinite(place):
+            axes.axvline(place, color=style.BLACK, ls=dash, lw=2, label=f"predicted {name}, {number(place)}")
+    _scale(axes, axes.xaxis, data.x)
 
 
 def _once(label: str, columns: Array) -> list[str]:

@@ -14,8 +14,10 @@ from cgrosim.interrupts import raising_interrupts
 from cgrosim.model.hitting_times import HITTING_TIMES
 from cgrosim.model.params import Params
 from cgrosim.run.results import Run
-from cgrosim.run.session import simulate
+from cgrosim.run.session import simulate_many
 from cgrosim.run.stopping import StopRule
+
+Steps = NDArray[np.int64]
 
 STATUSES = ("missing", "finished", "diverged", "failed")
 """Of a cell; a store keeps the place in this list."""
@@ -46,7 +48,7 @@ def run_cells(
     cells: Sequence[Params],
     *,
     keep: tuple[str, ...],
-    record_at: NDArray[np.int64] | None = None,
+    record_at: Steps | None = None,
     until: StopRule | None = None,
 ) -> list[CellResult]:
     """Run cells, each bit for bit as `cgrosim.simulate` does; what goes wrong in one does not touch the others.
@@ -67,27 +69,48 @@ def run_cells(
     list of CellResult
         In the order of the cells.
     """
-    return [_run(params, keep, record_at, until) for params in cells]
+    found: list[CellResult] = []
+    while len(found) < len(cells):
+        asked, at = _asked(cells[len(found)], record_at, until)
+        alike = [asked]
+        for params in cells[len(found) + 1 :]:
+            other, its = _asked(params, record_at, until)
+            if not _same(its, at):
+                break
+            alike.append(other)
+        found += _in_a_row(alike, keep, at, record_at, until)
+    return found
 
 
-def _run(
-    params: Params, keep: tuple[str, ...], record_at: NDArray[np.int64] | None, until: StopRule | None
-) -> CellResult:
+def _asked(params: Params, record_at: Steps | None, until: StopRule | None) -> tuple[Params, Steps | None]:
+    """A cell as it is simulated, and the steps to record it at: what lies between is not kept, and changes nothing."""
+    if record_at is not None:
+        return params, record_at if params.steps is None else record_at[record_at <= params.steps]
+    if until is None and params.steps is not None:
+        return params, np.array([params.steps])
+    few = until is None and params.record_grid == "log"  # a rule is looked at whenever something is recorded
+    return params.model_copy(update={"records": 1}) if few else params, None
+
+
+def _same(one: Steps | None, other: Steps | None) -> bool:
+    return one is other or (one is not None and other is not None and np.array_equal(one, other))
+
+
+def _in_a_row(
+    cells: Sequence[Params], keep: tuple[str, ...], at: Steps | None, record_at: Steps | None, until: StopRule | None
+) -> list[CellResult]:
+    """The results of cells that are recorded at the same steps, as far as the first one that fails, itself included."""
+    found: list[CellResult] = []
     try:
         with raising_interrupts():  # half a run is worth nothing here
-            if record_at is not None:
-                at = record_at if params.steps is None else record_at[record_at <= params.steps]
-                return _over_steps(simulate(params, keep=keep, record_at=at, until=until), keep, record_at)
-            if until is None and params.steps is not None:
-                return _last(simulate(params, keep=keep, record_at=[params.steps]), keep)
-            if until is None and params.record_grid == "log":  # what lies between is not kept, and changes nothing
-                params = params.model_copy(update={"records": 1})
-            return _last(simulate(params, keep=keep, until=until), keep)
+            for run in simulate_many(cells, record_at=at, until=until, keep=keep):
+                found.append(_last(run, keep) if record_at is None else _over_steps(run, keep, record_at))
     except UserError as error:
-        return CellResult("failed", str(error))
+        found.append(CellResult("failed", str(error)))
     except Exception as error:  # one cell in a hundred thousand must not end the others
         reason = (str(error).splitlines() or [""])[0].rstrip(".")
-        return CellResult("failed", f"{type(error).__name__}: {reason}.")
+        found.append(CellResult("failed", f"{type(error).__name__}: {reason}."))
+    return found
 
 
 def _last(run: Run, keep: tuple[str, ...]) -> CellResult:
@@ -95,7 +118,7 @@ def _last(run: Run, keep: tuple[str, ...]) -> CellResult:
     return _result(run, values)
 
 
-def _over_steps(run: Run, keep: tuple[str, ...], record_at: NDArray[np.int64]) -> CellResult:
+def _over_steps(run: Run, keep: tuple[str, ...], record_at: Steps) -> CellResult:
     """The records by their steps; a run that ended before the last of them has fewer."""
     places = np.searchsorted(record_at, run.values("step"))
     values = {}

@@ -28,7 +28,7 @@ EDGES = {
     "overfitting edge": f"{PREDICTED}overfitting_log_ratio",
 }
 MOST_PANELS = 6
-NEVER = 700.0  # a log-ratio that stands for never, in a figure
+NEVER = 3.0  # a log-ratio that stands for never, in a figure: the edge lies somewhere before the next point
 RESAMPLES = 400  # of the seeds, for the interval of a mean
 
 

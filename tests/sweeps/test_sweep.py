@@ -106,6 +106,12 @@ def test_an_impossible_cell_inside_the_grid_fails_alone():
     assert table.failures[0].startswith("power is 1.5")
 
 
+def test_a_cell_that_does_not_fit_into_memory_fails_alone():
+    table = sweep(SMALL, {"samples": [2, 10**7, 4]}, keep=(), predicted_seeds=0)
+    assert table.data.status.values.ravel().tolist() == ["finished", "failed", "finished"]
+    assert table.failures[0].startswith("The Gram matrix of samples * (patches - 1) = 10000000 noise patches needs")
+
+
 def test_the_theory_s_numbers_stand_beside_the_measured_ones():
     table = sweep(SMALL, {"gap": [0.01, 0.2]}, seeds=2, keep=(), predicted_seeds=1)
     told = predicted_numbers(table.params(gap=0.2))
