@@ -17,6 +17,10 @@ PAGE = ("state", "runner", "drawing", "panels", "map", "sheets", "exports", "mai
 """Scripts that show."""
 
 
+MARK = '<meta name="generator" content="cgrosim classroom">'
+"""What tells a page of ours from other files."""
+
+
 def source(name: str) -> str:
     """The text of one file of ``web``."""
     return (files("cgrosim.classroom") / "web" / name).read_text(encoding="utf-8")
@@ -62,6 +66,15 @@ def write_page(path: str | Path, given: dict[str, Any] | None = None) -> Path:
         raise FileError(f"{path} is no name for a page; give one that ends with .html.")
     content = page(given).encode("utf-8")
     return write_atomically(path, lambda file: file.write(content))
+
+
+def is_page(path: Path) -> bool:
+    """Whether a file is a page that `write_page` wrote."""
+    try:
+        with path.open("rb") as file:
+            return MARK.encode() in file.read(4096)
+    except OSError:
+        return False
 
 
 def _script(name: str) -> str:

@@ -250,9 +250,7 @@ def test_gradient_steps_are_those_of_the_reference(page):
     params = params_of("three patches")
     start = draw_gram(params)
     on_signal, on_noise, clean, attacked = forces(params, start.second_layer, start.labels, start.signal, start.noise)
-    found = page.run(
-        "Model.forces(s, start, start.signal, start.noise)", s=settings_of(params), start=start_of(start)
-    )
+    found = page.run("Model.forces(s, start, start.signal, start.noise)", s=settings_of(params), start=start_of(start))
     for name, own in (("onSignal", on_signal), ("onNoise", on_noise.ravel()), ("clean", clean), ("attacked", attacked)):
         np.testing.assert_allclose(found[name], own, rtol=1e-12, atol=1e-14 * np.abs(own).max())
     moved = page.run(

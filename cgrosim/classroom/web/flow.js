@@ -37,17 +37,15 @@ const Flow = (() => {
     const tolerance = options.tolerance || 1e-8, most = options.evaluations || 200000;
     const m = start.signal.length, size = m + start.noise.length, eta = s.learning_rate, rho = s.weight_decay || 0;
     const scales = tolerances(s, start, tolerance);
-    let evaluations = 0, latest = null;
+    let evaluations = 0;
     const decayedAt = (time) => Math.exp(-rho * time);
     const split = (y, time) => ({ u: y.subarray(0, m), B: y.subarray(m), decayed: decayedAt(time) });
-    const rates = (time, y) => {
+    const projected = new Float64Array(start.noise.length), latest = Model.room(start); // of the last evaluation
+    const rates = (time, y, rate) => {
       evaluations += 1;
-      const state = split(y, time), F = Model.forces(s, start, state.u, Model.projections(start, state.B, state.decayed));
-      latest = F;
-      const rate = new Float64Array(size);
+      const B = y.subarray(m), F = Model.forces(s, start, y.subarray(0, m), Model.projections(start, B, decayedAt(time), projected), latest);
       for (let k = 0; k < m; k++) rate[k] = F.onSignal[k] - rho * y[k];
       for (let k = m; k < size; k++) rate[k] = F.onNoise[k - m] - rho * y[k];
-      return rate;
     };
     const record = (step, y) => {
       const state = split(y, eta * step), u = state.u.slice(), B = state.B.slice();
@@ -73,16 +71,19 @@ const Flow = (() => {
     let next = 0;
     while (next < steps.length && steps[next] <= 0) { records.push(record(0, y)); next += 1; }
     const end = eta * (steps.length ? steps[steps.length - 1] : 0);
-    let stages = [rates(0, y)], h = firstStep(y, stages[0], scales, tolerance, end);
+    const pool = Array.from({ length: 8 }, () => new Float64Array(size)); // seven stages and a new state
+    let stages = pool.slice(0, 7), spare = pool[7];
+    rates(0, y, stages[0]);
+    let h = firstStep(y, stages[0], scales, tolerance, end);
     while (next < steps.length) {
       if (evaluations > most) { problem = "slow"; break; }
       h = Math.min(h, end - time);
-      const trial = attempt(time, y, h, stages[0], rates, size);
+      attempt(time, y, h, stages, rates, spare);
       let error = 0;
       for (let k = 0; k < size; k++) {
         let e = 0;
-        for (let i = 0; i < 7; i++) if (ERROR[i]) e += ERROR[i] * trial.stages[i][k];
-        const scale = scales[k < m ? 0 : 1] + tolerance * Math.max(Math.abs(y[k]), Math.abs(trial.y[k]));
+        for (let i = 0; i < 7; i++) e += ERROR[i] * stages[i][k];
+        const scale = scales[k < m ? 0 : 1] + tolerance * Math.max(Math.abs(y[k]), Math.abs(spare[k]));
         error += ((h * e) / scale) ** 2;
       }
       error = Math.sqrt(error / size);
@@ -91,11 +92,11 @@ const Flow = (() => {
         if (!(time + h > time)) { problem = "diverged"; break; }
         continue;
       }
-      const inside = (x) => between(y, h, trial.stages, x);
+      const inside = (x) => between(y, h, stages, x);
       const memorised = latest.memorised; // of the last stage, which stands at the new state
       for (const e of watched) {
         if (found[e] !== Infinity) continue;
-        if (e >= 2 ? memorised[e - 2] < Model.MEMORISED : level(e, trial.y, time + h) < 0) continue;
+        if (e >= 2 ? memorised[e - 2] < Model.MEMORISED : level(e, spare, time + h) < 0) continue;
         found[e] = (time + h * crossing((x) => level(e, inside(x), time + x * h))) / eta;
       }
       while (next < steps.length && eta * steps[next] <= (time + h) * (1 + 1e-14)) {
@@ -103,8 +104,8 @@ const Flow = (() => {
         next += 1;
       }
       time += h;
-      y = trial.y;
-      stages = [trial.stages[6]];
+      [y, spare] = [spare, y];
+      [stages[0], stages[6]] = [stages[6], stages[0]]; // the last stage was taken at the new state
       h *= Math.min(5, error > 0 ? 0.9 * Math.pow(error, -0.2) : 5);
       if (options.tell && records.length) options.tell(records.length / steps.length);
       if (options.stop && options.stop(found, time / eta)) break;
@@ -127,18 +128,18 @@ const Flow = (() => {
     return Math.min(end || 1, largest > 0 ? 0.01 / largest : 1);
   }
 
-  function attempt(time, y, h, first, rates, size) {
-    const nodes = [0, 1 / 5, 3 / 10, 4 / 5, 8 / 9, 1, 1], stages = [first];
-    let moved = y;
+  const NODES = [0, 1 / 5, 3 / 10, 4 / 5, 8 / 9, 1, 1];
+
+  /** One step of size h: stages 1 to 6 from stage 0, and the new state in `moved`, where the last stage is taken. */
+  function attempt(time, y, h, stages, rates, moved) {
     for (let i = 1; i < 7; i++) {
-      moved = y.slice();
+      moved.set(y);
       for (let j = 0; j < i; j++) {
         const a = h * A[i][j], k = stages[j];
-        if (a !== 0) for (let l = 0; l < size; l++) moved[l] += a * k[l];
+        if (a !== 0) for (let l = 0; l < y.length; l++) moved[l] += a * k[l];
       }
-      stages.push(rates(time + nodes[i] * h, moved));
+      rates(time + NODES[i] * h, moved, stages[i]);
     }
-    return { y: moved, stages }; // the last stage is taken at the new state
   }
 
   function between(y, h, stages, x) {

@@ -23,6 +23,8 @@ const runner = new Runner(arrived, (word, share) => {
   if (word === "worker") notice(T.problems.worker);
 });
 
+const THROWN = 1000; // a margin that no training reaches: the loss slope there is e^-1000
+
 function notice(text) {
   $("notice").hidden = !text;
   $("notice").textContent = text || "";
@@ -41,18 +43,14 @@ function change(changes, moving = false) {
 }
 
 function compute(moving) {
-  const s = settingsOf(view.state), broken = Story.impossible(s);
-  if (broken) {
-    const rows = s.samples * (s.patches - 1);
-    notice(filled(T.problems.dimension, { rows, m: s.neurons, need: rows + s.neurons, d: s.dimension }));
-    $("panels").style.opacity = 0.4;
-    $("status").textContent = T.page.ready;
-    document.documentElement.dataset.busy = "no";
-    runner.job += 1;
-    clearTimeout(runner.timer);
-    return;
+  let s = settingsOf(view.state);
+  view.broken = "";
+  if (Story.impossible(s)) { // explained, and the nearest possible setting shown
+    const rows = s.samples * (s.patches - 1), samples = Math.floor((s.dimension - 1 - s.neurons) / (s.patches - 1));
+    view.broken = filled(T.problems.dimension, { rows, m: s.neurons, need: rows + s.neurons, d: s.dimension, samples });
+    view.state.sample = Math.min(view.state.sample, samples - 1);
+    s = { ...s, samples };
   }
-  $("panels").style.opacity = "";
   const began = performance.now();
   runner.ask(s, view.state.method, usesGiven(view.state) ? GIVEN.start : null, moving);
   view.answered = performance.now() - began; // until everything is drawn, but for the browser's painting
@@ -85,11 +83,14 @@ function keepRun(run) {
 
 /** What a pupil has to know of an odd setting; empty where there is nothing. */
 function problemOf(begun, result) {
+  if (view.broken) return view.broken;
   const { s, found } = begun, reached = result && result.main.records.length ? shown(result.main.records[result.main.records.length - 1].step) : "0";
-  if (!found.alive) return filled(T.problems.dead, { m: s.neurons });
+  if (!found.alive) return filled(s.neurons === 1 ? T.problems.dead_one : T.problems.dead, { m: s.neurons });
   if (result && result.main.problem === "diverged") {
     return view.state.method === "descent" ? filled(T.problems.diverged, { step: reached, rate: shown(Math.max(0.1, view.state.rate / 10), 2) }) : filled(T.problems.diverged_flow, { step: reached });
   }
+  const thrown = view.state.method === "descent" && result ? result.main.records.find((r) => r.step > 0 && r.signal > THROWN) : undefined;
+  if (thrown) return filled(T.problems.overshoot, { step: shown(thrown.step), margin: shown(thrown.signal, 2) });
   if (result && result.main.problem === "slow") return filled(T.problems.slow, { step: reached });
   if (view.state.method === "descent" && begun.end > 20000) return T.problems.short;
   if (s.gap === 1 && s.adversarial_weight > 0) return T.problems.no_attack;
@@ -143,8 +144,10 @@ function layout() {
 
 function drawAll() {
   if (!view.begun) return;
+  const focused = document.activeElement, on = focused.matches(".handle") ? ".handle" : focused.matches(".tile") ? '.tile[tabindex="0"]' : "";
   for (const [name, panel] of Object.entries(view.panels)) PANELS[name].draw(panel, view);
   markAll();
+  if (on && document.querySelector(on)) document.querySelector(on).focus(); // what was drawn anew keeps the focus
 }
 
 function markAll() {
@@ -278,7 +281,7 @@ function tell() {
   const right = [node("p", { class: "question", text: lesson.question }), votes];
   if (view.open[number]) {
     const judged = vote === undefined ? "" : ` ${filled(T.page.voted, { vote: lesson.options[vote] })} ${vote === lesson.correct ? T.page.right : T.page.wrong}`;
-    right.push(node("p", { class: "after", text: filled(lesson.after, Sheets.numbers(number)) + judged }));
+    right.push(node("p", { class: "after", text: filled(lesson.after, Sheets.numbers(number, view.state.seed)) + judged }));
     right.splice(1, 1);
   } else if (vote !== undefined) votes.append(node("button", { class: "reveal", text: T.page.answer, onclick: () => { view.open[number] = true; tell(); } }));
   story.replaceChildren(node("div", {}, [node("h2", { text: `${T.page.lesson} ${number}: ${lesson.title}` }), node("p", { class: "lead", text: lesson.text })]), node("div", {}, right));
@@ -298,7 +301,7 @@ let writing = 0;
 function remember() {
   clearTimeout(writing);
   writing = setTimeout(() => {
-    try { history.replaceState(null, "", `${location.pathname}${location.search.replace(/[?&]lesson=\d+/, "")}#${addressOf(view.state)}`); } catch (error) { /* a page inside another may have no address of its own */ }
+    try { history.replaceState(null, "", `${location.pathname}#${addressOf(view.state)}`); } catch (error) { /* a page inside another may have no address of its own */ }
   }, 120);
 }
 
@@ -390,6 +393,7 @@ function restore() {
   makeControls();
   tell();
   compute(false);
+  remember();
 }
 
 fillChoices();

@@ -11,7 +11,7 @@ PANELS.map = {
       panel.heading.append(node("label", {}, [panel.toggle, node("span", { text: T.map.decay })]));
     }
     panel.toggle.checked = decay;
-    const box = { left: 3.6 * size, right: c.width - 0.7 * size, top: 1.5 * size, bottom: c.height - 2.7 * size };
+    const box = { left: 3.6 * size, right: c.width - 0.7 * size, top: 1.9 * size, bottom: c.height - 2.7 * size };
     const x = scale(0.001, 1, box.left, box.right, true), y = decay ? scale(1e-5, 30, box.bottom, box.top, true) : scale(2, 100, box.bottom, box.top, true);
     const edges = Story.edges(begun.s, begun.start);
     const area = (points, colour) => c.root.append(svg("path", { d: `${path(points)}Z`, style: `fill:var(--${colour});stroke:var(--soft);stroke-width:1` }));
@@ -32,12 +32,15 @@ PANELS.map = {
         if (low - high > 1.2 * size) name(T.map.forgotten, (box.left + box.right) / 2, (low + high) / 2 + 5);
         if (high - box.top > 0.9 * size) name(T.map.nothing, (box.left + box.right) / 2, (high + box.top) / 2 + 5);
       }
-      const middle = decay ? (low + box.bottom) / 2 : (box.top + box.bottom) / 2 + 1.4 * size, k = Math.floor(escape.length / 2);
+      const middle = decay ? (low + box.bottom) / 2 : (box.top + box.bottom) / 2 - 0.4 * size, k = Math.floor(escape.length / 2);
       const a = first[Math.min(k, first.length - 1)][0], b = escape[k][0], letters = 0.6 * size;
       const fits = (text, room) => text.length * letters < room;
-      const put = (text, from, to, py) => { if (fits(text, to - from)) name(text, (from + to) / 2, py); else if (to - from > 9 * letters) text.split(/,? /).forEach((part, n) => name(part, (from + to) / 2, py + (n - 1) * 1.1 * size)); };
+      const value = decay ? Math.max(1e-5, state.decay) : state.samples, dot = [inside(x(state.gap)), insideY(y(value))];
+      const put = (text, from, to, wanted) => {
+        const covered = dot[0] > from - size && dot[0] < to + size && Math.abs(dot[1] - wanted) < 2.4 * size, py = covered ? wanted + (dot[1] < wanted ? 2.2 : -2.2) * size : wanted;
+        if (fits(text, to - from)) name(text, (from + to) / 2, py); else if (to - from > 4.5 * letters) text.split(/,? /).forEach((part, n) => name(part, (from + to) / 2, py + (n - 1) * 1.1 * size)); };
       put(T.map.overfitting, box.left, a, middle);
-      put(T.map.memorised, a, b, middle - 2.4 * size);
+      put(T.map.memorised, a, b, decay ? middle : box.bottom - 1.3 * size);
       put(T.map.robust, b, box.right, middle);
     }
     axes(c, x, y, box, { x: T.map.x, y: decay ? T.map.rho : T.map.samples });
@@ -66,7 +69,6 @@ PANELS.map = {
       event.stopPropagation();
       const gap = Math.min(1, Math.max(0.001, Number((state.gap * step[0]).toPrecision(3))));
       view.drag(decay ? { gap, decay: step[1] === 1 ? state.decay : Math.min(30, Math.max(1e-5, Number((Math.max(1e-5, state.decay) * step[1]).toPrecision(2)))) } : { gap, samples: Math.min(100, Math.max(2, step[1] > 1 ? Math.ceil(state.samples * step[1]) : step[1] < 1 ? Math.floor(state.samples * step[1]) : state.samples)) }, true);
-      document.querySelector("#panel-map .handle").focus();
     };
     c.root.append(handle);
     panel.hint.textContent = edges ? T.map.note : T.map.none;

@@ -45,38 +45,44 @@ const Model = (() => {
     return truth * U >= 0 ? low : high;
   }
 
+  /** Room for what `forces` returns. */
+  function room(start) {
+    const N = start.labels.length;
+    return { onSignal: new Float64Array(start.signal.length), onNoise: new Float64Array(start.noise.length), clean: new Float64Array(N), attacked: new Float64Array(N), memorised: new Float64Array(N) };
+  }
+
   /** Minus the gradient of the training loss, and the margins, at correlations u (m) and C (M x m).
    *
    * The loss is (1 - lambda) clean + lambda attacked; with smoothing e its slope is s(z) - e/2 instead of s(z).
    * Returns onSignal (m), onNoise (M x m; the push on the coefficient of each noise patch), clean, attacked and
    * memorised (N each): y f(X), the same under attack, and V_i, the part of both that memorised noise gives. */
-  function forces(s, start, u, C) {
+  function forces(s, start, u, C, out = room(start)) {
     const q = s.power, N = start.labels.length, m = u.length, patches = C.length / (N * m);
-    const smoothing = 0.5 * (s.label_smoothing || 0), lambda = s.adversarial_weight, alpha = s.signal_strength;
-    const clean = new Float64Array(N), attacked = new Float64Array(N), memorised = new Float64Array(N);
-    const onNoise = new Float64Array(C.length), onSignal = new Float64Array(m);
-    const U = learntSignal(u, q), cleanShare = Math.pow(alpha, q) * U;
+    const smoothing = 0.5 * (s.label_smoothing || 0), lambda = s.adversarial_weight;
+    const { onSignal, onNoise, clean, attacked, memorised } = out;
+    const U = learntSignal(u, q), cleanPower = Math.pow(s.signal_strength, q), cleanShare = cleanPower * U;
+    const rightPower = Math.pow(attackedCoefficient(s, U, 1), q), wrongPower = Math.pow(attackedCoefficient(s, U, -1), q);
     let push = 0; // on the true feature, summed over samples
     for (let i = 0; i < N; i++) {
-      const truth = start.truth[i], kappa = attackedCoefficient(s, U, truth);
+      const truth = start.truth[i], attackedPower = truth > 0 ? rightPower : wrongPower;
       const first = i * patches * m, last = first + patches * m;
       let V = 0;
       for (let k = first; k < last; k++) V += C[k] * raised(C[k], q - 1);
       memorised[i] = V *= start.labels[i];
       clean[i] = V + truth * cleanShare;
-      attacked[i] = V + truth * Math.pow(kappa, q) * U;
+      attacked[i] = V + truth * attackedPower * U;
       const c = (1 - lambda) * (slope(clean[i]) - smoothing), a = lambda * (slope(attacked[i]) - smoothing);
-      push += truth * (Math.pow(alpha, q) * c + Math.pow(kappa, q) * a);
+      push += truth * (cleanPower * c + attackedPower * a);
       const weight = (start.labels[i] * (c + a) * q) / N;
       for (let k = first; k < last; k++) onNoise[k] = weight * raised(C[k], q - 1);
     }
     for (let r = 0; r < m; r++) onSignal[r] = (push / N) * q * raised(u[r], q - 1);
-    return { onSignal, onNoise, clean, attacked, memorised };
+    return out;
   }
 
   /** C = decayed C(0) + K B: the projections on the noise after coefficients B (M x m) have been learnt. */
-  function projections(start, B, decayed) {
-    const rows = Math.sqrt(start.gram.length), m = B.length / rows, C = new Float64Array(B.length), K = start.gram;
+  function projections(start, B, decayed, C = new Float64Array(B.length)) {
+    const rows = Math.sqrt(start.gram.length), m = B.length / rows, K = start.gram;
     for (let k = 0; k < rows; k++) {
       const here = k * m;
       for (let r = 0; r < m; r++) C[here + r] = decayed * start.noise[here + r];
@@ -174,5 +180,5 @@ const Model = (() => {
     return { clean: clean / n, robust: robust / n, sd: Math.sqrt(square / n), samples: n };
   }
 
-  return { MEMORISED, GROWN, ESCAPED, slope, raised, phi, learntSignal, attackedCoefficient, forces, projections, memorisedNoise, initial, gradientStep, weightGram, cholesky, testErrors };
+  return { MEMORISED, GROWN, ESCAPED, slope, raised, phi, learntSignal, attackedCoefficient, room, forces, projections, memorisedNoise, initial, gradientStep, weightGram, cholesky, testErrors };
 })();

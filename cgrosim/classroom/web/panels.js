@@ -215,7 +215,7 @@ PANELS.samples = {
       tile.setAttribute("aria-label", `${T.panels.samples} ${i + 1}, V ${shown(V, 2)}`);
     });
     const i = view.state.sample, c = view.carrier;
-    panel.title.textContent = `${T.panels.samples}: ${filled(T.samples.count, { count, samples: panel.tiles.length })}`;
+    panel.title.textContent = filled(T.samples.count, { count, samples: panel.tiles.length });
     panel.hint.textContent = c && view.record.memorised[i] >= Model.MEMORISED
       ? filled(T.samples.detail, { i: i + 1, V: shown(view.record.memorised[i]), own: percent(c.own), neuron: c.neuron + 1, share: percent(Math.min(c.share, 1)) })
       : T.samples.hint;
@@ -244,7 +244,8 @@ PANELS.errors = {
       cell.fill.style.width = `${100 * share}%`;
       cell.interval.textContent = name.endsWith("Test") ? filled(T.errors.interval, intervalWords(share, view.errors.samples)) : "";
     }
-    panel.hint.textContent = filled(T.errors.note, { count: shown(view.errors.samples), gap: shown(view.begun.s.gap) });
+    const faint = view.record.step > 0 && Math.abs(view.record.signal) < 1e-6 && Math.max(...view.record.memorised.map(Math.abs)) < 1e-6;
+    panel.hint.textContent = faint ? T.errors.faint : filled(T.errors.note, { count: shown(view.errors.samples), gap: shown(view.begun.s.gap) });
   },
 };
 const intervals = new Map();
@@ -281,7 +282,7 @@ PANELS.data = {
           }
         }
         c.root.append(group);
-        if (row === 0) c.root.append(svg("text", { class: "soft", x, y: 0.95 * size, style: `font-size:${0.85 * size}px`, text: j === 0 ? T.data.feature : filled(T.data.noise, { j }) }));
+        if (row === 0 && (j === 0 || side >= 4.7 * size)) c.root.append(svg("text", { class: "soft", x, y: 0.95 * size, style: `font-size:${0.85 * size}px`, text: j === 0 ? T.data.feature : filled(T.data.noise, { j }) }));
       }
     });
     const origin = wide ? { x: strip + 5 * size, y: 2.1 * size } : { x: left, y: 2.5 * size + 2 * (side + 0.9 * size) };
@@ -301,7 +302,7 @@ PANELS.data = {
         ]);
         c.root.append(figures);
       });
-      c.root.append(svg("text", { x: origin.x, y: origin.y - 0.65 * size, style: `font-size:${0.85 * size}px` }, [
+      c.root.append(svg("text", { x: c.width - 2, y: origin.y - 0.65 * size, "text-anchor": "end", style: `font-size:${0.85 * size}px` }, [
         svg("tspan", { class: "soft", text: `${T.data.shares} ` }), svg("tspan", { class: "signal-text", text: T.data.signal_share }), svg("tspan", { text: " + " }), svg("tspan", { class: "noise-text", text: T.data.noise_share }),
       ]));
     }
@@ -313,13 +314,11 @@ PANELS.real = {
   draw(panel) {
     const row = (cells, tag) => node("tr", {}, cells.map((text) => node(tag, { text })));
     panel.body.replaceChildren(node("div", { class: "real", style: "position:absolute;inset:0" }, [
-      node("p", { text: T.real.intro }), node("table", {}, [row(T.real.head, "th"), ...T.real.rows.map((cells) => row(cells, "td"))]), node("p", { text: T.real.kind }),
-      node("p", {}, node("code", { text: T.real.command })), (panel.model = node("p")),
+      node("p", { text: T.real.intro }), node("table", {}, [row(T.real.head, "th"), ...T.real.rows.map((cells) => row(cells, "td"))]), node("p", {}, [node("span", { text: `${T.real.kind} ` }), node("code", { text: T.real.command })]), (panel.model = node("p")),
     ]));
   },
   mark(panel, view) {
-    const { s, start } = view.begun, rows = Math.sqrt(start.gram.length);
-    panel.model.textContent = filled(T.real.model, { norm: shown(Math.sqrt(start.gram[0])), radius: shown(s.signal_strength * (1 - s.gap)), what: "the sample is wrong again" });
-    void rows;
+    const { s, start } = view.begun;
+    panel.model.textContent = filled(T.real.model, { norm: shown(Math.sqrt(start.gram[0])), radius: shown(s.signal_strength * (1 - s.gap)) });
   },
 };

@@ -18,11 +18,13 @@ const Predictions = (() => {
     return half * sum;
   }
 
-  /** Log growth of another coordinate while the fastest grows by L, ratio being k |x|^(q-2) over the fastest's. */
-  function companion(L, ratio, excess) {
-    if (excess === 0) return ratio * L;
-    const passed = ratio * -Math.expm1(-excess * L);
-    return -(passed < 0.5 ? Math.log1p(-passed) : Math.log(1 - ratio + ratio * Math.exp(-excess * L))) / excess;
+  /** Powers p of the growth of other coordinates while the fastest grows by L, ratio being k |x|^(q-2) over the
+   * fastest's: x(t)/x(0) = (1 - ratio (1 - e^(-(q-2) L)))^(-1/(q-2)), and e^(ratio L) at q = 2. */
+  function companions(L, excess, power) {
+    if (excess === 0) return (ratio) => Math.exp(power * ratio * L);
+    const passed = -Math.expm1(-excess * L), left = Math.exp(-excess * L), exponent = -power / excess;
+    const raise = exponent === -3 ? (x) => 1 / (x * x * x) : exponent === -1 ? (x) => 1 / x : (x) => Math.pow(x, exponent);
+    return (ratio) => raise(ratio * passed < 0.5 ? 1 - ratio * passed : 1 - ratio + ratio * left);
   }
 
   /** Growth, plateau and escape of the true feature; times are in steps. */
@@ -33,6 +35,7 @@ const Predictions = (() => {
       this.signs = Array.from(signal, Math.sign);
       this.first = signal.indexOf(Math.max(...signal));
       this.ratios = this.logs.map((x, r) => this.signs[r] * Math.exp(this.excess * (x - this.logs[this.first])));
+      this.parts = this.logs.map((x, r) => this.signs[r] * Math.exp(this.q * (x + Math.log(s.signal_strength))));
       this.edges = [0];
       this.times = [0];
       this.exposures = [0];
@@ -42,14 +45,15 @@ const Predictions = (() => {
 
     /** u_r when the largest has grown by L. */
     correlations(L) {
-      return this.logs.map((x, r) => this.signs[r] * Math.exp(x + companion(L, this.ratios[r], this.excess)));
+      const grown = companions(L, this.excess, 1);
+      return this.logs.map((x, r) => this.signs[r] * Math.exp(x) * grown(this.ratios[r]));
     }
 
     /** alpha^q U there. */
     margin(L) {
+      const grown = companions(L, this.excess, this.q);
       let sum = 0;
-      const a = Math.log(this.s.signal_strength);
-      for (let r = 0; r < this.logs.length; r++) sum += this.signs[r] * Math.exp(this.q * (this.logs[r] + companion(L, this.ratios[r], this.excess) + a));
+      for (let r = 0; r < this.parts.length; r++) sum += this.parts[r] * grown(this.ratios[r]);
       return sum;
     }
 
@@ -126,7 +130,7 @@ const Predictions = (() => {
         if (error > 0) high = L; else low = L;
         let next = L - error / density(L);
         if (!(next > low && next < high)) next = 0.5 * (low + high);
-        if (Math.abs(next - L) <= 1e-15 * Math.max(1, L)) return next;
+        if (Math.abs(next - L) <= 1e-14 * Math.max(1, L)) return next;
         L = next;
       }
       return L;
@@ -192,8 +196,14 @@ const Predictions = (() => {
     }
     if (V >= Model.MEMORISED) return 0;
     if (fastest === null) return NEVER;
-    const ratios = features.map((f) => (Math.sign(f.v) * f.energy * Math.pow(Math.abs(f.v), excess)) / speed);
-    const margin = (L) => features.reduce((sum, f, k) => sum + Math.sign(f.v) * Math.exp(q * (Math.log(Math.abs(f.v)) + companion(L, Math.min(ratios[k], 1), excess))), 0);
+    const ratios = features.map((f) => Math.min(1, (Math.sign(f.v) * f.energy * Math.pow(Math.abs(f.v), excess)) / speed));
+    const parts = features.map((f) => Model.phi(f.v, q));
+    const margin = (L) => {
+      const grown = companions(L, excess, q);
+      let sum = 0;
+      for (let k = 0; k < parts.length; k++) sum += parts[k] * grown(ratios[k]);
+      return sum;
+    };
     let low = 0, high = Math.max(0, Math.log(Model.MEMORISED + negative) / q - Math.log(fastest.v));
     for (let k = 0; k < 60; k++) {
       const middle = 0.5 * (low + high);

@@ -2,8 +2,8 @@
 /* Printable sheets, all made from the texts and from runs made when a sheet is opened. */
 const Sheets = (() => {
   /** The numbers of a lesson's run, under the names that its texts use. */
-  function numbers(number) {
-    const lesson = TEXTS.lessons[number - 1], base = lessonState(number);
+  function numbers(number, seed = DEFAULTS.seed) {
+    const lesson = TEXTS.lessons[number - 1], base = { ...lessonState(number), seed };
     const values = of({ ...base });
     for (const [name, changes] of Object.entries(lesson.variants || {})) values[name] = of({ ...base, ...changes });
     values.answer = lesson.options[lesson.correct];
@@ -19,7 +19,7 @@ const Sheets = (() => {
       grown: shown(main.times.grown), grown_predicted: shown(marks.grown), first: shown(Math.min(...main.times.memorised)), last: shown(done.length ? Math.max(...done) : Infinity),
       first_predicted: shown(Math.min(...marks.times)), last_predicted: shown(Math.max(...marks.times)), memorised: done.length, samples: s.samples, escape: shown(main.times.escaped),
       clean_train: percent(wrong.cleanTrain), robust_train: percent(wrong.robustTrain), clean_test: percent(wrong.cleanTest), robust_test: percent(wrong.robustTest),
-      interval: `${percent(low)} to ${percent(high)}`, sd: shown(wrong.sd, 2), largest: shown(Math.max(...last.memorised), 2), gap: shown(s.gap), seed: state.seed,
+      interval: `${percent(low)} to ${percent(high)}`, sd: shown(wrong.sd, 2), signal_end: shown(last.signal, 2), largest: shown(Math.max(...last.memorised), 2), gap: shown(s.gap), seed: state.seed,
       signal_1000: shown(near.signal), signal_attacked: shown(last.weakest, 2), noise_margin: shown(last.memorised[0]), neuron: carrier.neuron + 1, neuron_share: percent(Math.min(1, carrier.share)), own_share: percent(carrier.own),
       edge_overfitting: edges ? shown(Math.min(edges.own.overfitting, edges.own.escape), 2) : "–", edge_escape: edges ? shown(edges.own.escape, 2) : "–",
       decay_noise: shown(found.cures.noiseEdge, 2), decay_signal: shown(found.cures.signalEdge, 2), patch_norm: shown(Math.sqrt(start.gram[0])), radius: shown(s.signal_strength * (1 - s.gap)),

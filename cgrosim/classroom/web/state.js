@@ -2,6 +2,7 @@
 /* What the page shows: one flat state, its limits, and the address that holds all of it. */
 const TEXTS = JSON.parse(document.getElementById("texts").textContent);
 const GIVEN = JSON.parse(document.getElementById("given").textContent); // a Python run's start, or null
+if (GIVEN) for (const name of ["signal", "noise", "gram", "weight_gram"]) GIVEN.start[name] = Float64Array.from(GIVEN.start[name]);
 
 const DEFAULTS = {
   attack: true, gap: 0.0046, lam: 0.5, samples: 20, noise: 1, signal: 1, flips: 0, dimension: 1000, patches: 2, width: 10,

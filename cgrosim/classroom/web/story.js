@@ -81,14 +81,21 @@ const Story = (() => {
   /** Which of the four outcomes a run had, from its last record. */
   function outcome(s, start, record, wrong) {
     const memorised = record.memorised.filter((V) => V >= Model.MEMORISED).length / s.samples;
-    if (wrong.cleanTest > 0.25) return "nothing";
+    if (wrong.cleanTest > 0.25 || Math.abs(record.signal) < 0.05) return "nothing";
     if (wrong.robustTest > 0.25) return "overfitting";
     return memorised >= 0.5 ? "memorised" : "robust";
   }
 
   /** Edges of the map: against samples (N from 2 to 100), at the smallest gap so that they do not move with the dot. */
+  let kept = null; // the last edges: they change with neither gap nor decay, which are dragged
   function edges(s, start) {
-    const strict = { ...s, gap: Math.min(0.001, s.gap), adversarial_weight: s.adversarial_weight || 0.5, weight_decay: 0 };
+    const key = JSON.stringify({ ...s, gap: 0, weight_decay: 0 });
+    if (!kept || kept.key !== key || kept.start !== start) kept = { key, start, found: edgesOf(s, start) };
+    return kept.found;
+  }
+
+  function edgesOf(s, start) {
+    const strict = { ...s, gap: 0.001, adversarial_weight: s.adversarial_weight || 0.5, weight_decay: 0 };
     const found = Predictions.predict(strict, start);
     if (!found.alive || !found.norms) return null;
     const rows = [];
