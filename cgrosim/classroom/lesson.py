@@ -107,7 +107,14 @@ def _stored(path: str | Path, content: dict[str, Any], params: Params) -> Closed
         signal = np.asarray(content["signal"], dtype=np.float64).reshape(m)
     except (KeyError, TypeError, ValueError):
         raise FileError(f"{shown(path)} holds no whole start; export it again from the classroom page.") from None
-    return ClosedSystem(signal=signal, second_layer=np.ones(m), **arrays)
+    return ClosedSystem(
+        labels=arrays["labels"],
+        signal=signal,
+        noise=arrays["noise"],
+        gram=arrays["gram"],
+        weight_gram=arrays["weight_gram"],
+        second_layer=np.ones(m),
+    )
 
 
 def given_of(run: Run, name: str) -> dict[str, Any]:

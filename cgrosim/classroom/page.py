@@ -13,7 +13,7 @@ from cgrosim.files.atomic import write_atomically
 
 NUMBERS = ("generator", "model", "flow", "predictions", "story")
 """Scripts that compute; a worker gets the same text."""
-PAGE = ("state", "runner", "drawing", "panels", "map", "sheets", "exports", "main")
+PAGE = ("state", "runner", "drawing", "panels", "map", "sheets", "exports", "controls", "main")
 """Scripts that show."""
 
 

@@ -13,7 +13,7 @@ from cgrosim.commands.terminal import print_line
 
 @dataclass(frozen=True)
 class Classroom:
-    """Write the classroom: one self-contained page that computes live, for a projector, a laptop or a phone, offline."""
+    """Write the classroom: one page that computes live and offline, for a projector, a laptop or a phone."""
 
     out: Annotated[Path, tyro.conf.arg(metavar="HTML", help="the page to write")] = Path("lesson.html")
     open: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 WEB = Path(__file__).parents[2] / "cgrosim" / "classroom" / "web"
-NUMBERS = ("generator", "model", "flow", "predictions")
+NUMBERS = ("generator", "model", "flow", "predictions", "story")
 SPECIAL = {"Infinity": np.inf, "-Infinity": -np.inf, "NaN": np.nan}
 
 HARNESS = """
@@ -18,7 +18,8 @@ function plain(value) {
 }
 function received(start) {
   const flat = (x) => Float64Array.from(x);
-  return { ...start, signal: flat(start.signal), noise: flat(start.noise), gram: flat(start.gram), weight_gram: flat(start.weight_gram) };
+  const arrays = ["signal", "noise", "gram", "weight_gram"].map((name) => [name, flat(start[name])]);
+  return { ...start, ...Object.fromEntries(arrays) };
 }
 """
 

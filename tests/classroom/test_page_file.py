@@ -4,6 +4,8 @@ import json
 import re
 import subprocess
 import sys
+from hashlib import sha256
+from pathlib import Path
 
 from cgrosim.classroom.page import NUMBERS, PAGE, page, source, texts
 
@@ -22,13 +24,9 @@ def test_the_page_is_one_small_file_without_addresses():
 
 
 def test_the_page_is_the_same_every_time():
-    other = (
-        "import hashlib; from cgrosim.classroom.page import page; print(hashlib.sha256(page().encode()).hexdigest())"
-    )
-    import hashlib
-
+    other = "import cgrosim.classroom.page as p, hashlib; print(hashlib.sha256(p.page().encode()).hexdigest())"
     done = subprocess.run([sys.executable, "-c", other], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == hashlib.sha256(page().encode()).hexdigest()
+    assert done.stdout.strip() == sha256(page().encode()).hexdigest()
 
 
 def test_nothing_embedded_ends_its_script():
@@ -76,3 +74,8 @@ def test_scripts_stay_readable():
 
 def test_texts_are_json_that_survives_a_round_trip():
     assert json.loads(json.dumps(texts())) == texts()
+
+
+def test_the_page_of_the_docs_is_of_today():
+    kept = Path(__file__).parents[2] / "docs" / "classroom.html"
+    assert kept.read_text(encoding="utf-8") == page(), "write it again: cgrosim classroom --out docs/classroom.html"

@@ -59,7 +59,7 @@ function axes(c, x, y, box, words) {
     c.root.append(svg("path", { class: "axis", d: `M${box.left} ${y(t)}h-5` }), svg("text", { x: box.left - 8, y: y(t) + size / 3, "text-anchor": "end", text: shown(t) }));
   }
   if (words.x) c.root.append(svg("text", { class: "soft", x: box.right, y: box.bottom + 2 * size + 8, "text-anchor": "end", text: words.x }));
-  if (words.y) c.root.append(svg("text", { class: "soft", x: 2, y: box.top - 6, text: words.y }));
+  if (words.y) c.root.append(svg("text", { class: "soft", x: box.left - 2, y: box.top - 6, text: words.y }));
 }
 
 const path = (points) => points.map(([x, y], k) => `${k ? "L" : "M"}${x.toFixed(1)} ${y.toFixed(1)}`).join("");

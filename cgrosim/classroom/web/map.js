@@ -37,11 +37,11 @@ PANELS.map = {
       const fits = (text, room) => text.length * letters < room;
       const value = decay ? Math.max(1e-5, state.decay) : state.samples, dot = [inside(x(state.gap)), insideY(y(value))];
       const put = (text, from, to, wanted) => {
-        const covered = dot[0] > from - size && dot[0] < to + size && Math.abs(dot[1] - wanted) < 2.4 * size, py = covered ? wanted + (dot[1] < wanted ? 2.2 : -2.2) * size : wanted;
-        if (fits(text, to - from)) name(text, (from + to) / 2, py); else if (to - from > 4.5 * letters) text.split(/,? /).forEach((part, n) => name(part, (from + to) / 2, py + (n - 1) * 1.1 * size)); };
-      put(T.map.overfitting, box.left, a, middle);
+        const covered = dot[0] > from - size && dot[0] < to + size && Math.abs(dot[1] - wanted + 0.35 * size) < (fits(text, to - from) ? 1.3 : 2.2) * size, low = dot[1] < wanted && wanted + 2.4 * size < box.bottom, py = covered ? dot[1] + (low ? 2.4 : -1.6) * size : wanted;
+        if (fits(text, to - from)) name(text, (from + to) / 2, py); else if (to - from > 4.5 * letters) text.split(/,? /).forEach((part, n) => name(part, (from + to) / 2, py + (covered && !low ? n - 1.2 : covered ? n - 0.4 : n - 0.5) * 1.1 * size)); };
+      put(T.map.overfitting, box.left, a, decay ? box.bottom - 0.6 * size : middle);
       put(T.map.memorised, a, b, decay ? middle : box.bottom - 1.3 * size);
-      put(T.map.robust, b, box.right, middle);
+      put(T.map.robust, b, box.right, decay ? box.bottom - 0.6 * size : middle);
     }
     axes(c, x, y, box, { x: T.map.x, y: decay ? T.map.rho : T.map.samples });
     for (const run of view.past) {

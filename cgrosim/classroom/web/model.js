@@ -19,10 +19,18 @@ const Model = (() => {
     return e / (1 + e);
   }
 
-  /** |z|^p, without the call of pow where p is 1, 2, 3 or 4. */
+  /** |z|^p, without the call of pow at the powers that the page's slider has. */
   function raised(z, p) {
     const a = Math.abs(z);
-    return p === 2 ? a * a : p === 1 ? a : p === 3 ? a * a * a : p === 4 ? a * a * a * a : Math.pow(a, p);
+    switch (p) {
+      case 2: return a * a;
+      case 1.5: return a * Math.sqrt(a);
+      case 2.5: return a * a * Math.sqrt(a);
+      case 3: return a * a * a;
+      case 3.5: return a * a * a * Math.sqrt(a);
+      case 4: return a * a * a * a;
+      default: return Math.pow(a, p);
+    }
   }
 
   /** phi(z) = sign(z) |z|^q. */

@@ -92,7 +92,7 @@ PANELS.time = {
       past.append(svg("text", { class: "signal-text halo", x: x(Math.max(1, near.step)), y: Math.max(box.top + size, y(Math.min(near.signal, top)) - 8), "text-anchor": "middle", text: T.time.signal }));
       past.append(svg("text", { class: "noise-text halo", x: box.right - 4, y: box.bottom - 0.5 * size, "text-anchor": "end", text: T.time.noise }));
     }
-    if (begun.found.flow) {
+    if (begun.found.flow && !(begun.s.label_noise > 0) && !(begun.s.label_smoothing > 0)) {
       const steps = Story.grid(begun.end, false).filter((t, k) => t >= 1 && k % 3 === 0), flow = begun.found.flow;
       const plateau = begun.found.cures.plateau, curve = steps.map((t) => [x(t), y(Math.min(top * 1.04, Number.isFinite(plateau) ? Math.min(plateau, flow.marginAt(t)) : flow.marginAt(t)))]);
       c.root.append(svg("path", { class: "plateau", d: path(curve.filter(([, b]) => b >= box.top)) }));
@@ -290,14 +290,15 @@ PANELS.data = {
       const U = Model.learntSignal(record.u, s.power), V = record.memorised[i];
       const kappa = s.gap < 1 ? Model.attackedCoefficient({ ...s, threat: "signal_span" }, U, truth) : s.signal_strength;
       const clean = truth * Math.pow(s.signal_strength, s.power) * U, attacked = truth * Math.pow(kappa, s.power) * U;
-      const room = c.width - origin.x - 1.2 * size, largest = Math.max(2, Math.abs(clean) + Math.abs(V), Math.abs(attacked) + Math.abs(V)), unit = room / largest;
-      const tall = Math.max(14, Math.min(2.1 * size, (c.height - origin.y) / 2 - 1.7 * size));
+      const room = c.width - origin.x - (wide ? 1.2 : 6.6) * size, largest = Math.max(2, Math.abs(clean) + Math.abs(V), Math.abs(attacked) + Math.abs(V)), unit = room / largest;
+      const below = wide ? 1.75 * size : 0.4 * size; // room under a bar; where it is narrow the figures stand beside it
+      const tall = Math.max(12, Math.min(2.1 * size, (c.height - origin.y) / 2 - below));
       [[T.data.clean, clean], [T.data.attacked, attacked]].forEach(([title, share], row) => {
-        const top = origin.y + row * (tall + 1.75 * size), a = Math.abs(share) * unit, b = Math.abs(V) * unit;
+        const top = origin.y + row * (tall + below), a = Math.abs(share) * unit, b = Math.abs(V) * unit;
         c.root.append(svg("text", { class: "soft", x: origin.x - 6, y: top + tall / 2 + 5, "text-anchor": "end", text: title }));
         c.root.append(svg("rect", { x: origin.x, y: top, width: a, height: tall, style: "fill:var(--signal)" }), svg("rect", { x: origin.x + a, y: top, width: b, height: tall, style: "fill:var(--noise);opacity:.8" }));
         c.root.append(svg("path", { class: "axis", d: `M${origin.x} ${top - 3}v${tall + 6}` }));
-        const figures = svg("text", { x: origin.x, y: top + tall + 1.05 * size }, [
+        const figures = svg("text", wide ? { x: origin.x, y: top + tall + 1.05 * size } : { x: c.width - 2, y: top + tall / 2 + 5, "text-anchor": "end" }, [
           svg("tspan", { class: "signal-text", text: shown(share, 2) }), svg("tspan", { text: " + " }), svg("tspan", { class: "noise-text", text: shown(V, 2) }),
         ]);
         c.root.append(figures);

@@ -56,7 +56,7 @@ const Sheets = (() => {
     return [node("article", {}, [node("h2", { text: TEXTS.sheets.plan }), node("table", {}, TEXTS.plan.map(([minutes, what, how, lesson]) => row([minutes, what, how, `${TEXTS.page.lesson} ${lesson}`], "td")))])];
   }
 
-  const summary = () => [node("article", { style: "max-width:62rem" }, [node("h2", { class: "big", text: TEXTS.page.title }), node("ol", { class: "big" }, TEXTS.summary.map((text) => node("li", { text })))])];
+  const summary = () => [node("article", { style: "max-width:70rem" }, [node("h2", { class: "big", text: TEXTS.page.title }), node("ol", { class: "big" }, TEXTS.summary.map((text) => node("li", { text })))])];
 
   /** Show a sheet over the page, or none. */
   function open(which, lesson) {

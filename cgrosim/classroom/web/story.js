@@ -2,7 +2,8 @@
 /* One whole story: start, predictions, the run, the same start without the attack. Runs in the page or in a worker. */
 const Story = (() => {
   const FRESH = 2000, DECADE = 24; // fresh samples behind each test error; records a decade
-  const DRAFT = 1e-6, FINAL = 1e-9; // tolerances while a slider moves and at rest
+  const SETTLED = 5000; // evaluations after which a run without attack has come to rest and may end early
+  const DRAFT = 1e-5, FINAL = 1e-10; // tolerances while a slider moves and at rest
 
   /** What a start must have room for; an empty string where all is well. */
   function impossible(s) {
@@ -40,7 +41,8 @@ const Story = (() => {
   /** Hitting times as they are to be marked: with a cure by its own formulas. */
   function marks(s, found) {
     const cured = s.weight_decay > 0 || s.label_smoothing > 0 || s.label_noise > 0;
-    return { grown: found.grown, escape: found.escape, times: cured ? found.cures.samples.map((x) => x.time) : found.times };
+    const grown = s.label_noise > 0 ? Infinity : found.grown / (1 - (s.label_smoothing || 0)); // wrong labels: no formula
+    return { grown, escape: cured ? Infinity : found.escape, times: cured ? found.cures.samples.map((x) => x.time) : found.times };
   }
 
   /** The start and everything predicted from it. */
@@ -56,7 +58,7 @@ const Story = (() => {
     const steps = grid(descent ? Math.min(end, 20000) : end, descent), how = { tolerance: options.draft ? DRAFT : FINAL, evaluations: options.evaluations || 40000, tell: options.tell };
     const follow = descent ? Flow.descend : Flow.run;
     const main = follow(s, start, steps, how);
-    const control = s.adversarial_weight > 0 ? follow({ ...s, adversarial_weight: 0 }, start, steps, how) : main;
+    const control = s.adversarial_weight > 0 ? follow({ ...s, adversarial_weight: 0 }, start, steps, { ...how, evaluations: SETTLED }) : main;
     return { main, control, steps };
   }
 
@@ -107,7 +109,7 @@ const Story = (() => {
     return rows.length && own ? { rows, own, noise: found.cures.noiseEdge, signal: found.cures.signalEdge } : null;
   }
 
-  return { begin, run, draws, errors, outcome, edges, impossible, grid, FRESH };
+  return { begin, run, draws, errors, outcome, edges, impossible, grid, FRESH, FINAL };
 })();
 
 if (typeof WorkerGlobalScope !== "undefined" && typeof self !== "undefined" && self instanceof WorkerGlobalScope) {
