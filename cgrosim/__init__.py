@@ -67,7 +67,7 @@ _HOMES = {
     "stack": "cgrosim.run.grids",
     "sweep": "cgrosim.sweeps.sweep",
 }
-_ROOMS = ("figures", "images", "model", "predictions", "run", "sweeps", "testing", "theory")
+_ROOMS = ("classroom", "figures", "images", "model", "predictions", "run", "sweeps", "testing", "theory")
 
 
 def __getattr__(name: str) -> Any:

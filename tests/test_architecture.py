@@ -14,6 +14,7 @@ ROOT = Path(__file__).parents[1]
 # From the top floor down: a room imports from rooms further down only. Rooms of one line do not know each other.
 FLOORS = (
     ("commands",),
+    ("classroom",),
     ("claims",),
     ("studies",),
     ("sweeps",),

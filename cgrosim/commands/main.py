@@ -77,6 +77,7 @@ def _parse(arguments: list[str]) -> Any:
     """The chosen subcommand with its options; tyro prints a usage error and exits with status 2 itself."""
     import tyro
 
+    from cgrosim.commands.classroom import Classroom
     from cgrosim.commands.info import Info
     from cgrosim.commands.simulate import Simulate
     from cgrosim.commands.sweep import Sweep
@@ -84,7 +85,14 @@ def _parse(arguments: list[str]) -> Any:
 
     given = _renamed(arguments)
     return tyro.extras.subcommand_cli_from_dict(
-        {"simulate": Simulate, "sweep": Sweep, "verify": Verify, "images": _images(given), "info": Info},
+        {
+            "simulate": Simulate,
+            "sweep": Sweep,
+            "verify": Verify,
+            "images": _images(given),
+            "classroom": Classroom,
+            "info": Info,
+        },
         prog="cgrosim",
         description="Run the learning dynamics of adversarial training and check the theory of robust overfitting. "
         "cgrosim --version says which version this is.",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import tyro
 
 from cgrosim.commands.folders import check_space, held, next_folder, refuse_results
-from cgrosim.commands.options import ExperimentOptions, params_from
+from cgrosim.commands.options import ExperimentOptions, given, params_from
 from cgrosim.commands.terminal import (
     announce_compilation,
     attempted,
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from cgrosim.model.params import Params
+    from cgrosim.model.sampling import ClosedSystem
     from cgrosim.predictions.predicted import Predictions
     from cgrosim.run.results import Run
 
@@ -42,6 +43,9 @@ class Simulate:
     config: Annotated[Path | None, tyro.conf.arg(metavar="TOML", help="file with parameters; options override it")] = (
         None
     )
+    start: Annotated[
+        Path | None, tyro.conf.arg(metavar="JSON", help="repeat a run of the classroom page: its exported lesson file")
+    ] = None
     out: Annotated[
         Path | None, tyro.conf.arg(help="directory for the run and its figures (default: the next results/run-1, ...)")
     ] = None
@@ -59,12 +63,20 @@ class Simulate:
         from cgrosim.run.planning import predicted_bytes
 
         options = [value for value in vars(self.experiment).values() if value is not None]
-        if self.resume is not None and (options or self.config is not None):
+        if self.resume is not None and (options or self.config is not None or self.start is not None):
             raise UserError(
                 "resume continues a run with the parameters in its checkpoint; leave out every other parameter."
             )
+        if self.start is not None and self.config is not None:
+            raise UserError("start and config both give the parameters; leave one of them out.")
+        start: ClosedSystem | None = None
         if self.resume is not None:
             params = load_checkpoint(self.resume).params
+        elif self.start is not None:
+            from cgrosim.classroom.lesson import read_lesson
+
+            lesson = read_lesson(self.start, given(self.experiment))
+            params, start = lesson.params, lesson.start
         else:
             params = params_from(self.config, self.experiment)
         with held(next_folder(FOLDER) if self.out is None else self.out) as out:
@@ -72,12 +84,12 @@ class Simulate:
                 if not _goes_on(out, params, self.resume):
                     refuse_results(out, RESULTS, self.overwrite)
                 check_space(out, predicted_bytes(params, params.steps or 10**6)["records"] // 2)
-                return self._run_in(out, params)
+                return self._run_in(out, params, start)
             finally:
                 if self.out is None and not any(out.iterdir()):
                     out.rmdir()  # a run that was refused leaves no empty folder
 
-    def _run_in(self, out: Path, params: Params) -> int:
+    def _run_in(self, out: Path, params: Params, start: ClosedSystem | None) -> int:
         from cgrosim.predictions.predict import predict
         from cgrosim.run.session import resume, simulate
 
@@ -86,7 +98,9 @@ class Simulate:
             if self.resume is not None:
                 run = resume(self.resume, progress=progress, announce=_say_cost)
             else:
-                run = simulate(params, progress=progress, announce=_say_cost, checkpoint=self.checkpoint)
+                run = simulate(
+                    params, start=start, progress=progress, announce=_say_cost, checkpoint=self.checkpoint
+                )
         path = _save(run, out)
         predictions = attempted("prediction", lambda: predict(run))
         attempted("table", lambda: _print_summary(run, predictions, path))
@@ -117,11 +131,16 @@ def _save(run: Run, out: Path) -> Path:
     """Write the run; half a run never replaces a whole one, and no figure of an earlier run stays beside a new one."""
     if run.status == "interrupted" and _whole_run(out / "run.nc"):
         print_notice(f"{out / 'run.nc'} holds a run that ended, and stays; the interrupted one is {INTERRUPTED}.")
-        return run.save(out / INTERRUPTED)
-    path = run.save(out / "run.nc")
+        return run.save(out / INTERRUPTED, with_start=_given(run))
+    path = run.save(out / "run.nc", with_start=_given(run))
     for name in (*FIGURES, INTERRUPTED):
         (out / name).unlink(missing_ok=True)
     return path
+
+
+def _given(run: Run) -> bool:
+    """Whether the start cannot be drawn again from the parameters, so that the file has to hold it."""
+    return run.attributes.get("start") == "given"
 
 
 def _whole_run(path: Path) -> bool:
@@ -258,5 +277,6 @@ def _standard_run(run: Run) -> Run | None:
         return None
     steps, engine = int(run.data.attrs["steps"]), run.data.attrs["engine"]
     changed = params.replace(adversarial_weight=0.0, steps=steps, engine=engine, sampling=run.data.attrs["sampling"])
+    start = run.start if _given(run) else None
     with progress_bar("the same start without attack") as progress, raising_interrupts():  # half of it is no pair
-        return simulate(changed, progress=progress)
+        return simulate(changed, start=start, progress=progress)
