@@ -207,9 +207,13 @@ def joint_plateaus(
         answer = first(0.0 if np.isnan(rest) else rest)
         return clean - (0.0 if np.isnan(answer) else answer)
 
-    if np.isnan(high) or np.isnan(noise_rest(high)):
+    if np.isnan(high):  # an unmemorised signal would run on to its escape; beside memorised samples it may yet rest
+        high = largest_margin(power * signal_strength**2, weight_decay)
+    if np.isnan(noise_rest(high)) or gap_between(high) < 0:
         return Plateaus(np.nan, np.nan, np.nan)
     clean = low if gap_between(low) >= 0 else float(brentq(gap_between, low, high, xtol=1e-12, rtol=1e-13))
+    if abs(gap_between(clean)) > 1e-6 * clean:  # where the answer jumps there is no rest
+        return Plateaus(np.nan, np.nan, np.nan)
     return Plateaus(clean, gap**power * clean, noise_rest(clean))
 
 

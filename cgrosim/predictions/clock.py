@@ -54,6 +54,6 @@ def signal_flow(params: Params, signal: ArrayLike) -> SignalFlow:
         signal_strength=params.signal_strength,
         gap=params.gap,
         adversarial_weight=effective_weight(params),
-        learning_rate=params.learning_rate,
+        learning_rate=params.flow_rate,
         threat=threat,
     )

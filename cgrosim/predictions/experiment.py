@@ -9,9 +9,11 @@ from numpy.typing import NDArray
 
 from cgrosim.model.params import MAX_STEPS, Params
 from cgrosim.predictions.clock import Clock
+from cgrosim.predictions.decay import DecayForecast
 from cgrosim.predictions.laws import memorisation_quantiles, predict_starts, required_exposures
 from cgrosim.predictions.setting import effective_weight, setting_of
 from cgrosim.predictions.starts import Starts
+from cgrosim.theory.decay_plateaus import Plateaus
 from cgrosim.theory.errors import gaussian_error
 from cgrosim.theory.memorisation import noise_margin_after_memorisation
 from cgrosim.theory.noise_law import IndependentNoiseLaw
@@ -23,6 +25,7 @@ from cgrosim.theory.thresholds import MEMORISED, SIGNAL_GROWN
 Array = NDArray[np.float64]
 
 AFTERMATH = 3.0  # where no steps are given, the story is told until three times its last event, as `simulate` does
+DECAYED = 20.0  # with weight decay until twenty decay times in
 CONTROL_HORIZON = 1e3  # and without adversarial training until so many signal growth times
 EXACT_TERMS = 64  # independent terms of the test noise up to which its law is computed; beyond, it is nearly normal
 
@@ -94,9 +97,45 @@ class Experiment:
             raise Silent("standard training: no memorisation is predicted, the noise stops with the clean loss")
 
     @cached_property
-    def signal_growth_time(self) -> float:
-        """T_I from the starts; infinite if every neuron starts dead."""
+    def plain_growth_time(self) -> float:
+        """T_I from the starts without weight decay; infinite if every neuron starts dead."""
         return np.inf if self.clock.flow is None else float(self.clock.flow.time_of_margin(SIGNAL_GROWN))
+
+    @cached_property
+    def signal_growth_time(self) -> float:
+        """T_I from the starts; infinite if every neuron starts dead, or decays."""
+        return self.decay.signal_growth_time if self.decays else self.plain_growth_time
+
+    @property
+    def decays(self) -> bool:
+        """Whether there is weight decay."""
+        return self.params.weight_decay > 0.0
+
+    @cached_property
+    def decay(self) -> DecayForecast:
+        """What weight decay does, or would do."""
+        return DecayForecast(self.params, self.setting, self.starts, self.plain_growth_time)
+
+    @cached_property
+    def rests(self) -> Plateaus:
+        """Where the margins rest under weight decay."""
+        if not self.decays:
+            raise Silent("without weight decay no margin ever rests")
+        if np.isnan(self.decay.plateaus.clean):
+            dead = self.params.weight_decay >= self.decay.signal_edge
+            raise Silent("weight decay kills the signal" if dead else "the signal is predicted to run on to its escape")
+        return self.decay.plateaus
+
+    def without_decay(self) -> None:
+        """Stop where there is weight decay: what follows is derived without."""
+        if self.decays:
+            raise Silent("derived without weight decay")
+
+    @cached_property
+    def escape_time(self) -> float:
+        """T_esc; infinite where weight decay holds the signal on its plateau."""
+        held = self.decays and self.params.weight_decay >= self.decay.escape.free
+        return np.inf if held else float(self.clock.escape_time)
 
     @cached_property
     def exposures(self) -> Array:
@@ -108,11 +147,15 @@ class Experiment:
         """(N,) memorisation times, decoupled; infinite for never, and for all samples in standard training."""
         if not self.adversarial:
             return np.full(self.params.samples, np.inf)
+        if self.decays:
+            return self.decay.times
         return predict_starts(self.params, self.starts, self.clock)
 
     def quantiles(self, probability: object) -> Array:
         """A-priori quantiles of the memorisation time of one sample, in steps."""
         self.must_attack()
+        if self.decays:
+            return self.decay.quantiles(np.asarray(probability, dtype=np.float64))
         return memorisation_quantiles(self.params, self.clock, np.asarray(probability, dtype=np.float64))
 
     @cached_property
@@ -121,7 +164,9 @@ class Experiment:
         if self.params.steps is not None:
             return float(self.params.steps)
         growth = self.signal_growth_time
-        if not self.adversarial:
+        if self.decays:
+            wanted = DECAYED / (self.params.flow_rate * self.params.weight_decay)
+        elif not self.adversarial:
             wanted = CONTROL_HORIZON * growth
         else:
             done = float(np.max(self.times))
@@ -136,6 +181,8 @@ class Experiment:
         of a logarithm, where the time weighted over samples stops: a(T) = a_0(mean of min(T_i, T)), a_0 the signal's
         flow at V = 0. Derived here.
         """
+        if self.decays:
+            return self.rests.clean
         return float(self.flow.margin_at(np.mean(np.minimum(self.times, self.end))))
 
     @cached_property
@@ -145,7 +192,12 @@ class Experiment:
 
     @cached_property
     def noise_margins(self) -> Array:
-        """(N,) V_i at the end: from 0.7 at T_i on by its own logarithmic law; nan for a sample not yet memorised."""
+        """(N,) V_i at the end: from 0.7 at T_i on by its own logarithmic law; nan for a sample not yet memorised.
+
+        With weight decay the plateau.
+        """
+        if self.decays:
+            return np.where(self.times < self.end, self.rests.noise, np.nan)
         energy = self._sample_energy
         late = np.where(self.times < self.end, self.end - self.times, 0.0)
         grown = noise_margin_after_memorisation(
@@ -153,7 +205,7 @@ class Experiment:
             MEMORISED,
             power=self.params.power,
             samples=self.params.samples,
-            learning_rate=self.params.learning_rate,
+            learning_rate=self.params.flow_rate,
             attacked_weight=effective_weight(self.params) or 1.0,
             patch_energy=float(energy.mean()),
         )
@@ -172,13 +224,15 @@ class Experiment:
     def filter_norms(self) -> Array:
         """(m,) squared norms of the filters off w_star at the end.
 
-        The start sigma_0^2 (d-1) plus V_i^(2/q)/kappa_i for every sample the filter memorises. Kind: order (overlaps
-        of patches, of relative size d^(-1/2), and samples won by another filter because of kicks are left out).
+        What decay has left of the start, sigma_0^2 (d-1), plus V_i^(2/q)/kappa_i for every sample the filter memorises.
+        Kind: order (overlaps of patches, of relative size d^(-1/2), and samples won by another filter because of kicks
+        are left out).
         """
         params = self.params
         learnt = np.nan_to_num(self.noise_margins) ** (2.0 / params.power) / self._sample_energy
         won = np.bincount(self._fastest % params.neurons, weights=learnt, minlength=params.neurons)
-        return np.asarray(params.init_std**2 * (params.dimension - 1.0) + won)
+        left = np.exp(-2.0 * params.flow_rate * params.weight_decay * self.end)
+        return np.asarray(left * params.init_std**2 * (params.dimension - 1.0) + won)
 
     @cached_property
     def test_noise_std(self) -> float:

@@ -32,7 +32,7 @@ def required_exposures(params: Params, starts: Starts) -> Array:
         starts.energy,
         power=params.power,
         samples=params.samples,
-        learning_rate=params.learning_rate,
+        learning_rate=params.flow_rate,
     )
 
 
@@ -53,7 +53,7 @@ def memorisation_law(params: Params, clock: Clock, steps: ArrayLike) -> Array:
     The spread sqrt(2/d) of the patch energies is averaged over below d = 1e5; above, it moves the law by its square.
     """
     exposure = clock.exposures(steps)
-    common = {"power": params.power, "samples": params.samples, "learning_rate": params.learning_rate}
+    common = {"power": params.power, "samples": params.samples, "learning_rate": params.flow_rate}
     if params.dimension > EQUAL_ENERGIES:
         return memorisation_cdf(
             exposure,
@@ -84,7 +84,7 @@ def a_priori_exposures(params: Params, probability: ArrayLike) -> Array:
         probability,
         power=params.power,
         samples=params.samples,
-        learning_rate=params.learning_rate,
+        learning_rate=params.flow_rate,
         patch_energy=setting_of(params).patch_energy,
         init_std=params.init_std,
         features=params.neurons * (params.patches - 1),

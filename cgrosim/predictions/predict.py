@@ -14,6 +14,7 @@ from cgrosim.predictions.setting import why_not
 from cgrosim.predictions.starts import draw_starts, starts_of_run
 from cgrosim.predictions.values import Value
 from cgrosim.run.results import Run
+from cgrosim.theory.minibatches import Drawing, memorisation_time_variance
 
 CHI_SHARP = 0.1  # coupling below which the decoupled time of a single sample is right within some ten per cent
 FOREIGN = "this run's starts cannot be drawn again by this version"
@@ -131,6 +132,15 @@ def _notes(found: Predictions, experiment: Experiment) -> tuple[str, ...]:
     law = found.value("memorization_quantiles")
     if times is not None and law is not None and np.isfinite(escape) and escape < law.median:
         notes.append("The attacked signal is predicted to grow first: robust generalization, not memorisation.")
+    p = experiment.params
+    if p.batch_size is not None and times is not None and np.any(np.isfinite(times)):
+        median = float(np.median(times[np.isfinite(times)]))
+        drawing: Drawing = "with" if p.batch_replacement else "without"
+        spread = float(np.sqrt(memorisation_time_variance(median, p.samples, p.batch_size, drawing)))
+        notes.append(
+            f"Batches of {p.batch_size}: log T_i of a sample varies by some {spread:.2g} (standard deviation) with the "
+            "draws of the batches."
+        )
     if not experiment.adversarial:
         notes.append("Standard training: no memorisation is predicted, the noise stops with the clean loss.")
     return tuple(notes)

@@ -27,7 +27,8 @@ PAPER = "arXiv 2306.01271"
 CURVE_POINTS, LAW_POINTS = 240, 96
 LAW_ENDS = (1e-3, 0.999)  # shares of the samples that can be memorised at all, between which the law is tabulated
 
-STEP, NUMBER = "step", "1"
+STEP, NUMBER, RATE = "step", "1", "1/time"
+CURED = 0.05  # robust test error at which decay has cured a run
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,9 @@ class Quantity:
 
 
 def _growth_window(x: Experiment) -> Value:
+    x.without_decay()
+    if x.params.momentum:
+        raise Silent("derived for steps without momentum")
     p, _ = x.params, x.flow
     found = joint_growth_window(
         x.starts.signal,
@@ -58,7 +62,7 @@ def _growth_window(x: Experiment) -> Value:
         signal_strength=p.signal_strength,
         gap=p.gap,
         adversarial_weight=x.setting.adversarial_weight,
-        learning_rate=p.learning_rate,
+        learning_rate=p.flow_rate,
         threat="fixed_direction" if p.threat == "fixed_direction" else "signal_span",
         noise_margin=MEMORISED,
     )
@@ -66,6 +70,7 @@ def _growth_window(x: Experiment) -> Value:
 
 
 def _signal_curve(x: Experiment) -> Value:
+    x.without_decay()
     steps = np.geomspace(1.0, max(x.end, 2.0), CURVE_POINTS)
     return Curve(steps, x.flow.margin_at(steps))
 
@@ -76,6 +81,7 @@ def _plateau_height(x: Experiment) -> Value:
 
 
 def _memorisation_law(x: Experiment) -> Value:
+    x.without_decay()
     p, (low, high) = x.params, LAW_ENDS
     ends = x.quantiles((low, high * (1.0 - 0.5 ** (p.neurons * (p.patches - 1)))))
     if not np.all(np.isfinite(ends)):
@@ -104,6 +110,7 @@ def _control_ratio(x: Experiment) -> Value:
 
 def _memorise_escape(x: Experiment) -> Value:
     x.must_attack()
+    x.without_decay()
     return float(np.median(memorise_escape_log_ratio(x.exposures, x.flow)))
 
 
@@ -115,6 +122,7 @@ def _overfitting(x: Experiment) -> Value:
 
 def _memorise_escape_gap(x: Experiment) -> Value:
     x.must_attack()
+    x.without_decay()
     p, half = x.params, float(np.median(x.times))
     if not np.isfinite(half):
         raise Silent("half of the samples are predicted never to be memorised")
@@ -158,9 +166,49 @@ def _regime(x: Experiment) -> Value:
         return "no signal"
     if not x.adversarial:
         return "standard training"
+    if x.decays:
+        return _regime_with_decay(x)
     if not np.median(x.times) < x.clock.escape_time:
         return "robust by signal"
     return "robust overfitting" if x.attacked_signal_margin < x.test_noise_std else "memorised yet robust"
+
+
+def _regime_with_decay(x: Experiment) -> Value:
+    rho = x.params.weight_decay
+    if rho >= x.decay.signal_edge:
+        return "nothing learnt"
+    if rho < x.decay.escape.free and not np.median(x.times) < x.clock.escape_time:
+        return "robust by signal"
+    share = float(np.mean(np.isfinite(x.times)))
+    if share == 0.0:
+        return "robust by decay"
+    if x.attacked_signal_margin >= x.test_noise_std:
+        return "memorised yet robust" if share == 1.0 else "partly memorised yet robust"
+    return "robust overfitting" if share == 1.0 else "partly memorised"
+
+
+def _robust_time(x: Experiment) -> Value:
+    rests = x.rests
+    if np.any(np.isfinite(x.times)):
+        raise Silent("some samples are predicted to be memorised, so the noise stays")
+    if x.params.threat == "none" or rests.attacked <= 0.0:
+        raise Silent("the attack leaves nothing of the signal, or there is none")
+    return x.decay.robust_time(CURED)
+
+
+def _escape_edges(x: Experiment) -> Value:
+    x.must_attack()
+    return Window(*x.decay.escape)
+
+
+def _edges(x: Experiment) -> Value:
+    x.must_attack()
+    return x.decay.memorisation_edges
+
+
+def _edge_quantiles(x: Experiment) -> Value:
+    x.must_attack()
+    return Quantiles.of(x.decay.edge_quantiles(LEVELS))
 
 
 QUANTITIES: tuple[Quantity, ...] = (
@@ -207,7 +255,7 @@ QUANTITIES: tuple[Quantity, ...] = (
     ),
     Quantity(
         "escape_time", "T_esc: (gap alpha)^q U reaches 0.7 with no sample memorised, from the start", STEP,
-        "asymptotic", "flow derived here", GROWTH, lambda x: float(x.clock.escape_time),
+        "asymptotic", "flow derived here", GROWTH, lambda x: x.escape_time,
     ),
     Quantity(
         "coupling", "chi: how far one memorised sample moves the start of another", NUMBER, "order",
@@ -232,6 +280,26 @@ QUANTITIES: tuple[Quantity, ...] = (
     Quantity(
         "overfitting_gap", "gap below which the test noise covers the attacked signal at the end", NUMBER, "order",
         "phase diagram derived here", (*MEMORISATION, *OVERFITTING), _overfitting_gap,
+    ),
+    Quantity(
+        "decay_edges", "weight decay above which each sample is not memorised, from its start", RATE, "asymptotic",
+        "derived here; decoupled", MEMORISATION, _edges,
+    ),
+    Quantity(
+        "decay_edge_quantiles", "weight decay above which nobody is memorised, over random starts", RATE, "asymptotic",
+        "extreme value derived here", MEMORISATION, _edge_quantiles,
+    ),
+    Quantity(
+        "decay_signal_edge", "weight decay above which the signal does not grow, from the start", RATE, "asymptotic",
+        "derived here", GROWTH, lambda x: x.decay.signal_edge,
+    ),
+    Quantity(
+        "decay_escape_edges", "weight decays that hold the signal on its plateau, and leave no escaped state", RATE,
+        "exact", "derived here, one neuron", ("attack-hides-signal",), _escape_edges,
+    ),
+    Quantity(
+        "decay_robust_time", "robust test error falls to 5 per cent, nobody being memorised", STEP, "asymptotic",
+        "derived here", (*GROWTH, "radius-below-signal"), _robust_time,
     ),
     Quantity("end", "the step called the end below", STEP, "exact", "the given steps, or derived here", (),
              lambda x: x.end),

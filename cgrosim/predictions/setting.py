@@ -28,7 +28,7 @@ def setting_of(params: Params) -> Setting:
         init_std=params.init_std,
         gap=params.gap,
         adversarial_weight=effective_weight(params),
-        learning_rate=params.learning_rate,
+        learning_rate=params.flow_rate,
     )
 
 
@@ -51,6 +51,8 @@ def why_not(params: Params) -> str:
         return f"No predictions: the attack is stronger than the signal (gap {params.gap:g})."
     if params.signal_strength == 0.0 or params.noise_std == 0.0:
         return "No predictions: signal_strength and noise_std must be positive."
+    if params.label_smoothing or params.label_noise or params.unlearnable_fraction:
+        return "No predictions: they are derived for hard labels that are right, and for samples with a true feature."
     if effective_weight(params) == 1.0 and params.gap == 0.0:
         return "No predictions: adversarial_weight 1 with gap 0 leaves no force on the signal."
     return ""
