@@ -98,9 +98,7 @@ class Simulate:
             if self.resume is not None:
                 run = resume(self.resume, progress=progress, announce=_say_cost)
             else:
-                run = simulate(
-                    params, start=start, progress=progress, announce=_say_cost, checkpoint=self.checkpoint
-                )
+                run = simulate(params, start=start, progress=progress, announce=_say_cost, checkpoint=self.checkpoint)
         path = _save(run, out)
         predictions = attempted("prediction", lambda: predict(run))
         attempted("table", lambda: _print_summary(run, predictions, path))
