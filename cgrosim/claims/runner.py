@@ -9,8 +9,10 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
 from multiprocessing import active_children, get_context
+from typing import Any
 
-from cgrosim.claims.claim import Claim, Context, Verdict, evaluate
+from cgrosim.claims.claim import Context, Verdict, evaluate
+from cgrosim.claims.power import PARAMETERS, Noticed, smallest_noticed
 from cgrosim.claims.registry import all_claims, select
 from cgrosim.errors import UserError
 from cgrosim.executors.pool import single_threaded_children
@@ -19,6 +21,8 @@ from cgrosim.interrupts import raising_interrupts
 
 Progress = Callable[[Verdict, int, int], None]
 """Called with each verdict as it arrives, how many there are, and how many there will be."""
+PowerProgress = Callable[[str, Noticed, int, int], None]
+"""Called with a claim, what it notices in one parameter, how many of them there are, and how many there will be."""
 
 
 def verify(
@@ -60,22 +64,56 @@ def verify(
 
     order = sorted(chosen, key=lambda claim: -claim.cost)
     with suppress(KeyboardInterrupt):
-        if workers == 1:
-            for claim in order:
-                note(_evaluate_by_name(claim.name, context))
-        else:
-            _in_processes(order, context, workers, note)
+        _spread(_evaluate_by_name, [(claim.name, context) for claim in order], workers, note)
     return [arrived[claim.name] for claim in chosen if claim.name in arrived]
 
 
-def _in_processes(order: Sequence[Claim], context: Context, workers: int, note: Callable[[Verdict], None]) -> None:
+def measure_power(
+    names: Sequence[str],
+    context: Context,
+    *,
+    workers: int | None = None,
+    progress: PowerProgress | None = None,
+) -> dict[str, dict[str, Noticed]]:
+    """What every claim would have noticed, by claim and parameter, in the order of the registry.
+
+    Ctrl-C stops the work; what had arrived by then is returned. Arguments and errors are those of `verify`.
+    """
+    chosen = select(list(names))
+    tasks = [(claim.name, parameter, context) for claim in chosen for parameter in PARAMETERS]
+    found: dict[tuple[str, str], Noticed] = {}
+
+    def note(arrived: tuple[str, Noticed]) -> None:
+        name, noticed = arrived
+        found[name, noticed.parameter] = noticed
+        if progress is not None:
+            progress(name, noticed, len(found), len(tasks))
+
+    with suppress(KeyboardInterrupt):
+        _spread(_power_by_name, tasks, min(workers or os.cpu_count() or 1, len(tasks)), note)
+    return {c.name: {p: found[c.name, p] for p in PARAMETERS if (c.name, p) in found} for c in chosen}
+
+
+def _power_by_name(name: str, parameter: str, context: Context) -> tuple[str, Noticed]:
+    with raising_interrupts():
+        return name, smallest_noticed(all_claims()[name], context, parameter)
+
+
+def _spread(
+    function: Callable[..., Any], tasks: Sequence[tuple[Any, ...]], workers: int, note: Callable[[Any], None]
+) -> None:
+    """Call a function with the arguments of every task, here or in worker processes; note what arrives."""
+    if workers == 1:
+        for task in tasks:
+            note(function(*task))
+        return
     # spawn, not fork: a fork copies locks that compiled threads may hold
     before = set(active_children())
     with single_threaded_children():
         pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=begin_worker)
         try:
             with held_back():  # a worker that has not begun is not to hear of it
-                pending: set[Future[Verdict]] = {pool.submit(_evaluate_by_name, claim.name, context) for claim in order}
+                pending: set[Future[Any]] = {pool.submit(function, *task) for task in tasks}
             while pending:
                 done, pending = wait(pending, return_when=FIRST_COMPLETED)
                 for future in done:

@@ -37,6 +37,8 @@ class Verify:
     """seed of everything random"""
     workers: str | None = None
     """worker processes (default: one a processor)"""
+    power: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    """measure instead what the claims would have noticed: OUT/power.md, the smallest change of each parameter"""
     list: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
     """list the claims and stop"""
 
@@ -57,7 +59,8 @@ class Verify:
         with held(out):
             try:
                 refuse_results(out, REPORT, self.overwrite)
-                return _verify([*self.claims], self.full, seed, workers or None, out)
+                work = _power if self.power else _verify
+                return work([*self.claims], self.full, seed, workers or None, out)
             finally:
                 if self.out is None and not any(out.iterdir()):
                     out.rmdir()  # a verification that came to nothing leaves no empty folder
@@ -72,6 +75,40 @@ def _whole(name: str, text: str, least: int) -> int:
     if not isinstance(number, int) or number < least:
         raise UserError(f"{name} is {shown(text)!r}, but must be a whole number of at least {least}.")
     return number
+
+
+def _power(names: list[str], full: bool, seed: int, workers: int | None, out: Path) -> int:
+    import time
+
+    from cgrosim.claims.claim import Context
+    from cgrosim.claims.power import PARAMETERS, Noticed
+    from cgrosim.claims.report.power import in_words, power_table, write_power
+    from cgrosim.claims.runner import measure_power
+    from cgrosim.commands.warmup import compile_kernels
+    from cgrosim.interrupts import INTERRUPTED, raising_interrupts
+
+    began = time.perf_counter()
+    announce_compilation("kernels")
+    with raising_interrupts():
+        compile_kernels(False)
+
+    def show(name: str, noticed: Noticed, done: int, total: int) -> None:
+        seconds = time.perf_counter() - began
+        console.print(
+            f"[dim]{done:3d}/{total}  {seconds:5.0f} s[/dim]  {name}, {noticed.parameter}: {in_words(noticed)}",
+            highlight=False,
+        )
+
+    context = Context("full" if full else "quick", seed)
+    powers = measure_power(names, context, workers=workers, progress=show)
+    paths = write_power(powers, context, out)
+    console.print(power_table(powers), highlight=False, markup=False, soft_wrap=True)
+    console.print("written " + ", ".join(str(path) for path in paths), highlight=False)
+    missing = sum(len(PARAMETERS) - len(found) for found in powers.values())
+    if missing:
+        console.print(f"interrupted: {missing} entries were not measured")
+        return INTERRUPTED
+    return 0
 
 
 def _verify(names: list[str], full: bool, seed: int, workers: int | None, out: Path) -> int:
