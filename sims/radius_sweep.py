@@ -41,7 +41,12 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
         panels[1].set(title="memorised noise, mean over training samples", ylabel="$V_i$")
         panels[1].set_xlabel("gap = 1 - radius / alpha       (left: radius close to alpha, which hides the signal)")
         for place, text in zip(_middles(gaps, list(edges.values())), REGIONS, strict=True):
-            where = {"transform": panels[1].get_xaxis_transform(), "ha": "center", "va": "center"}
+            where = {
+                "transform": panels[1].get_xaxis_transform(),
+                "ha": "center",
+                "va": "center",
+                "backgroundcolor": "white",
+            }
             panels[1].text(place, 0.5, text.replace(" ", "\n", 1), fontsize=style.FONT, **where)
     numbers = {
         "gap": gaps,

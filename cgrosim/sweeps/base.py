@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from cgrosim.errors import ParameterError
@@ -44,6 +45,10 @@ class Base:
             raise ParameterError(f"a sweep begins with {quoted(given)}; give Params, or a dictionary for from_paper.")
         return cls({str(name): _read(str(name), value) for name, value in given.items()}, paper=True)
 
+    @cached_property
+    def _whole(self) -> Params:
+        return Params.load(self.values)
+
     def params(self, values: Mapping[str, Any]) -> Params:
         """The parameters with some values changed.
 
@@ -65,7 +70,7 @@ class Base:
             raise ParameterError(
                 f"{odd[0]} is for Params.from_paper; begin the sweep with a dictionary, such as {{'dimension': 1000}}."
             )
-        base = Params.load(self.values)
+        base = self._whole
         dimension = values.get("dimension", base.dimension)
         if dimension == base.dimension:
             return base.replace(**values)

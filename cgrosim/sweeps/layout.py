@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -138,9 +139,10 @@ def _value(name: str, result: CellResult, told: Mapping[str, float] | None) -> A
 
 def _summary(kind: str, times: NDArray[np.float64]) -> float:
     """The middle or the last of the times; nan where it has not come."""
-    ordered = np.where(np.isnan(times), np.inf, times)
-    value = float(np.max(ordered) if kind == "last" else np.median(ordered))
-    return value if np.isfinite(value) else float("nan")
+    ordered = np.sort(np.where(np.isnan(times), np.inf, times))
+    middle = (len(times) - 1) // 2, len(times) // 2
+    value = float(ordered[-1] if kind == "last" else 0.5 * (ordered[middle[0]] + ordered[middle[1]]))
+    return value if math.isfinite(value) else float("nan")
 
 
 def _numbered() -> list[tuple[str, str]]:
