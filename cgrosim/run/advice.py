@@ -47,14 +47,19 @@ def _dead_note(params: Params, signal: Array) -> str:
 
 
 def smaller_rate(
-    params: Params, engine_name: str, system: ClosedSystem, reached: float, progress: Progress | None
+    params: Params,
+    engine_name: str,
+    system: ClosedSystem,
+    reached: float,
+    progress: Progress | None,
+    seconds: float = TRIAL_SECONDS,
 ) -> str:
     """A smaller learning rate that has been tried: the same start went through twice the training time with it."""
     rate, reached = params.learning_rate, max(reached, 1.0)
     smaller = min(0.5 * rate, stable_rate(params))
-    if not ENGINES[engine_name].discrete:
+    if not ENGINES[engine_name].discrete or not seconds:
         return f"try {smaller:.2g} or less"
-    tested, until = params.model_copy(update={"test_samples": 0}), time.perf_counter() + TRIAL_SECONDS
+    tested, until = params.model_copy(update={"test_samples": 0}), time.perf_counter() + seconds
     tried = 0.0
     while time.perf_counter() < until and smaller >= rate * 1e-12:
         smaller = float(f"{smaller:.2g}")  # as it is said

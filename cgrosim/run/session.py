@@ -22,7 +22,7 @@ from cgrosim.model.hitting_times import HITTING_TIMES
 from cgrosim.model.params import MAX_STEPS, Params
 from cgrosim.model.sampling import ClosedSystem
 from cgrosim.progress import Progress, silent
-from cgrosim.run.advice import notes_on, smaller_rate
+from cgrosim.run.advice import TRIAL_SECONDS, notes_on, smaller_rate
 from cgrosim.run.checkpoint import CHECKPOINT, Checkpoint, load_checkpoint, save_checkpoint
 from cgrosim.run.dataset import Recorded
 from cgrosim.run.horizon import find_horizon
@@ -134,6 +134,8 @@ def simulate_many(
 ) -> Iterator[Run]:
     """Simulate one experiment after the other, each bit for bit as `simulate`; what they share is checked once.
 
+    Where one diverges, smaller learning rates are not tried before one is advised.
+
     Raises
     ------
     ParameterError
@@ -145,7 +147,7 @@ def simulate_many(
         key = (params.steps, params.record, params.test_samples > 0, params.threat, params.signal_only)
         if key not in known:
             known[key] = _asked(params, None, record_at, until, keep)
-        yield _drive(_start(params, known[key], None, None), None, None, 0.0)
+        yield _drive(_start(params, known[key], None, None), None, None, 0.0, trial_seconds=0.0)
 
 
 def _asked(
@@ -276,7 +278,13 @@ def _prepare(params: Params, asked: _Asked, chosen: Plan, steps: int, notes: lis
     return _Started(params, asked, chosen, steps, grid, system, engine, recorder, notes)
 
 
-def _drive(run: _Started, progress: Progress | None, checkpoint: str | Path | None, checkpoint_seconds: float) -> Run:
+def _drive(
+    run: _Started,
+    progress: Progress | None,
+    checkpoint: str | Path | None,
+    checkpoint_seconds: float,
+    trial_seconds: float = TRIAL_SECONDS,
+) -> Run:
     """Advance from record to record; a divergence or an interruption ends the loop, not the run's records."""
     began = saved_at = time.perf_counter()
     status, messages, grid = "finished", list(run.notes), run.grid
@@ -301,7 +309,9 @@ def _drive(run: _Started, progress: Progress | None, checkpoint: str | Path | No
             if trouble is not None:
                 status = "diverged"
                 rate = run.params.learning_rate
-                advice = smaller_rate(run.params, run.plan.engine, run.system, float(run.engine.step), progress)
+                advice = smaller_rate(
+                    run.params, run.plan.engine, run.system, float(run.engine.step), progress, trial_seconds
+                )
                 messages.append(trouble.sentence(rate, advice, run.params.patches))
                 break
             if progress is not None:

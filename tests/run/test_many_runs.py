@@ -17,3 +17,14 @@ def test_many_runs_in_a_row_are_those_of_simulate_one_by_one():
         assert {**run.attributes, "seconds": 0.0} == {**alone.attributes, "seconds": 0.0}
     with pytest.raises(ParameterError, match="record_at ends at 20, after steps 10"):
         list(simulate_many([base, base.replace(steps=10)], record_at=[20]))
+
+
+def test_a_run_that_diverges_among_many_advises_without_a_trial():
+    params = Params.from_paper(
+        200, samples=5, neurons=10, threat="fgsm", perturbation_radius=3.7, steps=2000, seed=1, test_samples=0
+    )
+    (run,) = simulate_many([params], keep=("memorization",))
+    assert run.status == "diverged"
+    assert "or less. Everything before" in run.message
+    assert "tried here" not in run.message
+    assert "tried here" in simulate(params, keep=("memorization",)).message
