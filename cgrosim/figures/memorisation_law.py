@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 Array = NDArray[np.float64]
 
 
-def memorization_law_figure(run: Run, predictions: Predictions | None = None) -> Figure:
+def memorisation_law_figure(run: Run, predictions: Predictions | None = None) -> Figure:
     """Draw the share of samples memorised by each step, measured and predicted, over logarithmic time.
 
     Samples that were not memorised by the end of the run are censored: the measured steps stop below 1 at the last
@@ -60,7 +60,7 @@ def memorization_law_figure(run: Run, predictions: Predictions | None = None) ->
 
 def _predicted(axes: Axes, predictions: Predictions) -> None:
     """The a-priori law, the times from the starts of this run, and the a-priori band of the last sample."""
-    law, times = (predictions.value(name) for name in ("memorization_law", "memorization_times"))
+    law, times = (predictions.value(name) for name in ("memorisation_law", "memorization_times"))
     if law is not None:
         axes.plot(law.steps, law.values, color=style.ORANGE, lw=4.0, label="predicted law, over random starts")
     if times is not None:
@@ -105,7 +105,7 @@ def _time_limits(measured: Array, end: float, predictions: Predictions | None) -
     if predictions is not None:
         each, law, last = (
             predictions.value(name)
-            for name in ("memorization_times", "memorization_law", "last_memorization_quantiles")
+            for name in ("memorization_times", "memorisation_law", "last_memorization_quantiles")
         )
         times += [] if each is None else [each]
         times += [] if law is None else [law.steps]
