@@ -5,6 +5,7 @@ import random
 import resource
 import shutil
 import subprocess
+import sys
 import time
 from contextlib import contextmanager, suppress
 from functools import partial
@@ -76,6 +77,7 @@ def _with_pipe(work, log):
     reader = subprocess.Popen(["cat"], stdin=subprocess.PIPE, stdout=log.open("w"))
     os.dup2(reader.stdin.fileno(), 1)
     os.dup2(reader.stdin.fileno(), 2)
+    sys.stdout, sys.stderr = (os.fdopen(os.dup(number), "w", buffering=1) for number in (1, 2))
     try:
         work()
     except SystemExit as stop:
