@@ -60,7 +60,7 @@ def memorisation_law_figure(run: Run, predictions: Predictions | None = None) ->
 
 def _predicted(axes: Axes, predictions: Predictions) -> None:
     """The a-priori law, the times from the starts of this run, and the a-priori band of the last sample."""
-    law, times = (predictions.value(name) for name in ("memorisation_law", "memorization_times"))
+    law, times = (predictions.value(name) for name in ("memorization_law", "memorization_times"))
     if law is not None:
         axes.plot(law.steps, law.values, color=style.ORANGE, lw=4.0, label="predicted law, over random starts")
     if times is not None:
@@ -105,7 +105,7 @@ def _time_limits(measured: Array, end: float, predictions: Predictions | None) -
     if predictions is not None:
         each, law, last = (
             predictions.value(name)
-            for name in ("memorization_times", "memorisation_law", "last_memorization_quantiles")
+            for name in ("memorization_times", "memorization_law", "last_memorization_quantiles")
         )
         times += [] if each is None else [each]
         times += [] if law is None else [law.steps]

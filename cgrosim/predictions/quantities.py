@@ -245,7 +245,7 @@ QUANTITIES: tuple[Quantity, ...] = (
         f"{PAPER}, stage III; law derived here", MEMORISATION, lambda x: Quantiles.of(x.quantiles(LEVELS)),
     ),
     Quantity(
-        "memorisation_law", "share of the samples memorised, over random starts", NUMBER, "asymptotic",
+        "memorization_law", "share of the samples memorised, over random starts", NUMBER, "asymptotic",
         f"{PAPER}, stage III; law derived here", MEMORISATION, _memorisation_law,
     ),
     Quantity(

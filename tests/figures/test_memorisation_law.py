@@ -43,7 +43,7 @@ def test_predictions_are_drawn(make_run, foretell) -> None:
         make_run(),
         memorization_times=np.array([10.0, 20.0, np.inf, 30.0, 40.0, 50.0]),
         last_memorization_quantiles=Quantiles(50.0, 80.0, np.inf),
-        memorisation_law=Curve(*law),
+        memorization_law=Curve(*law),
     )
     figure = memorisation_law_figure(with_times(make_run(), [10.0, 20.0, 30.0, 40.0, 50.0, 60.0]), predictions)
     assert "starts of these samples (5 of 6)" in said(figure)

@@ -74,7 +74,7 @@ def test_predictions_meet_the_run_where_the_coupling_is_small(run: Run) -> None:
 
 def test_the_law_and_its_quantiles_are_one_law(run: Run) -> None:
     found = predict(run)
-    law, quantiles = found.value("memorisation_law"), found.value("memorization_quantiles")
+    law, quantiles = found.value("memorization_law"), found.value("memorization_quantiles")
     assert np.all(np.diff(law.values) >= 0)
     at = np.interp([quantiles.low, quantiles.median, quantiles.high], law.steps, law.values)
     # the quantiles take the mean patch energy: relative spread sqrt(2/d) = 1e-4 here, plus interpolation

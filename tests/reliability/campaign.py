@@ -32,6 +32,11 @@ export CGROSIM_CAMPAIGN_SHARE=0.1 CGROSIM_CAMPAIGN_SECONDS=60             # of t
 
 *Refused* means: one sentence that says what is wrong, exit status 2 or 128 + signal, no traceback, nothing old lost.
 *Survived* means: the result is there and right, to the last bit where that is promised. *Failed* is anything else.
+
+By design: files of data sets (IDX, CIFAR-10) and TOML carry no checksum, so a changed pixel or digit is taken for what
+it says. Our own files carry one against accidents, not against ill will: of a file whose seal is right, the HDF5
+library reads what it says in the same process, and a file forged for the purpose may cost time; give only files you
+trust. The same bits are promised for the same versions of libraries and the same type of processor.
 """
 
 

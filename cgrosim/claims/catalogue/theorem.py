@@ -177,7 +177,7 @@ PREFACTOR = 0.05
 """To which a prediction from the start alone is claimed; ten times less is left out (mean log ratios of 1e-3)."""
 PREFACTORS: tuple[tuple[str, Callable[[PaperRun], float], Callable[[PaperRun, Predicted], float]], ...] = (
     ("U", lambda r: _signal_sum(r), lambda r, p: p.signal_margin / _alpha(r) ** 3),
-    ("V_i, mean log", lambda r: _memorization(r), lambda r, p: _mean_log(p.memorization)),
+    ("V_i, mean log", lambda r: _memorisation(r), lambda r, p: _mean_log(p.memorization)),
     ("T_I", lambda r: _growth_time(r), lambda r, p: p.growth_time),
     ("T_mem, mean log", lambda r: _typical_time(r), lambda r, p: _mean_log(_reached(p))),
 )
