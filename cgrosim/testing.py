@@ -2,7 +2,7 @@
 
 Each strategy draws one kind of object a lemma quantifies over: growth sequences, pairs of competing sequences,
 parameters inside a named regime, small data sets, weights. A failing example is shrunk to a readable one. A worked
-example is in ``docs/property-testing.md``. Needs hypothesis (``pip install cgrosim[test]``).
+example is in ``docs/property-testing.md``. Needs hypothesis (``pip install hypothesis``).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ try:
     from hypothesis import strategies as st
     from hypothesis.extra import numpy as numpy_strategies
 except ImportError as error:  # pragma: no cover - depends on the installation
-    raise ImportError("cgrosim.testing needs hypothesis; install it with: pip install 'cgrosim[test]'") from error
+    raise ImportError("cgrosim.testing needs hypothesis; run 'pip install hypothesis'.") from error
 
 __all__ = [
     "ComparisonPair",

@@ -30,14 +30,15 @@ if TYPE_CHECKING:
     from cgrosim.run.results import Run
 
 FOLDER = Path("results")
-FIGURES = ("three_stages.png", "neuron_plane.png", "memorization_law.png", "neuron_plane.gif")
+FIGURES = ("three_stages.png", "neuron_plane.png", "memorisation_law.png", "neuron_plane.gif")
+OLD_FIGURES = ("memorization_law.png",)  # names of the first version, that must not stay beside a new run
 INTERRUPTED = "interrupted.nc"  # where half a run goes that must not replace a whole one
-RESULTS = ("run.nc", *FIGURES, INTERRUPTED)
+RESULTS = ("run.nc", *FIGURES, *OLD_FIGURES, INTERRUPTED)
 
 
 @dataclass(frozen=True)
 class Simulate:
-    """Run one experiment and draw it: OUT/run.nc, three_stages.png, neuron_plane.png, memorization_law.png."""
+    """Run one experiment and draw it: OUT/run.nc, three_stages.png, neuron_plane.png, memorisation_law.png."""
 
     experiment: Annotated[ExperimentOptions, tyro.conf.arg(name="")] = field(default_factory=ExperimentOptions)
     config: Annotated[Path | None, tyro.conf.arg(metavar="TOML", help="file with parameters; options override it")] = (
@@ -131,7 +132,7 @@ def _save(run: Run, out: Path) -> Path:
         print_notice(f"{out / 'run.nc'} holds a run that ended, and stays; the interrupted one is {INTERRUPTED}.")
         return run.save(out / INTERRUPTED, with_start=_given(run))
     path = run.save(out / "run.nc", with_start=_given(run))
-    for name in (*FIGURES, INTERRUPTED):
+    for name in (*FIGURES, *OLD_FIGURES, INTERRUPTED):
         (out / name).unlink(missing_ok=True)
     return path
 
@@ -231,7 +232,7 @@ def _predicted(predictions: Any, name: str) -> str:
 def _draw(run: Run, predictions: Predictions | None, out: Path, paired: bool, animate: bool) -> int:
     """Write the figures; the paired standard run has the same data, start and length."""
     from cgrosim.figures import (
-        memorization_law_figure,
+        memorisation_law_figure,
         neuron_plane_animation,
         neuron_plane_figure,
         save_figure,
@@ -249,7 +250,7 @@ def _draw(run: Run, predictions: Predictions | None, out: Path, paired: bool, an
         print_notice(f"the same start without attack was {_ended(control)}, so the neuron plane is drawn without it.")
     written.append(draw("neuron_plane.png", lambda: neuron_plane_figure(run, standard)))
     if predictions is not None:
-        written.append(draw("memorization_law.png", lambda: memorization_law_figure(run, predictions)))
+        written.append(draw("memorisation_law.png", lambda: memorisation_law_figure(run, predictions)))
     if animate:
         gif = out / "neuron_plane.gif"
         written.append(attempted(gif.name, lambda: neuron_plane_animation(run, standard, gif)))

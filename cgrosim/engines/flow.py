@@ -118,7 +118,9 @@ class FlowEngine:
         if self._solver.t_old is None:
             return np.asarray(self._solver.y)
         if self._interpolant is None:
+            counted = self.evaluations  # of the integration alone: the same however often it is looked at or resumed
             self._interpolant = self._solver.dense_output()
+            self.evaluations = counted
         return np.asarray(self._interpolant(time))
 
     def _located(self) -> Divergence:

@@ -109,7 +109,7 @@ def draw_gram(params: Params) -> ClosedSystem:
         signal=signal,
         noise=params.init_std * combination(factor, normal),
         gram=gram(factor),
-        weight_gram=params.init_std**2 * (gram(normal.T) + gram(rest)),
+        weight_gram=params.init_std * params.init_std * (gram(normal.T) + gram(rest)),
         second_layer=output_weights(neurons, params.second_layer_sign),
     )
 

@@ -36,8 +36,9 @@ def _dead_note(params: Params, signal: Array) -> str:
     creeps up to 0 and never crosses unless one step overshoots.
     """
     q, lam, alpha = params.power, params.adversarial_weight, params.signal_strength
-    rate = q * ((1.0 - lam) * alpha**q + lam * (alpha + params.perturbation_radius) ** q)
-    overshoot = params.learning_rate * rate * float(np.max(np.abs(signal))) ** (q - 2.0)
+    with np.errstate(over="ignore", invalid="ignore"):
+        rate = q * ((1.0 - lam) * np.power(alpha, q) + lam * np.power(alpha + params.perturbation_radius, q))
+        overshoot = params.learning_rate * rate * np.power(np.max(np.abs(signal)), q - 2.0)
     chance = f"(probability 2^-{params.neurons}); take another seed or more neurons."
     who = "The one neuron starts" if params.neurons == 1 else f"All {params.neurons} neurons start"
     start = f"{who} with a non-positive true correlation"
@@ -86,6 +87,7 @@ def stable_rate(params: Params) -> float:
     """
     degree_of = activation(params.activation).degree
     degree = 2.0 if degree_of is None else max(degree_of(params.power), 2.0)
-    noise = params.noise_std**2 * params.dimension / params.samples
-    steepest = 0.45 * degree**2 * max(params.signal_strength**2, noise)
+    # products, because Python's own powers raise an error instead of becoming infinite
+    noise = params.noise_std * params.noise_std * params.dimension / params.samples
+    steepest = 0.45 * degree**2 * max(params.signal_strength * params.signal_strength, noise)
     return 1.0 / steepest if steepest > 0 else np.inf

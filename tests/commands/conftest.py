@@ -27,6 +27,6 @@ def blank_figures(monkeypatch: pytest.MonkeyPatch) -> None:
             KNOWN[key] = truly(run)
         return KNOWN[key]
 
-    for name in ("three_stage_figure", "neuron_plane_figure", "memorization_law_figure"):
+    for name in ("three_stage_figure", "neuron_plane_figure", "memorisation_law_figure"):
         monkeypatch.setattr(f"cgrosim.figures.{name}", blank)
     monkeypatch.setattr("cgrosim.predictions.predict.predict", known)

@@ -34,7 +34,7 @@ def test_simulate_writes_a_run_and_its_figures(tmp_path, capsys):
     status = main(["simulate", *TINY, "--steps", "3000", "--out", str(tmp_path)])
     assert status == 0
     assert sorted(p.name for p in tmp_path.iterdir()) == [
-        "memorization_law.png",
+        "memorisation_law.png",
         "neuron_plane.png",
         "run.nc",
         "three_stages.png",

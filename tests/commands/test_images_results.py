@@ -32,6 +32,20 @@ def never(*arguments, **options):
     raise AssertionError("the work began")
 
 
+@pytest.fixture(scope="module", autouse=True)
+def blank_figures():
+    """Empty figures in place of the true ones, written like them."""
+    from cgrosim.figures.style import new_figure, styled
+
+    def blank(*data):
+        with styled():
+            return new_figure(1.0, 1.0, layout=None)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("cgrosim.figures.image_stages.image_stages_figure", blank)
+        yield
+
+
 @pytest.fixture(scope="module")
 def done(tmp_path_factory):
     out = tmp_path_factory.mktemp("stages")

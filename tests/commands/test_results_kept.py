@@ -68,7 +68,7 @@ def test_a_stream_that_cannot_be_written_loses_words_only(tmp_path, monkeypatch,
     monkeypatch.setattr(sys, name, Full())
     assert main([*QUICK, "--out", str(tmp_path)]) == 0
     assert cgrosim.load(tmp_path / "run.nc").status == "finished"
-    assert (tmp_path / "memorization_law.png").exists()
+    assert (tmp_path / "memorisation_law.png").exists()
 
 
 def test_letters_that_the_terminal_lacks(monkeypatch):
@@ -124,7 +124,7 @@ def test_overwriting_leaves_nothing_of_the_earlier_run(tmp_path):
     for name in ("neuron_plane.gif", "interrupted.nc"):
         (tmp_path / name).write_bytes(b"of an earlier run")
     assert main([*QUICK, "--overwrite", "--out", str(tmp_path)]) == 0
-    assert sorted(os.listdir(tmp_path)) == ["memorization_law.png", "neuron_plane.png", "run.nc", "three_stages.png"]
+    assert sorted(os.listdir(tmp_path)) == ["memorisation_law.png", "neuron_plane.png", "run.nc", "three_stages.png"]
 
 
 def test_a_run_without_a_folder_gets_the_next_one(tmp_path, monkeypatch):

@@ -118,6 +118,22 @@ def test_ctrl_c_while_kernels_compile_ends_the_command(wait, presses, tmp_path, 
     assert (returned, "Traceback" in err, "Exception ignored" in err) == (130, False, False), err
 
 
+TRAIN = ["images", "train", "--subset", "20", "--validation", "20", "--epochs", "500", "--width", "1"]
+
+
+@pytest.mark.parametrize(("number", "status", "fresh"), [(signal.SIGHUP, 129, False), (signal.SIGTERM, 143, True)])
+def test_a_signal_to_an_experiment_ends_it_also_while_its_kernels_compile(number, status, fresh, tmp_path, begin):
+    cache = {"NUMBA_CACHE_DIR": str(tmp_path / "cache")} if fresh else {}
+    child = begin(*TRAIN, "--out", tmp_path / "out", **cache)
+    assert child.stdout.readline() == "running\n"
+    time.sleep(2.0)
+    child.send_signal(number)
+    returned, out, err = finish(child)
+    assert (returned, "Traceback" in err, "Exception ignored" in err) == (status, False, False), err
+    assert "interrupted; the same command goes on from here" in out or "interrupted" in err
+    assert not list(tmp_path.rglob("*.partial"))
+
+
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="needs /proc")
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 143), (signal.SIGKILL, -9)])
 def test_no_worker_of_verify_outlives_it(number, status, tmp_path, begin):

@@ -1,7 +1,9 @@
 """Words: a mistyped name is answered with the right one, values are echoed short and harmless, numbers agree."""
 
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -110,3 +112,36 @@ def test_the_list_of_claims_does_not_wrap_in_a_pipe():
         [sys.executable, "-m", "cgrosim", "verify", "--list"], capture_output=True, text=True, check=True
     ).stdout.splitlines()
     assert len(listed) == len(cgrosim.claims.registry.all_claims())
+
+
+def test_the_version_has_one_date_everywhere():
+    root = Path(cgrosim.__file__).parents[1]
+    citation = (root / "CITATION.cff").read_text(encoding="utf-8")
+    released = dict(re.findall(r"^(version|date-released): (\S+)$", citation, re.MULTILINE))
+    entries = re.findall(r"^## (\S+) \((\S+)\)$", (root / "CHANGELOG.md").read_text(encoding="utf-8"), re.MULTILINE)
+    dated = [entry for entry in entries if entry[1] != "unreleased"]
+    assert dated[0] == (released["version"], released["date-released"])
+    assert [entry for entry in entries if entry[1] == "unreleased"] == entries[: len(entries) - len(dated)]
+
+
+def test_one_spelling_of_names_outside_recorded_variables():
+    from cgrosim.model.hitting_times import HITTING_TIMES
+    from cgrosim.run.quantities import QUANTITIES
+
+    recorded = {*QUANTITIES, *(entry.variable for entry in HITTING_TIMES.values())}
+    assert {"memorization", "memorization_time"} <= recorded  # in files of the first release
+    package = Path(cgrosim.__file__).parent
+    assert [path.name for path in package.rglob("*memoriz*")] == []
+    defined = [
+        f"{path.name}: {name}"
+        for path in package.rglob("*.py")
+        for name in re.findall(r"^(?:def|class) (\w*[Mm]emoriz\w*)", path.read_text(encoding="utf-8"), re.MULTILINE)
+        if name not in recorded
+    ]
+    assert defined == []
+
+
+def test_the_hint_for_what_testing_needs_can_be_followed():
+    code = "import sys\nsys.modules['hypothesis'] = None\nimport cgrosim.testing"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert "cgrosim.testing needs hypothesis; run 'pip install hypothesis'." in done.stderr

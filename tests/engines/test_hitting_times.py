@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from cgrosim import Params
+from cgrosim import Params, kernels
 from cgrosim.engines import make_engine
+from cgrosim.engines.closed import ClosedForces
 from cgrosim.model.engine_kinds import ENGINES
 from cgrosim.model.sampling import draw_explicit
 from cgrosim.model.thresholds import ESCAPED, MEMORISED, SIGNAL_GROWN
@@ -98,3 +99,23 @@ def test_a_divergence_of_the_noise_names_the_sample(name):
     assert found is not None
     assert 0 <= found.row < params.noise_patches
     assert f"training sample {found.row // (params.patches - 1)})" in found.sentence(1e30, "try 1", params.patches)
+
+
+def test_a_level_that_only_just_reaches_its_threshold_has_reached_it_and_keeps_its_first_step():
+    """The threshold is the very value of the level, a float; a later and higher state does not move the step."""
+    system = live_system(GROWS)
+    forces = ClosedForces(GROWS, system)
+    value = float(forces.margins(system.signal, system.noise).memorization.max())
+    sample = int(np.argmax(forces.margins(system.signal, system.noise).memorization))
+    exact, above = (
+        kernels.make_record(GROWS.samples, [("memorisation", threshold)])
+        for threshold in (value, np.nextafter(value, 9.0))
+    )
+    for record in (exact, above):
+        forces.note(record, 7)
+    assert [int(record.first[0][sample]) for record in (exact, above)] == [7, -1]
+    assert np.sum(exact.first[0] >= 0) == 1
+    forces.margins(system.signal, 2.0 * system.noise)
+    for record in (exact, above):
+        forces.note(record, 8)
+    assert [int(record.first[0][sample]) for record in (exact, above)] == [7, 8]

@@ -32,6 +32,7 @@ def forked(work: Callable[[], Any], log: Path) -> int:
     status = 70
     try:
         os.setsid()
+        sys.dont_write_bytecode = True  # Python leaves half a file of its own where the size of files is limited
         handle = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
         os.dup2(handle, 1)
         os.dup2(handle, 2)

@@ -4,7 +4,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 
 import pytest
 from campaign import Row, trials
@@ -63,11 +62,13 @@ def bits(world, place):
 @pytest.mark.campaign
 def test_the_same_bits_in_every_world(tmp_path):
     note = ", ".join(WORLDS)
-    row, began = Row("all work (four engines, four experiments) in other worlds", GOAL, note=note), time.monotonic()
+    row = Row("all work (four engines, four experiments) in other worlds", GOAL, note=note)
     first = bits("as it is", tmp_path)
     assert isinstance(first, dict), first
     row.survived += 1
     for world in [*WORLDS][1 : max(2, trials(GOAL))]:
+        if row.over:
+            break
         found = bits(world, tmp_path)
         if not isinstance(found, dict):
             row.fail(f"{world}: {found}")
@@ -77,4 +78,4 @@ def test_the_same_bits_in_every_world(tmp_path):
             row.fail(f"{world}: {odd}")
         else:
             row.survived += 1
-    row.finish(began)
+    row.finish()

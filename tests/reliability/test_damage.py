@@ -3,7 +3,6 @@
 import json
 import os
 import resource
-import time
 from pathlib import Path
 
 import pytest
@@ -33,8 +32,9 @@ def rebuilt_wrong(content):
     """An archive rebuilt whole, with an array that cannot be there, or that unpacks to more than it is."""
     arrays = arrays_of(content)
     for name in arrays:
-        for what, array in wrong(arrays[name]):
-            yield f"{name} {what}", rebuilt({**arrays, name: array})
+        if arrays[name].dtype.kind in "fiu":
+            for what, array in wrong(arrays[name]):
+                yield f"{name} {what}", rebuilt({**arrays, name: array})
     yield from bombs(content)
 
 
@@ -74,6 +74,8 @@ def read_all(form, files, folder, row, what):
     sound.write_bytes(form.content)
     whole = form.read(sound)
     for first in range(0, len(files), BATCH):
+        if row.over:
+            return
         some, told = files[first : first + BATCH], folder / "told"
         told.unlink(missing_ok=True)
 
@@ -108,10 +110,10 @@ def files_of(form, count):
 
 
 def test_a_few_damaged_files_of_every_format(formats, tmp_path):
-    row, began = Row("damaged files", 0), time.monotonic()
+    row = Row("damaged files", 0)
     for what, form in formats.items():
         read_all(form, files_of(form, 6), tmp_path, row, what)
-    row.finish(began)
+    row.finish()
     assert row.refused > 40
 
 
@@ -121,10 +123,10 @@ def test_many_damaged_files(sealed, formats, tmp_path):
     chosen = {what: form for what, form in formats.items() if form.sealed == sealed}
     goal = round(GOAL * len(chosen) / len(formats))
     name = f"files cut, flipped, zeroed, scribbled: {', '.join(chosen)}"
-    row, began = Row(name, goal, note="" if sealed else UNSEALED), time.monotonic()
+    row = Row(name, goal, note="" if sealed else UNSEALED)
     for what, form in chosen.items():
         read_all(form, files_of(form, trials(goal) // len(chosen) + 20), tmp_path, row, what)
-    row.finish(began)
+    row.finish()
 
 
 @pytest.mark.campaign
@@ -135,8 +137,8 @@ def test_archives_rebuilt_with_what_cannot_be_there(how, formats, tmp_path):
         if how is rebuilt_wrong
         else "the same with a right checksum"
     )
-    row, began = Row(f"archives (.npz) {said}", 1), time.monotonic()
+    row = Row(f"archives (.npz) {said}", 1)
     for what, form in formats.items():
         if form.suffix == ".npz" and form.sealed:
             read_all(form, list(how(form.content)), tmp_path, row, what)
-    row.finish(began)
+    row.finish()

@@ -100,6 +100,8 @@ def through(way, number, place, row, seed=0):
     """So many sets."""
     draw = random.Random(seed)
     for _ in range(number):
+        if row.over:
+            return
         values, make = way(draw, place)
         count(row, experiment_of(make), values)
 
@@ -115,6 +117,8 @@ def by_command_line(number, place, row, seed=0):
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(session, "simulate", planned)
         for _ in range(number):
+            if row.over:
+                return
             before, began = row.tried, time.process_time()
             words = [
                 f"--{draw.choice(NAMES).replace('_', '-')}={drawn(draw, odd=False)}" for _ in range(draw.randint(0, 4))
@@ -136,12 +140,12 @@ WAYS = {"Python": by_python, "TOML": by_toml}
 
 @pytest.mark.parametrize("way", [*WAYS, "the command line"])
 def test_some_sets(way, tmp_path, capsys):
-    row, began = Row(way, 0), time.monotonic()
+    row = Row(way, 0)
     if way in WAYS:
         through(WAYS[way], 150, tmp_path, row)
     else:
         by_command_line(15, tmp_path, row)
-    row.finish(began)
+    row.finish()
     assert row.refused
 
 
@@ -150,12 +154,12 @@ def test_some_sets(way, tmp_path, capsys):
 def test_ten_thousand_sets(way, tmp_path, capsys):
     goal = {"Python": 5000, "TOML": 4000, "the command line": 1000}[way]
     note = "survived: an experiment with finite numbers, which is itself when read back"
-    row, began = Row(f"random parameter sets through {way}", goal, note=note), time.monotonic()
+    row = Row(f"random parameter sets through {way}", goal, note=note)
     if way in WAYS:
         through(WAYS[way], trials(goal), tmp_path, row, seed=1)
     else:
         by_command_line(trials(goal), tmp_path, row, seed=1)
-    row.finish(began)
+    row.finish()
 
 
 def small_run(draw):
@@ -224,12 +228,14 @@ def outcome_of(values):
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs POSIX processes")
 def test_valid_runs_end_in_numbers_or_words(tmp_path):
     note = "extremes of every scale; survived: finite numbers, or a message"
-    row, began = Row("small valid runs to their end", RUNS_GOAL, note=note), time.monotonic()
+    row = Row("small valid runs to their end", RUNS_GOAL, note=note)
     draw, told = random.Random(3), tmp_path / "told"
     for number in range(trials(RUNS_GOAL)):
+        if row.over:
+            break
         values = small_run(draw)
         told.unlink(missing_ok=True)
         status = ended(forked(lambda values=values: told.write_text(outcome_of(values)) and 0, tmp_path / "log"), 120.0)
         came = told.read_text() if told.exists() else f"the process ended with {status}"
         count(row, came, f"{number} {values}")
-    row.finish(began)
+    row.finish()

@@ -56,3 +56,12 @@ def test_force_evaluations_are_counted(tmp_path):
     assert finer.attributes["evaluations"] > whole.attributes["evaluations"]
     simulate(params, record_at=at, checkpoint=tmp_path / "checkpoint.npz")
     assert resume(tmp_path / "checkpoint.npz").attributes["evaluations"] == whole.attributes["evaluations"]
+
+
+def test_the_count_of_a_flow_does_not_depend_on_how_often_it_was_looked_at_or_resumed(tmp_path):
+    """Interpolating between two steps takes evaluations too; a resumed run does not repeat those of its records."""
+    params = Params.from_paper(50, **SMALL, engine="flow").replace(steps=5000, records=20)
+    whole = simulate(params, checkpoint=tmp_path / "state.npz")
+    assert resume(tmp_path / "state.npz").attributes["evaluations"] == whole.attributes["evaluations"]
+    seldom = simulate(params.replace(records=2))
+    assert seldom.attributes["evaluations"] == whole.attributes["evaluations"]

@@ -61,7 +61,7 @@ def signal_window(run: PaperRun) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def memorization_ceiling(run: PaperRun) -> float:
+def memorisation_ceiling(run: PaperRun) -> float:
     """Upper bound of V_i at T: the logarithmic law at full weight from V = 0.7 on, times (1 + kicks)^q.
 
     V' <= (eta q^2 kappa / N) V^(2-2/q) s(V) for the patch's own push at weight at most 1; the patches of other samples,
@@ -90,7 +90,7 @@ def _signal_learnt(run: PaperRun) -> bool:
 
 def _memorised(run: PaperRun) -> bool:
     values = run.trained.memorization
-    return bool(np.all(values >= MEMORISED) and np.all(values <= memorization_ceiling(run)))
+    return bool(np.all(values >= MEMORISED) and np.all(values <= memorisation_ceiling(run)))
 
 
 def measure_orders(context: Context, world: World) -> Evidence:
@@ -155,7 +155,7 @@ def _orders_panel(runs: tuple[PaperRun, ...]) -> Panel:
     first = list({run.dimension: run for run in reversed(alive)}.values())[::-1]
     x = np.array([run.dimension for run in first])
     windows = np.array([signal_window(run) for run in first])
-    ceilings = np.array([memorization_ceiling(run) for run in first])
+    ceilings = np.array([memorisation_ceiling(run) for run in first])
     return Panel(
         "After polynomially many steps the signal and every memorised noise are logarithms of d",
         "patch dimension d",
@@ -177,7 +177,7 @@ PREFACTOR = 0.05
 """To which a prediction from the start alone is claimed; ten times less is left out (mean log ratios of 1e-3)."""
 PREFACTORS: tuple[tuple[str, Callable[[PaperRun], float], Callable[[PaperRun, Predicted], float]], ...] = (
     ("U", lambda r: _signal_sum(r), lambda r, p: p.signal_margin / _alpha(r) ** 3),
-    ("V_i, mean log", lambda r: _memorization(r), lambda r, p: _mean_log(p.memorization)),
+    ("V_i, mean log", lambda r: _memorisation(r), lambda r, p: _mean_log(p.memorization)),
     ("T_I", lambda r: _growth_time(r), lambda r, p: p.growth_time),
     ("T_mem, mean log", lambda r: _typical_time(r), lambda r, p: _mean_log(_reached(p))),
 )
@@ -192,7 +192,7 @@ def measure_scaling(context: Context, world: World) -> Evidence:
     made = (
         slope_check("U", done, _signal_sum, lambda r, p: p.signal_margin / _alpha(r) ** 3, pure.signal_sum),
         checks.guard(
-            slope_check("V_i", done, _memorization, lambda r, p: _mean_log(p.memorization), pure.noise_margin),
+            slope_check("V_i", done, _memorisation, lambda r, p: _mean_log(p.memorization), pure.noise_margin),
             "V_i is a logarithm of T: an exponent that is off by 0.05 moves this slope by some 0.002, a tenth of what "
             "tells it from a constant",
         ),
@@ -252,7 +252,7 @@ def _signal_sum(run: PaperRun) -> float:
     return run.trained.learnt_signal
 
 
-def _memorization(run: PaperRun) -> float:
+def _memorisation(run: PaperRun) -> float:
     return _mean_log(np.maximum(run.trained.memorization, 1e-300))
 
 

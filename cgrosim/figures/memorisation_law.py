@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 Array = NDArray[np.float64]
 
 
-def memorization_law_figure(run: Run, predictions: Predictions | None = None) -> Figure:
+def memorisation_law_figure(run: Run, predictions: Predictions | None = None) -> Figure:
     """Draw the share of samples memorised by each step, measured and predicted, over logarithmic time.
 
     Samples that were not memorised by the end of the run are censored: the measured steps stop below 1 at the last

@@ -5,7 +5,7 @@ import pytest
 from matplotlib.text import Text
 
 from cgrosim import Run
-from cgrosim.figures.memorization_law import memorization_law_figure
+from cgrosim.figures.memorisation_law import memorisation_law_figure
 from cgrosim.figures.style import BLUE
 from cgrosim.predictions.values import Curve, Quantiles
 
@@ -22,7 +22,7 @@ def with_times(run, times):
 
 def test_censored_samples_keep_the_curve_below_one(make_run) -> None:
     run = with_times(make_run(), [10.0, 20.0, np.nan, 30.0, np.nan, 15.0])
-    figure = memorization_law_figure(run)
+    figure = memorisation_law_figure(run)
     (steps,) = [line for line in figure.axes[0].lines if line.get_color() == BLUE]
     assert list(steps.get_xdata()) == [10.0, 10.0, 15.0, 20.0, 30.0, float(run.data["step"][-1])]
     assert steps.get_ydata() == pytest.approx([0.0, 1 / 6, 2 / 6, 3 / 6, 4 / 6, 4 / 6], abs=1e-15)
@@ -32,7 +32,7 @@ def test_censored_samples_keep_the_curve_below_one(make_run) -> None:
 
 def test_nothing_memorised_is_said(make_run, foretell) -> None:
     run = make_run(adversarial_weight=0.0)
-    figure = memorization_law_figure(run, foretell(run))
+    figure = memorisation_law_figure(run, foretell(run))
     assert "6 of 6 samples\nnot memorised" in said(figure)
     figure.draw_without_rendering()
 
@@ -45,7 +45,7 @@ def test_predictions_are_drawn(make_run, foretell) -> None:
         last_memorization_quantiles=Quantiles(50.0, 80.0, np.inf),
         memorization_law=Curve(*law),
     )
-    figure = memorization_law_figure(with_times(make_run(), [10.0, 20.0, 30.0, 40.0, 50.0, 60.0]), predictions)
+    figure = memorisation_law_figure(with_times(make_run(), [10.0, 20.0, 30.0, 40.0, 50.0, 60.0]), predictions)
     assert "starts of these samples (5 of 6)" in said(figure)
     assert "predicted time of the last sample, 5 % to 95 %" in said(figure)
     assert any(np.array_equal(line.get_ydata(), law[1]) for line in figure.axes[0].lines)
