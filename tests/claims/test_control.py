@@ -35,7 +35,7 @@ def test_the_pairs_all_succeed_but_are_too_few_when_quick(verdict_of):
 
 def test_the_control_stays_below_its_bound_for_a_hundred_memorisation_times():
     (params, system), *_ = control.live_starts(control.control_experiment(), Context().seeds("pair-test", 20), 1)
-    pair = control_pairs._pair(params, system, 0.0, 6)
+    pair = control_pairs._pair(params, system, CLAIMED, 6)
     assert pair.memorised <= pair.horizon
     assert pair.steps[-1] == pytest.approx(100.0 * pair.memorised, abs=1.0)
     assert pair.control_excess <= 0.0

@@ -17,7 +17,7 @@ from cgrosim.predictions.regime import slacks
 from cgrosim.predictions.starts import starts_of_system
 from cgrosim.studies.recording import projections, record
 from cgrosim.studies.starts import chosen_starts
-from cgrosim.studies.world import World
+from cgrosim.studies.world import World, plus
 from cgrosim.theory.control import control_ratio, noise_limit
 from cgrosim.theory.power_growth import grow, growth_integral
 
@@ -95,7 +95,7 @@ def _measure_limit(context: Context, world: World) -> Evidence:
     for params, system in starts:
         standard = params.replace(adversarial_weight=0.0)
         limit = standard_limit(standard, system, LATE)
-        simulated = params.replace(adversarial_weight=0.02) if world.wrong else standard
+        simulated = world.of(standard)
         late = record(
             simulated.replace(flow_tolerance=1e-10), [int(LATE)], "noise_correlation", "memorization", start=system
         )
@@ -160,7 +160,11 @@ CLAIMS = (
         source="derived here: the signal's clock cannot pass its blow-up, and noise runs on the same clock",
         kind="derived here",
         measure=_measure_limit,
-        worlds=(World("the control is trained with adversarial weight 0.02"),),
+        worlds=(
+            World("the control is trained with adversarial weight 0.02", adversarial_weight=0.02),
+            World("and with 0.001", adversarial_weight=0.001),
+            World("power q + 0.05", power=plus(0.05)),
+        ),
         cost=2.0,
     ),
 )

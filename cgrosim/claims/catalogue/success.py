@@ -15,7 +15,7 @@ from cgrosim.predictions.laws import memorisation_law
 from cgrosim.predictions.regime import slacks
 from cgrosim.predictions.setting import setting_of
 from cgrosim.studies.trained import train
-from cgrosim.studies.world import CLAIMED, World
+from cgrosim.studies.world import CLAIMED, World, times
 
 Array = NDArray[np.float64]
 
@@ -26,13 +26,12 @@ HYPOTHESES = ("signal-beats-noise", "signal-wins-race", "signal-grows-first", "a
 
 @dataclass(frozen=True)
 class Setup:
-    """A setting, its horizon in predicted median times of one sample, and what is simulated in the wrong world."""
+    """A setting and its horizon in predicted median times of one sample."""
 
     name: str
     samples: int
     neurons: int
     horizon: float
-    wrong: tuple[tuple[str, float], ...]
 
     def params(self, seed: int, world: World = CLAIMED) -> Params:
         """Parameters with chi = 0.04, where samples are memorised independently."""
@@ -40,7 +39,7 @@ class Setup:
             10**9, init_exponent=-0.33, init_polylog=1.0, patches=2, samples=self.samples, neurons=self.neurons,
             seed=seed, engine="flow", sampling="gram", flow_tolerance=1e-5,
         )  # fmt: skip
-        return params.replace(**dict(self.wrong)) if world.wrong else params
+        return world.of(params)
 
     def steps(self) -> float:
         """The number of steps a run is given."""
@@ -49,8 +48,8 @@ class Setup:
 
 # horizons at which the predicted rates are near 1/2, where the fewest seeds tell them from 0 and from 1
 SETUPS = (
-    Setup("few filters, ample time: dead filters and dead samples", 3, 3, 30.0, (("neurons", 8),)),
-    Setup("many filters, tight time: the slowest sample", 10, 12, 1.9, (("adversarial_weight", 0.1),)),
+    Setup("few filters, ample time: dead filters and dead samples", 3, 3, 30.0),
+    Setup("many filters, tight time: the slowest sample", 10, 12, 1.9),
 )
 
 
@@ -132,7 +131,10 @@ CLAIMS = (
         source="arXiv 2306.01271 v4 Thm 5.9 says with high probability; rate derived here",
         kind="law",
         measure=measure,
-        worlds=(World("eight filters where three are claimed; attack weight 0.1 where 0.5 is claimed"),),
+        worlds=(
+            World("more filters: 8 for 3, and 32 for 12", neurons=times(8 / 3)),
+            World("attack weight 0.1 for 0.5", adversarial_weight=0.1),
+        ),
         cost=4.0,
     ),
 )

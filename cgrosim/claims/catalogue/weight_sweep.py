@@ -18,7 +18,7 @@ from cgrosim.predictions.regime import slacks
 from cgrosim.predictions.setting import setting_of
 from cgrosim.predictions.starts import starts_of_system
 from cgrosim.studies.recording import record, whole_steps
-from cgrosim.studies.world import World
+from cgrosim.studies.world import World, plus, raised_to
 
 Array = NDArray[np.float64]
 
@@ -205,10 +205,10 @@ def _measure(context: Context, world: World) -> Evidence:
         row = []
         for weight in weights:
             one = params.replace(adversarial_weight=weight)
-            row.append(_run(one, one.replace(gap=0.4) if world.wrong else one, system, horizon))
+            row.append(_run(one, world.of(one), system, horizon))
         rows.append(row)
         longest = 3.0 * max(float(np.max(outcome.predicted)) for outcome in row)
-        zero.append(_zero_excess(params, system, SMALL[0] if world.wrong else 0.0, longest))
+        zero.append(_zero_excess(params, system, world.number("zero_weight", 0.0), longest))
     coupling = _coupling(base)
     checks = (
         _slope_check(rows, head_start, coupling), *_time_checks(rows, coupling), _order_check(rows), _pure_check(rows),
@@ -257,10 +257,10 @@ CLAIMS = (
         kind="derived here",
         measure=_measure,
         worlds=(
-            World(
-                "the attack leaves 40 % of the signal, the prediction is for a gap of 1e-4; lam = 0.003 where 0 is "
-                "claimed"
-            ),
+            World("the attack leaves 40 % of the signal, the prediction is for a gap of 1e-4", gap=0.4),
+            World("lam = 0.003 where 0 is claimed", zero_weight=SMALL[0]),
+            World("lam^1.05 for lam", adversarial_weight=raised_to(1.05)),
+            World("power q + 0.05", power=plus(0.05)),
         ),
         cost=3.0,
     ),
