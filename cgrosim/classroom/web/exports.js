@@ -18,7 +18,7 @@ const Exports = (() => {
       kind: "cgrosim-lesson", version: 1, address: addressOf(view.state), generator: given ? "given" : "xoshiro128**",
       parameters: { ...plain, ...cures, steps: Math.ceil(view.state.method === "descent" ? Math.min(end, 20000) : end), engine: view.state.method === "descent" ? "reduced" : "flow", sampling: "gram" },
       signal: Array.from(start.signal),
-      ...(given ? { start: { labels: start.labels, noise: Array.from(start.noise), gram: Array.from(start.gram), weight_gram: Array.from(start.weight_gram) } } : {}),
+      ...(given ? { start: { labels: start.labels, truth: Array.from(start.truth), noise: Array.from(start.noise), gram: Array.from(start.gram), weight_gram: Array.from(start.weight_gram) } } : {}),
     };
   }
 
