@@ -128,7 +128,7 @@ def bartlett(size: int, degrees: int, generator: Generator) -> Array:
 def draw_start(params: Params) -> ClosedSystem:
     """The start that a page draws from these parameters, bit for bit; see `cgrosim.model.sampling` for its law.
 
-    Labels are those before any are flipped: flipping is the training's business (``label_noise``).
+    Of the labels the first ``label_noise * samples`` are flipped: samples are exchangeable.
     """
     rows, m = params.noise_patches, params.neurons
     data, initial = Generator(params.seed, Purpose.DATA), Generator(params.seed, Purpose.WEIGHTS)
@@ -138,8 +138,11 @@ def draw_start(params: Params) -> ClosedSystem:
     normal = np.array([initial.normal() for _ in range(rows * m)]).reshape(rows, m)
     rest = bartlett(m, params.dimension - 1 - rows, initial)
     inside, outside = _ordered(normal.T, normal.T), _ordered(rest, rest)
+    flips = math.floor(params.label_noise * params.samples + 0.5)
+    features = np.where(np.arange(params.samples) < flips, -1.0, 1.0)
     return ClosedSystem(
-        labels=labels,
+        labels=labels * features,
+        features=features if flips else None,
         signal=signal,
         noise=params.init_std * params.noise_std * _ordered(factor, normal.T),
         gram=params.noise_std * params.noise_std * _ordered(factor, factor),

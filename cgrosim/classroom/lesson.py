@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cgrosim.classroom.generator import LARGEST_SEED, draw_start
-from cgrosim.errors import FileError, ParameterError, UserError
+from cgrosim.errors import FileError, UserError
 from cgrosim.files.words import quoted, shown
 from cgrosim.model.params import Params
 from cgrosim.model.sampling import Array, ClosedSystem
@@ -23,6 +23,8 @@ KIND, VERSION = "cgrosim-lesson", 1
 LARGEST_FILE = 64 * 2**20  # bytes; the start of a hundred samples takes two million
 MOST_ROWS = 400  # noise patches of a run that a page can follow
 CURES = ("weight_decay", "label_smoothing", "label_noise")
+UNKNOWN = {"momentum": 0.0, "batch_size": None, "unlearnable_fraction": 0.0}
+"""What the page does not train with, and its value in a run that the page can take."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,7 @@ def read_lesson(path: str | Path, changes: dict[str, Any] | None = None) -> Less
     FileError
         If the file cannot be read, is none of the page's, or its start is not the one its seed gives.
     ParameterError
-        If a parameter is impossible, or unknown to this version.
+        If a parameter is impossible.
     """
     content = _read(Path(path))
     given = content.get("parameters")
@@ -59,11 +61,6 @@ def read_lesson(path: str | Path, changes: dict[str, Any] | None = None) -> Less
         raise FileError(
             f"{shown(path)} is a lesson of version {quoted(content.get('version'))}, but this is version {VERSION}; "
             "write the page again and export from it."
-        )
-    missing = [name for name in CURES if given.get(name) and name not in Params.model_fields]
-    if missing:
-        raise ParameterError(
-            f"{shown(path)} asks for {missing[0]}, which this version does not simulate; switch it off."
         )
     params = Params(**{str(name): value for name, value in given.items()})
     if content.get("generator") == "given":
@@ -100,7 +97,13 @@ def _drawn(path: str | Path, params: Params) -> ClosedSystem:
 def _stored(path: str | Path, content: dict[str, Any], params: Params) -> ClosedSystem:
     """The start a page was given by Python, as it hands it on."""
     rows, m = params.noise_patches, params.neurons
-    shapes = {"labels": (params.samples,), "noise": (rows, m), "gram": (rows, rows), "weight_gram": (m, m)}
+    shapes = {
+        "labels": (params.samples,),
+        "truth": (params.samples,),
+        "noise": (rows, m),
+        "gram": (rows, rows),
+        "weight_gram": (m, m),
+    }
     kept = content.get("start")
     try:
         arrays = {name: np.asarray(kept[name], dtype=np.float64).reshape(shape) for name, shape in shapes.items()}  # type: ignore[index]
@@ -114,6 +117,7 @@ def _stored(path: str | Path, content: dict[str, Any], params: Params) -> Closed
         gram=arrays["gram"],
         weight_gram=arrays["weight_gram"],
         second_layer=np.ones(m),
+        features=arrays["truth"] if np.any(arrays["truth"] != 1.0) else None,
     )
 
 
@@ -138,6 +142,9 @@ def given_of(run: Run, name: str) -> dict[str, Any]:
             f"The page knows the odd power activation and threat signal_span, but this run has {params.activation} and "
             f"{params.threat}; take another run."
         )
+    unknown = [name for name, plain in UNKNOWN.items() if getattr(params, name) != plain]
+    if unknown:
+        raise UserError(f"The page knows no {unknown[0]}, but this run has; take another run.")
     if params.noise_patches > MOST_ROWS:
         raise UserError(
             f"The run has {params.noise_patches} noise patches, but a page follows {MOST_ROWS} at most; take fewer "
@@ -153,14 +160,15 @@ def given_of(run: Run, name: str) -> dict[str, Any]:
     assert start.gram is not None
     arrays = {"signal": start.signal, "noise": start.noise, "gram": start.gram, "weight_gram": start.weight_gram}
     labels = start.labels.tolist()
+    truth = [1.0] * len(labels) if start.features is None else start.features.tolist()
     return {
         "name": name,
         "settings": {
             **{name: getattr(params, name) for name in _CARRIED},
-            **{name: _cure(params, name) for name in CURES},
+            **{name: getattr(params, name) for name in CURES},
         },
         "state": _state_of(params),
-        "start": {"labels": labels, "truth": [1] * len(labels), **{key: _packed(each) for key, each in arrays.items()}},
+        "start": {"labels": labels, "truth": truth, **{key: _packed(each) for key, each in arrays.items()}},
     }
 
 
@@ -174,10 +182,6 @@ def _packed(array: Array) -> list[float]:
     return np.ravel(array).tolist()
 
 
-def _cure(params: Params, name: str) -> float:
-    return float(getattr(params, name, 0.0) or 0.0)
-
-
 def _state_of(params: Params) -> dict[str, Any]:
     """The page's controls nearest to the parameters; what is computed comes from the parameters themselves."""
     d = float(params.dimension)
@@ -188,14 +192,14 @@ def _state_of(params: Params) -> dict[str, Any]:
         "samples": params.samples,
         "noise": params.noise_std / math.pow(d, -0.509),
         "signal": params.signal_strength / math.pow(d, 0.249),
-        "flips": 0.0,
+        "flips": params.label_noise,
         "dimension": params.dimension,
         "patches": params.patches,
         "width": params.neurons,
         "power": params.power,
         "seed": params.seed % (LARGEST_SEED + 1),
-        "decay": _cure(params, "weight_decay"),
-        "smoothing": _cure(params, "label_smoothing"),
+        "decay": params.weight_decay,
+        "smoothing": params.label_smoothing,
         "rate": params.learning_rate * params.signal_strength**2 / 0.1 if params.signal_strength else 1.0,
         "lesson": 0,
     }

@@ -56,7 +56,7 @@ def start_of(system):
     """A closed system as the page holds it."""
     return {
         "labels": system.labels.tolist(),
-        "truth": np.ones(len(system.labels)).tolist(),
+        "truth": (np.ones(len(system.labels)) if system.features is None else system.features).tolist(),
         "signal": system.signal.tolist(),
         "noise": system.noise.ravel().tolist(),
         "gram": system.gram.ravel().tolist(),

@@ -103,7 +103,7 @@ def test_a_given_start_comes_back(tmp_path):
     params = small()
     run = cgrosim.simulate(params.replace(steps=100))
     given = given_of(run, "run.nc")
-    held = {name: given["start"][name] for name in ("labels", "noise", "gram", "weight_gram")}
+    held = {name: given["start"][name] for name in ("labels", "truth", "noise", "gram", "weight_gram")}
     content = lesson_of(params, generator="given", signal=given["start"]["signal"], start=held)
     back = read_lesson(written(tmp_path, content)).start
     for name in ("labels", "signal", "noise", "gram", "weight_gram"):
@@ -117,9 +117,19 @@ def test_a_run_with_vectors_becomes_a_page():
     assert given["settings"]["signal_strength"] == run.params.signal_strength
 
 
-def test_a_run_that_the_page_does_not_know_is_refused():
-    run = cgrosim.simulate(small(activation="relu", steps=20, engine="reduced"))
-    with pytest.raises(UserError, match="odd power activation"):
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"activation": "relu"}, "odd power activation"),
+        ({"momentum": 0.5}, "no momentum"),
+        ({"batch_size": 1}, "no batch_size"),
+        ({"unlearnable_fraction": 0.4}, "no unlearnable_fraction"),
+    ],
+    ids=str,
+)
+def test_a_run_that_the_page_does_not_know_is_refused(changes, words):
+    run = cgrosim.simulate(small(**changes, steps=20, engine="reduced"))
+    with pytest.raises(UserError, match=words):
         given_of(run, "run")
 
 

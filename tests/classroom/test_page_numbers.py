@@ -1,5 +1,6 @@
 """The page's numbers against Python's: the same bits drawn, the same trajectories, predictions and errors."""
 
+import dataclasses
 from functools import cache
 
 import numpy as np
@@ -16,6 +17,7 @@ from cgrosim.model.streams import RunStream, stream
 from cgrosim.predictions.experiment import Experiment, Silent
 from cgrosim.predictions.quantities import QUANTITIES
 from cgrosim.predictions.starts import draw_starts
+from cgrosim.theory.decay import decay_edge, decayed_growth_time
 
 CASES = {
     "classroom": {"dimension": 1000, "samples": 20, "patches": 2},
@@ -151,41 +153,72 @@ def independent(params, start, steps, *, rho=0.0, smoothing=0.0, truth=None):
     return solve_ivp(rates, (0.0, times[-1]), first, "DOP853", t_eval=times, rtol=1e-11, atol=1e-15).y.T
 
 
-@pytest.mark.parametrize(
-    "cure",
-    [
-        {"weight_decay": 2e-4},
-        {"weight_decay": 5e-3},
-        {"label_smoothing": 0.2},
-        {"label_noise": 0.2, "adversarial_weight": 0.05},
-        {"weight_decay": 1e-3, "label_smoothing": 0.1, "label_noise": 0.2, "adversarial_weight": 0.0},
-    ],
-    ids=str,
-)
-def test_cures_agree_with_an_independent_integration(page, cure):
-    """Weight decay, label smoothing and label noise; `simulate` is to be compared as well once it has them.
+CURES = [
+    {"weight_decay": 2e-4},
+    {"weight_decay": 5e-3},
+    {"label_smoothing": 0.2},
+    {"label_noise": 0.2, "adversarial_weight": 0.05},
+    {"weight_decay": 1e-3, "label_smoothing": 0.1, "label_noise": 0.2, "adversarial_weight": 0.0},
+]
+# Flipped labels come with a small adversarial weight: at 1/2 the attack on them, which strengthens the signal, holds U
+# at 0, where it changes sides (a sliding mode that no step size resolves).
 
-    Flipped labels come with a small adversarial weight: at 1/2 the attack on them, which strengthens the signal, holds
-    U at 0, where it changes sides (a sliding mode that no step size resolves).
+
+def cured(cure):
+    """Parameters, start and steps of a short story with a cure."""
+    params = params_of("classroom", samples=5, seed=1, noise_polylog=2.0).replace(**cure)
+    return params, draw_start(params), [0, *np.unique(np.geomspace(1, 2e4, 40).astype(np.int64)).tolist()]
+
+
+def assert_near(found, own):
+    """Records (K, n) agree to 1e-6 of the largest of their step.
+
+    Under strong decay everything falls by many orders; what is below the absolute tolerance is not compared.
     """
-    weight = cure.get("adversarial_weight", 0.5)
-    params = params_of("classroom", samples=5, seed=1, noise_polylog=2.0).replace(adversarial_weight=weight)
-    steps = [0, *np.unique(np.geomspace(1, 2e4, 40).astype(np.int64)).tolist()]
-    drawn = draw_start(params)
-    truth = np.ones(5)
-    truth[: round(5 * cure.get("label_noise", 0.0))] = -1.0
-    own = independent(
-        params, drawn, steps, rho=cure.get("weight_decay", 0.0), smoothing=cure.get("label_smoothing", 0.0), truth=truth
-    )
-    found = page.run(
-        "Flow.run(s, drawStart(s), steps, { tolerance: 1e-11 })", s={**settings_of(params), **cure}, steps=steps
-    )
+    size = np.maximum(np.abs(own).max(axis=1, keepdims=True), 1e-8)
+    assert np.max(np.abs(found - own) / size) < 1e-6
+
+
+@pytest.mark.parametrize("cure", CURES, ids=str)
+def test_cures_agree_with_an_independent_integration(page, cure):
+    params, start, steps = cured(cure)
+    truth = np.ones(5) if start.features is None else start.features
+    plain = dataclasses.replace(start, labels=start.labels * truth)
+    own = independent(params, plain, steps, rho=params.weight_decay, smoothing=params.label_smoothing, truth=truth)
+    found = page.run("Flow.run(s, drawStart(s), steps, { tolerance: 1e-11 })", s=settings_of(params), steps=steps)
     values = np.array([[*record["u"], *record["C"]] for record in found["records"]])
-    m = params.neurons
-    for part in (slice(0, m), slice(m, None)):
-        # everything decays by many orders under strong decay; what is below the absolute tolerance is not compared
-        size = np.maximum(np.abs(own[:, part]).max(axis=1, keepdims=True), 1e-8)
-        assert np.max(np.abs(values[:, part] - own[:, part]) / size) < 1e-6
+    for part in (slice(0, params.neurons), slice(params.neurons, None)):
+        assert_near(values[:, part], own[:, part])
+
+
+@pytest.mark.parametrize("cure", CURES, ids=str)
+def test_cures_agree_with_the_flow_engine(page, cure):
+    params, start, steps = cured(cure)
+    run = cgrosim.simulate(params, start=start, record_at=steps)
+    found = page.run("Flow.run(s, drawStart(s), steps, { tolerance: Story.FINAL })", s=settings_of(params), steps=steps)
+    for name, variable in (("u", "signal_correlation"), ("memorised", "memorization")):
+        assert_near(np.array([record[name] for record in found["records"]]), run.values(variable))
+
+
+@pytest.mark.parametrize("cure", CURES[:2], ids=str)
+def test_edges_of_weight_decay_are_those_of_the_theory(page, cure):
+    """The page's rates, edges and times of memorisation are closed forms: rounding is all that separates them."""
+    params, start, _ = cured(cure)
+    found = page.run(
+        "Predictions.cures(s, received(start), start.labels.map((_, i) => Predictions.startsOf(s, "
+        "received(start), i)))",
+        s=settings_of(params),
+        start=start_of(start),
+    )
+    largest = (start.labels[:, None] * start.noise).max(axis=1)
+    rate = 0.5 * params.power * params.adversarial_weight * np.diag(start.gram) / params.samples
+    edges = decay_edge(largest, rate, params.power)
+    np.testing.assert_allclose([sample["threshold"] for sample in found["samples"]], edges, rtol=1e-12)
+    assert found["noiseEdge"] == pytest.approx(edges.max(), rel=1e-12)
+    times = decayed_growth_time(
+        largest, 0.7 ** (1 / params.power), rate=rate, decay=params.weight_decay, power=params.power
+    )
+    np.testing.assert_allclose([sample["time"] for sample in found["samples"]], times / params.learning_rate, rtol=1e-9)
 
 
 @pytest.mark.parametrize("case", [name for name in CASES if name != "standard"])

@@ -18,7 +18,7 @@ const Exports = (() => {
       kind: "cgrosim-lesson", version: 1, address: addressOf(view.state), generator: given ? "given" : "xoshiro128**",
       parameters: { ...plain, ...cures, steps: Math.ceil(view.state.method === "descent" ? Math.min(end, 20000) : end), engine: view.state.method === "descent" ? "reduced" : "flow", sampling: "gram" },
       signal: Array.from(start.signal),
-      ...(given ? { start: { labels: start.labels, noise: Array.from(start.noise), gram: Array.from(start.gram), weight_gram: Array.from(start.weight_gram) } } : {}),
+      ...(given ? { start: { labels: start.labels, truth: Array.from(start.truth), noise: Array.from(start.noise), gram: Array.from(start.gram), weight_gram: Array.from(start.weight_gram) } } : {}),
     };
   }
 
@@ -32,6 +32,18 @@ const Exports = (() => {
     });
     const about = `# ${JSON.stringify(s)}`;
     return [about, head.join(","), ...rows.map((row) => row.join(","))].join("\n") + "\n";
+  }
+
+  const EDGE = 12; // pixels that labels may stand out of a drawing
+
+  /** A text in lines no wider than `width`. */
+  function wrapped(pen, text, width) {
+    const lines = [""];
+    for (const word of text.split(" ")) {
+      const longer = lines[lines.length - 1] ? `${lines[lines.length - 1]} ${word}` : word;
+      if (pen.measureText(longer).width <= width || !lines[lines.length - 1]) lines[lines.length - 1] = longer; else lines.push(word);
+    }
+    return lines;
   }
 
   /** The panels as one picture: drawings of SVG, and words of the others, at twice the size of the screen. */
@@ -51,8 +63,9 @@ const Exports = (() => {
       if (drawing) {
         const place = drawing.getBoundingClientRect(), copy = drawing.cloneNode(true);
         copy.setAttribute("xmlns", SVG);
-        copy.setAttribute("width", place.width);
-        copy.setAttribute("height", place.height);
+        copy.setAttribute("width", place.width + 2 * EDGE);
+        copy.setAttribute("height", place.height + 2 * EDGE);
+        copy.setAttribute("viewBox", `${-EDGE} ${-EDGE} ${place.width + 2 * EDGE} ${place.height + 2 * EDGE}`);
         copy.setAttribute("font-family", "DejaVu Sans, Verdana, sans-serif");
         if (document.documentElement.dataset.theme === "dark") copy.setAttribute("data-theme", "dark");
         copy.prepend(svg("style", { text: css.replace(/:root/g, "svg").replace(/svg\[data-theme/g, "svg[data-theme") }));
@@ -60,7 +73,13 @@ const Exports = (() => {
         const ready = new Promise((done, failed) => { image.onload = done; image.onerror = failed; });
         image.src = `data:image/svg+xml;charset=utf-8,${encodeURIComponent(new XMLSerializer().serializeToString(copy))}`;
         await ready;
-        pen.drawImage(image, place.left - frame.left, place.top - frame.top, place.width, place.height);
+        pen.drawImage(image, place.left - frame.left - EDGE, place.top - frame.top - EDGE, place.width + 2 * EDGE, place.height + 2 * EDGE);
+      }
+      for (const bar of panel.querySelectorAll(".bar")) {
+        const place = bar.getBoundingClientRect();
+        pen.fillStyle = style.getPropertyValue("--noise");
+        pen.fillRect(place.left - frame.left, place.top - frame.top, bar.firstChild.getBoundingClientRect().width, place.height);
+        pen.strokeRect(place.left - frame.left, place.top - frame.top, place.width, place.height);
       }
       pen.fillStyle = ink;
       pen.textBaseline = "top";
@@ -74,7 +93,7 @@ const Exports = (() => {
           pen.fillRect(place.left - frame.left, place.top - frame.top, place.width, place.height);
           pen.fillStyle = ink;
           pen.fillText(each.textContent, place.left - frame.left + place.width / 2 - 6, place.top - frame.top + place.height / 2 - 6);
-        } else pen.fillText(each.textContent, place.left - frame.left, place.top - frame.top, place.width + 4);
+        } else wrapped(pen, each.textContent, place.width + 2).forEach((line, k) => pen.fillText(line, place.left - frame.left, place.top - frame.top + k * 1.25 * parseFloat(own.fontSize)));
       }
     }
     pen.font = "13px DejaVu Sans, Verdana, sans-serif";

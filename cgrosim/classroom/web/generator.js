@@ -125,7 +125,7 @@ function drawStart(s) {
       weights[r * m + t] = s.init_std * s.init_std * (inside + outside);
     }
   }
-  const flips = Math.round((s.label_noise || 0) * s.samples); // the first ones: samples are exchangeable
+  const flips = Math.floor((s.label_noise || 0) * s.samples + 0.5); // the first ones: samples are exchangeable
   const truth = drawn.map((_, i) => (i < flips ? -1 : 1));
   return { labels: drawn.map((y, i) => y * truth[i]), truth, signal, noise, gram, weight_gram: weights };
 }

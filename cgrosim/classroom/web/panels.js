@@ -83,7 +83,7 @@ PANELS.time = {
     if (result) {
       const points = (value) => path(records.filter((r) => r.step >= 1).map((r) => [x(r.step), y(Math.max(0, Math.min(value(r), top * 1.03)))]));
       begun.start.labels.forEach((_, i) => {
-        const line = svg("path", { class: "noise", d: points((r) => r.memorised[i]) });
+        const line = svg("path", { class: "noise", d: points((r) => r.memorised[i]), onpointerenter: () => view.choose({ sample: i }) });
         panel.lines.push(line);
         past.append(line);
       });
