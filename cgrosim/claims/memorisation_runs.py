@@ -10,7 +10,6 @@ symmetrically, by `kick_deviation`, and its median only at second order.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
@@ -18,17 +17,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cgrosim.model.params import Params
-from cgrosim.model.sampling import ClosedSystem, draw_gram
+from cgrosim.model.sampling import draw_gram
 from cgrosim.predictions.clock import Clock
 from cgrosim.predictions.laws import required_exposures
 from cgrosim.predictions.starts import Starts, starts_of_system
-from cgrosim.studies.memorisation import memorisation_times
+from cgrosim.studies.memorisation import memorisation_times, orthogonal
+from cgrosim.studies.world import CLAIMED, World
 from cgrosim.theory.memorisation import noise_margin_after_memorisation
 from cgrosim.theory.power_growth import grow
 from cgrosim.theory.thresholds import MEMORISED
 
 Array = NDArray[np.float64]
-Mutation = Callable[[ClosedSystem], ClosedSystem]
 
 TABLE = (1e-6, 1e12)  # times since memorisation in units of N / (eta lam kappa), wider than any run here needs
 
@@ -98,13 +97,20 @@ MEMORISATION_HYPOTHESES = (
 
 
 @lru_cache(maxsize=256)
-def measure_times(params: Params, mutation: Mutation | None = None) -> Measured:
-    """Measure the memorisation times of a run (in the world of `mutation`), and predict the same from its starts."""
-    system = draw_gram(params)
-    starts = starts_of_system(params, system)
+def measure_times(params: Params, world: World = CLAIMED) -> Measured:
+    """Measure the memorisation times of a run of a world, and predict them from the starts that are claimed.
+
+    The world has the same seed, so that its starts are those claimed but for what is wrong in it; without `overlaps`
+    its noise patches are orthogonal.
+    """
+    starts = starts_of_system(params, draw_gram(params))
     exposure = required_exposures(params, starts)
     first = float(np.min(exposure))  # half the time it takes with both losses at weight 1/2
-    times = memorisation_times(params, first, system if mutation is None else mutation(system))
+    simulated = world.of(params)
+    system = draw_gram(simulated)
+    if not world.number("overlaps", True):
+        system = orthogonal(system)
+    times = memorisation_times(simulated, first, system)
     return Measured(params, starts, times, exposure)
 
 

@@ -10,7 +10,8 @@ from cgrosim.claims.checks import rank_correlation
 from cgrosim.claims.claim import Claim, Verdict
 from cgrosim.claims.memorisation_runs import kick_deviation, kicked_race, measure_times
 from cgrosim.model.sampling import draw_gram
-from cgrosim.studies.memorisation import orthogonal, overlaps_of, small_coupling
+from cgrosim.studies.memorisation import overlaps_of, small_coupling
+from cgrosim.studies.world import World
 
 CLAIMS = (*memorisation.CLAIMS, *memorisation_kicks.CLAIMS)
 
@@ -30,7 +31,7 @@ def test_coupling_one_is_reported_as_a_finding(verdict_of: Callable[[Claim], Ver
 
 
 def test_without_overlaps_the_decoupled_times_are_exact() -> None:
-    run = measure_times(small_coupling(1e4, 7, samples=12, init_exponent=-0.5), orthogonal)
+    run = measure_times(small_coupling(1e4, 7, samples=12, init_exponent=-0.5), World("no overlaps", overlaps=False))
     both = np.isfinite(run.times) & np.isfinite(run.predicted)
     # the residual clean weight is bracketed by s(V) and e^-V: its share of the exposure after T_I is below 1e-3 here
     np.testing.assert_allclose(run.times[both], run.predicted[both], rtol=2e-3)

@@ -13,15 +13,15 @@ from cgrosim.predictions.laws import memorisation_law
 from cgrosim.predictions.regime import slacks
 from cgrosim.predictions.setting import setting_of
 from cgrosim.studies.memorisation import small_coupling
-from cgrosim.studies.world import World
+from cgrosim.studies.world import World, plus, times
 
 Array = NDArray[np.float64]
 
 
-def _runs(context: Context, name: str, dimensions: list[float], repeats: int, **changes: object) -> list[Measured]:
+def _runs(context: Context, name: str, dimensions: list[float], repeats: int, world: World) -> list[Measured]:
     seeds = context.seeds(name, repeats * len(dimensions))
     chosen = [d for d in dimensions for _ in range(repeats)]
-    return [measure_times(small_coupling(d, seed, **changes)) for d, seed in zip(chosen, seeds, strict=True)]
+    return [measure_times(small_coupling(d, seed), world) for d, seed in zip(chosen, seeds, strict=True)]
 
 
 def _kept(run: Measured) -> NDArray[np.bool_]:
@@ -31,11 +31,15 @@ def _kept(run: Measured) -> NDArray[np.bool_]:
 def measure_decoupled(context: Context, world: World) -> Evidence:
     """Ratio and rank correlation of measured and decoupled times; wrong world: predictions shuffled among samples."""
     dimensions = [1e5, 1e6, 1e8, 1e10, 1e12] if context.full else [1e6, 1e9]
-    runs = _runs(context, "memorisation-times", dimensions, context.choose(1, 4))
+    runs = _runs(context, "memorisation-times", dimensions, context.choose(1, 4), world)
     generator = context.generator("memorisation-times")
     measured, predicted, kick = [], [], []
     for run in runs:
-        order = generator.permutation(run.params.samples) if world.wrong else np.arange(run.params.samples)
+        order = (
+            generator.permutation(run.params.samples)
+            if world.number("shuffled", False)
+            else np.arange(run.params.samples)
+        )
         guess, deviation = run.predicted[order], kick_deviation(run)[order]
         kept = np.isfinite(run.times) & np.isfinite(guess)
         measured.append(np.log(run.times[kept]))
@@ -133,13 +137,11 @@ def _times_panel(measured: Array, predicted: Array, kick: Array, chi: float) -> 
 def measure_law(context: Context, world: World) -> Evidence:
     """Kolmogorov-Smirnov distance to the a-priori law; wrong world: half as many competing neurons in the law."""
     dimensions = [1e6, 1e8, 1e10, 1e12] if context.full else [1e6, 1e8]
-    runs = _runs(context, "memorisation-law", dimensions, context.choose(2, 6))
+    runs = _runs(context, "memorisation-law", dimensions, context.choose(3, 6), world)
     levels, smoothing = [], []
     for run in runs:
-        neurons = run.params.neurons // 2 if world.wrong else run.params.neurons
-        told = run.params.replace(neurons=neurons)
         finite = np.where(np.isfinite(run.times), run.times, 1e3 * np.median(run.times))
-        levels.append(memorisation_law(told, run.clock, finite))
+        levels.append(memorisation_law(run.params, run.clock, finite))
         smoothing.append(_smoothed_distance(run))
     never = 0.5 ** runs[0].params.neurons
     systematic = float(np.mean(smoothing)) + never
@@ -203,7 +205,14 @@ CLAIMS = (
         source="arXiv 2306.01271 stage III; exposure, finite-threshold correction and size of the kicks derived here",
         kind="asymptotic",
         measure=measure_decoupled,
-        worlds=(World("the predictions are shuffled among the samples of each run"),),
+        worlds=(
+            World("the samples of each run shuffled", shuffled=True),
+            World("noise 5 % stronger", noise_std=times(1.05)),
+            World("starts 10 % larger", init_std=times(1.1)),
+            World("step size 10 % larger", learning_rate=times(1.1)),
+            World("adversarial weight 0.55 for 0.5", adversarial_weight=0.55),
+            World("power q + 0.05", power=plus(0.05)),
+        ),
         cost=3.0,
     ),
     Claim(
@@ -214,7 +223,11 @@ CLAIMS = (
         source="derived here from arXiv 2306.01271 stage III and v(0) ~ N(0, sigma_0^2 kappa)",
         kind="law",
         measure=measure_law,
-        worlds=(World("the law of half as many competing neurons"),),
+        worlds=(
+            World("half as many competing neurons", neurons=times(0.5)),
+            World("noise 10 % stronger", noise_std=times(1.1)),
+            World("starts 20 % larger", init_std=times(1.2)),
+        ),
         cost=3.0,
     ),
 )

@@ -12,8 +12,8 @@ from cgrosim.claims.memorisation_runs import MEMORISATION_HYPOTHESES, kicked_rac
 from cgrosim.model.sampling import draw_gram
 from cgrosim.predictions.regime import slacks
 from cgrosim.predictions.setting import setting_of
-from cgrosim.studies.memorisation import orthogonal, overlaps_of, small_coupling
-from cgrosim.studies.world import World
+from cgrosim.studies.memorisation import overlaps_of, small_coupling
+from cgrosim.studies.world import World, plus, times
 
 Array = NDArray[np.float64]
 
@@ -28,7 +28,7 @@ def measure_kicked(context: Context, world: World) -> Evidence:
     runs = []
     for dimension, seed in zip(chosen, seeds, strict=True):
         params = small_coupling(float(dimension), seed, init_exponent=-0.5)
-        run = measure_times(params, orthogonal if world.wrong else None)
+        run = measure_times(params, world)
         overlaps = overlaps_of(draw_gram(params))
         kicked = kicked_race(run, overlaps)
         spread = value_spread(run)
@@ -126,7 +126,12 @@ CLAIMS = (
         source="derived here: a memorised patch moves the projections of its neuron by their Gram entries",
         kind="derived here",
         measure=measure_kicked,
-        worlds=(World("noise patches made orthogonal (off-diagonal Gram entries removed), starts kept"),),
+        worlds=(
+            World("noise patches made orthogonal (off-diagonal Gram entries removed), starts kept", overlaps=False),
+            World("noise 10 % stronger", noise_std=times(1.1)),
+            World("starts 20 % larger", init_std=times(1.2)),
+            World("power q + 0.05", power=plus(0.05)),
+        ),
         cost=3.0,
     ),
 )
