@@ -36,8 +36,9 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     base = base_params(experiment.seeds(1)[0], experiment.choose(SAMPLES, 4))
     table = experiment.choose(list(cures(base)), list(cures(base))[:4])
     rows = [measure(label, params) for label, params in experiment.track(table, "trainings")]
-    edges = np.asarray(predict(base).value("decay_edges"))
-    decays = np.geomspace(0.2 * edges.min(), 1e3 * edges.max(), experiment.choose(9, 2))
+    found = predict(base)
+    edges, signal = np.asarray(found.value("decay_edges")), float(np.asarray(found.value("decay_signal_edge")))
+    decays = np.geomspace(0.2 * edges.min(), 5.0 * signal, experiment.choose(11, 2))
     plane = decay_plane(base, decays.tolist(), np.geomspace(3e-3, 0.3, experiment.choose(5, 2)).tolist())
     with experiment.figure(22.0, 8.0) as figure:
         draw_cures(figure, rows, plane)

@@ -45,7 +45,7 @@ def draw_cures(figure: Figure, rows: Sequence[Row], plane: DecayPlane) -> None:
     ends = plane.decays[0] / 2.0, 2.0 * plane.decays[-1]
     right.set(xscale="log", yscale="log", xlabel="weight decay", ylabel="gap = 1 - radius / alpha", xlim=ends)
     right.set_title("robust test error: dark 0, light 1/2\n(circle all, diamond some, square no sample memorised)")
-    right.legend(loc="lower right", fontsize=style.FONT - 3)
+    right.legend(loc="upper center", bbox_to_anchor=(0.5, -0.12), ncols=3, fontsize=style.FONT - 3)
 
 
 def _values(row: Row, predicted: bool) -> tuple[float, ...]:
