@@ -118,8 +118,9 @@ def eroded_margin(
 ) -> Array:
     """alpha^q U after a flow time of erosion from a small margin `clean`: ``[a_0^-p + p C t]^(-1/p)``, p = 2 - 2/q,
 
-    ``C = q^2 alpha^2 lam (1-lam) (1 - gap^q)^2 (eps/2)(1 - eps/2)``: a power of time, without end. Kind: asymptotic,
-    a -> 0 (`erosion_rate` linearised at the cap), one neuron.
+    ``C = q^2 alpha^2 lam (1-lam) (1 - gap^q)^2 (eps/2)(1 - eps/2)``: a power of time, without end. Kind: asymptotic, a
+    -> 0 (`erosion_rate` linearised at the cap), one neuron; neurons that started below 0 make it quicker, since U then
+    reaches 0 before they do.
     """
     exponent, half = 2.0 - 2.0 / power, 0.5 * check_smoothing(smoothing)
     front = power**2 * signal_strength**2 * adversarial_weight * (1.0 - adversarial_weight)

@@ -1,0 +1,142 @@
+"""What cures robust overfitting in the model: runs of each algorithm beside predictions, and over decay and gap."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cgrosim.model.params import Params
+from cgrosim.predictions.predict import predict
+from cgrosim.predictions.predicted import Predictions
+from cgrosim.run.session import simulate
+
+Array = NDArray[np.float64]
+
+DECAY_TIMES = 20.0  # a run with weight decay is so many of its decay times long
+AFTERMATH = 3.0  # and one without three times the last predicted memorisation
+FINISHED = 2e6  # steps that a run of the discrete engine may take here
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What a row says: step of the last memorisation (infinite: not all are), three errors; nan is not known."""
+
+    memorised: float
+    robust_train: float
+    robust_test: float
+    clean_test: float
+
+
+@dataclass(frozen=True)
+class Row:
+    """One algorithm: what is predicted from the start, and what a run then did."""
+
+    label: str
+    params: Params
+    predicted: Figures
+    measured: Figures
+
+
+def cures(base: Params) -> Iterator[tuple[str, Params]]:
+    """The algorithms of the table, by name, each with its own length.
+
+    Weight decays are placed by the predicted edges of the start: a quarter of the smallest edge of a sample, three
+    times the largest, and three times that of the signal.
+    """
+    start = predict(base)
+    edges, signal = np.asarray(start.value("decay_edges")), float(start.value("decay_signal_edge"))
+    times = np.asarray(start.value("memorization_times"))
+    steps = int(AFTERMATH * times.max()) if np.all(np.isfinite(times)) else None
+    yield "none", base.replace(steps=steps)
+    yield "early stopping", base.replace(steps=max(int(0.5 * times.min()), 1))
+    for name, decay in (("too little", 0.25 * edges.min()), ("right", 3.0 * edges.max()), ("too much", 3.0 * signal)):
+        length = int(np.ceil(DECAY_TIMES / (decay * base.flow_rate)))
+        yield f"weight decay, {name}", base.replace(weight_decay=float(decay), steps=length)
+    yield "ten times the data", base.replace(samples=10 * base.samples, gap=min(3.0 * base.gap, 1.0))
+    yield "weaker attack", base.replace(gap=min(20.0 * base.gap, 1.0))
+    # capped margins make the flow stiff, so that plain steps are quicker
+    longer = None if steps is None else steps * 3
+    yield "label smoothing 0.2", base.replace(label_smoothing=0.2, engine="reduced", steps=longer)
+    yield "momentum 0.9", base.replace(momentum=0.9, learning_rate=0.1 * base.learning_rate, steps=steps)
+    quarter = max(base.samples // 4, 1)
+    if steps is not None and base.samples % quarter == 0 and steps <= FINISHED * AFTERMATH:
+        yield "batches of N/4", base.replace(batch_size=quarter, engine="reduced", steps=int(1.3 * times.max()))
+
+
+def measure(label: str, params: Params) -> Row:
+    """Predict a row from the start, run it, and look at its end."""
+    run = simulate(params)
+    times = run.data["memorization_time"].values
+    last = float(np.max(np.where(np.isnan(times), np.inf, times)))
+    errors = (float(run.final(name)) for name in ("robust_train_error", "robust_test_error", "clean_test_error"))
+    return Row(label, params, _predicted(params), Figures(last, *errors))
+
+
+def _predicted(params: Params) -> Figures:
+    if params.label_smoothing:
+        # every sample memorised at its cap and the signal worn away beside it (theory.label_smoothing): no clean margin
+        return Figures(np.nan, 0.0, 0.5, 0.5)
+    found = predict(params)
+    times = found.value("memorization_times")
+    last = float(np.max(times)) if isinstance(times, np.ndarray) else np.inf
+    return Figures(last, _robust_train(found), _number(found, "robust_test_error"), _number(found, "clean_test_error"))
+
+
+def _robust_train(found: Predictions) -> float:
+    """0 where the attacked margin of every sample is predicted to be positive; nan where that is not said."""
+    times, end = found.value("memorization_times"), found.value("end")
+    robust = found.value("regime") in ("robust by signal", "robust by decay", "memorised yet robust")
+    done = isinstance(times, np.ndarray) and isinstance(end, float) and bool(np.all(times <= end))
+    return 0.0 if robust or done else np.nan
+
+
+def _number(found: Predictions, name: str) -> float:
+    value = found.value(name)
+    return value if isinstance(value, float) else np.nan
+
+
+@dataclass(frozen=True)
+class DecayPlane:
+    """Runs over weight decay and gap, and the predicted edges between their outcomes.
+
+    Attributes
+    ----------
+    decays, gaps : (D,), (G,)
+    robust_test, memorised : (D, G) robust test error and share of memorised samples at the end
+    sample_edges : (2,) smallest and largest edge of a sample
+    signal_edge : decay above which nothing is learnt
+    free : (G,) decay below which the signal runs on to its escape
+    """
+
+    decays: Array
+    gaps: Array
+    robust_test: Array
+    memorised: Array
+    sample_edges: Array
+    signal_edge: float
+    free: Array
+
+
+def decay_plane(base: Params, decays: Sequence[float], gaps: Sequence[float]) -> DecayPlane:
+    """One run for every decay and gap, each twenty decay times long."""
+    from cgrosim.predictions.values import Window
+
+    shape = len(decays), len(gaps)
+    robust, memorised, free = np.empty(shape), np.empty(shape), np.empty(len(gaps))
+    start = predict(base)
+    for j, gap in enumerate(gaps):
+        window = predict(base.replace(gap=gap)).value("decay_escape_edges")
+        free[j] = window.lower if isinstance(window, Window) else np.nan
+        for i, decay in enumerate(decays):
+            steps = int(np.ceil(DECAY_TIMES / (decay * base.flow_rate)))
+            run = simulate(base.replace(gap=gap, weight_decay=decay, steps=steps))
+            robust[i, j] = float(run.final("robust_test_error"))
+            memorised[i, j] = np.mean(np.isfinite(run.data["memorization_time"].values))
+    edges = np.asarray(start.value("decay_edges"))
+    signal = _number(start, "decay_signal_edge")
+    return DecayPlane(
+        np.asarray(decays), np.asarray(gaps), robust, memorised, np.array([edges.min(), edges.max()]), signal, free
+    )
