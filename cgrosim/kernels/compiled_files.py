@@ -141,10 +141,19 @@ class _Cache(FunctionCache):
             return None
 
     def save_overload(self, sig: Any, data: Any) -> None:
-        """Keep compiled code if there is room: the next process compiles what was not kept."""
+        """Keep compiled code if there is room: the next process compiles what was not kept.
+
+        Raises
+        ------
+        StoppedCompiling
+            If the work is to stop and the compiler left something unfinished.
+        """
         try:
             with suppress(OSError):
                 super().save_overload(sig, data)
+        except RuntimeError:  # the compiler was left, and swallowed that: there is no code to keep
+            stop_before_compiling()
+            raise
         finally:
             self._end_turn(sig)
 

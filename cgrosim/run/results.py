@@ -82,7 +82,9 @@ class Run:
 
     def _brief(self, name: str) -> Any:
         """An attribute that the session set, without the others."""
-        return self.data.attrs[name] if self._recorded is None else self._recorded.attributes[name]
+        if "data" in self.__dict__ or self._recorded is None:
+            return self.data.attrs[name]
+        return self._recorded.attributes[name]
 
     @property
     def status(self) -> str:

@@ -298,7 +298,7 @@ def _drive(
             until, together = _ahead(run, already, every_record=checkpoint is not None and not checkpoint_seconds)
             if len(together):
                 trail, trouble = follow(run.engine, together)
-                if trail is not None:
+                if trail is not None and len(trail):
                     run.recorder.take(trail)
                     already += len(trail)
                     ended = _held(run)

@@ -113,13 +113,13 @@ def test_ctrl_c_keeps_what_is_done_and_the_command_goes_on(tmp_path):
     command = [sys.executable, "-m", "cgrosim", "sweep", *VARIED, *SMALL, "--steps", "100000", "--out", str(tmp_path)]
     child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     until = time.monotonic() + 120
-    while len(list(tmp_path.glob("marks/*.json"))) < 2 and time.monotonic() < until:
+    while not list(tmp_path.glob("marks/*.json")) and time.monotonic() < until:
         time.sleep(0.01)
     os.kill(child.pid, signal.SIGINT)
     out, err = child.communicate(timeout=60)
     assert (child.returncode, "Traceback" in err) == (130, False), err
     assert "interrupted; the same command goes on from here" in out
     done = cgrosim.load_table(tmp_path).counts
-    assert 2 <= done["finished"] < 12
+    assert 1 <= done["finished"] < 12
     assert main(command[3:]) == 0
     assert cgrosim.load_table(tmp_path).counts == {"finished": 12}

@@ -96,4 +96,4 @@ def test_bad_input_is_one_sentence_and_status_two(arguments, text, capsys, tmp_p
 
 def test_other_settings_in_the_same_place_are_refused(done, capsys):
     assert main(["images", "capacity", *TINY, "--epochs", "3", "--out", str(done)]) == 2
-    assert "holds a training with other settings (epochs" in words(capsys.readouterr().err)
+    assert "holds results of other settings (epochs" in words(capsys.readouterr().err)

@@ -266,6 +266,7 @@ def finish(child: subprocess.Popen[str]) -> None:
     assert child.returncode == 0, errors
 
 
+@pytest.mark.slow  # compiles the threaded forms anew; runs with one and two threads are compared in tests/run
 def test_one_and_two_threads_give_the_same_bits(tmp_path: object) -> None:
     paths = [f"{tmp_path}/{name}.npy" for name in ("serial", "one", "two")]
     for path, threads, way in zip(paths, (1, 1, 2), ("serial", "parallel", "parallel"), strict=True):

@@ -23,7 +23,7 @@ def words(text: str) -> str:
     return re.sub(r"\d+(\.\d+)?(e[-+]?\d+)?", "#", text)
 
 
-ROUNDED = ("closure", "margin-decomposition")
+ROUNDED = ("closure", "margin-decomposition", "sampling-same-numbers")
 """Claims whose region is the bound at the step at which round-off came nearest to it; the processor decides which."""
 
 

@@ -1,7 +1,12 @@
 """A grid of runs of some milliseconds each, and executors that count what they do."""
 
+import os
+import signal
+from pathlib import Path
+
 from cgrosim import Params
 from cgrosim.executors.executor import Here
+from cgrosim.sweeps.batches import run_batch
 
 SMALL = Params.from_paper(
     200, samples=4, patches=2, neurons=3, steps=40, sampling="gram", engine="reduced", test_samples=20, seed=5
@@ -33,3 +38,18 @@ class Backwards(Here):
         """Every job, the last one first."""
         for job in reversed(list(jobs)):
             yield job, function(job)
+
+
+class Killing:
+    """Ends its worker where a row is asked for, every time or the first time only."""
+
+    def __init__(self, row, flag):
+        self.row, self.flag = row, flag
+
+    def __call__(self, batch):
+        """Run the batch, or end."""
+        if batch.first <= self.row < batch.last and (self.flag is None or not Path(self.flag).exists()):
+            if self.flag is not None:
+                Path(self.flag).touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+        return run_batch(batch)

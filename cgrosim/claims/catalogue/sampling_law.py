@@ -84,7 +84,7 @@ def collect(sampling: str, params: Params, seeds: tuple[int, ...]) -> dict[str, 
 def measure_same_law(context: Context, world: World) -> Evidence:
     """Two-sample Kolmogorov-Smirnov tests between the two samplings, over seeds of their own."""
     params = law_experiment()
-    count, resolution = context.choose(550, 6000), 0.1 if context.full else 0.3
+    count, resolution = context.choose(600, 6000), 0.1 if context.full else 0.3
     degrees = round(EXTRA_DEGREES * (params.dimension - 1))
     wrong = params.replace(dimension=degrees + 1, noise_std=params.noise_std)  # the scales stay, the degrees do not
     first, second = context.seeds("law-explicit", count), context.seeds("law-gram", count)

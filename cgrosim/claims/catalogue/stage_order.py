@@ -152,7 +152,11 @@ CLAIMS = (
         source="arXiv 2306.01271 stage I; comparison of Allen-Zhu and Li (arXiv 2012.09816), explicit L4 derived here",
         kind="bound",
         measure=_measure,
-        worlds=(World("the network is trained with adversarial weight 0.95, the bound is that of 1/2"),),
+        worlds=(
+            World(
+                "the network is trained with adversarial weight 0.95, the bound is that of 1/2", adversarial_weight=0.95
+            ),
+        ),
         cost=1.0,
     ),
 )
