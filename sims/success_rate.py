@@ -45,11 +45,11 @@ class Sized(Setup):
 
 
 SERIES = {
-    "neurons": ("N = 3, ample time", [Sized("", 3, m, AMPLE, ()) for m in (2, 3, 4, 5, 6, 8)]),
-    "samples": ("m = 12, tight time", [Sized("", n, 12, TIGHT, ()) for n in (2, 5, 10, 20, 40)]),
+    "neurons": ("N = 3, ample time", [Sized("", 3, m, AMPLE) for m in (2, 3, 4, 5, 6, 8)]),
+    "samples": ("m = 12, tight time", [Sized("", n, 12, TIGHT) for n in (2, 5, 10, 20, 40)]),
     "dimension": (
         "N = 10, m = 12, tight time",
-        [Sized("", 10, 12, TIGHT, (), d) for d in (1e6, 1e8, 1e10, 1e12, 1e14)],
+        [Sized("", 10, 12, TIGHT, d) for d in (1e6, 1e8, 1e10, 1e12, 1e14)],
     ),
 }
 KEYS = ("predicted", "measured", "low_95", "high_95")

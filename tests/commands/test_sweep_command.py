@@ -108,9 +108,20 @@ def test_rows_of_a_grid_file_vary_together(tmp_path, monkeypatch):
     assert '"samples,neurons" = [[2, 3], [4, 5]]' in (tmp_path / "sweep" / "grid.toml").read_text()
 
 
+# a test runner in the background may ignore Ctrl-C, which a child would inherit
+COMMAND = """
+import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)
+from cgrosim.commands.main import main
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
+"""
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="signals")
 def test_ctrl_c_keeps_what_is_done_and_the_command_goes_on(tmp_path):
-    command = [sys.executable, "-m", "cgrosim", "sweep", *VARIED, *SMALL, "--steps", "100000", "--out", str(tmp_path)]
+    arguments = ["sweep", *VARIED, *SMALL, "--steps", "60000", "--out", str(tmp_path)]
+    command = [sys.executable, "-c", COMMAND, *arguments]
     child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     until = time.monotonic() + 120
     while not list(tmp_path.glob("marks/*.json")) and time.monotonic() < until:
@@ -121,5 +132,5 @@ def test_ctrl_c_keeps_what_is_done_and_the_command_goes_on(tmp_path):
     assert "interrupted; the same command goes on from here" in out
     done = cgrosim.load_table(tmp_path).counts
     assert 1 <= done["finished"] < 12
-    assert main(command[3:]) == 0
+    assert main(arguments) == 0
     assert cgrosim.load_table(tmp_path).counts == {"finished": 12}

@@ -275,6 +275,7 @@ def test_one_and_two_threads_give_the_same_bits(tmp_path: object) -> None:
     assert len(digests) == 1
 
 
+@pytest.mark.slow  # compiles for other widths; those of the image kernels are compared in tests/images
 def test_every_vector_width_agrees(tmp_path: object) -> None:
     widest = microkernels.lanes()
     widths = [width for width in (8, 4, 2) if width <= widest]

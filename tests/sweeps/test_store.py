@@ -58,7 +58,8 @@ def test_a_grid_that_grows_runs_what_is_new(tmp_path):
 
 
 SCRIPT = """
-import sys
+import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a runner in the background may ignore it
 sys.path.insert(0, {cases!r})
 from sweep_cases import OVER, SETTINGS, SMALL
 from cgrosim import sweep

@@ -209,8 +209,6 @@ CLAIMS = (
             World("the samples of each run shuffled", shuffled=True),
             World("noise 5 % stronger", noise_std=times(1.05)),
             World("starts 10 % larger", init_std=times(1.1)),
-            World("step size 10 % larger", learning_rate=times(1.1)),
-            World("adversarial weight 0.55 for 0.5", adversarial_weight=0.55),
             World("power q + 0.05", power=plus(0.05)),
         ),
         cost=3.0,
@@ -226,7 +224,6 @@ CLAIMS = (
         worlds=(
             World("half as many competing neurons", neurons=times(0.5)),
             World("noise 10 % stronger", noise_std=times(1.1)),
-            World("starts 20 % larger", init_std=times(1.2)),
         ),
         cost=3.0,
     ),
