@@ -7,6 +7,8 @@ inequality in p does the rest.
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import erf, gammaln, lambertw
@@ -24,7 +26,7 @@ def log_tail_bound_simple(ratio: ArrayLike, power: int) -> Array:
     power = _check_odd(power)
     ratio = np.asarray(ratio, dtype=float)
     scaled = np.maximum(ratio, 0.0) ** (2.0 / power)
-    return np.where(scaled >= 2.0 * np.e, -0.5 * power * scaled / np.e, 0.0)
+    return np.where(scaled >= 2.0 * math.e, -0.5 * power * scaled / math.e, 0.0)
 
 
 def log_tail_bound_shifted(ratio: ArrayLike, power: int) -> Array:
@@ -34,7 +36,7 @@ def log_tail_bound_shifted(ratio: ArrayLike, power: int) -> Array:
     """
     power = _check_odd(power)
     ratio = np.asarray(ratio, dtype=float)
-    scaled = np.maximum(ratio, 0.0) ** (2.0 / power) / np.e
+    scaled = np.maximum(ratio, 0.0) ** (2.0 / power) / math.e
     return np.where(scaled >= 1.0, -0.5 * power * (1.0 + scaled), 0.0)
 
 

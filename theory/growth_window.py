@@ -9,6 +9,8 @@ gradient steps.
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -167,7 +169,7 @@ def growth_law_window(
     bend = (level / neurons) ** (1.0 / power)  # alpha z at which the two arms of the minimum meet
     below = 0.25 * neurons * bend**2
     above = 0.5 * level * float(growth_integral(bend, late * signal_strength, power))
-    slowed = (below + above) * (1.0 + np.e) / 2.0 * signal_strength**excess
+    slowed = (below + above) * (1.0 + math.e) / 2.0 * signal_strength**excess
     step = (1.0 + rate * late**excess) ** (power - 1.0)
     upper = time_window(largest_start, late, rate * swing * (1.0 + 0.5 * negative_margin), power).upper
     upper *= swing * (1.0 + 0.5 * negative_margin)  # the window in steps at rate c1

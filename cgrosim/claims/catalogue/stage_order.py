@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -57,7 +58,7 @@ def _bound(params: Params, system: ClosedSystem) -> tuple[float, float]:
     )
     cap = (1.0 + negative) ** (1.0 / q) / p.signal_strength  # u_max before T_I
     growth = float(top * cap ** (q - 2.0))
-    saturation = (1.0 + np.e) / (1.0 + np.exp(p.gap**q))  # s(gap^q) / s(1)
+    saturation = (1.0 + math.e) / (1.0 + np.exp(p.gap**q))  # s(gap^q) / s(1)
     odds = p.adversarial_weight / (1.0 - p.adversarial_weight)
     spread = float(np.max(np.sum(np.abs(system.gram), axis=1)))
     ratio = np.exp(2.0 * SMALL_MARGIN) * (1.0 + odds * saturation) * spread / (p.samples * p.signal_strength**q)
