@@ -7,7 +7,7 @@ that the rules reject is one that a theory wrong by as much, in that parameter, 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from cgrosim.claims.checks import combine
@@ -96,8 +96,3 @@ def _edge(rejects: Callable[[float], bool]) -> float | None:
         middle = math.sqrt(low * high)
         low, high = (low, middle) if rejects(middle) else (middle, high)
     return high
-
-
-def power_of(claim: Claim, context: Context, parameters: Sequence[str] = PARAMETERS) -> list[Noticed]:
-    """The power of a claim in several parameters."""
-    return [smallest_noticed(claim, context, parameter) for parameter in parameters]

@@ -43,7 +43,6 @@ class FlowEngine:
         self._watch = watch  # called after every step of the integrator: gradient steps so far, evaluations so far
         self._forces = ClosedForces(params, system)
         self._neurons, self._rows = len(system.signal), len(system.noise)
-        self._noise_at, self._coefficients_at = 0.0, np.zeros_like(system.noise)
         self.crossings = Crossings.none(len(system.labels))
         self._time = 0.0  # time of the last restart
         self._vector = np.concatenate([system.signal, np.zeros(self._rows * self._neurons)])

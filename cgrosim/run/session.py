@@ -144,7 +144,7 @@ def simulate_many(
     known: dict[Any, _Asked] = {}
     keep = None if keep is None else tuple(keep)
     for params in cells:
-        key = (params.steps, params.record, params.test_samples > 0, params.threat, params.signal_only)
+        key = (params.steps, params.record, params.test_samples > 0, params.threat, params.evaluation_threat)
         if key not in known:
             known[key] = _asked(params, None, record_at, until, keep)
         yield _drive(_start(params, known[key], None, None), None, None, 0.0, trial_seconds=0.0)

@@ -9,7 +9,7 @@ from cgrosim import Params
 from cgrosim.claims import registry, runner
 from cgrosim.claims.checks import inside
 from cgrosim.claims.claim import Claim, Context, Evidence
-from cgrosim.claims.power import LARGEST, PARAMETERS, RESOLUTION, SMALLEST, changed, power_of, smallest_noticed
+from cgrosim.claims.power import LARGEST, PARAMETERS, RESOLUTION, SMALLEST, changed, smallest_noticed
 from cgrosim.commands.main import main
 from cgrosim.errors import ParameterError
 from cgrosim.studies.world import World, times
@@ -39,8 +39,8 @@ def test_the_edge_is_found_to_the_resolution_in_both_directions():
 
 
 def test_what_the_number_does_not_depend_on_is_not_seen():
-    found = power_of(claim_about(lambda p: p.noise_std * p.samples, 0.05), Context())
-    by_name = {each.parameter: each for each in found}
+    claim = claim_about(lambda p: p.noise_std * p.samples, 0.05)
+    by_name = {name: smallest_noticed(claim, Context(), name) for name in PARAMETERS}
     assert by_name["gap"].change is None
     assert by_name["samples"].change is not None
     assert by_name["dimension"].change is None

@@ -46,7 +46,7 @@ def assert_pinned(verdict: Verdict) -> None:
     pinned = PINNED["claims"][name]
     assert [(check[0], check[3]) for check in found] == [(check[0], check[3]) for check in pinned], name
     for now, before in zip(found, pinned, strict=True):
-        if name in ROUNDED:
+        if name in ROUNDED and machine() != PINNED["machine"]:
             assert now[1] == before[1] == 0.0
             assert 0.0 < now[2] < 1e-9, now
             continue

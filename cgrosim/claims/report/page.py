@@ -14,6 +14,7 @@ from cgrosim.claims.claim import Evidence, Panel, Slack, Verdict, VerdictName
 from cgrosim.claims.report.data import count_verdicts, false_alarms, repeat_command
 from cgrosim.claims.report.words import REJECTION, SYMBOLS, amount, headline, measurement, region
 from cgrosim.files.versions import versions
+from cgrosim.files.words import counted
 
 KILLED: dict[Outcome, tuple[str, str]] = {  # style and words of a check in a wrong world: to fail there is its purpose
     "violated": ("supported", "✓ rejects"),
@@ -185,7 +186,7 @@ def _experiment(evidence: Evidence) -> str:
     if evidence.seeds:
         seeds = escape(", ".join(map(str, evidence.seeds)))
         parts.append(
-            f'<details><summary>The {len(evidence.seeds)} seeds</summary><p class="small">{seeds}</p></details>'
+            f'<details><summary>{counted(len(evidence.seeds), "seed")}</summary><p class="small">{seeds}</p></details>'
         )
     return "\n".join(parts)
 
