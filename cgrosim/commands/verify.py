@@ -9,7 +9,7 @@ from typing import Annotated
 import tyro
 
 from cgrosim.commands.folders import first_free, held, refuse_results
-from cgrosim.commands.terminal import announce_compilation, console
+from cgrosim.commands.terminal import announce_compilation, console, progress_bar
 from cgrosim.files.words import counted
 
 FOLDER = Path("report")
@@ -89,10 +89,11 @@ def _power(names: list[str], full: bool, seed: int, workers: int | None, out: Pa
 
     began = time.perf_counter()
     announce_compilation("kernels")
-    with raising_interrupts():
+    with raising_interrupts(), progress_bar("kernels"):
         compile_kernels(False)
 
     def show(name: str, noticed: Noticed, done: int, total: int) -> None:
+        progress(f"{done} of {total}", done / total)
         seconds = time.perf_counter() - began
         console.print(
             f"[dim]{done:3d}/{total}  {seconds:5.0f} s[/dim]  {name}, {noticed.parameter}: {in_words(noticed)}",
@@ -100,7 +101,8 @@ def _power(names: list[str], full: bool, seed: int, workers: int | None, out: Pa
         )
 
     context = Context("full" if full else "quick", seed)
-    powers = measure_power(names, context, workers=workers, progress=show)
+    with progress_bar("measuring power") as progress:
+        powers = measure_power(names, context, workers=workers, progress=show)
     paths = write_power(powers, context, out)
     console.print(power_table(powers), highlight=False, markup=False, soft_wrap=True)
     console.print("written " + ", ".join(str(path) for path in paths), highlight=False)
@@ -128,13 +130,14 @@ def _verify(names: list[str], full: bool, seed: int, workers: int | None, out: P
     chosen = select(names)
     images = full and any(claim.kind == "observation" for claim in chosen)  # on real images
     announce_compilation(*(("kernels", "images/network/kernels") if images else ("kernels",)))
-    with raising_interrupts():
+    with raising_interrupts(), progress_bar("kernels"):
         compile_kernels(images)
 
     arrived: list[Verdict] = []
 
     def show(verdict: Verdict, done: int, total: int) -> None:
         arrived.append(verdict)
+        progress(f"{done} of {total}", done / total)
         seconds = time.perf_counter() - began
         console.print(
             f"[dim]{done:3d}/{total}  {seconds:5.0f} s[/dim]  {verdict.verdict:<14}  {verdict.claim.title}",
@@ -145,7 +148,8 @@ def _verify(names: list[str], full: bool, seed: int, workers: int | None, out: P
     console.print(f"[dim]{counted(len(chosen), 'claim')}{order}[/dim]", highlight=False)
     context = Context("full" if full else "quick", seed)
     try:
-        verdicts = verify(names, context, workers=workers, progress=show)
+        with progress_bar("verifying") as progress:
+            verdicts = verify(names, context, workers=workers, progress=show)
     except UserError:
         if arrived:
             write_report(arrived, out / INTERRUPTED_REPORT, seconds=time.perf_counter() - began)
@@ -154,7 +158,8 @@ def _verify(names: list[str], full: bool, seed: int, workers: int | None, out: P
     if verdicts:
         print_table(verdicts, console)
         place = out if whole else out / INTERRUPTED_REPORT  # a finished report is only replaced by a finished one
-        paths = write_report(verdicts, place, seconds=time.perf_counter() - began)
+        with progress_bar("report"):
+            paths = write_report(verdicts, place, seconds=time.perf_counter() - began)
         console.print("written " + ", ".join(str(path) for path in paths), highlight=False)
     if not whole:
         console.print(f"interrupted: {len(verdicts)} of {counted(len(chosen), 'claim')} decided")
