@@ -5,15 +5,18 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+import shlex
 from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, get_args
 
 import numpy as np
 
 from cgrosim.claims.checks import EXACT_BUDGET, STATISTICAL_BUDGET
 from cgrosim.claims.claim import Evidence, Verdict, VerdictName
+from cgrosim.claims.homes import file_of
 from cgrosim.files.digest import content_digest
 from cgrosim.files.versions import versions
 
@@ -99,9 +102,17 @@ def verdict_data(verdict: Verdict) -> dict[str, Any]:
 
 
 def repeat_command(verdict: Verdict) -> str:
-    """The command that evaluates this claim again with the same numbers."""
-    full = " --full" if verdict.effort == "full" else ""
-    return f"cgrosim verify {verdict.claim.name} --seed {verdict.seed}{full}"
+    """The command that evaluates this claim again with the same numbers, or, where nothing was measured, does so."""
+    file = file_of(verdict.claim)
+    words = ["cgrosim", "verify", verdict.claim.name, "--seed", str(verdict.seed)]
+    full = verdict.effort == "full"
+    return shlex.join([*words, *(["--full"] if full else []), *(["--claims", _from_here(file)] if file else [])])
+
+
+def _from_here(file: Path) -> str:
+    """A path as it is given below the working folder, else in full."""
+    place, here = file.absolute(), Path.cwd()
+    return str(place.relative_to(here) if place.is_relative_to(here) else place)
 
 
 def _evidence_data(evidence: Evidence) -> dict[str, Any]:
