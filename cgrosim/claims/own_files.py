@@ -20,16 +20,20 @@ PREFIX = "cgrosim_claims_of_"
 
 
 def module_of(claim: Claim) -> str:
-    """The name of the module in which the measurement of a claim is written."""
-    return measurement_of(claim).__module__
+    """The name of the module in which a claim is written."""
+    return functions_of(claim)[-1].__module__
 
 
-def measurement_of(claim: Claim) -> Callable[..., Any]:
-    """The function that measures a claim, without the arguments that were fixed beforehand."""
-    function: Any = claim.measure
-    while isinstance(function, partial):
-        function = function.func
-    return function if hasattr(function, "__module__") else type(function)
+def functions_of(claim: Claim) -> list[Callable[..., Any]]:
+    """The functions that measure a claim: those, too, that are handed to others beforehand; the outermost first."""
+
+    def inner(function: Any) -> list[Callable[..., Any]]:
+        if not isinstance(function, partial):
+            return [function if hasattr(function, "__module__") else type(function)]
+        given = [value for value in (*function.args, *function.keywords.values()) if callable(value)]
+        return [found for each in (function.func, *given) for found in inner(each)]
+
+    return inner(claim.measure)
 
 
 def claims_in(found: Any, where: str) -> tuple[Claim, ...]:

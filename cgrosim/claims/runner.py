@@ -17,6 +17,7 @@ from cgrosim.claims.claim import Claim, Context, Verdict, evaluate
 from cgrosim.claims.homes import Home, home_of
 from cgrosim.claims.power import PARAMETERS, Noticed, smallest_noticed
 from cgrosim.claims.registry import select
+from cgrosim.claims.report.reading import still_valid
 from cgrosim.claims.verdicts import Verdicts
 from cgrosim.errors import UserError
 from cgrosim.executors.pool import single_threaded_children
@@ -34,6 +35,7 @@ def verify(
     context: Context | None = None,
     *,
     files: Sequence[str | Path] = (),
+    since: str | Path | None = None,
     workers: int | None = None,
     progress: Progress | None = None,
 ) -> Verdicts:
@@ -49,6 +51,8 @@ def verify(
         Effort and seed. The verdicts depend on nothing else: not on the number of workers, nor on their order.
     files
         Files of Python that list further claims in CLAIMS.
+    since
+        Folder of an earlier report: verdicts of it that depend on nothing that has changed are taken over.
     workers
         Processes (default: one a processor); 1 evaluates in this process, and so does a claim that no module holds,
         because no other process would find it.
@@ -58,11 +62,10 @@ def verify(
     Raises
     ------
     UserError
-        If a claim does not exist, or a worker process was ended from outside.
+        If a claim does not exist, the earlier report is none, or a worker process was ended from outside.
     """
     context = context or Context()
     chosen = {claim.name: claim for claim in select(claims, files)}
-    homes = [home_of(claim) for claim in sorted(chosen.values(), key=lambda claim: -claim.cost)]
     arrived: dict[str, Verdict] = {}
 
     def note(verdict: Verdict) -> None:
@@ -71,9 +74,14 @@ def verify(
         if progress is not None:
             progress(verdict, len(arrived), len(chosen))
 
+    if since is not None:
+        for verdict in still_valid(Path(since), [*chosen.values()], context).values():
+            note(verdict)
+    order = sorted((claim for name, claim in chosen.items() if name not in arrived), key=lambda claim: -claim.cost)
+    homes = [home_of(claim) for claim in order]
     with suppress(KeyboardInterrupt):
         if None in homes or _processes(workers, len(homes)) == 1:
-            for claim in sorted(chosen.values(), key=lambda claim: -claim.cost):
+            for claim in order:
                 note(evaluate(claim, context))
         else:
             _spread(_evaluate_at, [(home, context) for home in homes], _processes(workers, len(homes)), note)
@@ -124,11 +132,16 @@ def _processes(workers: int | None, tasks: int) -> int:
 def _evaluate_at(home: Home, context: Context) -> Verdict:
     with raising_interrupts():  # a claim must not judge half a run
         verdict = evaluate(home.find(), context)
-    return replace(verdict, claim=replace(verdict.claim, measure=_elsewhere))  # not every process has its module
+    return replace(verdict, claim=_stand_in(home.name))  # not every process has the module of the claim
+
+
+def _stand_in(name: str) -> Claim:
+    """What is sent back for a claim; the process that asked puts its own in the place."""
+    return Claim(name, "", "", "", "bound", _elsewhere, ())
 
 
 def _elsewhere(context: Context, world: object) -> NoReturn:
-    raise NotImplementedError("the verdict of a worker is given its claim again by the process that asked")
+    raise NotImplementedError
 
 
 def _power_at(home: Home, parameter: str, context: Context) -> tuple[str, Noticed]:

@@ -37,6 +37,8 @@ class Verify:
     """decide what two minutes allow (the default)"""
     full: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
     """decide everything, in at most half an hour"""
+    since: Annotated[Path | None, tyro.conf.arg(metavar="FOLDER")] = None
+    """folder of an earlier report: only what has changed since is verified, the other verdicts are carried over"""
     out: Annotated[
         Path | None, tyro.conf.arg(help="directory of the report (default: report, or the next report-2, ...)")
     ] = None
@@ -65,7 +67,7 @@ class Verify:
             raise UserError("quick and full exclude each other; give one of them.")
         seed, workers = _whole("seed", self.seed, 0), _whole("workers", self.workers or "0", 0)
         out = first_free(FOLDER, REPORT) if self.out is None else self.out
-        asked = Asked(chosen, Context("full" if self.full else "quick", seed), workers or None, out)
+        asked = Asked(chosen, Context("full" if self.full else "quick", seed), workers or None, out, self.since)
         with held(out):
             try:
                 refuse_results(out, REPORT, self.overwrite)
@@ -83,6 +85,7 @@ class Asked:
     context: Context
     workers: int | None
     out: Path
+    since: Path | None
 
 
 def _list(claims: list[Claim]) -> int:
@@ -161,14 +164,15 @@ def _verify(asked: Asked) -> int:
         arrived.append(verdict)
         seconds = time.perf_counter() - began
         console.print(
-            f"[dim]{done:3d}/{total}  {seconds:5.0f} s[/dim]  {verdict.verdict:<14}  {verdict.claim.title}",
+            f"[dim]{done:3d}/{total}  {seconds:5.0f} s[/dim]  {verdict.verdict:<14}  {verdict.claim.title}"
+            + (" [dim](carried over)[/dim]" if verdict.carried else ""),
             highlight=False,
         )
 
     order = ", the longest first" if len(chosen) > 1 else ""
     console.print(f"[dim]{counted(len(chosen), 'claim')}{order}[/dim]", highlight=False)
     try:
-        verdicts = verify(asked.claims, asked.context, workers=asked.workers, progress=show)
+        verdicts = verify(asked.claims, asked.context, since=asked.since, workers=asked.workers, progress=show)
     except UserError:
         if arrived:
             write_report(arrived, asked.out / INTERRUPTED_REPORT, seconds=time.perf_counter() - began)
@@ -176,6 +180,9 @@ def _verify(asked: Asked) -> int:
     whole = len(verdicts) == len(chosen)
     if verdicts:
         print_table(verdicts, console)
+        carried = sum(verdict.carried for verdict in verdicts)
+        if asked.since is not None:
+            print_line(f"{carried} carried over from {asked.since}, {len(verdicts) - carried} verified now")
         place = (
             asked.out if whole else asked.out / INTERRUPTED_REPORT
         )  # a finished report is only replaced by a finished one
