@@ -1,4 +1,7 @@
-"""Evaluate claims side by side in worker processes, each with one thread, longest first."""
+"""Evaluate claims side by side in worker processes, each with one thread, longest first.
+
+Claims that share a study go to one process, where it is simulated once.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ from contextlib import suppress
 from multiprocessing import active_children, get_context
 from typing import Any
 
-from cgrosim.claims.claim import Context, Verdict, evaluate
+from cgrosim.claims.claim import Claim, Context, Verdict, evaluate
 from cgrosim.claims.power import PARAMETERS, Noticed, smallest_noticed
 from cgrosim.claims.registry import all_claims, select
 from cgrosim.errors import UserError
@@ -57,14 +60,14 @@ def verify(
     workers = min(workers or os.cpu_count() or 1, len(chosen))
     arrived: dict[str, Verdict] = {}
 
-    def note(verdict: Verdict) -> None:
-        arrived[verdict.claim.name] = verdict
-        if progress is not None:
-            progress(verdict, len(arrived), len(chosen))
+    def note(verdicts: list[Verdict]) -> None:
+        for verdict in verdicts:
+            arrived[verdict.claim.name] = verdict
+            if progress is not None:
+                progress(verdict, len(arrived), len(chosen))
 
-    order = sorted(chosen, key=lambda claim: -claim.cost)
     with suppress(KeyboardInterrupt):
-        _spread(_evaluate_by_name, [(claim.name, context) for claim in order], workers, note)
+        _spread(_evaluate_by_name, [(names, context) for names in _sharing(chosen)], workers, note)
     return [arrived[claim.name] for claim in chosen if claim.name in arrived]
 
 
@@ -80,23 +83,32 @@ def measure_power(
     Ctrl-C stops the work; what had arrived by then is returned. Arguments and errors are those of `verify`.
     """
     chosen = select(list(names))
-    tasks = [(claim.name, parameter, context) for claim in chosen for parameter in PARAMETERS]
+    tasks = [(names, parameter, context) for names in _sharing(chosen) for parameter in PARAMETERS]
     found: dict[tuple[str, str], Noticed] = {}
 
-    def note(arrived: tuple[str, Noticed]) -> None:
-        name, noticed = arrived
-        found[name, noticed.parameter] = noticed
-        if progress is not None:
-            progress(name, noticed, len(found), len(tasks))
+    def note(arrived: dict[str, Noticed]) -> None:
+        for name, noticed in arrived.items():
+            found[name, noticed.parameter] = noticed
+            if progress is not None:
+                progress(name, noticed, len(found), len(chosen) * len(PARAMETERS))
 
     with suppress(KeyboardInterrupt):
         _spread(_power_by_name, tasks, min(workers or os.cpu_count() or 1, len(tasks)), note)
     return {c.name: {p: found[c.name, p] for p in PARAMETERS if (c.name, p) in found} for c in chosen}
 
 
-def _power_by_name(name: str, parameter: str, context: Context) -> tuple[str, Noticed]:
+def _power_by_name(names: tuple[str, ...], parameter: str, context: Context) -> dict[str, Noticed]:
     with raising_interrupts():
-        return name, smallest_noticed(all_claims()[name], context, parameter)
+        return {name: smallest_noticed(all_claims()[name], context, parameter) for name in names}
+
+
+def _sharing(claims: Sequence[Claim]) -> list[tuple[str, ...]]:
+    """Names of claims that share a study, and so belong into one process; the longest first."""
+    groups: dict[Any, list[Claim]] = {}
+    for claim in claims:
+        groups.setdefault(claim.study or claim.name, []).append(claim)
+    ordered = sorted(groups.values(), key=lambda group: -sum(claim.cost for claim in group))
+    return [tuple(claim.name for claim in group) for group in ordered]
 
 
 def _spread(
@@ -130,6 +142,6 @@ def _spread(
                 pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _evaluate_by_name(name: str, context: Context) -> Verdict:
+def _evaluate_by_name(names: tuple[str, ...], context: Context) -> list[Verdict]:
     with raising_interrupts():  # a claim must not judge half a run
-        return evaluate(all_claims()[name], context)
+        return [evaluate(all_claims()[name], context) for name in names]
