@@ -20,7 +20,7 @@ from cgrosim.studies.tables import Study, table
 from cgrosim.studies.world import CLAIMED, World
 
 Kind = Literal["exact identity", "bound", "order", "asymptotic", "law", "derived here", "observation"]
-VerdictName = Literal["supported", "violated", "not applicable", "underpowered"]
+VerdictName = Literal["supported", "violated", "not applicable", "underpowered", "not measured"]
 
 
 @dataclass(frozen=True)
@@ -143,7 +143,16 @@ class Trial:
 
 @dataclass(frozen=True)
 class Verdict:
-    """A claim with its evidence and what follows from it."""
+    """A claim with its evidence and what follows from it.
+
+    Attributes
+    ----------
+    verdict : ``supported`` or ``violated`` by all rules together; ``underpowered`` where an interval is too wide or a
+        wrong world passes, ``not applicable`` where a hypothesis fails, ``not measured`` where there were no checks
+    note : why, where that is not plain, and what was found
+    seconds, processor_seconds : by the clock, and of work
+    carried : taken over from an earlier report, because nothing it depends on has changed
+    """
 
     claim: Claim
     verdict: VerdictName
@@ -153,12 +162,17 @@ class Verdict:
     effort: Effort
     seed: int
     seconds: float
+    processor_seconds: float = 0.0
+    carried: bool = False
 
     @property
-    def rejection(self) -> Outcome:
-        """What became of the wrong worlds: ``violated`` if each was rejected, ``supported`` if one passes."""
+    def rejection(self) -> Outcome | None:
+        """What became of the wrong worlds: ``violated`` if each was rejected, ``supported`` if one passes.
+
+        None where none was simulated.
+        """
         outcomes = {trial.outcome for trial in self.trials}
-        return next((name for name in BEST_LAST if name in outcomes), "violated")
+        return next((name for name in BEST_LAST if name in outcomes), None)
 
     def killers(self, row: int) -> tuple[str, ...]:
         """The worlds in which one check is violated: a row of the kill matrix."""
@@ -179,18 +193,18 @@ def evaluate(claim: Claim, context: Context) -> Verdict:
 
     Hypotheses that fail make it ``not applicable``; a wrong world that passes the same rules makes it
     ``underpowered``, and so does a check that no wrong world violates and that does not say why none can, because
-    rules that cannot fail decide nothing.
+    rules that cannot fail decide nothing. Without checks it is ``not measured``, and no wrong world is looked at.
     """
-    began = time.perf_counter()
+    began, worked = time.perf_counter(), time.process_time()
     evidence = claim.measure(context, CLAIMED)
     trials = []
-    for world in claim.worlds:
+    for world in claim.worlds if evidence.checks else ():
         found = claim.measure(context, world)
         if len(found.checks) != len(evidence.checks):
             raise ValueError(f"{claim.name}: {len(found.checks)} checks in the world {world.name!r}, not as claimed")
         trials.append(Trial(world, found, combine(found.checks)))
-    seconds = time.perf_counter() - began
-    found = Verdict(claim, "supported", evidence, tuple(trials), "", context.effort, context.seed, seconds)
+    seconds, work = time.perf_counter() - began, time.process_time() - worked
+    found = Verdict(claim, "supported", evidence, tuple(trials), "", context.effort, context.seed, seconds, work)
     verdict, note = _decided(found)
     return replace(found, verdict=verdict, note=note)
 
@@ -203,6 +217,8 @@ def _decided(found: Verdict) -> tuple[VerdictName, str]:
     if failed:
         why = f"hypothesis {failed[0].name} fails with slack {failed[0].slack:.3g}."
         return "not applicable", f"{why} {finding}".strip()
+    if not evidence.checks:
+        return "not measured", finding
     if outcome == "supported" and passing:
         why = f"a wrong world passes the same rules, so they cannot tell: {passing[0]}."
         return "underpowered", f"{why} {finding}".strip()

@@ -229,7 +229,8 @@ def _measure_squares(context: Context, world: World) -> Evidence:
               abs(float(together.max()) - squared_norm_error(dimension, half_range, level)), 0.0, "dyadic numbers"),
         exact("parameters counted minus 34D + 3 + (m - 2)(8D + 2)", "0",
               float(abs(network.parameter_count - squared_norm_parameters(dimension, level))), 0.0, "integers"),
-        exact("f_3 minus a minus its teeth, 257 dyadic points", "0", _teeth_error(3 - world.number("missing", 0)), 0.0, "dyadic numbers"),
+        exact("f_3 minus a minus its teeth, 257 dyadic points", "0", _teeth_error(3 - world.number("missing", 0)), 0.0,
+              "dyadic numbers"),
     ]  # fmt: skip
     sizes = np.array([squared_norm_parameters(1, int(level)) for level in levels], dtype=np.float64)
     panel = Panel(
