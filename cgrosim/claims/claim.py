@@ -91,6 +91,8 @@ class Claim:
     proved_for : activations for which the claim is proved
     cost : rough seconds of the quick measurement (of the full one where there is no quick one), to order the work
         (longest first)
+    formula : the statement to be typeset, in the notation of `cgrosim.claims.report.mathml`; for claims of the
+        catalogue it stands in `cgrosim.claims.formulas`
     """
 
     name: str
@@ -102,6 +104,7 @@ class Claim:
     worlds: tuple[World, ...]
     proved_for: str = "power, real q > 2"
     cost: float = 1.0
+    formula: str = ""
 
 
 @dataclass(frozen=True)
