@@ -1,4 +1,7 @@
-"""Evaluate claims side by side in worker processes, each with one thread, longest first."""
+"""Evaluate claims side by side in worker processes, each with one thread, longest first.
+
+Claims that share a study go to one process, where it is simulated once.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
 from dataclasses import replace
+from itertools import product
 from multiprocessing import active_children, get_context
 from pathlib import Path
 from typing import Any, NoReturn
@@ -77,14 +81,15 @@ def verify(
     if since is not None:
         for verdict in still_valid(Path(since), [*chosen.values()], context).values():
             note(verdict)
-    order = sorted((claim for name, claim in chosen.items() if name not in arrived), key=lambda claim: -claim.cost)
-    homes = [home_of(claim) for claim in order]
+    groups = _sharing([claim for name, claim in chosen.items() if name not in arrived])
+    homes = [tuple(home_of(claim) for claim in group) for group in groups]
     with suppress(KeyboardInterrupt):
-        if None in homes or _processes(workers, len(homes)) == 1:
-            for claim in order:
+        if any(None in group for group in homes) or _processes(workers, len(homes)) == 1:
+            for claim in (claim for group in groups for claim in group):
                 note(evaluate(claim, context))
         else:
-            _spread(_evaluate_at, [(home, context) for home in homes], _processes(workers, len(homes)), note)
+            tasks = [(group, context) for group in homes]
+            _spread(_evaluate_at, tasks, _processes(workers, len(homes)), lambda found: [note(one) for one in found])
     return Verdicts(arrived[name] for name in chosen if name in arrived)
 
 
@@ -107,32 +112,40 @@ def measure_power(
     found: dict[tuple[str, str], Noticed] = {}
     total = len(chosen) * len(parameters)
 
-    def note(arrived: tuple[str, Noticed]) -> None:
-        name, noticed = arrived
-        found[name, noticed.parameter] = noticed
-        if progress is not None:
-            progress(name, noticed, len(found), total)
+    def note(arrived: dict[str, Noticed]) -> None:
+        for name, noticed in arrived.items():
+            found[name, noticed.parameter] = noticed
+            if progress is not None:
+                progress(name, noticed, len(found), total)
 
-    homes = [home_of(claim) for claim in chosen]
+    groups = _sharing(chosen)
+    homes = [tuple(home_of(claim) for claim in group) for group in groups]
     with suppress(KeyboardInterrupt):
-        if None in homes or _processes(workers, total) == 1:
-            for claim in chosen:
-                for parameter in parameters:
-                    note((claim.name, smallest_noticed(claim, context, parameter)))
+        if any(None in group for group in homes) or _processes(workers, total) == 1:
+            for claim, parameter in product((claim for group in groups for claim in group), parameters):
+                note({claim.name: smallest_noticed(claim, context, parameter)})
         else:
-            tasks = [(home, parameter, context) for home in homes for parameter in parameters]
+            tasks = [(group, parameter, context) for group in homes for parameter in parameters]
             _spread(_power_at, tasks, _processes(workers, total), note)
     return {c.name: {p: found[c.name, p] for p in parameters if (c.name, p) in found} for c in chosen}
+
+
+def _sharing(claims: Sequence[Claim]) -> list[list[Claim]]:
+    """Claims that share a study, and so belong into one process, the longest first."""
+    groups: dict[Any, list[Claim]] = {}
+    for claim in claims:
+        groups.setdefault(claim.study or claim.name, []).append(claim)
+    return sorted(groups.values(), key=lambda group: -sum(claim.cost for claim in group))
 
 
 def _processes(workers: int | None, tasks: int) -> int:
     return min(workers or os.cpu_count() or 1, max(tasks, 1))
 
 
-def _evaluate_at(home: Home, context: Context) -> Verdict:
+def _evaluate_at(homes: Sequence[Home], context: Context) -> list[Verdict]:
     with raising_interrupts():  # a claim must not judge half a run
-        verdict = evaluate(home.find(), context)
-    return replace(verdict, claim=_stand_in(home.name))  # not every process has the module of the claim
+        verdicts = [evaluate(home.find(), context) for home in homes]
+    return [replace(one, claim=_stand_in(one.claim.name)) for one in verdicts]  # not every process has its module
 
 
 def _stand_in(name: str) -> Claim:
@@ -144,9 +157,9 @@ def _elsewhere(context: Context, world: object) -> NoReturn:
     raise NotImplementedError
 
 
-def _power_at(home: Home, parameter: str, context: Context) -> tuple[str, Noticed]:
+def _power_at(homes: Sequence[Home], parameter: str, context: Context) -> dict[str, Noticed]:
     with raising_interrupts():
-        return home.name, smallest_noticed(home.find(), context, parameter)
+        return {home.name: smallest_noticed(home.find(), context, parameter) for home in homes}
 
 
 def _spread(
