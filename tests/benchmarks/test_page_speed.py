@@ -80,9 +80,8 @@ def test_first_paint(browser, page):
     for _ in range(9):
         browser.open(page)
         found.append(browser.run("return performance.getEntriesByName('first-contentful-paint')[0].startTime"))
-    print(
-        f"\nload {os.getloadavg()[0]:.1f}; first paint, ms: {min(found):.0f} to {max(found):.0f}, median {median(found):.0f}"
-    )
+    spread = f"{min(found):.0f} to {max(found):.0f} ms, median {median(found):.0f}"
+    print(f"\nload {os.getloadavg()[0]:.1f}; first paint {spread}")
     print(f"size: {page.stat().st_size / 1000:.0f} kB")
 
 
