@@ -47,14 +47,14 @@ def slacks(
     - starts: a + z < 0 and z + k < 0;
     - T_I ~ alpha^-q sigma_0^-(q-2), T_mem ~ N kappa^-1 v(0)^-(q-2): ``n + q (a - k) > 0``;
     - T_esc ~ (gap alpha)^-q alpha^(q-2): ``n + q g + 2 a < q k + (q-2) z``;
-    - the energy of a filter is that of its start, d sigma_0^2, or of what it memorised, N / kappa, which gives sd(S) the
+    - the energy of a filter is that of its start, d sigma_0^2, or of what it memorised, N / kappa, and so sd(S) has the
       exponent ``s = q p + (q/2) max(2 z + 1, n - 2 k)``: clean s < 0, robust error q g < s;
     - N - 1 overlaps sigma_p^2 sqrt(d) against sigma_p^2 d: n < 1/2; chi = 1 / (sigma_0 sigma_p d): z + p + 1 > 0.
 
     At the paper's z = g = -1/2 and q = 3, with noise patches of norm about 1 (p = -1/2), memorising before escaping is
     n + 2 a < 1; with as many samples as stay apart, n up to 1/2, that is a < 1/4. The paper gives no reason for 0.249
-    and -0.509; they stand beside this corner, (1/4, -1/2), and no other edge is near. For a few samples everything up to
-    a = 1/2 would do; at p = -0.509 itself a = 0.249 leaves n < 0.475. Kind: asymptotic.
+    and -0.509; they stand beside this corner, (1/4, -1/2), and no other edge is near. For a few samples all a below 1/2
+    would do; at p = -0.509 itself a = 0.249 leaves n < 0.475. Kind: asymptotic.
     """
     a, p, z, g, n, q = signal_exponent, noise_exponent, init_exponent, gap_exponent, samples_exponent, power
     known = exponents(
