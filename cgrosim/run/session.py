@@ -26,7 +26,7 @@ from cgrosim.run.advice import TRIAL_SECONDS, notes_on, smaller_rate
 from cgrosim.run.checkpoint import CHECKPOINT, Checkpoint, load_checkpoint, save_checkpoint
 from cgrosim.run.dataset import Recorded
 from cgrosim.run.horizon import find_horizon
-from cgrosim.run.planning import Plan, plan, with_cost_left
+from cgrosim.run.planning import Plan, check_horizon, plan, with_cost_left
 from cgrosim.run.quantities import recorded
 from cgrosim.run.recorder import Recorder, given_steps, record_steps
 from cgrosim.run.results import Run
@@ -237,7 +237,9 @@ def planned_for(params: Params, asked: Asked, progress: Progress | None) -> tupl
         progress("finding the horizon", 0.0)
     system = _system(params, asked.start, Plan(chosen.sampling, "flow", ""))
     steps, note = find_horizon(params, system, progress or silent)
-    return plan(params, steps, given=given, keep=asked.keep), steps, [note]
+    chosen = plan(params, steps, given=given, keep=asked.keep)
+    check_horizon(params, steps, chosen)
+    return chosen, steps, [note]
 
 
 def _system(params: Params, start: ClosedSystem | None, chosen: Plan) -> ClosedSystem:
