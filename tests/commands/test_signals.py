@@ -123,7 +123,9 @@ def test_a_signal_to_simulate_keeps_what_was_recorded(number, status, tmp_path, 
     assert "everything recorded until then is kept" in out
 
 
-@pytest.mark.parametrize(("wait", "presses"), [(0.5, 1), pytest.param(2.0, 1, marks=SLOW), pytest.param(3.0, 2, marks=SLOW)])
+@pytest.mark.parametrize(
+    ("wait", "presses"), [(0.5, 1), pytest.param(2.0, 1, marks=SLOW), pytest.param(3.0, 2, marks=SLOW)]
+)
 def test_ctrl_c_while_kernels_compile_ends_the_command(wait, presses, tmp_path, begin):
     child = begin("simulate", *LONG, "--out", tmp_path, NUMBA_CACHE_DIR=str(tmp_path / "cache"))
     assert child.stdout.readline() == "running\n"
@@ -138,7 +140,9 @@ def test_ctrl_c_while_kernels_compile_ends_the_command(wait, presses, tmp_path, 
 TRAIN = ["images", "train", "--subset", "20", "--validation", "20", "--epochs", "500", "--width", "1"]
 
 
-@pytest.mark.parametrize(("number", "status", "fresh"), [(signal.SIGHUP, 129, False), pytest.param(signal.SIGTERM, 143, True, marks=SLOW)])
+@pytest.mark.parametrize(
+    ("number", "status", "fresh"), [(signal.SIGHUP, 129, False), pytest.param(signal.SIGTERM, 143, True, marks=SLOW)]
+)
 def test_a_signal_to_an_experiment_ends_it_also_while_its_kernels_compile(number, status, fresh, tmp_path, begin):
     cache = {"NUMBA_CACHE_DIR": str(tmp_path / "cache")} if fresh else {}
     child = begin(*TRAIN, "--out", tmp_path / "out", **cache)
