@@ -26,7 +26,7 @@ from cgrosim.run.advice import TRIAL_SECONDS, notes_on, smaller_rate
 from cgrosim.run.checkpoint import CHECKPOINT, Checkpoint, load_checkpoint, save_checkpoint
 from cgrosim.run.dataset import Recorded
 from cgrosim.run.horizon import find_horizon
-from cgrosim.run.planning import Plan, plan, with_cost_left
+from cgrosim.run.planning import Plan, check_horizon, plan, with_cost_left
 from cgrosim.run.quantities import recorded
 from cgrosim.run.recorder import Recorder, given_steps, record_steps
 from cgrosim.run.results import Run
@@ -258,6 +258,7 @@ def _start(params: Params, asked: _Asked, progress: Progress | None, announce: A
         steps, note = find_horizon(params, system, progress or silent)
         notes.append(note)
         chosen = plan(params, steps, given=given, keep=asked.keep)
+        check_horizon(params, steps, chosen)
     _announce(chosen, announce)
     return _prepare(params, asked, chosen, steps, notes)
 

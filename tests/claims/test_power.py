@@ -6,7 +6,7 @@ import math
 import pytest
 
 from cgrosim import Params
-from cgrosim.claims import registry, runner
+from cgrosim.claims import homes, registry
 from cgrosim.claims.checks import inside
 from cgrosim.claims.claim import Claim, Context, Evidence
 from cgrosim.claims.power import LARGEST, PARAMETERS, RESOLUTION, SMALLEST, changed, smallest_noticed
@@ -63,7 +63,7 @@ def test_impossible_worlds_are_not_noticed_and_other_parameters_are_refused():
 
 def test_the_command_writes_a_table_and_the_numbers(tmp_path, monkeypatch, capsys):
     claims = {"a-claim": claim_about(lambda p: p.noise_std**3, 0.05)}
-    for module in (registry, runner):
+    for module in (registry, homes):
         monkeypatch.setattr(module, "all_claims", lambda: claims)
     out = tmp_path / "report"
     assert main(["verify", "--power", "--workers", "1", "--out", str(out)]) == 0

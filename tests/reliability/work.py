@@ -29,6 +29,20 @@ COMMANDS: dict[str, list[str]] = {
 }  # fmt: skip
 
 
+PLAIN = ["--dimension", "150", "--samples", "4", "--neurons", "3", "--steps", "300", "--test-samples", "20",
+         "--engine", "reduced"]  # fmt: skip
+SWEEP = ["sweep", *PLAIN, "--vary", "gap=0.01,0.1,0.3,0.5", "--vary", "power=3,3.5", "--seeds", "4",
+         "--keep", "robust_test_error", "--predicted-seeds", "0"]  # fmt: skip
+"""A grid of milliseconds a cell."""
+OTHERS: dict[str, list[str]] = {
+    "sweep, two workers": [*SWEEP, "--workers", "2"],
+    "sweep": [*SWEEP, "--workers", "0"],
+    "verify": ["verify", "initial-laws", "dead-start-probability", "--workers", "1"],
+    "classroom": ["classroom"],
+}
+"""Commands beside simulate and the experiments; the first two leave the same table."""
+
+
 def params_of(engine: str) -> cgrosim.Params:
     """The parameters of a run."""
     return cgrosim.Params.from_paper(150, **{**SMALL, **RUNS[engine]})
@@ -50,7 +64,18 @@ def experiment(name: str, folder: Path) -> int:
     return main(["images", name, *COMMANDS[name], "--out", str(folder)])
 
 
+def other(name: str, folder: Path) -> list[str]:
+    """Another command whose results go into a folder."""
+    place = folder / "lesson.html" if name == "classroom" else folder
+    return [*OTHERS[name], "--out", str(place), *(["--overwrite"] if name == "verify" else [])]
+
+
 def all_work() -> dict[str, Callable[[Path], int]]:
     """By name, what can be disturbed and gone on with: called with a folder."""
     runs = {f"engine {name}": lambda folder, name=name: run(name, folder) for name in RUNS}
-    return {**runs, **{f"images {name}": lambda folder, name=name: experiment(name, folder) for name in COMMANDS}}
+    others = {name: lambda folder, name=name: main(other(name, folder)) for name in OTHERS}
+    return {
+        **runs,
+        **{f"images {name}": lambda folder, name=name: experiment(name, folder) for name in COMMANDS},
+        **others,
+    }

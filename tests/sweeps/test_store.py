@@ -125,6 +125,17 @@ def test_data_without_a_mark_or_changed_behind_it_are_run_again(tmp_path):
     assert store.plan.rows == CELLS
 
 
+def test_cells_in_a_chunk_that_cannot_be_read_are_run_again(tmp_path):
+    whole = sweep(SMALL, OVER, out=tmp_path, **SETTINGS)
+    chunks = [path for path in (tmp_path / "cells.zarr" / "memorization" / "c").rglob("*") if path.is_file()]
+    content = chunks[0].read_bytes()
+    chunks[0].write_bytes(content[: len(content) // 2] + b"nonsense")
+    assert load_table(tmp_path).counts == {"missing": CELLS}  # read without a word, and without an end by itself
+    again = sweep(SMALL, OVER, out=tmp_path, **SETTINGS)
+    assert again.data.drop_attrs().identical(whole.data.drop_attrs())
+    assert load_table(tmp_path).counts == {"finished": CELLS}
+
+
 def test_a_full_disk_loses_only_what_was_at_work(tmp_path, monkeypatch):
     real, calls = ZarrStore._array, []
 

@@ -25,9 +25,10 @@ def in_words(noticed: Noticed | None) -> str:
 
 
 def power_table(powers: Powers) -> str:
-    """A Markdown table: claims by parameters."""
-    head = ("claim", *(name.replace("_", " ") for name in PARAMETERS))
-    rows = [(claim, *(in_words(found.get(name)) for name in PARAMETERS)) for claim, found in powers.items()]
+    """A Markdown table: claims by the parameters that were changed."""
+    changed = [name for name in PARAMETERS if any(name in found for found in powers.values())]
+    head = ("claim", *(name.replace("_", " ") for name in changed))
+    rows = [(claim, *(in_words(found.get(name)) for name in changed)) for claim, found in powers.items()]
     lines = [f"| {' | '.join(row)} |" for row in (head, ("---",) * len(head), *rows)]
     return "\n".join(lines) + "\n"
 

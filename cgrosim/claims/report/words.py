@@ -8,20 +8,33 @@ from cgrosim.claims.checks import Check, Outcome
 from cgrosim.claims.claim import Evidence, VerdictName
 
 # a symbol and a word beside every colour: neither printers nor all readers see colours
-SYMBOLS: dict[VerdictName, str] = {"supported": "✓", "violated": "✗", "not applicable": "–", "underpowered": "?"}
+SYMBOLS: dict[VerdictName, str] = {
+    "supported": "✓",
+    "violated": "✗",
+    "not applicable": "–",
+    "underpowered": "?",
+    "not measured": "·",
+}
 STYLES: dict[VerdictName, str] = {
     "supported": "green",
     "violated": "bold red",
     "not applicable": "dim",
     "underpowered": "yellow",
+    "not measured": "dim",
 }
 PLAIN_SYMBOLS: dict[VerdictName, str] = {
     "supported": "+",
     "violated": "X",
     "not applicable": "-",
     "underpowered": "?",
+    "not measured": ".",
 }
-REJECTION: dict[Outcome, str] = {"violated": "rejected", "underpowered": "not supported", "supported": "PASSES"}
+REJECTION: dict[Outcome | None, str] = {
+    "violated": "rejected",
+    "underpowered": "undecided",
+    "supported": "PASSES",
+    None: "not run",
+}
 
 
 def headline(evidence: Evidence) -> Check | None:
