@@ -134,21 +134,6 @@ def judge_smoothing(context: Context, world: World, runs: tuple[SmoothedRun, ...
     return Evidence(made, slack, params, tuple(run.params.seed for run in runs), f"eps = 0.2, N = 20, {SETTING}")
 
 
-def measure_momentum(context: Context, world: World) -> Evidence:
-    """Judge `momentum`."""
-    return judge_momentum(context, world, momentum(context, world))
-
-
-def measure_flipped_labels(context: Context, world: World) -> Evidence:
-    """Judge `flipped_labels`."""
-    return judge_flips(context, world, flipped_labels(context, world))
-
-
-def measure_smoothed_labels(context: Context, world: World) -> Evidence:
-    """Judge `smoothed_labels`."""
-    return judge_smoothing(context, world, smoothed_labels(context, world))
-
-
 CLAIMS = (
     Claim(
         name="momentum-is-a-clock",
@@ -157,7 +142,8 @@ CLAIMS = (
         "beta/(1-beta) + (1+beta)/(2(1-beta)) log(F_end/F_start) of their flow.",
         source="Polyak 1964; modified equation and delay derived here",
         kind="asymptotic",
-        measure=measure_momentum,
+        study=momentum,
+        rules=judge_momentum,
         worlds=(
             World("momentum 0.91", momentum=0.91),
             World("learning rate 2 % larger", learning_rate=times(1.02)),
@@ -172,7 +158,8 @@ CLAIMS = (
         "the other side of log 2 and are memorised first: rates as (1-lam) s(-a) + lam/2 and (1-lam) s(a) + lam/2.",
         source="derived here; attack fixed_direction, which weakens the feature of every sample",
         kind="asymptotic",
-        measure=measure_flipped_labels,
+        study=flipped_labels,
+        rules=judge_flips,
         worlds=(
             World("one label in eight flipped", label_noise=0.125),
             World("noise 2 % stronger", noise_std=times(1.02)),
@@ -189,7 +176,8 @@ CLAIMS = (
         "1/2.",
         source="derived here",
         kind="asymptotic",
-        measure=measure_smoothed_labels,
+        study=smoothed_labels,
+        rules=judge_smoothing,
         worlds=(
             World("smoothing 0.22", label_smoothing=0.22),
             World("no smoothing", label_smoothing=0.0),

@@ -146,21 +146,6 @@ def judge_edges(context: Context, world: World, found: tuple[Edge, ...]) -> Evid
     )
 
 
-def measure_decayed_samples(context: Context, world: World) -> Evidence:
-    """Judge `decayed_samples`."""
-    return judge_fraction(context, world, decayed_samples(context, world))
-
-
-def measure_plateaus(context: Context, world: World) -> Evidence:
-    """Judge `plateaus`."""
-    return judge_plateaus(context, world, plateaus(context, world))
-
-
-def measure_edges(context: Context, world: World) -> Evidence:
-    """Judge `edges`."""
-    return judge_edges(context, world, edges(context, world))
-
-
 CLAIMS = (
     Claim(
         name="decay-memorised-fraction",
@@ -169,7 +154,8 @@ CLAIMS = (
         "the kicks of memorised samples; the share that is not is Phi(v_c / (sigma_0 sigma_p sqrt(d-1)))^(m(P-1)).",
         source="derived here: v' = a v^(q-1) - rho v, with the head start of stage I",
         kind="law",
-        measure=measure_decayed_samples,
+        study=decayed_samples,
+        rules=judge_fraction,
         worlds=(
             World("half as many competing neurons", neurons=times(0.5)),
             World("noise 10 % stronger", noise_std=times(1.1)),
@@ -185,7 +171,8 @@ CLAIMS = (
         "q (kappa/N) V^(1-2/q) [(1-lam) s(a+V) + lam s(gap^q a+V)] = rho.",
         source="derived here: one neuron takes all, x_r^(2-q) - x_s^(2-q) grows like exp((q-2) rho t)",
         kind="asymptotic",
-        measure=measure_plateaus,
+        study=plateaus,
+        rules=judge_plateaus,
         worlds=(
             World("signal 1 % stronger", signal_strength=times(1.01)),
             World("noise 1 % stronger", noise_std=times(1.01)),
@@ -202,7 +189,8 @@ CLAIMS = (
         "pull between its two humps, ~ gap^q, it runs on to its escape.",
         source="derived here from the flow of stages I to III with weight decay",
         kind="asymptotic",
-        measure=measure_edges,
+        study=edges,
+        rules=judge_edges,
         worlds=(
             World("noise 3 % stronger", noise_std=times(1.03)),
             World("signal 5 % stronger", signal_strength=times(1.05)),

@@ -74,25 +74,17 @@ def judge_stopping(context: Context, world: World, runs: tuple[ErrorsInTime, ...
     return _evidence(made, world, runs, "d = 1e4, N = 10, P = 2, m = 10, q = 3, gap 0.01, no weight decay")
 
 
-def measure_cured(context: Context, world: World) -> Evidence:
-    """Judge `cured`."""
-    return judge_cure(context, world, cured(context, world))
-
-
-def measure_stopped(context: Context, world: World) -> Evidence:
-    """Judge `stopped`."""
-    return judge_stopping(context, world, stopped(context, world))
-
-
 CLAIMS = (
     Claim(
         name="decay-cures-the-test-error",
         title="weight decay makes it robust on test data, and when",
         statement="Above every noise edge the test noise shrinks like exp(-q rho t) while the signal rests, so "
-        "that the robust test error is P(S(0) < -exp(q rho t) (gap alpha)^q U): it falls to 5 per cent at log(z/b) / (q rho).",
+        "that the robust test error is P(S(0) < -exp(q rho t) (gap alpha)^q U): it falls to 5 per cent at "
+        "log(z/b) / (q rho).",
         source="derived here; a statement about this model and attacks on the true feature",
         kind="asymptotic",
-        measure=measure_cured,
+        study=cured,
+        rules=judge_cure,
         worlds=(
             World("weight decay 10 % stronger", weight_decay=times(1.1)),
             World("gap 10 % larger", gap=times(1.1)),
@@ -107,7 +99,8 @@ CLAIMS = (
         "at any time before memorisation: as near to 1/2 as after it.",
         source="derived here; on real images stopping early gains something, because there features differ in strength",
         kind="asymptotic",
-        measure=measure_stopped,
+        study=stopped,
+        rules=judge_stopping,
         worlds=(
             World("gap 60 % larger", gap=times(1.6)),
             World("an attack that leaves twice as much", gap=times(2.0)),

@@ -83,21 +83,17 @@ def judge(context: Context, world: World, rows: tuple[Unlearnable, ...]) -> Evid
     )
 
 
-def measure(context: Context, world: World) -> Evidence:
-    """Judge `unlearnable`."""
-    return judge(context, world, unlearnable(context, world))
-
-
 CLAIMS = (
     Claim(
         name="unlearnable-samples",
         title="samples without a feature are memorised from one on",
         statement="Where the signal escapes first, p = 0 leaves the noise of the filters as it was; every sample "
-        "without a learnable feature, p >= 1/N, is memorised at a_i = q kappa_i / (2N), both losses pushing, and the noise "
-        "becomes of order 1. Fresh samples stay robust; under an attack on all patches those training samples do not.",
+        "without a learnable feature, p >= 1/N, is memorised at a_i = q kappa_i / (2N), both losses pushing, and the "
+        "noise becomes of order 1. Fresh samples stay robust; under an attack on all patches those training samples do not.",
         source="derived here; thresholds in p of arXiv 2605.21999, another activation and attack",
         kind="asymptotic",
-        measure=measure,
+        study=unlearnable,
+        rules=judge,
         worlds=(
             World("a teacher that is 90 per cent certain", unlearnable_certainty=0.9),
             World("noise 5 % stronger", noise_std=times(1.05)),
