@@ -89,7 +89,8 @@ CLAIMS = (
         title="samples without a feature are memorised from one on",
         statement="Where the signal escapes first, p = 0 leaves the noise of the filters as it was; every sample "
         "without a learnable feature, p >= 1/N, is memorised at a_i = q kappa_i / (2N), both losses pushing, and the "
-        "noise becomes of order 1. Fresh samples stay robust; under an attack on all patches those training samples do not.",
+        "noise becomes of order 1. Fresh samples stay robust; under an attack on all patches those training samples do "
+        "not.",
         source="derived here; thresholds in p of arXiv 2605.21999, another activation and attack",
         kind="asymptotic",
         study=unlearnable,
