@@ -22,6 +22,17 @@ FORMULAS = {
     "control-pairs": "lam = 1/2 : V_i = Theta~(1),   lam = 0 : V_i = o(1)",
     "adversarial-weight-sweep": "T_mem ~ 1 / lam,  T_I ~ 1 / ((1 - lam) + lam gap^q)",
     "phase-edges": '(gap alpha)^q u_p^(q-2) N < kappa v_max^(q-2)  "memorised",   gap^q a < S_(1/4)  "overfitting"',
+    "decay-memorised-fraction": 'P("not memorised") = Phi( (v_c) / (sigma_0 sigma_p sqrt(d-1)) )^(m(P-1)),  '
+    "a_i v_c^(q-2) = rho",
+    "decay-plateaus": "q alpha^2 a^(1 - 2/q) [(1-lam) s(a+V) + lam gap^q s(gap^q a+V)] = rho,  "
+    "q kappa/N V^(1 - 2/q) [(1-lam) s(a+V) + lam s(gap^q a+V)] = rho",
+    "decay-phase-diagram": "rho_noise = max_i a_i v_i^(q-2),  rho_signal = c_1 u_max^(q-2)",
+    "decay-cures-the-test-error": "L_robust(t) = P(S_0 < -exp(q rho t) (gap alpha)^q U)",
+    "early-stopping-gains-nothing": "L_robust(t) = 1/2 - P(0 <= S <= (gap alpha)^q U),  t < T_mem",
+    "momentum-is-a-clock": "x(eta (1-beta), beta) - x(eta, 0) = O(eta)",
+    "flipped-labels-first": "alpha^q U -> log((1-tau) / tau),  T_flipped < T_right",
+    "smoothing-delays": "T_1 -> T_1 / (1-epsilon),  lam [s(b+V) - epsilon/2] + (1-lam) [s(a+V) - epsilon/2] = 0",
+    "unlearnable-samples": 'a_i = q kappa_i / (2 N)  "where" b_i = 0,   p >= 1/N',
     "robust-distance": "1/2 - L_robust = P(0 <= S <= (gap alpha)^q U) ~ (gap alpha)^q U f_S(0)",
     "threat-gap": 'delta = (1 - gap) alpha > |xi| :  "robust training error 0 to the true feature, 1 to the ball"',
     "cgro-classifier": "L_train^robust = 0,  L_test^clean <= L(f_clean),  L_test^robust = Omega(1)",
