@@ -45,6 +45,7 @@ FORMULAS = {
     "flatness-gap-bounds": "\"robust gap\" <= Lip(l_delta) W_1,   <= E |X - X'| G_(delta + |X - X'|)",
     "flatness-order": 'rank("robust gap", E max_(r <= delta) |d L / d c|) > 0',
     "flatness-order-images": 'rank("robust gap", E max_(|xi| <= delta) |nabla L|_1) > 0',
+    "steep-loss-rise": "E max(0, delta |g| - H delta^2 / 2) <= L_robust - L_clean <= E s (exp(delta h) - 1)",
     "inner-maximum": "max_(|c - alpha| <= delta) l(y f(c)) = l(y f(alpha - delta)) iff U_y > 0",
     "transfer-attack": "U > 0 iff -delta y w_star = arg max_xi l(y f(X + xi))",
     "closure": "w_r(t) = w_r(0) + A_r w_star + sum_ij B_rij X_i[j]",
