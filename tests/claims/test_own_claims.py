@@ -23,7 +23,7 @@ from cgrosim.commands.main import main
 from cgrosim.errors import UserError
 
 OWN = Path(__file__).with_name("own_claims.py")
-PAGE = (Path(__file__).parents[2] / "docs" / "add-a-claim.md").read_text(encoding="utf-8")
+PAGE = (Path(__file__).parents[2] / "docs" / "tutorials" / "add-a-claim.md").read_text(encoding="utf-8")
 
 
 def data_of(folder):
