@@ -10,6 +10,25 @@ from typing import Any
 
 IMAGES = "Train small convolutional networks on real images, with and without attacks, and draw what they learn."
 
+SUBCOMMANDS = {
+    "simulate": ("simulate", "Simulate", "Run one experiment and draw it."),
+    "sweep": (
+        "sweep",
+        "Sweep",
+        "Run a grid of experiments into one table and draw its maps, with the predicted edges.",
+    ),
+    "verify": ("verify", "Verify", "Check the claims of the theory against simulations."),
+    "images": ("images", "images_commands", IMAGES),
+    "classroom": ("classroom", "Classroom", "Write the page for a class, which computes live and offline."),
+    "examples": (
+        "examples",
+        "Examples",
+        "List the experiments that come with cgrosim, or copy them where you can change them.",
+    ),
+    "info": ("info", "Info", "Show this installation, and what holds and is predicted for given parameters."),
+}
+"""Module, what is taken from it, and the line of the help."""
+
 LONGEST_NAME = 100  # letters of an option
 SECONDS_TO_END = 3.0  # after an interruption, for threads and workers
 
@@ -84,22 +103,9 @@ def _parse(arguments: list[str]) -> Any:
     """The chosen subcommand with its options; tyro prints a usage error and exits with status 2 itself."""
     import tyro
 
-    from cgrosim.commands.classroom import Classroom
-    from cgrosim.commands.info import Info
-    from cgrosim.commands.simulate import Simulate
-    from cgrosim.commands.sweep import Sweep
-    from cgrosim.commands.verify import Verify
-
     given = _renamed(arguments)
     return tyro.extras.subcommand_cli_from_dict(
-        {
-            "simulate": Simulate,
-            "sweep": Sweep,
-            "verify": Verify,
-            "images": _images(given),
-            "classroom": Classroom,
-            "info": Info,
-        },
+        subcommands(given),
         prog="cgrosim",
         description="Run the learning dynamics of adversarial training and check the theory of robust overfitting. "
         "cgrosim --version says which version this is.",
@@ -108,17 +114,34 @@ def _parse(arguments: list[str]) -> Any:
     )
 
 
-def _images(arguments: list[str]) -> Any:
-    """The experiments on images, only imported where they are asked for: the others need no NumPy to parse."""
+def subcommands(arguments: list[str]) -> dict[str, Any]:
+    """Every subcommand by name, in the order of the help.
+
+    What is not asked for is a stand-in of the same name and summary, whose options need not be imported: the help of
+    all of them needs no parameters, and that of one none of the others.
+    """
+    asked = arguments[:1]
+    if asked not in (["--help"], ["-h"], *([name] for name in SUBCOMMANDS)):
+        asked = [*SUBCOMMANDS]  # whatever it is: every option is wanted for the sentence about it
+    return {
+        name: _loaded(name, *place) if name in asked else _stand_in(name, summary)
+        for name, (*place, summary) in SUBCOMMANDS.items()
+    }
+
+
+def _loaded(name: str, room: str, made: str) -> Any:
+    from importlib import import_module
+
+    found = getattr(import_module(f"cgrosim.commands.{room}"), made)
+    return found(IMAGES) if name == "images" else found
+
+
+def _stand_in(name: str, summary: str) -> Any:
     from dataclasses import make_dataclass
 
-    if arguments[:1] == ["images"]:
-        from cgrosim.commands.images import images_commands
-
-        return images_commands(IMAGES)
-    stand_in = make_dataclass("Images", [], frozen=True)
-    stand_in.__doc__ = IMAGES
-    return stand_in
+    found = make_dataclass(name.capitalize(), [], frozen=True)
+    found.__doc__ = summary
+    return found
 
 
 def _renamed(arguments: list[str]) -> list[str]:

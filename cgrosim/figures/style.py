@@ -90,9 +90,11 @@ def new_figure(width: float, height: float, *, layout: Literal["constrained"] | 
     leaves the margins to the caller.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(width, height), layout=layout, facecolor="white")
+    from cgrosim.figures.shown import ShownFigure
+
+    figure = ShownFigure(figsize=(width, height), layout=layout, facecolor="white")
+    figure.styled = styled
     FigureCanvasAgg(figure)
     return figure
 

@@ -45,7 +45,7 @@ def print_table(verdicts: Sequence[Verdict], console: Console) -> None:
             Text(claim.title).append(f"\n{claim.name}, {claim.kind}" if wide else "", style="dim"),
             said,
             Text(wrong, style="bold red" if wrong == "PASSES" else ""),
-            f"{verdict.seconds:.1f}",
+            "carried" if verdict.carried else f"{verdict.seconds:.1f}",
         )
     console.print(table)
     console.print(Text(summary(verdicts)))
