@@ -6,6 +6,7 @@ in FOLDER as they are done, so that a campaign can be done in parts.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import platform
@@ -99,7 +100,8 @@ def keep(row: Row, folder: Path) -> None:
     """Keep a row, and write the table of all that are there."""
     rows = folder / "rows"
     rows.mkdir(parents=True, exist_ok=True)
-    name = "".join(letter if letter.isalnum() else "_" for letter in row.name)
+    short = "".join(letter if letter.isalnum() else "_" for letter in row.name)[:80]
+    name = f"{short}_{hashlib.sha256(row.name.encode()).hexdigest()[:8]}"
     content = {
         **asdict(row),
         "began": 0,

@@ -93,7 +93,8 @@ def signalled(what, count, place, row):
             kill(child, sent)
             time.sleep(0.01)
         status = ended(child, SECONDS)
-        if status == -sent and not log.read_text() and not any(folder.iterdir()):
+        said = log.read_text(errors="replace") if log.exists() else ""
+        if status == -sent and not said and not any(folder.iterdir()):
             continue  # it came before the command had begun: no trial of it
         judge(status, sent, log, folder, row, what)
 
