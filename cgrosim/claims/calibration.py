@@ -16,6 +16,7 @@ from cgrosim.claims.report.data import VERDICTS, report_text
 from cgrosim.claims.runner import Progress, verify
 from cgrosim.claims.verdicts import Verdicts
 from cgrosim.files.atomic import write_text
+from cgrosim.files.words import counted
 from cgrosim.studies.context import Context, Effort
 
 
@@ -55,7 +56,8 @@ class Calibration:
         measured = sum(counts.values()) - counts["not measured"] - counts["not applicable"]
         share = counts["underpowered"] / measured if measured else 0.0
         return (
-            f"{len(self.by_seed)} seeds ({_ranges(sorted(self.by_seed))}), effort {self.effort}: {measured} verdicts, "
+            f"{counted(len(self.by_seed), 'seed')} ({_ranges(sorted(self.by_seed))}), effort {self.effort}: "
+            f"{counted(measured, 'verdict')}, "
             f"{counts['violated']} violated, {counts['underpowered']} underpowered ({100 * share:.2g} %)."
         )
 
