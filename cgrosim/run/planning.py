@@ -141,6 +141,9 @@ def _engine(params: Params, sampling: str, cost: Callable[[str], Cost] | None) -
         return discrete, f"engine {discrete} ({step} a step), because the end is not known beforehand"
     if params.batch_size is not None or params.holds_signal:
         return discrete, f"engine {discrete}, because there is no gradient flow of this training"
+    if params.label_smoothing > 0.0 or params.label_noise > 0.0:
+        # margins at rest pull back at a rate alpha^2 that does not fall, which an explicit integrator has to resolve
+        return discrete, f"engine {discrete}, because margins that come to rest make the gradient flow stiff"
     exact = cost(discrete)
     if exact.total <= PATIENCE_SECONDS:
         return discrete, f"engine {discrete}, because its step is the cheapest ({step})"

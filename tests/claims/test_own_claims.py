@@ -55,7 +55,8 @@ def test_the_page_goes_from_a_lemma_to_a_verdict_and_refutes_the_wrong_one(tmp_p
 
     assert rejects(edge)
     assert rejects(-edge)
-    assert not all(rejects(sign * LEVELS[LEVELS.index(edge) - 1]) for sign in (1.0, -1.0))
+    below = LEVELS[LEVELS.index(edge) - 1]
+    assert not all(rejects(sign * below) for sign in (1.0, -1.0))
 
 
 def test_the_command_reads_a_file_and_its_repeat_command_repeats(tmp_path):
