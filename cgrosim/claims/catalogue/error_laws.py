@@ -37,7 +37,7 @@ def measure_laws(context: Context, world: World) -> Evidence:
     generator, count = context.generator("error-laws"), context.choose(50_000, 300_000)
     run = [r for r in runs if alive(r)][-1]
     law = independent_law(run)
-    made = _law_checks(run, law, generator, 2 * count)
+    made = _law_checks(run, law, generator, 4 * count)
     for one in (runs[0], run):
         made += _bound_checks(one, generator, count // 5)
     return Evidence(
