@@ -117,7 +117,8 @@ def _bound_checks(run: PaperRun, generator: np.random.Generator, count: int) -> 
                     "Chebyshev, fourth moment and chaos tail hold for every weight matrix",
                     (float(value - NORMAL * error), float(value + NORMAL * error)),
                 ),
-                f"the bound is {bound / max(float(value), 1e-300):.2g} times the error of these weights: what is sharp is the law above",
+                f"the bound is {bound / max(float(value), 1e-300):.2g} times the error of these weights: what is "
+                "sharp is the law above",
             )
         )
     bound = float(robust_error_lower_bound(inner, gram, power=p.power, noise_std=p.noise_std))
