@@ -89,7 +89,7 @@ def _courses(axes: Any, runs: dict[str, Run]) -> None:
         data = run.data.isel(step=slice(1, None))
         axes.plot(data.step, data.memorization.mean("sample"), color=colour, ls=dash, lw=3, label=name)
     axes.set(xscale="log", xlabel="gradient step", ylabel="mean $V_i$", title="memorised noise, by training attack")
-    axes.legend(title="trained against (radius)")
+    axes.legend(title="trained against (radius)", handlelength=3.5)
 
 
 def _table(axes: Any, grid: np.ndarray, rows: list[str], columns: list[str], title: str) -> None:

@@ -64,10 +64,11 @@ def _readings(standard: Run, adversarial: Run) -> list[list[float]]:
 
 def _ways(axes: Any, pair: tuple[Run, Run]) -> None:
     floor = 0.5 / pair[0].params.test_samples  # where an error of 0 is drawn
-    for name, run, colour in zip(("standard", "adversarial"), pair, (style.BLUE, style.VERMILION), strict=True):
+    looks = ((style.SKY, 6.0), (style.VERMILION, 2.5))  # apart in grey as well: light and wide, dark and narrow
+    for name, run, (colour, width) in zip(("standard", "adversarial"), pair, looks, strict=True):
         clean = 100.0 * np.maximum(run.data.clean_test_error.values, floor)
-        axes.plot(clean, run.data.robust_test_error, color=colour, lw=3, label=f"{name}, robust test")
-        axes.plot(clean, run.data.robust_train_error, color=colour, lw=3, ls=":", label=f"{name}, robust train")
+        axes.plot(clean, run.data.robust_test_error, color=colour, lw=width, label=f"{name}, robust test")
+        axes.plot(clean, run.data.robust_train_error, color=colour, lw=width, ls=":", label=f"{name}, robust train")
     final = 100.0 * float(pair[1].final("clean_test_error"))
     axes.axvline(final, color=style.BLACK, ls="--", label=f"compared at {final:.2g} %")
     axes.set(xscale="log", xlabel="clean test error (%), decreasing", ylabel="robust error", title="way of one pair")
@@ -79,7 +80,7 @@ def _ways(axes: Any, pair: tuple[Run, Run]) -> None:
 def _bars(axes: Any, table: np.ndarray) -> None:
     place = np.arange(len(POINTS))
     for j, (name, colour, hatch) in enumerate(
-        zip(MEASURED, (style.SKY, style.ORANGE, style.VERMILION), ("", "//", ""), strict=True)
+        zip(MEASURED, (style.SKY, style.DARK_VERMILION, style.VERMILION), ("", "", "//"), strict=True)
     ):
         mean, low, high = np.array([mean_interval(table[:, k, j], 0.05) for k in place]).T
         label = name.replace("_error", "").replace("_", " ")

@@ -32,11 +32,14 @@ TOLERANCE = 1e-9  # relative, of the log-growths
 class DecoupledFlow:
     """Gradient flow with a diagonal Gram matrix. Kind: exact for decoupled noise. Unit of time: flow time.
 
-    Attributes ---------- signal : (m,) starts u_r(0), at least one positive noise, energy : (N, F) starts v of every
-    feature of a sample, times the label trained on, and |X_i[j]|^2 of its patch power, signal_strength, gap,
-    adversarial_weight : q, alpha, 1 - delta/alpha, lam weight_decay, label_smoothing : rho, eps features : (N,) +1
-    where the label is right, -1 where it is flipped, 0 where the sample carries no feature threat : what decides the
-    attacked coefficient
+    Attributes
+    ----------
+    signal : (m,) starts u_r(0), at least one positive
+    noise, energy : (N, F) starts v of every feature of a sample, times its label, and |X_i[j]|^2 of its patch
+    power, signal_strength, gap, adversarial_weight : q, alpha, 1 - delta/alpha, lam
+    weight_decay, label_smoothing : rho, eps
+    features : (N,) +1 where the label is right, -1 where it is flipped, 0 where the sample carries no feature
+    threat : what decides the attacked coefficient
     """
 
     signal: Array

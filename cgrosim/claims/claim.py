@@ -104,6 +104,8 @@ class Claim:
     proved_for : activations for which the claim is proved
     cost : rough seconds of the quick measurement (of the full one where there is no quick one), to order the work
         (longest first)
+    formula : the statement to be typeset, in the notation of `cgrosim.claims.report.mathml`; for claims of the
+        catalogue it stands in `cgrosim.claims.formulas`
     """
 
     name: str
@@ -115,6 +117,7 @@ class Claim:
     worlds: tuple[World, ...] = ()
     proved_for: str = "power, real q > 2"
     cost: float = 1.0
+    formula: str = ""
     study: Study | None = field(repr=False, default=None)
     rules: Callable[[Context, World, Any], Evidence] | None = field(repr=False, default=None)
 
@@ -199,10 +202,10 @@ def evaluate(claim: Claim, context: Context) -> Verdict:
     evidence = claim.measure(context, CLAIMED)
     trials = []
     for world in claim.worlds if evidence.checks else ():
-        found = claim.measure(context, world)
-        if len(found.checks) != len(evidence.checks):
-            raise ValueError(f"{claim.name}: {len(found.checks)} checks in the world {world.name!r}, not as claimed")
-        trials.append(Trial(world, found, combine(found.checks)))
+        other = claim.measure(context, world)
+        if len(other.checks) != len(evidence.checks):
+            raise ValueError(f"{claim.name}: {len(other.checks)} checks in the world {world.name!r}, not as claimed")
+        trials.append(Trial(world, other, combine(other.checks)))
     seconds, work = time.perf_counter() - began, time.process_time() - worked
     found = Verdict(claim, "supported", evidence, tuple(trials), "", context.effort, context.seed, seconds, work)
     verdict, note = _decided(found)

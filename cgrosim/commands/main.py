@@ -10,6 +10,25 @@ from typing import Any
 
 IMAGES = "Train small convolutional networks on real images, with and without attacks, and draw what they learn."
 
+SUBCOMMANDS = {
+    "simulate": ("simulate", "Simulate", "Run one experiment and draw it."),
+    "sweep": (
+        "sweep",
+        "Sweep",
+        "Run a grid of experiments into one table and draw its maps, with the predicted edges.",
+    ),
+    "verify": ("verify", "Verify", "Check the claims of the theory against simulations."),
+    "images": ("images", "images_commands", IMAGES),
+    "classroom": ("classroom", "Classroom", "Write the page for a class, which computes live and offline."),
+    "examples": (
+        "examples",
+        "Examples",
+        "List the experiments that come with cgrosim, or copy them where you can change them.",
+    ),
+    "info": ("info", "Info", "Show this installation, and what holds and is predicted for given parameters."),
+}
+"""Module, what is taken from it, and the line of the help."""
+
 LONGEST_NAME = 100  # letters of an option
 SECONDS_TO_END = 3.0  # after an interruption, for threads and workers
 
@@ -53,6 +72,13 @@ def _run(arguments: Sequence[str] | None) -> int:
         place = "" if error.filename is None else f"{shown(error.filename)}: "
         _say(f"{place}{error.strerror or error}; make room or another place for it.")
         return 2
+    except (ImportError, EOFError) as error:  # a library that is not whole, or half a file of its bytecode
+        what = f"{type(error).__name__}: {shown(error)}"
+        _say(f"a library cannot be loaded ({what}); remove the __pycache__ folders beside it, or install it again.")
+        return 2
+    except MemoryError:
+        _say("there is not enough memory for this; ask for less, or take a larger machine.")
+        return 2
 
 
 def _say(sentence: str) -> None:
@@ -77,22 +103,9 @@ def _parse(arguments: list[str]) -> Any:
     """The chosen subcommand with its options; tyro prints a usage error and exits with status 2 itself."""
     import tyro
 
-    from cgrosim.commands.classroom import Classroom
-    from cgrosim.commands.info import Info
-    from cgrosim.commands.simulate import Simulate
-    from cgrosim.commands.sweep import Sweep
-    from cgrosim.commands.verify import Verify
-
     given = _renamed(arguments)
     return tyro.extras.subcommand_cli_from_dict(
-        {
-            "simulate": Simulate,
-            "sweep": Sweep,
-            "verify": Verify,
-            "images": _images(given),
-            "classroom": Classroom,
-            "info": Info,
-        },
+        subcommands(given),
         prog="cgrosim",
         description="Run the learning dynamics of adversarial training and check the theory of robust overfitting. "
         "cgrosim --version says which version this is.",
@@ -101,17 +114,34 @@ def _parse(arguments: list[str]) -> Any:
     )
 
 
-def _images(arguments: list[str]) -> Any:
-    """The experiments on images, only imported where they are asked for: the others need no NumPy to parse."""
+def subcommands(arguments: list[str]) -> dict[str, Any]:
+    """Every subcommand by name, in the order of the help.
+
+    What is not asked for is a stand-in of the same name and summary, whose options need not be imported: the help of
+    all of them needs no parameters, and that of one none of the others.
+    """
+    asked = arguments[:1]
+    if asked not in (["--help"], ["-h"], *([name] for name in SUBCOMMANDS)):
+        asked = [*SUBCOMMANDS]  # whatever it is: every option is wanted for the sentence about it
+    return {
+        name: _loaded(name, *place) if name in asked else _stand_in(name, summary)
+        for name, (*place, summary) in SUBCOMMANDS.items()
+    }
+
+
+def _loaded(name: str, room: str, made: str) -> Any:
+    from importlib import import_module
+
+    found = getattr(import_module(f"cgrosim.commands.{room}"), made)
+    return found(IMAGES) if name == "images" else found
+
+
+def _stand_in(name: str, summary: str) -> Any:
     from dataclasses import make_dataclass
 
-    if arguments[:1] == ["images"]:
-        from cgrosim.commands.images import images_commands
-
-        return images_commands(IMAGES)
-    stand_in = make_dataclass("Images", [], frozen=True)
-    stand_in.__doc__ = IMAGES
-    return stand_in
+    found = make_dataclass(name.capitalize(), [], frozen=True)
+    found.__doc__ = summary
+    return found
 
 
 def _renamed(arguments: list[str]) -> list[str]:
@@ -124,10 +154,20 @@ def _renamed(arguments: list[str]) -> list[str]:
     return ["images", *arguments[1:]]
 
 
+def _spare_bytecode() -> None:
+    """Where the size of files is limited, Python would keep half a file of a module's bytecode and trip over it."""
+    with suppress(ImportError):  # not on Windows
+        import resource
+
+        if resource.getrlimit(resource.RLIMIT_FSIZE)[0] != resource.RLIM_INFINITY:
+            sys.dont_write_bytecode = True
+
+
 def entry_point() -> None:
     """The ``cgrosim`` command; what it leaves behind cannot keep the process alive, nor can a late signal spoil it."""
     from cgrosim.interrupts import ENDING, end_within
 
+    _spare_bytecode()
     status = main()
     for number in ENDING:
         signal.signal(number, signal.SIG_IGN)

@@ -90,9 +90,11 @@ def new_figure(width: float, height: float, *, layout: Literal["constrained"] | 
     leaves the margins to the caller.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(width, height), layout=layout, facecolor="white")
+    from cgrosim.figures.shown import ShownFigure
+
+    figure = ShownFigure(figsize=(width, height), layout=layout, facecolor="white")
+    figure.styled = styled
     FigureCanvasAgg(figure)
     return figure
 
@@ -196,6 +198,7 @@ def spread(wanted: ArrayLike, sizes: ArrayLike) -> NDArray[np.float64]:
 
 def number(value: float) -> str:
     """A number for a label: three digits, and powers of ten as such from ten thousand on."""
+    value = float(value)  # a whole number may be beyond what NumPy has
     if value == 0 or not np.isfinite(value):
         return f"{value:g}"
     if 1e-3 <= abs(value) < 1e4:

@@ -89,3 +89,13 @@ def test_drawing_needs_no_pyplot() -> None:
         "assert 'matplotlib.pyplot' not in sys.modules\n"
     )
     subprocess.run([sys.executable, "-c", program], check=True)
+
+
+def test_a_figure_shows_itself_in_a_notebook():
+    """Jupyter asks an object for its PNG; without pyplot nobody has told it how to draw a figure."""
+    with style.styled():
+        figure = style.new_figure(2.0, 1.0, layout=None)
+        figure.add_subplot().plot([0, 1])
+    png = figure._repr_png_()
+    assert png[:8] == b"\x89PNG\r\n\x1a\n"
+    assert int.from_bytes(png[16:20]) == 180  # two inches

@@ -47,6 +47,8 @@ def test_the_solution_solves_the_equation(start: float, decay: float, power: flo
 def test_the_time_is_when_the_solution_arrives(start: float, decay: float, power: float, rate: float) -> None:
     time = float(decayed_growth_time(start, 1.0, rate=rate, decay=decay, power=power))
     grows = rate * start ** (power - 2.0) > decay
+    # on the edge itself, to the rounding of a power and two products, either answer is right
+    assume(abs(rate * start ** (power - 2.0) - decay) > 8 * np.finfo(float).eps * decay or decay == 0.0)
     assert np.isfinite(time) == grows == (start > float(critical_start(rate, decay, power)))
     assert grows == (decay < float(decay_edge(start, rate, power)))
     # close to the edge the start itself decides digit by digit, so neither direction keeps them all
