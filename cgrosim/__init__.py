@@ -26,11 +26,13 @@ __all__ = [
     "simulate",
     "stack",
     "sweep",
+    "verify",
 ]
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from cgrosim.claims.runner import verify
     from cgrosim.errors import UserError
     from cgrosim.model.params import Params
     from cgrosim.model.sampling import ClosedSystem
@@ -66,8 +68,9 @@ _HOMES = {
     "simulate": "cgrosim.run.session",
     "stack": "cgrosim.run.grids",
     "sweep": "cgrosim.sweeps.sweep",
+    "verify": "cgrosim.claims.runner",
 }
-_ROOMS = ("classroom", "figures", "images", "model", "predictions", "run", "sweeps", "testing", "theory")
+_ROOMS = ("claims", "classroom", "figures", "images", "model", "predictions", "run", "sweeps", "testing", "theory")
 
 
 def __getattr__(name: str) -> Any:

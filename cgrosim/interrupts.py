@@ -32,8 +32,12 @@ class StoppedCompiling(KeyboardInterrupt):
     """A kernel was not called, because the work is to stop and the kernel would have had to be compiled first."""
 
 
-def stop_before_compiling() -> None:
-    """Raise `StoppedCompiling` if the work is to stop; called before every kernel that is loaded or compiled."""
+def stop_where_wanted() -> None:
+    """Raise `StoppedCompiling` if the work is to stop.
+
+    Called before every kernel that is loaded or compiled, and between the steps of an integrator, of which one advance
+    may take many.
+    """
     if _in_main_thread() and any(wanted() for wanted in _wanted):
         raise StoppedCompiling
 

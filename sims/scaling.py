@@ -15,10 +15,10 @@ from typing import Any
 import numpy as np
 from common import run_script, start
 
-from cgrosim.claims.catalogue.robust_distance import distance_from_start, distance_of
 from cgrosim.claims.checks import slope_over_seeds
 from cgrosim.claims.claim import Context
-from cgrosim.claims.paper_predictions import Predicted, predicted_of
+from cgrosim.claims.paper_distances import distance_of
+from cgrosim.claims.paper_predictions import Predicted, distance_from_start, predicted_of
 from cgrosim.figures import style
 from cgrosim.studies.paper_scale import PaperRun, paper_runs
 from cgrosim.theory.scaling import exponents

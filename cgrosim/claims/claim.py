@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from typing import Literal
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cgrosim.claims.checks import Check, Outcome, combine
+from cgrosim.files.words import counted
 from cgrosim.model.params import Params
 from cgrosim.predictions.regime import Slack
 from cgrosim.studies.context import Context, Effort
+from cgrosim.studies.tables import Study, table
 from cgrosim.studies.world import CLAIMED, World
 
 Kind = Literal["exact identity", "bound", "order", "asymptotic", "law", "derived here", "observation"]
-VerdictName = Literal["supported", "violated", "not applicable", "underpowered"]
+VerdictName = Literal["supported", "violated", "not applicable", "underpowered", "not measured"]
 
 
 @dataclass(frozen=True)
@@ -74,6 +77,14 @@ class Evidence:
     finding: str = ""
 
 
+def _undeclared(context: Context, world: World) -> Evidence:
+    raise NotImplementedError
+
+
+def _judged(study: Study, rules: Callable[[Context, World, Any], Evidence], context: Context, world: World) -> Evidence:
+    return rules(context, world, table(study, context, world))
+
+
 @dataclass(frozen=True)
 class Claim:
     """One statement, how it is measured, and the wrong worlds in which it must not pass.
@@ -85,12 +96,16 @@ class Claim:
     statement : what is claimed, in one or two sentences with the formula
     source : paper version and number, or "derived here" with the argument
     kind : what sort of statement it is
-    measure : ``measure(context, world)`` simulates that world, applies the rules and returns the evidence: the same
-        checks in the same order in every world
+    study : ``study(context, world)`` simulates that world and returns a table; claims with the same study share it
+    rules : ``rules(context, world, table)`` decides on that table and returns the evidence: the same checks in the same
+        order in every world
+    measure : both in one, ``measure(context, world)``; made from the two where they are given
     worlds : the wrong worlds, in each of which the rules must fail
     proved_for : activations for which the claim is proved
     cost : rough seconds of the quick measurement (of the full one where there is no quick one), to order the work
         (longest first)
+    formula : the statement to be typeset, in the notation of `cgrosim.claims.report.mathml`; for claims of the
+        catalogue it stands in `cgrosim.claims.formulas`
     """
 
     name: str
@@ -98,10 +113,19 @@ class Claim:
     statement: str
     source: str
     kind: Kind
-    measure: Callable[[Context, World], Evidence] = field(repr=False)
-    worlds: tuple[World, ...]
+    measure: Callable[[Context, World], Evidence] = field(repr=False, default=_undeclared)
+    worlds: tuple[World, ...] = ()
     proved_for: str = "power, real q > 2"
     cost: float = 1.0
+    formula: str = ""
+    study: Study | None = field(repr=False, default=None)
+    rules: Callable[[Context, World, Any], Evidence] | None = field(repr=False, default=None)
+
+    def __post_init__(self) -> None:
+        if (self.study is None) != (self.rules is None) or (self.study is None) == (self.measure is _undeclared):
+            raise ValueError(f"{self.name}: a claim has either a study and rules, or a function `measure` of both")
+        if self.study is not None:
+            object.__setattr__(self, "measure", partial(_judged, self.study, self.rules))
 
 
 @dataclass(frozen=True)
@@ -122,7 +146,16 @@ class Trial:
 
 @dataclass(frozen=True)
 class Verdict:
-    """A claim with its evidence and what follows from it."""
+    """A claim with its evidence and what follows from it.
+
+    Attributes
+    ----------
+    verdict : ``supported`` or ``violated`` by all rules together; ``underpowered`` where an interval is too wide or a
+        wrong world passes, ``not applicable`` where a hypothesis fails, ``not measured`` where there were no checks
+    note : why, where that is not plain, and what was found
+    seconds, processor_seconds : by the clock, and of work
+    carried : taken over from an earlier report, because nothing it depends on has changed
+    """
 
     claim: Claim
     verdict: VerdictName
@@ -132,12 +165,17 @@ class Verdict:
     effort: Effort
     seed: int
     seconds: float
+    processor_seconds: float = 0.0
+    carried: bool = False
 
     @property
-    def rejection(self) -> Outcome:
-        """What became of the wrong worlds: ``violated`` if each was rejected, ``supported`` if one passes."""
+    def rejection(self) -> Outcome | None:
+        """What became of the wrong worlds: ``violated`` if each was rejected, ``supported`` if one passes.
+
+        None where none was simulated.
+        """
         outcomes = {trial.outcome for trial in self.trials}
-        return next((name for name in BEST_LAST if name in outcomes), "violated")
+        return next((name for name in BEST_LAST if name in outcomes), None)
 
     def killers(self, row: int) -> tuple[str, ...]:
         """The worlds in which one check is violated: a row of the kill matrix."""
@@ -157,29 +195,38 @@ def evaluate(claim: Claim, context: Context) -> Verdict:
     """Measure a claim in the claimed world and in its wrong ones, and decide.
 
     Hypotheses that fail make it ``not applicable``; a wrong world that passes the same rules makes it
-    ``underpowered``, because rules that cannot fail decide nothing.
+    ``underpowered``, and so does a check that no wrong world violates and that does not say why none can, because
+    rules that cannot fail decide nothing. Without checks it is ``not measured``, and no wrong world is looked at.
     """
-    began = time.perf_counter()
+    began, worked = time.perf_counter(), time.process_time()
     evidence = claim.measure(context, CLAIMED)
     trials = []
-    for world in claim.worlds:
+    for world in claim.worlds if evidence.checks else ():
         found = claim.measure(context, world)
         if len(found.checks) != len(evidence.checks):
             raise ValueError(f"{claim.name}: {len(found.checks)} checks in the world {world.name!r}, not as claimed")
         trials.append(Trial(world, found, combine(found.checks)))
-    seconds = time.perf_counter() - began
-    verdict, note = _decided(evidence, trials)
-    return Verdict(claim, verdict, evidence, tuple(trials), note, context.effort, context.seed, seconds)
+    seconds, work = time.perf_counter() - began, time.process_time() - worked
+    found = Verdict(claim, "supported", evidence, tuple(trials), "", context.effort, context.seed, seconds, work)
+    verdict, note = _decided(found)
+    return replace(found, verdict=verdict, note=note)
 
 
-def _decided(evidence: Evidence, trials: Sequence[Trial]) -> tuple[VerdictName, str]:
+def _decided(found: Verdict) -> tuple[VerdictName, str]:
+    evidence, finding = found.evidence, found.evidence.finding
     outcome = combine(evidence.checks)
     failed = [slack for slack in evidence.hypotheses if not slack.slack > 0.0]
-    passing = [trial.world.name for trial in trials if trial.outcome == "supported"]
+    passing = [trial.world.name for trial in found.trials if trial.outcome == "supported"]
     if failed:
         why = f"hypothesis {failed[0].name} fails with slack {failed[0].slack:.3g}."
-        return "not applicable", f"{why} {evidence.finding}".strip()
+        return "not applicable", f"{why} {finding}".strip()
+    if not evidence.checks:
+        return "not measured", finding
     if outcome == "supported" and passing:
         why = f"a wrong world passes the same rules, so they cannot tell: {passing[0]}."
-        return "underpowered", f"{why} {evidence.finding}".strip()
-    return outcome, evidence.finding
+        return "underpowered", f"{why} {finding}".strip()
+    if outcome == "supported" and found.unkilled:
+        others = f", nor {counted(len(found.unkilled) - 1, 'other check')}" if len(found.unkilled) > 1 else ""
+        why = f"no wrong world violates the check {found.unkilled[0].name!r}{others}: it is no evidence."
+        return "underpowered", f"{why} {finding}".strip()
+    return outcome, finding

@@ -40,7 +40,7 @@ CUT_REASON = (
     f"({SMALL:g}, clean test) and its smallest robust test error ({LARGE:g}) on MNIST (Table 1, widths that fit)"
 )
 OBSERVED = "nothing: an observation on real images"
-POSTPONED = "measured only with --full: its trainings take about a minute"
+POSTPONED = "Measured only with --full: its trainings take about a minute."
 
 
 class Estimate(NamedTuple):

@@ -15,6 +15,8 @@ from cgrosim.predictions.laws import predict_starts
 from cgrosim.predictions.starts import Starts, starts_of_system
 from cgrosim.studies.paper_scale import PaperRun
 from cgrosim.theory.memorisation import noise_margin_after_memorisation
+from cgrosim.theory.noise_moments import gram_test_noise_std
+from cgrosim.theory.small_ball import density_at_zero
 from cgrosim.theory.thresholds import MEMORISED
 
 Array = NDArray[np.float64]
@@ -83,3 +85,35 @@ def predict(params: Params, steps: float) -> Predicted | None:
 def predicted_of(run: PaperRun) -> Predicted | None:
     """The prediction of the parameters a claim is about; None where every filter starts dead."""
     return predict(run.claimed, run.steps)
+
+
+def distance_from_start(run: PaperRun, predicted: Predicted) -> float:
+    """Distance of the robust test error from 1/2 predicted from the start alone: (gap alpha)^q U f_S(0)."""
+    p = run.claimed
+    scales = p.noise_std * predicted_norms(run, predicted.memorization)
+    residual = p.gap**p.power * predicted.signal_margin
+    return float(residual * density_at_zero(np.repeat(scales, p.patches - 1), p.power))
+
+
+def deviation_from_start(run: PaperRun, predicted: Predicted) -> float:
+    """Standard deviation of S predicted from the start alone, overlaps of the filters left out."""
+    p = run.claimed
+    norms = predicted_norms(run, predicted.memorization)
+    return float(gram_test_noise_std(np.diag(norms**2), power=p.power, noise_std=p.noise_std, patches=p.patches))
+
+
+def predicted_norms(run: PaperRun, memorization: Array) -> Array:
+    """Norms of the filters off w_star at the end, from the start.
+
+    The neuron with the largest v_{r,i}(0) memorises sample i: its squared norm grows by (v^2 - v(0)^2)/|X_i|^2 with
+    v = V_i^(1/q). Overlaps of the patches, of order d^(-1/2), are left out. Derived here.
+    """
+    p, system = run.claimed, run.trained.system
+    starts = starts_of_system(p, system)
+    squared = np.diag(system.weight_gram).copy()
+    for i, value in enumerate(memorization):
+        if np.isfinite(value):
+            winner = int(np.argmax(starts.noise[i]))
+            grown = value ** (2.0 / p.power) - starts.noise[i, winner] ** 2
+            squared[winner % p.neurons] += grown / starts.energy[i, winner]
+    return np.asarray(np.sqrt(squared))

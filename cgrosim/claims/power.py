@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 
 from cgrosim.claims.checks import combine
 from cgrosim.claims.claim import Claim
@@ -22,9 +23,9 @@ RELATIVE = (
 )  # fmt: skip
 PARAMETERS = (*RELATIVE, "power")
 """What a prediction can depend on: relative changes, of the power absolute ones."""
-LARGEST = 0.5  # change that is tried first: what it does not move is not seen
-SMALLEST = 1e-3  # below it nobody asks
-RESOLUTION = 1.2  # factor to which the edge is found
+LEVELS = (0.001, 0.002, 0.003, 0.005, 0.01, 0.02, 0.03, 0.05, 0.1, 0.2, 0.3, 0.5)
+"""Changes that are tried: the same ones for every claim, so that claims of one study share the runs."""
+LARGEST = LEVELS[-1]
 
 
 @dataclass(frozen=True)
@@ -34,8 +35,8 @@ class Noticed:
     Attributes
     ----------
     parameter : a field of `cgrosim.Params`
-    up, down : smallest increase and decrease that are rejected, relative (of the power: absolute); None where one of
-        `LARGEST` is not
+    up, down : smallest increase and decrease of `LEVELS` that are rejected, relative (of the power: absolute); None
+        where the largest one is not
     false_alarms : probability that the claimed world is rejected by these rules
     trials : how many worlds were simulated for it
     """
@@ -82,17 +83,20 @@ def smallest_noticed(claim: Claim, context: Context, parameter: str) -> Noticed:
         return combine(found.checks) == "violated"
 
     up, down = (_edge(lambda size, sign=sign: rejects(sign * size)) for sign in (1.0, -1.0))  # type: ignore[misc]
-    rates = math.fsum(check.error_rate for check in claim.measure(context, CLAIMED).checks)
-    return Noticed(parameter, up, down, rates, trials)
+    return Noticed(parameter, up, down, _false_alarms(claim, context), trials)
+
+
+@lru_cache(maxsize=64)
+def _false_alarms(claim: Claim, context: Context) -> float:
+    return math.fsum(check.error_rate for check in claim.measure(context, CLAIMED).checks)
 
 
 def _edge(rejects: Callable[[float], bool]) -> float | None:
-    if not rejects(LARGEST):
+    """The smallest level that is rejected, by halving; None if the largest is not."""
+    low, high = -1, len(LEVELS) - 1
+    if not rejects(LEVELS[high]):
         return None
-    low, high = SMALLEST, LARGEST
-    if rejects(low):
-        return low
-    while high / low > RESOLUTION:
-        middle = math.sqrt(low * high)
-        low, high = (low, middle) if rejects(middle) else (middle, high)
-    return high
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if rejects(LEVELS[middle]) else (middle, high)
+    return LEVELS[high]

@@ -1,4 +1,7 @@
-"""Evaluate claims side by side in worker processes, each with one thread, longest first."""
+"""Evaluate claims side by side in worker processes, each with one thread, longest first.
+
+Claims that share a study go to one process, where it is simulated once.
+"""
 
 from __future__ import annotations
 
@@ -8,12 +11,18 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
+from dataclasses import replace
+from itertools import product
 from multiprocessing import active_children, get_context
-from typing import Any
+from pathlib import Path
+from typing import Any, NoReturn
 
-from cgrosim.claims.claim import Context, Verdict, evaluate
+from cgrosim.claims.claim import Claim, Context, Verdict, evaluate
+from cgrosim.claims.homes import Home, home_of
 from cgrosim.claims.power import PARAMETERS, Noticed, smallest_noticed
-from cgrosim.claims.registry import all_claims, select
+from cgrosim.claims.registry import select
+from cgrosim.claims.report.reading import still_valid
+from cgrosim.claims.verdicts import Verdicts
 from cgrosim.errors import UserError
 from cgrosim.executors.pool import single_threaded_children
 from cgrosim.executors.workers import begin_worker, held_back
@@ -26,87 +35,137 @@ PowerProgress = Callable[[str, Noticed, int, int], None]
 
 
 def verify(
-    names: Sequence[str] = (),
+    claims: Sequence[str | Claim] = (),
     context: Context | None = None,
     *,
+    files: Sequence[str | Path] = (),
+    since: str | Path | None = None,
     workers: int | None = None,
     progress: Progress | None = None,
-) -> list[Verdict]:
+) -> Verdicts:
     """Evaluate claims and return their verdicts in the order of the registry.
 
     Ctrl-C stops the work; the verdicts that had arrived by then are returned.
 
     Parameters
     ----------
-    names
-        Claims to evaluate; all of them if empty.
+    claims
+        Claims to evaluate, by name or themselves; all of them if empty, or those of the files if any are given.
     context
         Effort and seed. The verdicts depend on nothing else: not on the number of workers, nor on their order.
+    files
+        Files of Python that list further claims in CLAIMS.
+    since
+        Folder of an earlier report: verdicts of it that depend on nothing that has changed are taken over.
     workers
-        Processes (default: one a processor); 1 evaluates in this process.
+        Processes (default: one a processor); 1 evaluates in this process, and so does a claim that no module holds,
+        because no other process would find it.
     progress
         Called with each verdict as it arrives.
 
     Raises
     ------
     UserError
-        If a claim does not exist, or a worker process was ended from outside.
+        If a claim does not exist, the earlier report is none, or a worker process was ended from outside.
     """
     context = context or Context()
-    chosen = select(list(names))
-    workers = min(workers or os.cpu_count() or 1, len(chosen))
+    chosen = {claim.name: claim for claim in select(claims, files)}
     arrived: dict[str, Verdict] = {}
 
     def note(verdict: Verdict) -> None:
+        verdict = replace(verdict, claim=chosen[verdict.claim.name])
         arrived[verdict.claim.name] = verdict
         if progress is not None:
             progress(verdict, len(arrived), len(chosen))
 
-    order = sorted(chosen, key=lambda claim: -claim.cost)
+    if since is not None:
+        for verdict in still_valid(Path(since), [*chosen.values()], context).values():
+            note(verdict)
+    groups = _sharing([claim for name, claim in chosen.items() if name not in arrived])
+    homes = [tuple(home_of(claim) for claim in group) for group in groups]
     with suppress(KeyboardInterrupt):
-        _spread(_evaluate_by_name, [(claim.name, context) for claim in order], workers, note)
-    return [arrived[claim.name] for claim in chosen if claim.name in arrived]
+        if any(None in group for group in homes) or _processes(workers, len(homes)) == 1:
+            for claim in (claim for group in groups for claim in group):
+                note(evaluate(claim, context))
+        else:
+            tasks = [(group, context) for group in homes]
+            _spread(_evaluate_at, tasks, _processes(workers, len(homes)), lambda found: [note(one) for one in found])
+    return Verdicts(arrived[name] for name in chosen if name in arrived)
 
 
 def measure_power(
-    names: Sequence[str],
-    context: Context,
+    claims: Sequence[str | Claim] = (),
+    context: Context | None = None,
     *,
+    files: Sequence[str | Path] = (),
+    parameters: Sequence[str] = PARAMETERS,
     workers: int | None = None,
     progress: PowerProgress | None = None,
 ) -> dict[str, dict[str, Noticed]]:
     """What every claim would have noticed, by claim and parameter, in the order of the registry.
 
-    Ctrl-C stops the work; what had arrived by then is returned. Arguments and errors are those of `verify`.
+    Ctrl-C stops the work; what had arrived by then is returned. Arguments and errors are those of `verify`;
+    `parameters` are those to change, one at a time.
     """
-    chosen = select(list(names))
-    tasks = [(claim.name, parameter, context) for claim in chosen for parameter in PARAMETERS]
+    context = context or Context()
+    chosen = select(claims, files)
     found: dict[tuple[str, str], Noticed] = {}
+    total = len(chosen) * len(parameters)
 
-    def note(arrived: tuple[str, Noticed]) -> None:
-        name, noticed = arrived
-        found[name, noticed.parameter] = noticed
-        if progress is not None:
-            progress(name, noticed, len(found), len(tasks))
+    def note(arrived: dict[str, Noticed]) -> None:
+        for name, noticed in arrived.items():
+            found[name, noticed.parameter] = noticed
+            if progress is not None:
+                progress(name, noticed, len(found), total)
 
+    groups = _sharing(chosen)
+    homes = [tuple(home_of(claim) for claim in group) for group in groups]
     with suppress(KeyboardInterrupt):
-        _spread(_power_by_name, tasks, min(workers or os.cpu_count() or 1, len(tasks)), note)
-    return {c.name: {p: found[c.name, p] for p in PARAMETERS if (c.name, p) in found} for c in chosen}
+        if any(None in group for group in homes) or _processes(workers, total) == 1:
+            for claim, parameter in product((claim for group in groups for claim in group), parameters):
+                note({claim.name: smallest_noticed(claim, context, parameter)})
+        else:
+            tasks = [(group, parameter, context) for group in homes for parameter in parameters]
+            _spread(_power_at, tasks, _processes(workers, total), note)
+    return {c.name: {p: found[c.name, p] for p in parameters if (c.name, p) in found} for c in chosen}
 
 
-def _power_by_name(name: str, parameter: str, context: Context) -> tuple[str, Noticed]:
+def _sharing(claims: Sequence[Claim]) -> list[list[Claim]]:
+    """Claims that share a study, and so belong into one process, the longest first."""
+    groups: dict[Any, list[Claim]] = {}
+    for claim in claims:
+        groups.setdefault(claim.study or claim.name, []).append(claim)
+    return sorted(groups.values(), key=lambda group: -sum(claim.cost for claim in group))
+
+
+def _processes(workers: int | None, tasks: int) -> int:
+    return min(workers or os.cpu_count() or 1, max(tasks, 1))
+
+
+def _evaluate_at(homes: Sequence[Home], context: Context) -> list[Verdict]:
+    with raising_interrupts():  # a claim must not judge half a run
+        verdicts = [evaluate(home.find(), context) for home in homes]
+    return [replace(one, claim=_stand_in(one.claim.name)) for one in verdicts]  # not every process has its module
+
+
+def _stand_in(name: str) -> Claim:
+    """What is sent back for a claim; the process that asked puts its own in the place."""
+    return Claim(name, "", "", "", "bound", _elsewhere, ())
+
+
+def _elsewhere(context: Context, world: object) -> NoReturn:
+    raise NotImplementedError
+
+
+def _power_at(homes: Sequence[Home], parameter: str, context: Context) -> dict[str, Noticed]:
     with raising_interrupts():
-        return name, smallest_noticed(all_claims()[name], context, parameter)
+        return {home.name: smallest_noticed(home.find(), context, parameter) for home in homes}
 
 
 def _spread(
     function: Callable[..., Any], tasks: Sequence[tuple[Any, ...]], workers: int, note: Callable[[Any], None]
 ) -> None:
-    """Call a function with the arguments of every task, here or in worker processes; note what arrives."""
-    if workers == 1:
-        for task in tasks:
-            note(function(*task))
-        return
+    """Call a function with the arguments of every task in worker processes; note what arrives."""
     # spawn, not fork: a fork copies locks that compiled threads may hold
     before = set(active_children())
     with single_threaded_children():
@@ -120,7 +179,8 @@ def _spread(
                     note(future.result())
         except BrokenProcessPool:
             raise UserError(
-                "a worker process was ended from outside, perhaps because memory ran out; take fewer workers."
+                "a worker process was ended from outside, perhaps because memory ran out; take fewer workers, and call "
+                "verify in a script below if __name__ == '__main__'."
             ) from None
         finally:
             with held_back():
@@ -128,8 +188,3 @@ def _spread(
                     for child in set(active_children()) - before:
                         child.kill()
                 pool.shutdown(wait=True, cancel_futures=True)
-
-
-def _evaluate_by_name(name: str, context: Context) -> Verdict:
-    with raising_interrupts():  # a claim must not judge half a run
-        return evaluate(all_claims()[name], context)

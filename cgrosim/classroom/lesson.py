@@ -12,6 +12,7 @@ import numpy as np
 
 from cgrosim.classroom.generator import LARGEST_SEED, draw_start
 from cgrosim.errors import FileError, UserError
+from cgrosim.files.texts import TooLarge, read_text
 from cgrosim.files.words import quoted, shown
 from cgrosim.model.params import Params
 from cgrosim.model.sampling import Array, ClosedSystem
@@ -20,8 +21,7 @@ if TYPE_CHECKING:
     from cgrosim.run.results import Run
 
 KIND, VERSION = "cgrosim-lesson", 1
-LARGEST_FILE = 64 * 2**20  # bytes; the start of a hundred samples takes two million
-MOST_ROWS = 400  # noise patches of a run that a page can follow
+MOST_ROWS = 400  # noise patches of a run that a page can follow, and neurons
 CURES = ("weight_decay", "label_smoothing", "label_noise")
 UNKNOWN = {"momentum": 0.0, "batch_size": None, "unlearnable_fraction": 0.0}
 """What the page does not train with, and its value in a run that the page can take."""
@@ -74,24 +74,29 @@ def read_lesson(path: str | Path, changes: dict[str, Any] | None = None) -> Less
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        if path.stat().st_size > LARGEST_FILE:
-            raise FileError(f"{shown(path)} is larger than any lesson file; export one from the classroom page.")
-        found = json.loads(path.read_text(encoding="utf-8"))
+        found = json.loads(read_text(path))
     except FileNotFoundError:
         raise FileError(f"{shown(path)} does not exist; export a lesson from the classroom page.") from None
     except OSError as error:
         raise FileError(f"{shown(path)} cannot be read ({error.strerror or error}).") from None
+    except TooLarge:
+        raise FileError(f"{shown(path)} is larger than any lesson file; export one from the classroom page.") from None
     except (ValueError, RecursionError):
         raise FileError(f"{shown(path)} is no lesson file; export one from the classroom page.") from None
     return found if isinstance(found, dict) else {}
 
 
 def _drawn(path: str | Path, params: Params) -> ClosedSystem:
-    if params.dimension - 1 < params.noise_patches + params.neurons or params.noise_patches > MOST_ROWS:
+    if params.dimension - 1 < params.noise_patches + params.neurons or _too_large(params):
         raise FileError(f"{shown(path)} describes a start that no page draws; export one from the classroom page.")
     if params.seed > LARGEST_SEED:
         raise FileError(f"{shown(path)} has the seed {params.seed}, which is beyond what a page holds.")
     return draw_start(params)
+
+
+def _too_large(params: Params) -> bool:
+    """Whether a page would not follow an experiment, nor the drawing of its start come to an end."""
+    return max(params.noise_patches, params.neurons) > MOST_ROWS
 
 
 def _stored(path: str | Path, content: dict[str, Any], params: Params) -> ClosedSystem:
@@ -106,8 +111,8 @@ def _stored(path: str | Path, content: dict[str, Any], params: Params) -> Closed
     }
     kept = content.get("start")
     try:
-        arrays = {name: np.asarray(kept[name], dtype=np.float64).reshape(shape) for name, shape in shapes.items()}  # type: ignore[index]
-        signal = np.asarray(content["signal"], dtype=np.float64).reshape(m)
+        arrays = {name: _numbers(kept[name]).reshape(shape) for name, shape in shapes.items()}  # type: ignore[index]
+        signal = _numbers(content["signal"]).reshape(m)
     except (KeyError, TypeError, ValueError):
         raise FileError(f"{shown(path)} holds no whole start; export it again from the classroom page.") from None
     return ClosedSystem(
@@ -119,6 +124,20 @@ def _stored(path: str | Path, content: dict[str, Any], params: Params) -> Closed
         second_layer=np.ones(m),
         features=arrays["truth"] if np.any(arrays["truth"] != 1.0) else None,
     )
+
+
+def _numbers(listed: Any) -> Array:
+    """Lists of numbers as an array; NumPy alone would read texts and truth values as numbers too.
+
+    Raises
+    ------
+    ValueError
+        If they hold anything else.
+    """
+    found = np.asarray(listed)
+    if found.dtype.kind not in "if":
+        raise ValueError("not numbers")
+    return found.astype(np.float64)
 
 
 def given_of(run: Run, name: str) -> dict[str, Any]:
@@ -145,10 +164,10 @@ def given_of(run: Run, name: str) -> dict[str, Any]:
     unknown = [name for name, plain in UNKNOWN.items() if getattr(params, name) != plain]
     if unknown:
         raise UserError(f"The page knows no {unknown[0]}, but this run has; take another run.")
-    if params.noise_patches > MOST_ROWS:
+    if _too_large(params):
         raise UserError(
-            f"The run has {params.noise_patches} noise patches, but a page follows {MOST_ROWS} at most; take fewer "
-            "samples."
+            f"The run has {params.noise_patches} noise patches and {params.neurons} neurons, but a page follows "
+            f"{MOST_ROWS} of each at most; take a smaller run."
         )
     start = run.start
     if start.gram is None:

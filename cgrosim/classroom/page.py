@@ -71,6 +71,8 @@ def write_page(path: str | Path, given: dict[str, Any] | None = None) -> Path:
 def is_page(path: Path) -> bool:
     """Whether a file is a page that `write_page` wrote."""
     try:
+        if not path.is_file():  # opening a named pipe would wait for its writer
+            return False
         with path.open("rb") as file:
             return MARK.encode() in file.read(4096)
     except OSError:

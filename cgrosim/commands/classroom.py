@@ -8,7 +8,7 @@ from typing import Annotated
 
 import tyro
 
-from cgrosim.commands.terminal import print_line
+from cgrosim.commands.terminal import print_line, progress_bar
 
 
 @dataclass(frozen=True)
@@ -31,9 +31,11 @@ class Classroom:
         given = None
         if self.from_run is not None:
             from cgrosim.classroom.lesson import given_of
+            from cgrosim.files.words import shown
             from cgrosim.run.results import load
 
-            given = given_of(load(self.from_run), self.from_run.name)
+            with progress_bar("reading the run"):
+                given = given_of(load(self.from_run), shown(self.from_run.name))
         _check_replaceable(self.out, self.overwrite)
         path = write_page(self.out, given)
         print_line(f"written {path} ({path.stat().st_size / 1000:.0f} kB, needs no network)")

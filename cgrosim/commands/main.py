@@ -72,6 +72,13 @@ def _run(arguments: Sequence[str] | None) -> int:
         place = "" if error.filename is None else f"{shown(error.filename)}: "
         _say(f"{place}{error.strerror or error}; make room or another place for it.")
         return 2
+    except (ImportError, EOFError) as error:  # a library that is not whole, or half a file of its bytecode
+        what = f"{type(error).__name__}: {shown(error)}"
+        _say(f"a library cannot be loaded ({what}); remove the __pycache__ folders beside it, or install it again.")
+        return 2
+    except MemoryError:
+        _say("there is not enough memory for this; ask for less, or take a larger machine.")
+        return 2
 
 
 def _say(sentence: str) -> None:
@@ -147,10 +154,20 @@ def _renamed(arguments: list[str]) -> list[str]:
     return ["images", *arguments[1:]]
 
 
+def _spare_bytecode() -> None:
+    """Where the size of files is limited, Python would keep half a file of a module's bytecode and trip over it."""
+    with suppress(ImportError):  # not on Windows
+        import resource
+
+        if resource.getrlimit(resource.RLIMIT_FSIZE)[0] != resource.RLIM_INFINITY:
+            sys.dont_write_bytecode = True
+
+
 def entry_point() -> None:
     """The ``cgrosim`` command; what it leaves behind cannot keep the process alive, nor can a late signal spoil it."""
     from cgrosim.interrupts import ENDING, end_within
 
+    _spare_bytecode()
     status = main()
     for number in ENDING:
         signal.signal(number, signal.SIG_IGN)

@@ -143,8 +143,9 @@ def _number(name: str, value: str) -> Any:
     if name not in {**POLYLOGS, **EXPONENTS}:
         return value
     from cgrosim.errors import ParameterError
+    from cgrosim.files.words import quoted
 
     try:
         return float(value)
     except ValueError:
-        raise ParameterError(f"{name} is {value!r}, but must be a number.") from None
+        raise ParameterError(f"{name} is {quoted(value)}, but must be a number.") from None

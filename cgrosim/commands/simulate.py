@@ -100,8 +100,9 @@ class Simulate:
                 run = resume(self.resume, progress=progress, announce=_say_cost)
             else:
                 run = simulate(params, start=start, progress=progress, announce=_say_cost, checkpoint=self.checkpoint)
-        path = _save(run, out)
-        predictions = attempted("prediction", lambda: predict(run))
+        with progress_bar("saving and predicting"):
+            path = _save(run, out)
+            predictions = attempted("prediction", lambda: predict(run))
         attempted("table", lambda: _print_summary(run, predictions, path))
         if run.status == "interrupted":
             return 130
@@ -240,7 +241,8 @@ def _draw(run: Run, predictions: Predictions | None, out: Path, paired: bool, an
     )
 
     def draw(name: str, figure: Callable[[], Figure]) -> Path | None:
-        return attempted(name, lambda: save_figure(figure(), out / name))
+        with progress_bar(f"drawing {name}"):
+            return attempted(name, lambda: save_figure(figure(), out / name))
 
     written = [draw("three_stages.png", lambda: three_stage_figure(run, predictions))]
     control = attempted("control run", lambda: _standard_run(run)) if paired else None
@@ -253,7 +255,8 @@ def _draw(run: Run, predictions: Predictions | None, out: Path, paired: bool, an
         written.append(draw("memorisation_law.png", lambda: memorisation_law_figure(run, predictions)))
     if animate:
         gif = out / "neuron_plane.gif"
-        written.append(attempted(gif.name, lambda: neuron_plane_animation(run, standard, gif)))
+        with progress_bar(f"drawing {gif.name}"):
+            written.append(attempted(gif.name, lambda: neuron_plane_animation(run, standard, gif)))
     if any(written):
         print_line("drawn " + ", ".join(str(path) for path in written if path is not None))
     if control is not None and control.status == "interrupted":

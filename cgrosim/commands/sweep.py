@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -11,8 +12,8 @@ import tyro
 
 from cgrosim.commands.folders import check_directory
 from cgrosim.commands.options import ExperimentOptions, overridden
-from cgrosim.commands.terminal import announce_compilation, attempted, print_line, print_notice
-from cgrosim.files.words import counted
+from cgrosim.commands.terminal import announce_compilation, attempted, print_line, print_notice, progress_bar
+from cgrosim.files.words import counted, shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -69,7 +70,7 @@ class Sweep:
     """run a grid of more than a million cells"""
 
     def run(self) -> int:
-        """Run what is missing, print and draw; status 1 if runs failed or diverged, 130 if it was interrupted."""
+        """Run what is missing, print and draw; status 1 if runs, files or figures failed, 130 if it was interrupted."""
         from cgrosim.errors import UserError
         from cgrosim.model.toml import read_toml
         from cgrosim.sweeps.grid_file import GridFile
@@ -91,8 +92,6 @@ class Sweep:
         return replace(asked.with_varied(self.vary), parameters=parameters, **numbers, **keep)
 
     def _run(self, asked: GridFile) -> int:
-        import os
-
         from cgrosim.commands.sweep_view import sweep_view
         from cgrosim.commands.warmup import compile_kernels
         from cgrosim.errors import UserError
@@ -112,15 +111,17 @@ class Sweep:
             raise UserError("workers and scheduler exclude each other; give one of them.")
         plan = planned(asked.parameters, asked.over(), **settings)  # refuses what makes no sense, before any work
         check_directory(self.out)
+        _refuse_foreign(self.out, plan.measured.keep)
         axes = " x ".join(f"{axis.dim} {len(axis)}" for axis in plan.asked.axes)
         seeds = counted(len(plan.asked.seeds), "seed")
         print_notice(f"{axes} x {seeds}: {counted(plan.asked.size, 'cell')} into {self.out}")
         if self.scheduler is None:
             announce_compilation()
-            with raising_interrupts():
+            with raising_interrupts(), progress_bar("kernels"):
                 compile_kernels()
         pages, written = Page(self.out), replace(asked, parameters=plan.base.values)
         states: list[State] = []
+        unwritten: list[str] = []
         with sweep_view() as show:
 
             def watch(state: State) -> None:
@@ -128,7 +129,8 @@ class Sweep:
                     attempted("grid file", lambda: written.write(self.out / GRID_NAME))
                 states[:] = [state]
                 show(state)
-                attempted("page", lambda: pages(state))
+                if not unwritten and attempted("page", lambda: pages(state)) is None:
+                    unwritten.append("page")  # said once: what hindered it will go on
 
             table = sweep(
                 asked.parameters, asked.over(), out=self.out, watch=watch, scheduler=self.scheduler,
@@ -137,38 +139,60 @@ class Sweep:
         return _ended(table, states[0], self.out)
 
 
+def _refuse_foreign(out: Path, kept: tuple[str, ...]) -> None:
+    """Refuse a folder without a sweep in which something stands under a name that this one writes.
+
+    Raises
+    ------
+    FileError
+        Naming the first of them.
+    """
+    from cgrosim.errors import FileError
+    from cgrosim.sweeps.page import PAGE
+    from cgrosim.sweeps.store import PLAN_NAME
+
+    names = (PAGE, TABLE_NAME, GRID_NAME, *(f"{name}{kind}.png" for name in kept for kind in ("", "_curves")))
+    if not (out / PLAN_NAME).exists():
+        for name in names:
+            if os.path.lexists(out / name):
+                raise FileError(f"{shown(out / name)} exists already, and is of no sweep there; choose another --out.")
+
+
 def _ended(table: Table, state: State, out: Path) -> int:
     """Write the table and the figures, say what came of it, and return the exit status."""
     from cgrosim.files.atomic import write_text
     from cgrosim.interrupts import INTERRUPTED
     from cgrosim.sweeps.page import PAGE, page
 
-    attempted("table", lambda: table.to_netcdf(out / TABLE_NAME))
-    names = _figures(table, out)
-    attempted("page", lambda: write_text(out / PAGE, page(state, names, table.failures[:MOST_SENTENCES])))
+    with progress_bar("table and figures"):
+        whole = attempted("table", lambda: table.to_netcdf(out / TABLE_NAME)) is not None
+        figures = _figures(table, out)
+        names = [name for name, drawn in figures.items() if drawn]
+        final = page(state, names, table.failures[:MOST_SENTENCES])
+        whole = attempted("page", lambda: write_text(out / PAGE, final)) is not None and whole and all(figures.values())
     for sentence in table.failures[:MOST_SENTENCES]:
         print_line(f"failed: {sentence}")
     if len(table.failures) > MOST_SENTENCES:
         print_line(f"and {len(table.failures) - MOST_SENTENCES} other sentences, in the table's variable message")
     print_line(", ".join(f"{counted(number, 'cell')} {word}" for word, number in sorted(table.counts.items())))
-    print_line(f"written {', '.join(str(out / name) for name in (PAGE, TABLE_NAME, GRID_NAME, *names))}")
+    there = [str(out / name) for name in (PAGE, TABLE_NAME, GRID_NAME, *names) if (out / name).exists()]
+    print_line(f"written {', '.join(there)}" if there else f"nothing but the cells themselves is written in {out}")
     if table.status == "interrupted":
         print_line("interrupted; the same command goes on from here")
         return INTERRUPTED
-    return 1 if table.counts.get("failed", 0) + table.counts.get("diverged", 0) else 0
+    return 1 if table.counts.get("failed", 0) + table.counts.get("diverged", 0) or not whole else 0
 
 
-def _figures(table: Table, out: Path) -> list[str]:
-    """Draw what was kept, as far as a map, a line or curves show it; names of the files."""
-    found: list[str] = []
+def _figures(table: Table, out: Path) -> dict[str, bool]:
+    """Draw what was kept, as far as a map, a line or curves show it; names of the files, and whether they are there."""
+    found: dict[str, bool] = {}
     drawn = len(table.varied) <= 2 and "finished" in table.counts
     for name in [name for name in table.kept if drawn][:MOST_FIGURES]:
         figures: dict[str, Callable[[str], Figure]] = {f"{name}.png": table.plot}
         if "step" in table.data[name].dims:
             figures[f"{name}_curves.png"] = table.curves
         for file, draw in figures.items():
-            if attempted("figure", partial(_draw, draw, name, out / file)) is not None:
-                found.append(file)
+            found[file] = attempted("figure", partial(_draw, draw, name, out / file)) is not None
     return found
 
 

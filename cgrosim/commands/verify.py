@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
 from cgrosim.commands.folders import first_free, held, refuse_results
-from cgrosim.commands.terminal import announce_compilation, console
+from cgrosim.commands.terminal import announce_compilation, console, print_line, progress_bar
 from cgrosim.files.words import counted
 
+if TYPE_CHECKING:
+    from cgrosim.claims.claim import Claim
+    from cgrosim.studies.context import Context
+
+REPEATABLE = tyro.conf.UseAppendAction
 FOLDER = Path("report")
 REPORT = ("verdicts.json", "index.html")
 INTERRUPTED_REPORT = "interrupted"
@@ -22,12 +27,18 @@ INTERRUPTED_REPORT = "interrupted"
 class Verify:
     """Check the claims of the theory against simulations: a table, OUT/index.html and OUT/verdicts.json."""
 
-    claims: Annotated[tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="[CLAIM ...]")] = ()
+    names: Annotated[tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="[CLAIM ...]")] = ()
     """names of claims; all of them if none is given"""
+    claim: Annotated[tuple[str, ...], REPEATABLE, tyro.conf.arg(metavar="NAME")] = ()
+    """name of a claim, as above; may be given several times"""
+    claims: Annotated[tuple[Path, ...], REPEATABLE, tyro.conf.arg(metavar="FILE")] = ()
+    """file of Python that lists claims of your own in CLAIMS; without names they alone are verified"""
     quick: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
     """decide what two minutes allow (the default)"""
     full: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
     """decide everything, in at most half an hour"""
+    since: Annotated[Path | None, tyro.conf.arg(metavar="FOLDER")] = None
+    """folder of an earlier report: only what has changed since is verified, the other verdicts are carried over"""
     out: Annotated[
         Path | None, tyro.conf.arg(help="directory of the report (default: report, or the next report-2, ...)")
     ] = None
@@ -44,26 +55,45 @@ class Verify:
 
     def run(self) -> int:
         """Verify and report; status 1 if a claim is violated."""
-        from cgrosim.claims.registry import all_claims, select
+        from cgrosim.claims.registry import select
         from cgrosim.errors import UserError
+        from cgrosim.studies.context import Context
 
+        names = [*self.names, *self.claim]
+        chosen = select(names, self.claims)
         if self.list:
-            for claim in all_claims().values():
-                console.print(f"[bold]{claim.name}[/bold]  {claim.title}", highlight=False, soft_wrap=True)
-            return 0
+            return _list(chosen)
         if self.quick and self.full:
             raise UserError("quick and full exclude each other; give one of them.")
-        select([*self.claims])
         seed, workers = _whole("seed", self.seed, 0), _whole("workers", self.workers or "0", 0)
         out = first_free(FOLDER, REPORT) if self.out is None else self.out
+        asked = Asked(chosen, Context("full" if self.full else "quick", seed), workers or None, out, self.since)
         with held(out):
             try:
                 refuse_results(out, REPORT, self.overwrite)
-                work = _power if self.power else _verify
-                return work([*self.claims], self.full, seed, workers or None, out)
+                return _power(asked) if self.power else _verify(asked)
             finally:
                 if self.out is None and not any(out.iterdir()):
                     out.rmdir()  # a verification that came to nothing leaves no empty folder
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What is to be verified, how, and where the report goes."""
+
+    claims: list[Claim]
+    context: Context
+    workers: int | None
+    out: Path
+    since: Path | None
+
+
+def _list(claims: list[Claim]) -> int:
+    """One line a claim: name, kind and title in columns."""
+    name, kind = (max(len(getattr(claim, field)) for claim in claims) for field in ("name", "kind"))
+    for claim in claims:
+        print_line(f"{claim.name:<{name}}  {claim.kind:<{kind}}  {claim.title}")
+    return 0
 
 
 def _whole(name: str, text: str, least: int) -> int:
@@ -77,10 +107,9 @@ def _whole(name: str, text: str, least: int) -> int:
     return number
 
 
-def _power(names: list[str], full: bool, seed: int, workers: int | None, out: Path) -> int:
+def _power(asked: Asked) -> int:
     import time
 
-    from cgrosim.claims.claim import Context
     from cgrosim.claims.power import PARAMETERS, Noticed
     from cgrosim.claims.report.power import in_words, power_table, write_power
     from cgrosim.claims.runner import measure_power
@@ -89,19 +118,20 @@ def _power(names: list[str], full: bool, seed: int, workers: int | None, out: Pa
 
     began = time.perf_counter()
     announce_compilation("kernels")
-    with raising_interrupts():
+    with raising_interrupts(), progress_bar("kernels"):
         compile_kernels(False)
 
     def show(name: str, noticed: Noticed, done: int, total: int) -> None:
+        progress(f"{done} of {total}", done / total)
         seconds = time.perf_counter() - began
         console.print(
             f"[dim]{done:3d}/{total}  {seconds:5.0f} s[/dim]  {name}, {noticed.parameter}: {in_words(noticed)}",
             highlight=False,
         )
 
-    context = Context("full" if full else "quick", seed)
-    powers = measure_power(names, context, workers=workers, progress=show)
-    paths = write_power(powers, context, out)
+    with progress_bar("measuring power") as progress:
+        powers = measure_power(asked.claims, asked.context, workers=asked.workers, progress=show)
+    paths = write_power(powers, asked.context, asked.out)
     console.print(power_table(powers), highlight=False, markup=False, soft_wrap=True)
     console.print("written " + ", ".join(str(path) for path in paths), highlight=False)
     missing = sum(len(PARAMETERS) - len(found) for found in powers.values())
@@ -111,11 +141,10 @@ def _power(names: list[str], full: bool, seed: int, workers: int | None, out: Pa
     return 0
 
 
-def _verify(names: list[str], full: bool, seed: int, workers: int | None, out: Path) -> int:
+def _verify(asked: Asked) -> int:
     import time
 
-    from cgrosim.claims.claim import Context, Verdict
-    from cgrosim.claims.registry import select
+    from cgrosim.claims.claim import Verdict
     from cgrosim.claims.report.data import false_alarms
     from cgrosim.claims.report.terminal import print_table
     from cgrosim.claims.report.writing import write_report
@@ -125,36 +154,42 @@ def _verify(names: list[str], full: bool, seed: int, workers: int | None, out: P
     from cgrosim.interrupts import INTERRUPTED, raising_interrupts
 
     began = time.perf_counter()
-    chosen = select(names)
-    images = full and any(claim.kind == "observation" for claim in chosen)  # on real images
+    chosen = asked.claims
+    images = asked.context.full and any(claim.kind == "observation" for claim in chosen)  # on real images
     announce_compilation(*(("kernels", "images/network/kernels") if images else ("kernels",)))
-    with raising_interrupts():
+    with raising_interrupts(), progress_bar("kernels"):
         compile_kernels(images)
 
     arrived: list[Verdict] = []
 
     def show(verdict: Verdict, done: int, total: int) -> None:
         arrived.append(verdict)
+        progress(f"{done} of {total}", done / total)
         seconds = time.perf_counter() - began
         console.print(
-            f"[dim]{done:3d}/{total}  {seconds:5.0f} s[/dim]  {verdict.verdict:<14}  {verdict.claim.title}",
+            f"[dim]{done:3d}/{total}  {seconds:5.0f} s[/dim]  {verdict.verdict:<14}  {verdict.claim.title}"
+            + (" [dim](carried over)[/dim]" if verdict.carried else ""),
             highlight=False,
         )
 
     order = ", the longest first" if len(chosen) > 1 else ""
     console.print(f"[dim]{counted(len(chosen), 'claim')}{order}[/dim]", highlight=False)
-    context = Context("full" if full else "quick", seed)
     try:
-        verdicts = verify(names, context, workers=workers, progress=show)
+        with progress_bar("verifying") as progress:
+            verdicts = verify(asked.claims, asked.context, since=asked.since, workers=asked.workers, progress=show)
     except UserError:
         if arrived:
-            write_report(arrived, out / INTERRUPTED_REPORT, seconds=time.perf_counter() - began)
+            write_report(arrived, asked.out / INTERRUPTED_REPORT, seconds=time.perf_counter() - began)
         raise
     whole = len(verdicts) == len(chosen)
     if verdicts:
         print_table(verdicts, console)
-        place = out if whole else out / INTERRUPTED_REPORT  # a finished report is only replaced by a finished one
-        paths = write_report(verdicts, place, seconds=time.perf_counter() - began)
+        carried = sum(verdict.carried for verdict in verdicts)
+        if asked.since is not None:
+            print_line(f"{carried} carried over from {asked.since}, {len(verdicts) - carried} verified now")
+        place = asked.out if whole else asked.out / INTERRUPTED_REPORT  # only a finished one replaces a finished one
+        with progress_bar("report"):
+            paths = write_report(verdicts, place, seconds=time.perf_counter() - began)
         console.print("written " + ", ".join(str(path) for path in paths), highlight=False)
     if not whole:
         console.print(f"interrupted: {len(verdicts)} of {counted(len(chosen), 'claim')} decided")

@@ -32,6 +32,18 @@ class Divergence:
         )
 
 
+class Stuck(Divergence):
+    """Where and when an integration came to a stand, though its numbers are finite."""
+
+    def sentence(self, learning_rate: float, advice: str, patches: int) -> str:
+        """What happened and what to change."""
+        return (
+            f"The gradient flow came to a stand at step {self.step:.3g}: the force there is beyond floating point, or "
+            "changes faster by many orders of magnitude than the training goes on; take engine reduced or direct, or "
+            "scales nearer to one another. Everything before that step is kept."
+        )
+
+
 class Crossings:
     """First steps at which the events of `HITTING_TIMES` happened; nan where they have not.
 

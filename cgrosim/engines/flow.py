@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cgrosim.engines.base import Crossings, Divergence, Snapshot
+from cgrosim.engines.base import Crossings, Divergence, Snapshot, Stuck
 from cgrosim.engines.closed import ClosedForces, rebuild_weights
+from cgrosim.interrupts import stop_where_wanted
 from cgrosim.model.hitting_times import HITTING_TIMES
 from cgrosim.model.params import MAX_STEPS, Params
 from cgrosim.model.sampling import ClosedSystem, weight_gram
@@ -18,7 +19,13 @@ from cgrosim.model.sampling import ClosedSystem, weight_gram
 Array = NDArray[np.float64]
 
 SEGMENTS_PER_DECADE = 1
+MOST_EVALUATIONS = 100_000
+"""From one restart to the next; a decade of steps usually takes some dozens. So many take seconds."""
 CROSSING_DIGITS = 1e-10  # relative precision of a crossing time, well below the tolerance of the trajectory
+
+
+class _Stuck(Exception):
+    """The integrator was given as many evaluations as a decade may take, or cannot take a first step."""
 
 
 class FlowEngine:
@@ -66,6 +73,8 @@ class FlowEngine:
 
     def _rates(self, time: float, vector: Array) -> Array:
         self.evaluations += 1
+        if self.evaluations > self._restart_evaluations + MOST_EVALUATIONS:
+            raise _Stuck
         return self._forces.rates(vector, time)
 
     def _segment_end(self) -> float:
@@ -103,8 +112,14 @@ class FlowEngine:
                 self._restart_crossings, self._restart_evaluations = self.crossings.copy(), self.evaluations
                 self._solver = self._interpolant = None
                 continue
-            with np.errstate(over="ignore", invalid="ignore"):
-                message = self._solver.step()
+            stop_where_wanted()
+            try:
+                if not np.isfinite(self._solver.h_abs):  # scipy would make nan smaller until it is small enough
+                    raise _Stuck
+                with np.errstate(over="ignore", invalid="ignore"):
+                    message = self._solver.step()
+            except _Stuck:
+                return Stuck(self._solver.t / self._params.learning_rate, 0, -1)
             if message is not None or not np.all(np.isfinite(self._solver.y)):
                 return self._located()
             self._interpolant = None
@@ -118,6 +133,7 @@ class FlowEngine:
             return np.asarray(self._solver.y)
         if self._interpolant is None:
             counted = self.evaluations  # of the integration alone: the same however often it is looked at or resumed
+            self.evaluations = self._restart_evaluations
             self._interpolant = self._solver.dense_output()
             self.evaluations = counted
         return np.asarray(self._interpolant(time))

@@ -198,6 +198,7 @@ def spread(wanted: ArrayLike, sizes: ArrayLike) -> NDArray[np.float64]:
 
 def number(value: float) -> str:
     """A number for a label: three digits, and powers of ten as such from ten thousand on."""
+    value = float(value)  # a whole number may be beyond what NumPy has
     if value == 0 or not np.isfinite(value):
         return f"{value:g}"
     if 1e-3 <= abs(value) < 1e4:

@@ -20,6 +20,7 @@ from cgrosim.kernels.direct import (
 )
 from cgrosim.kernels.flow import flow_rates, multiply, reduced_forces
 from cgrosim.kernels.levels import LEVELS, level_values
+from cgrosim.kernels.many import Starts, Training, advance_many, close_many, fresh_projections, make_stacked
 from cgrosim.kernels.problem import Problem, Record, Workspace, make_problem, make_record
 from cgrosim.kernels.reduced import (
     ReducedState,
@@ -41,20 +42,26 @@ __all__ = [
     "Problem",
     "Record",
     "ReducedState",
+    "Starts",
     "Trail",
+    "Training",
     "Workspace",
     "accumulate",
     "advance_direct",
+    "advance_many",
     "advance_reduced",
     "backproject",
+    "close_many",
     "coefficients_from_projections",
     "flow_rates",
+    "fresh_projections",
     "level_values",
     "lower_root",
     "make_direct_workspace",
     "make_problem",
     "make_record",
     "make_reduced_workspace",
+    "make_stacked",
     "make_trail",
     "margins_from_projections",
     "multiply",

@@ -24,7 +24,7 @@ from typing import IO, Any
 import numba
 from numba.core.caching import CompileResultCacheImpl, FunctionCache, IndexDataCacheFile, NullCache
 
-from cgrosim.interrupts import stop_before_compiling
+from cgrosim.interrupts import stop_where_wanted
 
 try:
     import fcntl
@@ -124,7 +124,7 @@ class _Cache(FunctionCache):
             If the work is to stop.
         """
         self._end_turn(sig)  # of an interrupted attempt of this process, which would else wait for itself
-        stop_before_compiling()
+        stop_where_wanted()
         found = self._kept(sig, target_context)
         if found is None and (turn := _take_turn(self._turn_path(sig))) is not None:
             self._turns[repr(sig)] = turn
@@ -152,7 +152,7 @@ class _Cache(FunctionCache):
             with suppress(OSError):
                 super().save_overload(sig, data)
         except RuntimeError:  # the compiler was left, and swallowed that: there is no code to keep
-            stop_before_compiling()
+            stop_where_wanted()
             raise
         finally:
             self._end_turn(sig)

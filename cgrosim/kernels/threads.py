@@ -11,6 +11,7 @@ import functools
 import os
 import threading
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from typing import Any
@@ -49,13 +50,21 @@ def start() -> bool:
     if _forked or numba.config.NUMBA_NUM_THREADS == 1:
         return False
     try:
-        with _short_waits() if not _pool._is_initialized else nullcontext():
+        with _first_start() if not _pool._is_initialized else nullcontext():
             return bool(numba.get_num_threads() > 1)
     except ValueError as error:
         raise UserError(
             f"NUMBA_THREADING_LAYER is {numba.config.THREADING_LAYER!r}, which cannot be loaded here; unset it, or"
             " set it to 'workqueue', which is always there"
         ) from error
+
+
+@contextmanager
+def _first_start() -> Iterator[None]:
+    """Short waits, and no page of warning where there are no semaphores: only forks of this moment would need one."""
+    with _short_waits(), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Could not obtain multiprocessing lock")
+        yield
 
 
 @contextmanager

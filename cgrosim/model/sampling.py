@@ -10,6 +10,7 @@ projected off the direction starts at init_std^2 (Z^T Z + Wishart_m(d - 1 - M)).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -82,6 +83,61 @@ def draw_explicit(params: Params, *, with_gram: bool = True) -> ClosedSystem:
     return close_system(data, weights, output_weights(params.neurons, params.second_layer_sign), with_gram=with_gram)
 
 
+@dataclass(frozen=True)
+class GramDraws:
+    """What `draw_gram` draws for runs of one shape; the first axis of every array counts them.
+
+    Attributes
+    ----------
+    labels, signal : (R, N) labels of the features, and (R, m) true correlations
+    factor : (R, M, M) L with K = L L^T
+    normal : (R, M, m) Z with C = init_std L Z
+    rest : (R, m, m) Bartlett factor of what the weights have off the noise patches
+    """
+
+    labels: Array
+    signal: Array
+    factor: Array
+    normal: Array
+    rest: Array
+
+
+def draw_for_gram(runs: Sequence[Params]) -> GramDraws:
+    """The draws of runs that agree in samples, patches and neurons, each from the streams of its own seed.
+
+    Raises
+    ------
+    ParameterError
+        If a dimension is too small for the noise patches and filters to be in general position.
+    """
+    rows, neurons, samples, count = runs[0].noise_patches, runs[0].neurons, runs[0].samples, len(runs)
+    labels, factor = np.empty((count, samples)), np.empty((count, rows, rows))
+    initial_draws = np.empty((count, neurons * (1 + rows + neurons)))
+    chi, rest_chi = np.empty((count, rows)), np.empty((count, neurons))
+    for place, params in enumerate(runs):
+        degrees = params.dimension - 1
+        if degrees < rows + neurons:
+            raise ParameterError(
+                f"sampling gram needs dimension above samples * (patches - 1) + neurons = {rows + neurons}, but "
+                f"dimension is {params.dimension}; take sampling explicit."
+            )
+        generator, initial = stream(params.seed, RunStream.DATA), stream(params.seed, RunStream.INIT)
+        labels[place] = draw_labels(samples, generator)
+        generator.standard_normal(out=factor[place])
+        chi[place] = generator.chisquare(_falling(degrees, rows))
+        initial.standard_normal(out=initial_draws[place])
+        rest_chi[place] = initial.chisquare(_falling(degrees - rows, neurons))
+    signal, normal, rest = np.split(initial_draws, [neurons, neurons * (1 + rows)], axis=1)
+    noise_std, init_std = (np.array([getattr(p, name) for p in runs]) for name in ("noise_std", "init_std"))
+    return GramDraws(
+        labels=labels,
+        signal=init_std[:, None] * signal,
+        factor=noise_std[:, None, None] * _triangular(factor, chi),
+        normal=np.ascontiguousarray(normal).reshape(count, rows, neurons),
+        rest=_triangular(rest.reshape(count, neurons, neurons), rest_chi),
+    )
+
+
 def draw_gram(params: Params) -> ClosedSystem:
     """Draw the closed system exactly in law, at a cost that does not depend on the dimension.
 
@@ -90,27 +146,17 @@ def draw_gram(params: Params) -> ClosedSystem:
     ParameterError
         If the dimension is too small for the noise patches and filters to be in general position.
     """
-    rows, neurons = params.noise_patches, params.neurons
-    if params.dimension - 1 < rows + neurons:
-        raise ParameterError(
-            f"sampling gram needs dimension above samples * (patches - 1) + neurons = {rows + neurons}, but dimension "
-            f"is {params.dimension}; take sampling explicit."
-        )
-    generator, initial = stream(params.seed, RunStream.DATA), stream(params.seed, RunStream.INIT)
-    labels = draw_labels(params.samples, generator)
-    factor = params.noise_std * bartlett_factor(rows, params.dimension - 1, generator)
-    signal = params.init_std * initial.standard_normal(neurons)
-    normal = initial.standard_normal((rows, neurons))
-    rest = bartlett_factor(neurons, params.dimension - 1 - rows, initial)
+    drawn = draw_for_gram([params])
+    factor, normal, rest = drawn.factor[0], drawn.normal[0], drawn.rest[0]
     features = draw_features(params)
     return ClosedSystem(
-        labels=_trained_labels(labels, features),
+        labels=_trained_labels(drawn.labels[0], features),
         features=features,
-        signal=signal,
+        signal=drawn.signal[0],
         noise=params.init_std * combination(factor, normal),
         gram=gram(factor),
         weight_gram=params.init_std * params.init_std * (gram(normal.T) + gram(rest)),
-        second_layer=output_weights(neurons, params.second_layer_sign),
+        second_layer=output_weights(params.neurons, params.second_layer_sign),
     )
 
 
@@ -123,8 +169,18 @@ def bartlett_factor(size: int, degrees: int, generator: np.random.Generator) -> 
 
     Source: Bartlett (1933); exact for degrees >= size.
     """
-    factor = np.tril(generator.standard_normal((size, size)), -1)
-    factor[np.diag_indices(size)] = np.sqrt(generator.chisquare(degrees - np.arange(size, dtype=np.float64)))
+    normal = generator.standard_normal((size, size))
+    return _triangular(normal, generator.chisquare(_falling(degrees, size)))
+
+
+def _falling(degrees: int, size: int) -> Array:
+    return degrees - np.arange(size, dtype=np.float64)
+
+
+def _triangular(normal: Array, chi_squared: Array) -> Array:
+    """Normal draws (..., n, n) below the diagonal and the roots of chi-squared ones (..., n) on it."""
+    factor, place = np.tril(normal, -1), np.arange(normal.shape[-1])
+    factor[..., place, place] = np.sqrt(chi_squared)
     return factor
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from cgrosim.errors import FileError
+from cgrosim.files.texts import read_text
 from cgrosim.files.words import shown
 
 
@@ -20,7 +21,7 @@ def read_toml(path: str | Path) -> dict[str, Any]:
         If the file cannot be read or is not TOML.
     """
     try:
-        values = tomllib.loads(Path(path).read_text(encoding="utf-8"))
+        values = tomllib.loads(read_text(path))
     except OSError as error:
         raise FileError(f"{shown(path)} cannot be read ({error.strerror}); give the path of a TOML file.") from None
     except RecursionError:

@@ -18,15 +18,23 @@ TRIAL_SECONDS = 5.0  # for smaller learning rates, after a divergence
 
 def notes_on(params: Params, system: ClosedSystem, engine: str) -> list[str]:
     """Sentences on a run that is about to begin."""
-    notes = []
-    if params.activation == "power" and np.all(system.signal <= 0.0):
-        notes.append(_dead_note(params, system.signal))
-    if ENGINES[engine].discrete and params.learning_rate > 2.0 * stable_rate(params):
-        notes.append(
-            f"learning_rate {params.learning_rate:g} is above the stability limit {2.0 * stable_rate(params):.2g}, so "
-            "this run is not in the small-step regime that the theory speaks of."
-        )
-    return notes
+    return [*notes_on_start(params, system.signal), *notes_on_rate(params, engine)]
+
+
+def notes_on_start(params: Params, signal: Array) -> list[str]:
+    """What a start cannot learn."""
+    dead = params.activation == "power" and np.all(signal <= 0.0)
+    return [_dead_note(params, signal)] if dead else []
+
+
+def notes_on_rate(params: Params, engine: str) -> list[str]:
+    """What a learning rate is too large for."""
+    if not ENGINES[engine].discrete or params.learning_rate <= 2.0 * stable_rate(params):
+        return []
+    return [
+        f"learning_rate {params.learning_rate:g} is above the stability limit {2.0 * stable_rate(params):.2g}, so "
+        "this run is not in the small-step regime that the theory speaks of."
+    ]
 
 
 def _dead_note(params: Params, signal: Array) -> str:

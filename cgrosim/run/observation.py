@@ -19,7 +19,9 @@ from cgrosim.model.streams import RunStream, stream
 from cgrosim.model.sums import weighted_sum
 
 Array = NDArray[np.float64]
-Evaluator = Callable[[Array], tuple[Array, Array, Array]]
+Fresh = tuple[Array, Array, Array]
+"""Clean and attacked margins of fresh samples, and the noise in them, each (T,)."""
+Tested = Callable[[Snapshot], Fresh]
 
 
 class TestNoise:
@@ -35,18 +37,28 @@ class TestNoise:
         size = (params.test_samples, params.patches - 1, params.neurons)
         self._draws = stream(params.seed, RunStream.TEST).standard_normal(size)
 
-    def margins(self, snapshot: Snapshot, second_layer: Array) -> tuple[Array, Array, Array]:
+    def margins(self, snapshot: Snapshot, second_layer: Array) -> Fresh:
         """Clean and attacked margins and the noise in them: (<w_r, xi>)_r ~ N(0, noise_std^2 G) for every patch."""
         p = self._params
         root = p.noise_std * semidefinite_root(snapshot.weight_gram)
         projections = product(self._draws.reshape(-1, p.neurons), root).reshape(self._draws.shape)
-        noise = np.einsum("ijr,r->i", activate(p.activation, projections, p.power), second_layer)
-        labels = np.where(np.arange(p.test_samples) % 2 == 0, 1.0, -1.0)
-        clean, attacked = labels * noise, labels * noise
-        for y in (1.0, -1.0):
-            clean[labels == y] += signal_margin(p, second_layer, snapshot.signal, y, p.signal_strength)
-            attacked[labels == y] += attacked_signal(p, second_layer, snapshot.signal, y)
-        return clean, attacked, noise
+        return margins_of_noise(p, projections, snapshot.signal, second_layer)
+
+
+def margins_of_noise(
+    params: Params, projections: Array, signal: Array, second_layer: Array
+) -> tuple[Array, Array, Array]:
+    """Clean and attacked margins of fresh samples, labels +1 and -1 in turns, and the noise in them.
+
+    From their noise projections <w_r, xi> (T, P - 1, m) and the true correlations (m,).
+    """
+    noise = np.einsum("ijr,r->i", activate(params.activation, projections, params.power), second_layer)
+    clean, attacked = noise.copy(), noise.copy()
+    for first, y in enumerate((1.0, -1.0)):
+        mine = slice(first, None, 2)
+        clean[mine] = y * noise[mine] + signal_margin(params, second_layer, signal, y, params.signal_strength)
+        attacked[mine] = y * noise[mine] + attacked_signal(params, second_layer, signal, y)
+    return clean, attacked, noise
 
 
 def attacked_signal(params: Params, second_layer: Array, signal: Array, label: float, feature: float = 1.0) -> float:
@@ -60,7 +72,12 @@ def attacked_signal(params: Params, second_layer: Array, signal: Array, label: f
 
 def share_wrong(margins: Array) -> Array:
     """Share of margins (..., N) that are not positive; nan where they were not measured."""
-    return np.where(np.isnan(margins).any(axis=-1), np.nan, np.mean(margins <= 0.0, axis=-1))
+    return np.where(np.isnan(margins).any(axis=-1), np.nan, share_not_positive(margins))
+
+
+def share_not_positive(margins: Array) -> Array:
+    """Share of margins (..., N) that are at most 0; a nan is none of them."""
+    return np.asarray(np.count_nonzero(margins <= 0.0, axis=-1) / margins.shape[-1])
 
 
 class Observation:
@@ -78,7 +95,7 @@ class Observation:
         params: Params,
         start: ClosedSystem,
         trail: Trail,
-        tested: Callable[[Snapshot], tuple[Array, Array, Array]],
+        tested: Tested | None,
     ) -> None:
         self.params, self.start, self.trail = params, start, trail
         self._tested = tested
@@ -188,8 +205,9 @@ class Observation:
     @cached_property
     def tests(self) -> list[tuple[float, float, float]]:
         """Clean and attacked error on fresh samples, and the standard deviation of the noise S in their margins."""
+        assert self._tested is not None
         found = []
         for place in range(len(self.trail)):
             clean, attacked, noise = self._tested(self.trail.at(place))
-            found.append((float(np.mean(clean <= 0.0)), float(share_wrong(attacked)), float(np.std(noise))))
+            found.append((float(share_not_positive(clean)), float(share_wrong(attacked)), float(np.std(noise))))
         return found

@@ -20,6 +20,8 @@ EXPLICIT_BYTES = 256 * 2**20  # explicit vectors above this size are replaced by
 COPIES = 8  # of the inputs, that an attack on explicit samples holds at once
 PATIENCE_SECONDS = 10.0  # gradient descent itself is worth so long, and as long again as the flow would take
 
+LONGEST_HORIZON = 30 * 86400.0  # seconds of a run whose length nobody has asked for
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -59,6 +61,22 @@ def plan(
     engine, why_engine = _engine(params, sampling, None if steps is None else cost)
     _check_memory(params, sampling, engine, predicted_bytes(params, steps, records=records, keep=kept))
     return Plan(sampling, engine, f"{why_sampling}; {why_engine}", None if steps is None else cost(engine))
+
+
+def check_horizon(params: Params, steps: int, chosen: Plan) -> None:
+    """Refuse a run to its horizon that no machine would end.
+
+    Raises
+    ------
+    ParameterError
+        With what it would take, and what to do instead.
+    """
+    if chosen.cost is not None and chosen.cost.total > LONGEST_HORIZON:
+        flow = "" if params.batch_size is not None or params.holds_signal else ", or take engine flow"
+        raise ParameterError(
+            f"steps is not given, and a run to its horizon of {steps:.3g} steps would take {chosen.cost.sentence()}; "
+            f"give steps{flow}."
+        )
 
 
 def with_cost_left(
@@ -123,6 +141,9 @@ def _engine(params: Params, sampling: str, cost: Callable[[str], Cost] | None) -
         return discrete, f"engine {discrete} ({step} a step), because the end is not known beforehand"
     if params.batch_size is not None or params.holds_signal:
         return discrete, f"engine {discrete}, because there is no gradient flow of this training"
+    if params.label_smoothing > 0.0 or params.label_noise > 0.0:
+        # margins at rest pull back at a rate alpha^2 that does not fall, which an explicit integrator has to resolve
+        return discrete, f"engine {discrete}, because margins that come to rest make the gradient flow stiff"
     exact = cost(discrete)
     if exact.total <= PATIENCE_SECONDS:
         return discrete, f"engine {discrete}, because its step is the cheapest ({step})"

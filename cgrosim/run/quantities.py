@@ -11,7 +11,7 @@ import numpy as np
 from cgrosim.errors import ParameterError
 from cgrosim.files.words import quoted, suggested
 from cgrosim.model.params import Params
-from cgrosim.run.observation import Observation, share_wrong
+from cgrosim.run.observation import Observation, share_not_positive, share_wrong
 
 Between = Literal["log", "linear", "held"]
 
@@ -177,7 +177,7 @@ def training_loss(o: Observation) -> Any:
 
 @quantity("clean training error", between="held")
 def clean_train_error(o: Observation) -> Any:
-    return np.mean(o.clean_margin <= 0.0, axis=1)
+    return share_not_positive(o.clean_margin)
 
 
 @quantity("robust training error", between="held")

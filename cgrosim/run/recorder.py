@@ -60,6 +60,22 @@ def given_steps(record_at: ArrayLike, steps: int | None, name: str = "record_at"
     return whole
 
 
+def beyond_numbers(quantities: Sequence[Quantity], records: Mapping[str, NDArray[Any]]) -> str:
+    """What of some records is not finite although it was measured, in a sentence; empty if nothing is."""
+    odd = []
+    for q in quantities:
+        good = np.isfinite(records[q.name])
+        if not good.all():
+            unmeasured = any(word in q.name for word in UNMEASURED) and np.isnan(records[q.name]).all()
+            odd += [] if unmeasured else [q.name]
+    if not odd:
+        return ""
+    steps = records["step"]
+    rows = [np.isfinite(records[name]).reshape(len(steps), -1).all(axis=1) for name in odd]
+    first = steps[int(np.argmin(np.all(rows, axis=0)))]
+    return f"From step {first} on the records of {', '.join(odd)} lie beyond the numbers of floating point."
+
+
 class Recorder:
     """Turns states into records; with `evaluate_attacked`, fresh samples are attacked explicitly.
 
@@ -114,18 +130,7 @@ class Recorder:
 
     def beyond_numbers(self) -> str:
         """What of the records is not finite although it was measured, in a sentence; empty if nothing is."""
-        records, odd = self.records(), []
-        for q in self.quantities:
-            good = np.isfinite(records[q.name])
-            unmeasured = any(word in q.name for word in UNMEASURED) and np.isnan(records[q.name]).all()
-            if not good.all() and not unmeasured:
-                odd.append(q.name)
-        if not odd:
-            return ""
-        rows = [np.isfinite(records[name]).reshape(len(self.steps), -1).all(axis=1) for name in odd]
-        first = self.steps[int(np.argmin(np.all(rows, axis=0)))]
-        names = ", ".join(odd)
-        return f"From step {first} on the records of {names} lie beyond the numbers of floating point."
+        return beyond_numbers(self.quantities, self.records())
 
     def restore(self, records: Mapping[str, ArrayLike]) -> None:
         """Go on after records that were saved."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from cgrosim.engines.base import can_trace, follow
 from cgrosim.errors import ParameterError
 from cgrosim.files.archive import check_replaceable
 from cgrosim.files.lock import only_here
+from cgrosim.files.words import quoted
 from cgrosim.interrupts import Interrupts
 from cgrosim.model.hitting_times import HITTING_TIMES
 from cgrosim.model.params import MAX_STEPS, Params
@@ -26,7 +27,7 @@ from cgrosim.run.advice import TRIAL_SECONDS, notes_on, smaller_rate
 from cgrosim.run.checkpoint import CHECKPOINT, Checkpoint, load_checkpoint, save_checkpoint
 from cgrosim.run.dataset import Recorded
 from cgrosim.run.horizon import find_horizon
-from cgrosim.run.planning import Plan, plan, with_cost_left
+from cgrosim.run.planning import Plan, check_horizon, plan, with_cost_left
 from cgrosim.run.quantities import recorded
 from cgrosim.run.recorder import Recorder, given_steps, record_steps
 from cgrosim.run.results import Run
@@ -39,8 +40,8 @@ NONE = np.empty(0, dtype=np.int64)
 
 
 @dataclass(frozen=True)
-class _Asked:
-    """What the caller of `simulate` asked for beside the parameters."""
+class Asked:
+    """What the caller of `simulate` asked for beside the parameters; make it with `asked_for`."""
 
     start: ClosedSystem | None = None
     record_at: NDArray[np.int64] | None = None
@@ -49,11 +50,11 @@ class _Asked:
 
 
 @dataclass
-class _Started:
+class Started:
     """A planned run with its engine and recorder."""
 
     params: Params
-    asked: _Asked
+    asked: Asked
     plan: Plan
     steps: int
     grid: NDArray[np.int64]
@@ -116,51 +117,28 @@ def simulate(
     FileError
         If something else than a checkpoint stands at the place of the checkpoint, or another run is writing there.
     """
+    if not isinstance(params, Params):
+        raise ParameterError(f"a run begins with {quoted(params)}; give Params, such as Params.from_paper(1000).")
     if start is not None and not isinstance(start, ClosedSystem):
         raise ParameterError(f"start is a {type(start).__name__}, but must be a ClosedSystem, such as run.start.")
-    asked = _asked(params, start, record_at, until, keep)
+    asked = asked_for(params, start, record_at, until, keep)
     if checkpoint is not None:
         check_replaceable(checkpoint, CHECKPOINT)
     with only_here(checkpoint):
-        return _drive(_start(params, asked, progress, announce), progress, checkpoint, checkpoint_seconds)
+        return drive(_start(params, asked, progress, announce), progress, checkpoint, checkpoint_seconds)
 
 
-def simulate_many(
-    cells: Iterable[Params],
-    *,
-    record_at: ArrayLike | None = None,
-    until: StopRule | None = None,
-    keep: Iterable[str] | None = None,
-) -> Iterator[Run]:
-    """Simulate one experiment after the other, each bit for bit as `simulate`; what they share is checked once.
-
-    Where one diverges, smaller learning rates are not tried before one is advised.
-
-    Raises
-    ------
-    ParameterError
-        At the cell whose experiment does not fit into memory or contradicts itself.
-    """
-    known: dict[Any, _Asked] = {}
-    keep = None if keep is None else tuple(keep)
-    for params in cells:
-        key = (params.steps, params.record, params.test_samples > 0, params.threat, params.evaluation_threat)
-        if key not in known:
-            known[key] = _asked(params, None, record_at, until, keep)
-        yield _drive(_start(params, known[key], None, None), None, None, 0.0, trial_seconds=0.0)
-
-
-def _asked(
+def asked_for(
     params: Params,
     start: ClosedSystem | None,
     record_at: ArrayLike | None,
     until: StopRule | None,
     keep: Iterable[str] | None,
-) -> _Asked:
+) -> Asked:
     """What was asked for, checked."""
     times = [entry.variable for entry in HITTING_TIMES.values()]
     _check_rule(params, until)
-    return _Asked(
+    return Asked(
         start,
         None if record_at is None else given_steps(record_at, params.steps),
         until,
@@ -188,14 +166,14 @@ def resume(
     if not Path(path).is_file():
         load_checkpoint(path)  # says so, before a lock is made beside it
     with only_here(path):
-        return _drive(_taken_up(path, announce), progress, path, checkpoint_seconds)
+        return drive(_taken_up(path, announce), progress, path, checkpoint_seconds)
 
 
-def _taken_up(path: str | Path, announce: Announce | None) -> _Started:
+def _taken_up(path: str | Path, announce: Announce | None) -> Started:
     saved = load_checkpoint(path)
     planned = saved.plan
     at, until, keep = (planned.get(name) for name in ("record_at", "until", "keep"))
-    asked = _Asked(
+    asked = Asked(
         system_of(saved.start) if saved.start else None,
         None if at is None else given_steps(at, None),
         None if until is None else rule_from(until),
@@ -206,7 +184,7 @@ def _taken_up(path: str | Path, announce: Announce | None) -> _Started:
     if until is None:
         chosen = with_cost_left(chosen, saved.params, steps, saved.records["step"], asked.record_at, asked.keep)
     _announce(chosen, announce)
-    started = _prepare(saved.params, asked, chosen, steps, list(planned["notes"]))
+    started = prepare(saved.params, asked, chosen, steps, list(planned["notes"]))
     started.engine.restore(saved.state)
     started.recorder.restore(saved.records)
     started.seconds = saved.seconds
@@ -236,37 +214,43 @@ def _announce(chosen: Plan, announce: Announce | None) -> None:
         announce(chosen.cost.sentence())
 
 
-def _start(params: Params, asked: _Asked, progress: Progress | None, announce: Announce | None) -> _Started:
+def _start(params: Params, asked: Asked, progress: Progress | None, announce: Announce | None) -> Started:
+    chosen, steps, notes = planned_for(params, asked, progress)
+    _announce(chosen, announce)
+    return prepare(params, asked, chosen, steps, notes)
+
+
+def planned_for(params: Params, asked: Asked, progress: Progress | None) -> tuple[Plan, int, list[str]]:
+    """The plan of a run, its number of steps, and what there is to say of the horizon."""
     given = None if asked.start is None else sampling_of(params, asked.start)
-    steps, notes = params.steps, []
+    steps = params.steps
     if steps is None and asked.record_at is not None:
         steps = int(asked.record_at[-1])
     count = None if asked.record_at is None else len(asked.record_at)
     chosen = plan(params, steps, given=given, records=count, keep=asked.keep)
-    if steps is None and asked.until is not None:
+    if steps is not None:
+        return chosen, steps, []
+    if asked.until is not None:
         if params.record_grid == "linear":
             raise ParameterError("record_grid linear needs an end; give steps, or record_at, or take record_grid log.")
-        steps = MAX_STEPS
-    elif steps is None:
-        if not params.signal_only:
-            raise ParameterError(
-                f"steps is not given, but threat {params.threat} needs a number; give for example 2000."
-            )
-        if progress is not None:
-            progress("finding the horizon", 0.0)
-        system = _system(params, asked.start, Plan(chosen.sampling, "flow", ""))
-        steps, note = find_horizon(params, system, progress or silent)
-        notes.append(note)
-        chosen = plan(params, steps, given=given, keep=asked.keep)
-    _announce(chosen, announce)
-    return _prepare(params, asked, chosen, steps, notes)
+        return chosen, MAX_STEPS, []
+    if not params.signal_only:
+        raise ParameterError(f"steps is not given, but threat {params.threat} needs a number; give for example 2000.")
+    if progress is not None:
+        progress("finding the horizon", 0.0)
+    system = _system(params, asked.start, Plan(chosen.sampling, "flow", ""))
+    steps, note = find_horizon(params, system, progress or silent)
+    chosen = plan(params, steps, given=given, keep=asked.keep)
+    check_horizon(params, steps, chosen)
+    return chosen, steps, [note]
 
 
 def _system(params: Params, start: ClosedSystem | None, chosen: Plan) -> ClosedSystem:
     return draw_system(params, chosen) if start is None else checked_start(params, start, chosen)
 
 
-def _prepare(params: Params, asked: _Asked, chosen: Plan, steps: int, notes: list[str]) -> _Started:
+def prepare(params: Params, asked: Asked, chosen: Plan, steps: int, notes: list[str]) -> Started:
+    """Draw the start of a planned run and make its engine and recorder."""
     system = _system(params, asked.start, chosen)
     quantities = recorded(params, asked.keep)
     # fresh samples that nothing asks for are not drawn
@@ -275,11 +259,11 @@ def _prepare(params: Params, asked: _Asked, chosen: Plan, steps: int, notes: lis
     recorder = Recorder(params, system, evaluate_attacked=evaluate, quantities=quantities)
     grid = record_steps(params, steps) if asked.record_at is None else asked.record_at
     notes = [*notes, *notes_on(params, system, chosen.engine)]
-    return _Started(params, asked, chosen, steps, grid, system, engine, recorder, notes)
+    return Started(params, asked, chosen, steps, grid, system, engine, recorder, notes)
 
 
-def _drive(
-    run: _Started,
+def drive(
+    run: Started,
     progress: Progress | None,
     checkpoint: str | Path | None,
     checkpoint_seconds: float,
@@ -353,7 +337,7 @@ def _drive(
     return Run(found, run.params, start=None if run.asked.start is None else run.system)
 
 
-def _ahead(run: _Started, already: int, every_record: bool) -> tuple[int, NDArray[np.int64]]:
+def _ahead(run: Started, already: int, every_record: bool) -> tuple[int, NDArray[np.int64]]:
     """How far to go until the next look at the keyboard, and the steps to record on the way.
 
     A stop rule is asked, and a checkpoint may be written, after every record.
@@ -368,14 +352,14 @@ def _ahead(run: _Started, already: int, every_record: bool) -> tuple[int, NDArra
     return int(together[-1]), together
 
 
-def _held(run: _Started) -> str:
+def _held(run: Started) -> str:
     """What the stop rule says of the last record: empty as long as the run goes on."""
     step = run.recorder.steps[-1]
     happened = "" if run.asked.until is None else run.asked.until.reached(run.engine.crossings, step)
     return f"Stopped at step {step}: {happened}." if happened else ""
 
 
-def _save(run: _Started, path: str | Path, began: float) -> None:
+def _save(run: Started, path: str | Path, began: float) -> None:
     if not run.recorder.steps:
         return
     asked = run.asked

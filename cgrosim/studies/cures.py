@@ -58,7 +58,7 @@ def cures(base: Params) -> Iterator[tuple[str, Params]]:
     yield "ten times the data", base.replace(samples=10 * base.samples, gap=min(3.0 * base.gap, 1.0))
     yield "weaker attack", base.replace(gap=min(20.0 * base.gap, 1.0))
     # capped margins make the flow stiff, so that plain steps are quicker
-    longer = None if steps is None else steps * 3
+    longer = None if steps is None else int(1.5 * times.max())
     yield "label smoothing 0.2", base.replace(label_smoothing=0.2, engine="reduced", steps=longer)
     yield "momentum 0.9", base.replace(momentum=0.9, learning_rate=0.1 * base.learning_rate, steps=steps)
     quarter = max(base.samples // 4, 1)
@@ -81,7 +81,8 @@ def _predicted(params: Params) -> Figures:
         return Figures(np.nan, 0.0, 0.5, 0.5)
     found = predict(params)
     times = found.value("memorization_times")
-    last = float(np.max(times)) if isinstance(times, np.ndarray) else np.inf
+    last, end = (float(np.max(times)) if isinstance(times, np.ndarray) else np.inf), _number(found, "end")
+    last = np.inf if last > end else last
     return Figures(last, _robust_train(found), _number(found, "robust_test_error"), _number(found, "clean_test_error"))
 
 

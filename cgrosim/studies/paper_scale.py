@@ -75,3 +75,8 @@ def paper_runs(
             there = Params.from_paper(round(dimension), **common, **scales) if scales else params
             runs.append(PaperRun(dimension, seed, steps, params, train(world.of(there), steps)))
     return tuple(runs)
+
+
+def paper_study(context: Context, world: World) -> tuple[PaperRun, ...]:
+    """The runs that the claims about the theorem share: every one has a seed, and so data and a start, of its own."""
+    return paper_runs(context, "paper", context.choose(4, 6), world, independent=True)

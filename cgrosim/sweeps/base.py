@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 from cgrosim.errors import ParameterError
@@ -109,6 +109,7 @@ def _followed(base: Params, dimension: Any, values: Mapping[str, Any]) -> dict[s
     return found
 
 
+@lru_cache(maxsize=4096)
 def _paper(dimension: Any, factor: float | None) -> Params:
     """The paper's scales with its own polylog factors (None), or with all of them 1."""
     return Params.from_paper(dimension, init_polylog=factor, gap_polylog=factor)

@@ -13,8 +13,8 @@ from cgrosim.errors import UserError
 from cgrosim.interrupts import raising_interrupts
 from cgrosim.model.hitting_times import HITTING_TIMES
 from cgrosim.model.params import Params
+from cgrosim.run.many import simulate_many
 from cgrosim.run.results import Run
-from cgrosim.run.session import simulate_many
 from cgrosim.run.stopping import StopRule
 
 Steps = NDArray[np.int64]

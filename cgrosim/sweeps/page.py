@@ -41,12 +41,13 @@ class Page:
     def __init__(self, folder: Path, seconds: float = 2.0) -> None:
         self._path, self._seconds, self._written = folder / PAGE, seconds, -np.inf
 
-    def __call__(self, state: State) -> None:
-        """Write it, if it is time or the work has ended."""
+    def __call__(self, state: State) -> bool:
+        """Write it, if it is time or the work has ended; always true, for what fails is an exception."""
         now = time.monotonic()
         if state.status != "running" or now - self._written >= self._seconds:
             write_text(self._path, page(state))
             self._written = now
+        return True
 
 
 def page(state: State, figures: Sequence[str] = (), failures: Sequence[str] = ()) -> str:

@@ -7,8 +7,9 @@ the program that holds the lock writes; workers hand their results to it.
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,7 @@ MARK = Kind("cgrosim sweep mark 1", "mark of a sweep", "a sweep's folder", "remo
 GROUP, MARKS, PLAN_NAME = "cells.zarr", "marks", "plan.json"
 CHUNK_ROWS, CHUNK_BYTES = 1024, 2**22
 BLOCK_ROWS = 8192  # rows read at once when marks are checked
+UNREADABLE = (OSError, ValueError, RuntimeError, KeyError)  # what Zarr and its codecs raise over a damaged chunk
 MISSING = "a sweep is kept in Zarr, which is not installed; install cgrosim with its sweep extra: cgrosim[sweep]."
 
 
@@ -130,7 +132,7 @@ class ZarrStore:
         first, last = int(block[0]["first"]), max(int(mark["last"]) for mark in block)
         try:
             read = {v.name: self._array(v.name)[first:last] for v in variables(self.plan.measured)}
-        except (OSError, ValueError, RuntimeError, KeyError):  # a chunk that cannot be read: look at each batch apart
+        except UNREADABLE:  # a chunk that cannot be read: look at each batch apart
             if len(block) > 1:
                 for mark in block:
                     self._check([mark])
@@ -158,7 +160,13 @@ class ZarrStore:
         done = self.done()
         with writing(self.folder):
             for name, values in found.arrays.items():
-                self._array(name)[batch.first : batch.last] = values
+                try:
+                    self._array(name)[batch.first : batch.last] = values
+                except (ValueError, RuntimeError):  # these rows are only a part of a chunk that cannot be read
+                    for rows in self._chunks(name, batch.first, batch.last):
+                        self._remove(name, rows)
+                        done[rows] = False
+                    self._array(name)[batch.first : batch.last] = values
             texts: dict[str, list[int]] = {}
             for place, text in found.messages.items():
                 texts.setdefault(text, []).append(place)
@@ -177,11 +185,37 @@ class ZarrStore:
 
     def read(self, name: str, rows: Rows) -> NDArray[Any]:
         """One variable at some rows; what is not done is missing."""
-        values = np.asarray(self._array(name)[:])[rows]
+        try:
+            values = np.asarray(self._array(name)[:])[rows]
+        except (ValueError, RuntimeError):  # rows in chunks that cannot be read are not done
+            values = self._readable(name)[rows]
         absent = ~self.done()[rows]
         if np.any(absent):
             values[absent] = next(v.missing for v in variables(self.plan.measured) if v.name == name)
         return values
+
+    def _chunks(self, name: str, first: int, last: int) -> Iterator[slice]:
+        """The rows of every chunk of a variable in which some of these rows lie."""
+        length = int(self._array(name).chunks[0])
+        for begin in range(first - first % length, last, length):
+            yield slice(begin, min(begin + length, self.plan.rows))
+
+    def _readable(self, name: str) -> NDArray[Any]:
+        """One variable; what stands in the rows of a chunk that cannot be read is the missing value."""
+        array = self._array(name)
+        found = np.full(array.shape, array.fill_value, dtype=array.dtype)
+        for rows in self._chunks(name, 0, self.plan.rows):
+            with suppress(*UNREADABLE):
+                found[rows] = array[rows]
+        return found
+
+    def _remove(self, name: str, rows: slice) -> None:
+        """Remove the chunk of these rows; all other dimensions lie in one chunk."""
+        place = self.folder / GROUP / name / "c" / str(rows.start // int(self._array(name).chunks[0]))
+        if place.is_dir():
+            shutil.rmtree(place)
+        else:
+            place.unlink(missing_ok=True)
 
     def messages(self) -> dict[int, str]:
         """Sentences by row."""

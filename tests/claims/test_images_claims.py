@@ -18,6 +18,7 @@ from cgrosim.claims.image_runs import (
     paired_difference,
     smallest,
 )
+from cgrosim.claims.report.data import repeat_command
 from cgrosim.studies.world import World
 
 CLAIMS = (
@@ -36,8 +37,9 @@ def test_a_quick_verification_trains_nothing_and_says_so(claim, monkeypatch):
 
     monkeypatch.setattr("cgrosim.images.training.train.train", refuse)
     verdict = evaluate(claim, Context("quick"))
-    assert (verdict.verdict, verdict.note, verdict.evidence.checks) == ("underpowered", POSTPONED, ())
-    assert verdict.rejection == "underpowered"
+    assert (verdict.verdict, verdict.note, verdict.evidence.checks) == ("not measured", POSTPONED, ())
+    assert verdict.rejection is None
+    assert repeat_command(verdict) == f"cgrosim verify {claim.name} --seed 0 --full"
 
 
 @pytest.fixture

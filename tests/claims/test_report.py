@@ -55,6 +55,7 @@ def verdicts() -> list[Verdict]:
         claim_of("first", 3.0, 5.0, title=NASTY),
         claim_of("third", 1.0, 5.0),
         claim_of("vacuous", 0.5, 0.5),
+        claim_of("postponed", 0.5, 5.0, measure=lambda context, world: Evidence((), finding="Only with --full.")),
     ]
     return [evaluate(claim, Context()) for claim in claims]
 
@@ -90,7 +91,7 @@ class Reader(HTMLParser):
 
 
 def test_fixture_covers_the_outcomes(verdicts) -> None:
-    assert [v.verdict for v in verdicts] == ["supported", "violated", "underpowered", "underpowered"]
+    assert [v.verdict for v in verdicts] == ["supported", "violated", "underpowered", "underpowered", "not measured"]
 
 
 def test_page_says_everything_and_runs_nothing_foreign(verdicts) -> None:
@@ -98,7 +99,8 @@ def test_page_says_everything_and_runs_nothing_foreign(verdicts) -> None:
     text = "".join(reader.text)
     for verdict in verdicts:
         claim, evidence = verdict.claim, verdict.evidence
-        assert all(part in text for part in (claim.title, claim.statement, claim.source, claim.worlds[0].name))
+        assert all(part in text for part in (claim.title, claim.statement, claim.source))
+        assert all(trial.world.name in text for trial in verdict.trials)
         assert f"cgrosim verify {claim.name} --seed 0" in text
         assert all(str(seed) in text for seed in evidence.seeds)
         assert all(check.name in text and check.reason in text for check in evidence.checks)
@@ -106,10 +108,12 @@ def test_page_says_everything_and_runs_nothing_foreign(verdicts) -> None:
     assert "eta alpha^2 < 1" in text
     assert "a wrong world passes the same rules" in text
     assert sum(tag == "script" for tag, _ in reader.found) == 1
-    assert sum(tag == "svg" for tag, _ in reader.found) == len(verdicts)
+    assert sum(tag == "figure" for tag, _ in reader.found) == sum(len(v.evidence.panels) for v in verdicts)
+    drawn = sum(attributes.get("class") == "drawn" for tag, attributes in reader.found if tag == "svg")
+    assert drawn == sum(len(v.evidence.checks) for v in verdicts)
     links = [a[key] for _, a in reader.found for key in ("href", "src", "xlink:href") if key in a]
-    assert all(link.startswith("#") for link in links if link is not None)
     names = {a.get("id") for _, a in reader.found}
+    assert all(link[1:] in names for link in links if link is not None)
     assert {verdict.claim.name for verdict in verdicts} | {"top"} <= names
 
 
@@ -120,8 +124,10 @@ def test_json_is_strict_sorted_and_complete(verdicts) -> None:
     text = report_text(verdicts, 12.0)
     data = json.loads(text, parse_constant=refuse)
     assert data["format"] == FORMAT
-    assert [v["name"] for v in data["verdicts"]] == ["first", "second", "third", "vacuous"]
-    assert data["counts"] == {"supported": 1, "violated": 1, "not applicable": 0, "underpowered": 2}
+    assert [v["name"] for v in data["verdicts"]] == ["first", "postponed", "second", "third", "vacuous"]
+    assert data["counts"] == {
+        "supported": 1, "violated": 1, "not applicable": 0, "underpowered": 2, "not measured": 1,
+    }  # fmt: skip
     first = data["verdicts"][0]
     assert first["checks"][1]["measured"] == 3.0
     assert first["panels"][0]["series"][0]["low"] == ["-infinity"] * 3
@@ -155,10 +161,19 @@ def test_table_has_words_and_numbers(verdicts, width) -> None:
     print_table(verdicts, Console(file=out, width=width))
     text = out.getvalue()
     assert max(map(len, text.splitlines())) <= width
-    for word in ("supported", "violated", "underpowered", "rejected", "PASSES"):
+    for word in (
+        "supported",
+        "violated",
+        "underpowered",
+        "rejected",
+        "PASSES",
+        "not measured",
+        "not run",
+        "Only with --full.",
+    ):
         assert word in text
     flat = " ".join(text.split())
-    assert "4 claims: 1 supported, 1 violated, 2 underpowered." in flat
+    assert "5 claims: 1 supported, 1 violated, 2 underpowered, 1 not measured." in flat
     assert "3 [2.9, 3.1]" in flat
 
 

@@ -20,7 +20,7 @@ def without_timing(node):
 
 def test_the_same_verdicts_twice_with_one_and_two_workers(tmp_path, capsys):
     """Two cheap claims, one of them statistical, as a user would run them."""
-    claims = ["transfer-attack", "initial-laws"]
+    claims = ["transfer-attack", "fresh-noise-law"]
     pages = []
     for workers in ("1", "2"):
         out = tmp_path / workers
@@ -64,7 +64,7 @@ def test_reading_order_names_modules_that_exist():
 @pytest.mark.slow
 def test_all_quick_verdicts_stay_within_the_false_alarm_budget_and_no_wrong_world_passes():
     verdicts = verify(context=Context("quick", 0))
-    assert {v.verdict for v in verdicts} <= {"supported", "underpowered"}
+    assert {v.verdict for v in verdicts} <= {"supported", "underpowered", "not measured"}
     assert all(v.rejection != "supported" for v in verdicts)
     rates = [check.error_rate for v in verdicts for check in v.evidence.checks]
     assert sum(rates) <= STATISTICAL_BUDGET

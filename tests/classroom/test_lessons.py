@@ -1,6 +1,7 @@
 """A pupil's run in Python, a Python run in the page, and what stands between the two: files and commands."""
 
 import json
+import os
 
 import numpy as np
 import pytest
@@ -34,6 +35,13 @@ def lesson_of(params, **changes):
         "signal": draw_start(params).signal.tolist(),
         **changes,
     }
+
+
+def given_start(**changes):
+    """The start of a page that was given a run, as it hands it on."""
+    drawn = draw_start(small())
+    arrays = {name: getattr(drawn, name).ravel().tolist() for name in ("labels", "noise", "gram", "weight_gram")}
+    return {**arrays, "truth": [1.0] * 5, **changes}
 
 
 def written(tmp_path, content):
@@ -75,7 +83,17 @@ def test_simulate_starts_from_a_lesson(tmp_path, capsys):
         (lesson_of(small(), signal=[0.0] * 6), "another start"),
         (lesson_of(small(), parameters={**lesson_of(small())["parameters"], "samples": 500}), "no page draws"),
         (lesson_of(small(), parameters={**lesson_of(small())["parameters"], "gap": 3}), "gap is 3"),
+        # the start of thousands of neurons would be drawn for minutes
+        (
+            lesson_of(small(), parameters={**lesson_of(small())["parameters"], "dimension": 9999, "neurons": 5000}),
+            "no page draws",
+        ),
         (lesson_of(small(), generator="given", start={"labels": [1]}), "holds no whole start"),
+        (lesson_of(small(), generator="given", start=given_start(labels=["1"] * 5)), "holds no whole start"),
+        (lesson_of(small(), generator="given", start=given_start(labels=[True] * 5)), "holds no whole start"),
+        (lesson_of(small(), generator="given", start=given_start(labels=[3] * 5)), "labels other than -1 and +1"),
+        (lesson_of(small(), generator="given", start=given_start(gram=[10**400] * 25)), "holds no whole start"),
+        (lesson_of(small(), generator="given", start=given_start(gram=[float("nan")] * 25)), "not finite"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
@@ -147,6 +165,14 @@ def test_the_command_takes_a_run(tmp_path):
     out = tmp_path / "lesson.html"
     assert main(["classroom", "--out", str(out), "--from", str(tmp_path / "run.nc")]) == 0
     assert json.dumps(run.start.signal.tolist(), separators=(",", ":")) in out.read_text(encoding="utf-8")
+
+
+def test_a_run_whose_name_is_no_text(tmp_path):
+    odd = tmp_path / os.fsdecode(b"a\xff<script>.nc")
+    cgrosim.simulate(small(steps=50)).save(odd)
+    out = tmp_path / "lesson.html"
+    assert main(["classroom", "--out", str(out), f"--from={odd}"]) == 0
+    assert "<script>.nc" not in out.read_text(encoding="utf-8")
 
 
 def test_the_command_spares_other_files(tmp_path, capsys):

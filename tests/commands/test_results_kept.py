@@ -198,3 +198,48 @@ def test_a_file_system_without_locks_is_no_obstacle(tmp_path, monkeypatch):
     break_(monkeypatch, "fcntl.flock", OSError(38, "Function not implemented"))
     with held(tmp_path) as out:
         assert out == tmp_path
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (EOFError("marshal data too short"), "a library cannot be loaded (EOFError: marshal data too short)"),
+        (ImportError("bad magic number"), "a library cannot be loaded (ImportError: bad magic number)"),
+        (MemoryError(), "there is not enough memory for this"),
+    ],
+    ids=["half a file of bytecode", "another file of bytecode", "memory"],
+)
+def test_what_importing_raises_is_one_sentence(error, words, monkeypatch, capsys):
+    def broken(arguments):
+        raise error
+
+    monkeypatch.setattr("cgrosim.commands.main._parse", broken)
+    assert main(["info"]) == 2
+    assert words in " ".join(capsys.readouterr().err.split())
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="limits of POSIX")
+def test_no_bytecode_is_written_where_the_size_of_files_is_limited():
+    """Python does not notice that it wrote half a file, and fails to load it in every later process."""
+    code = (
+        "import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (99, 99)); "
+        "from cgrosim.commands import main; main.main = lambda: 7 * sys.dont_write_bytecode; main.entry_point()"
+    )
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 7
+
+
+@pytest.mark.parametrize("arguments", [["simulate", "--config"], ["simulate", "--start"], ["sweep"]])
+def test_a_text_without_an_end_is_refused(arguments, monkeypatch, capsys):
+    monkeypatch.setattr("cgrosim.files.texts.LARGEST", 2**20)
+    assert main([*arguments, "/dev/zero"]) == 2
+    out, err = printed(capsys)
+    assert out == ""
+    assert "/dev/zero is" in err
+    assert "more than 1 MiB" in err or "larger than any lesson file" in err
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+def test_a_pipe_in_the_place_of_the_page_is_not_waited_for(tmp_path, capsys):
+    os.mkfifo(tmp_path / "lesson.html")
+    assert main(["classroom", "--out", str(tmp_path / "lesson.html")]) == 2
+    assert "exists and is no page of cgrosim" in printed(capsys)[1]

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import cgrosim
-from cgrosim.interrupts import Endings, Interrupts, StoppedCompiling, stop_before_compiling
+from cgrosim.interrupts import Endings, Interrupts, StoppedCompiling, stop_where_wanted
 
 pytestmark = pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="needs POSIX signals")
 
@@ -238,12 +238,12 @@ def test_a_command_says_which_signal_ended_it(pressable):
 
 def test_no_kernel_is_compiled_once_the_work_is_to_stop(pressable):
     with Interrupts() as interrupts:
-        stop_before_compiling()
+        stop_where_wanted()
         signal.raise_signal(signal.SIGINT)
-        stop_before_compiling()
+        stop_where_wanted()
         pytest.fail("went on")
     assert interrupts.left
-    stop_before_compiling()
+    stop_where_wanted()
 
 
 def test_only_a_wish_to_stop_is_taken_for_one(pressable):

@@ -99,6 +99,45 @@ def test_a_bad_grid_file_is_one_sentence(text, sentence, tmp_path, monkeypatch, 
     assert sentence in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("name", ["grid.toml", "table.nc", "index.html", "clean_loss.png"])
+def test_nothing_that_is_of_no_sweep_is_written_over(name, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "grid.toml").write_text("# mine\n[vary]\nneurons = [2, 3]\n")
+    grid = (tmp_path / "grid.toml").rename(tmp_path / name)
+    before = grid.read_bytes()
+    assert main(["sweep", *VARIED, *SMALL, "--keep", "clean_loss", "--out", "."]) == 2
+    assert f"{name} exists already, and is of no sweep there" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+    assert grid.read_bytes() == before
+
+
+def test_a_page_that_cannot_be_written_is_said_once_and_costs_no_cell(tmp_path, monkeypatch, capsys):
+    from cgrosim.sweeps import page
+
+    def full(path, text):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(page, "write_text", full)
+    monkeypatch.setattr("cgrosim.sweeps.sweep.WATCH_SECONDS", 0.0)
+    assert main(["sweep", *VARIED, *SMALL, "--keep", "clean_loss", "--out", str(tmp_path / "a")]) == 0
+    said = capsys.readouterr()
+    assert said.err.count("no page") == 1
+    assert "12 cells finished" in said.out
+
+
+def test_a_table_that_cannot_be_written_is_no_success(tmp_path, monkeypatch, capsys):
+    from cgrosim.sweeps.table import Table
+
+    def full(table, path):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Table, "to_netcdf", full)
+    assert main(["sweep", *VARIED, *SMALL, "--keep", "--out", str(tmp_path / "a")]) == 1
+    said = capsys.readouterr()
+    assert "no table" in said.err
+    assert "table.nc" not in said.out
+
+
 def test_rows_of_a_grid_file_vary_together(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "grid.toml").write_text('keep = []\n[vary]\n"samples,neurons" = [[2, 3], [4, 5]]\n')
@@ -120,14 +159,14 @@ if __name__ == "__main__":
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals")
 def test_ctrl_c_keeps_what_is_done_and_the_command_goes_on(tmp_path):
-    arguments = ["sweep", *VARIED, *SMALL, "--steps", "60000", "--out", str(tmp_path)]
+    arguments = ["sweep", *VARIED, *SMALL, "--steps", "20000", "--out", str(tmp_path)]
     command = [sys.executable, "-c", COMMAND, *arguments]
     child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     until = time.monotonic() + 120
     while not list(tmp_path.glob("marks/*.json")) and time.monotonic() < until:
         time.sleep(0.01)
     os.kill(child.pid, signal.SIGINT)
-    out, err = child.communicate(timeout=60)
+    out, err = child.communicate(timeout=300)  # figures of what is there are drawn first
     assert (child.returncode, "Traceback" in err) == (130, False), err
     assert "interrupted; the same command goes on from here" in out
     done = cgrosim.load_table(tmp_path).counts

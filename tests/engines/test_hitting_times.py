@@ -119,3 +119,38 @@ def test_a_level_that_only_just_reaches_its_threshold_has_reached_it_and_keeps_i
     for record in (exact, above):
         forces.note(record, 8)
     assert [int(record.first[0][sample]) for record in (exact, above)] == [7, 8]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        # the size of the first step is nan, with which scipy's loop has no end
+        {"activation": "relu_power", "power": 6.0, "init_std": 2e196, "learning_rate": 2e21, "threat": "none"},
+        # the signal is learnt in 1e-28 of a step
+        {"activation": "relu", "signal_strength": 1.5e15, "noise_std": 6.3, "init_std": 2e-29, "gap": 0.3},
+    ],
+    ids=["infinite forces", "stiff"],
+)
+def test_a_flow_that_does_not_go_on_ends_with_a_sentence(changes, monkeypatch):
+    from cgrosim import simulate
+    from cgrosim.engines import flow
+
+    monkeypatch.setattr(flow, "MOST_EVALUATIONS", 2000)
+    base = {"dimension": 32, "patches": 3, "samples": 7, "neurons": 4, "signal_strength": 0.8, "noise_std": 3.3,
+            "learning_rate": 0.002, "steps": 300, "engine": "flow", "seed": 925, "test_samples": 0}  # fmt: skip
+    run = simulate(Params(**{**base, "gap": 0.5, **changes}))
+    assert run.status == "diverged"
+    assert "came to a stand at step" in run.message
+    assert run.data.sizes["step"] >= 1  # the start is kept
+
+
+def test_a_flow_is_left_between_two_steps_of_its_integrator():
+    from cgrosim.interrupts import Interrupts
+
+    engine = engine_of(GROWS, "flow", live_system(GROWS))
+    with Interrupts() as interrupts:
+        interrupts.asked = True
+        engine.advance(10**15)
+        raise AssertionError("it went on")
+    assert interrupts.left
+    assert engine.step == 0.0

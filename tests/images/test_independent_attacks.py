@@ -144,7 +144,7 @@ def compare(library, problem, radii, training, norm, kind):
 
 
 @pytest.mark.parametrize(("norm", "kind"), [("linf", "pgd"), ("l2", "pgd"), ("linf", "fgsm"), ("linf", "square")])
-@pytest.mark.parametrize("training", ["standard", "adversarial"])
+@pytest.mark.parametrize("training", [pytest.param("standard", marks=pytest.mark.slow), "adversarial"])
 def test_the_library_finds_no_less_robustness_on_digits(library, on_digits, training, norm, kind):
     compare(library, on_digits, RADII["digits"], training, norm, kind)
 

@@ -16,6 +16,9 @@ from typing import Any
 LONGEST = 300.0
 """Seconds after which a child counts as hanging: they take about one on an idle machine, and share a busy one."""
 
+ODD = ("Traceback", "Exception ignored", "Segmentation", "Fatal", "Warning:")
+"""What no command says, whatever happens to it."""
+
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -32,7 +35,7 @@ def forked(work: Callable[[], Any], log: Path) -> int:
     status = 70
     try:
         os.setsid()
-        sys.dont_write_bytecode = True  # Python leaves half a file of its own where the size of files is limited
+        warnings.resetwarnings()  # as for a user, to whom a warning of a library would be shown
         handle = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
         os.dup2(handle, 1)
         os.dup2(handle, 2)

@@ -12,14 +12,17 @@ import numpy as np
 
 from cgrosim.files.archive import HEADER
 
-CLOCKS = ("seconds", "checksum")
+CLOCKS = ("seconds", "checksum", "timing")
+UNTOLD = ("marks", "cells.zarr", "index.html")
+"""What depends on how the cells of a sweep were cut into batches, which the table does not, and pages with clocks."""
 
 
 def content(folder: Path) -> dict[str, str]:
     """A digest of every file that a program may leave, by its path; unfinished ones are named."""
     found = {}
     for path in sorted(folder.rglob("*")):
-        if path.is_file() and path.suffix in READERS and not path.name.startswith("."):
+        told = not set(path.relative_to(folder).parts) & {*UNTOLD}
+        if path.is_file() and path.suffix in READERS and not path.name.startswith(".") and told:
             found[str(path.relative_to(folder))] = READERS[path.suffix](path)
         elif path.name.endswith(".partial"):
             found[str(path.relative_to(folder))] = "unfinished"
@@ -52,6 +55,10 @@ def _labelled(path: Path) -> str:
     return digest.hexdigest()
 
 
+def _plain(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
 def _record(path: Path) -> str:
     return hashlib.sha256(_without_clocks(json.loads(path.read_text())).encode()).hexdigest()
 
@@ -65,4 +72,9 @@ def _without_clocks(value: Any) -> str:
     return json.dumps(plain(value), sort_keys=True)
 
 
-READERS: dict[str, Callable[[Path], str]] = {".npz": _archive, ".nc": _labelled, ".json": _record}
+READERS: dict[str, Callable[[Path], str]] = {
+    ".npz": _archive,
+    ".nc": _labelled,
+    ".json": _record,
+    ".html": _plain,
+}

@@ -53,7 +53,7 @@ def digest(*values: Any) -> str:
 
 def all_formats(place: Path) -> dict[str, Format]:
     """By name; makes what it needs below `place`."""
-    return {**_of_runs(place), **_of_images(place), **_of_others(place)}
+    return {**_of_runs(place), **_of_images(place), **_of_sweeps(place / "sweep"), **_of_others(place)}
 
 
 def _of_runs(place: Path) -> dict[str, Format]:
@@ -87,7 +87,7 @@ def _of_images(place: Path) -> dict[str, Format]:
     from cgrosim.images.training.file import Training
 
     folders = {}
-    for name in COMMANDS:
+    for name in sorted({*COMMANDS} - {"capacity"}):  # whose files are trainings and measurements
         folders[name] = place / name
         assert experiment(name, folders[name]) == 0
     measured = next((folders["train"] / "measured").iterdir())
@@ -136,7 +136,46 @@ def _of_images(place: Path) -> dict[str, Format]:
     }
 
 
+def _of_sweeps(folder: Path) -> dict[str, Format]:
+    """The files of a sweep are read by going on with it: what does not fit its mark is run again."""
+    table = cgrosim.sweep(params_of("reduced").replace(steps=20), {"gap": [0.01, 0.1, 0.3]}, out=folder)
+    table.to_netcdf(folder / "table.nc")
+    chunks = [path for path in (folder / "cells.zarr" / "clean_loss" / "c").rglob("*") if path.is_file()]
+    mark = next((folder / "marks").iterdir())
+
+    def among(name: Path) -> Callable[[Path], str]:
+        def goes_on(path: Path) -> str:
+            copy = folder.with_name("goes on with the sweep")
+            shutil.rmtree(copy, ignore_errors=True)
+            shutil.copytree(folder, copy)
+            shutil.copy(path, copy / name.relative_to(folder))
+            found = cgrosim.sweep(params_of("reduced").replace(steps=20), {"gap": [0.01, 0.1, 0.3]}, out=copy)
+            return digest(found.data.drop_attrs())
+
+        return goes_on
+
+    files = {"plan of a sweep": folder / "plan.json", "mark of a sweep": mark, "cells of a sweep": chunks[0]}
+    formats = {name: Format(path.suffix, path.read_bytes(), among(path)) for name, path in files.items()}
+    whole = (folder / "table.nc").read_bytes()
+    formats["table.nc"] = Format(".nc", whole, lambda path: digest(cgrosim.load_table(path).data))
+    return formats
+
+
+def _lesson(params: cgrosim.Params) -> bytes:
+    """As the classroom's page exports it."""
+    from cgrosim.classroom.generator import draw_start
+
+    start = draw_start(params)
+    content = {
+        "kind": "cgrosim-lesson",
+        "version": 1,
+        "parameters": json.loads(params.model_dump_json(exclude_none=True)),
+    }
+    return json.dumps({**content, "signal": start.signal.tolist()}).encode()
+
+
 def _of_others(place: Path) -> dict[str, Format]:
+    from cgrosim.classroom.lesson import read_lesson
     from cgrosim.commands.experiment_folder import WORK
     from cgrosim.files.records import read_record
     from cgrosim.images.data.cifar import read_batch
@@ -144,6 +183,10 @@ def _of_others(place: Path) -> dict[str, Format]:
 
     def toml(path: Path) -> str:
         return digest(cgrosim.Params.from_toml(path).model_dump_json())
+
+    def lesson(path: Path) -> str:
+        found = read_lesson(path)
+        return digest(found.params.model_dump_json(), found.start.gram, found.start.signal)
 
     idx = write_idx_folder(place / "idx")
     images, labels = (next(content for stem, content in idx.items() if kind in stem) for kind in ("images", "labels"))
@@ -153,6 +196,7 @@ def _of_others(place: Path) -> dict[str, Format]:
             ".json", (place / "train" / "experiment.json").read_bytes(), lambda path: digest(read_record(path, WORK))
         ),
         "parameters in TOML": Format(".toml", params_of("direct").to_toml().encode(), toml, sealed=False),
+        "lesson": Format(".json", _lesson(params_of("flow")), lesson, sealed=False),
         "images in IDX": Format("", images, lambda path: digest(read_images(path)), sealed=False),
         "images in IDX, packed": Format(
             ".gz", gzip.compress(images, mtime=0), lambda path: digest(read_images(path)), sealed=False

@@ -9,11 +9,11 @@ import pytest
 from campaign import Row, trials
 from children import Counting, Fuse, ended, ended_before, forked, kill, writing_through
 from contents import content
-from work import COMMANDS, RUNS, all_work
+from work import COMMANDS, OTHERS, RUNS, all_work
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs POSIX processes")
 
-GOAL = 25  # kills of each of the eight: 200 in all, a third of them in the middle of a write
+GOAL = 25  # kills of each: 200 of engines and experiments in all, a third of them in the middle of a write
 IN_A_WRITE = 3  # every so manyth
 MOST_ATTEMPTS = 40
 
@@ -91,7 +91,9 @@ def test_a_kill_now_and_then_changes_no_bit(whole, tmp_path):
 
 
 @pytest.mark.campaign
-@pytest.mark.parametrize("name", [*(f"engine {name}" for name in RUNS), *(f"images {name}" for name in COMMANDS)])
+@pytest.mark.parametrize(
+    "name", [*(f"engine {name}" for name in RUNS), *(f"images {name}" for name in COMMANDS), *OTHERS]
+)
 def test_no_kill_changes_a_bit(name, whole, tmp_path):
     note = "a third of them in the middle of a write; every continuation bit-identical"
     whole(name)  # its time is no trial's

@@ -9,9 +9,9 @@ import time
 
 import pytest
 from campaign import Row, trials
-from children import ENDING, ended, ended_before, forked, kill
+from children import ENDING, ODD, ended, ended_before, forked, kill
 from contents import content
-from work import COMMANDS, experiment
+from work import COMMANDS, OTHERS, experiment, other, run
 
 import cgrosim
 from cgrosim.commands.main import entry_point
@@ -32,6 +32,8 @@ def commands():
     found = {"simulate": lambda folder: [*SIMULATE, "--out", str(folder), "--checkpoint", str(folder / "state.npz")]}
     for name in COMMANDS:
         found[f"images {name}"] = lambda folder, name=name: ["images", name, *COMMANDS[name], "--out", str(folder)]
+    for name in OTHERS:
+        found[name] = lambda folder, name=name: other(name, folder)
     found["info"] = lambda folder: ["info", "--dimension", "1000"]
     return found
 
@@ -45,7 +47,7 @@ def command(arguments):
 def judge(status, number, log, folder, row, what):
     """Ended in words: finished before the signal came, or with its status; nothing half written, all readable."""
     said = log.read_text(errors="replace") if log.exists() else ""
-    odd = [word for word in ("Traceback", "Exception ignored", "Segmentation", "Fatal") if word in said]
+    odd = [word for word in ODD if word in said]
     if status is None or status not in (0, STATUS[number]) or odd:
         row.fail(f"{what}, signal {number}: status {status}, {odd}: {said[-200:]}")
         return
@@ -94,10 +96,18 @@ def signalled(what, count, place, row):
 
 
 @pytest.fixture(autouse=True)
-def own_kernels(monkeypatch, tmp_path):
+def own_kernels(monkeypatch, tmp_path, request):
     """Kernels are loaded in this process, so that the children have them."""
-    experiment("stages", tmp_path / "warm")
+    warm(tmp_path / "warm", images=request.node.get_closest_marker("campaign") is not None)
     monkeypatch.chdir(tmp_path)
+
+
+def warm(folder, images):
+    """Load what the commands need, the kernels of the images only where they are to be disturbed."""
+    folder.mkdir(parents=True)
+    run("direct", folder)
+    if images:
+        experiment("stages", folder / "stages")
 
 
 def test_a_signal_now_and_then(tmp_path):

@@ -14,6 +14,13 @@ RUNS: dict[str, dict[str, Any]] = {
     "direct": {"engine": "direct", "steps": 60_000},
     "reduced": {"engine": "reduced", "steps": 300_000},
     "flow": {"engine": "flow", "steps": 10**7},
+    "reduced, momentum and batches": {
+        "engine": "reduced",
+        "steps": 60_000,
+        "momentum": 0.5,
+        "batch_size": 2,
+        "weight_decay": 1e-3,
+    },
     "direct, searching": {"threat": "l2_pgd", "steps": 60, "attack_steps": 3, "record_grid": "linear", "records": 20},
 }
 """One a kind of engine; each takes some tenths of a second."""
@@ -27,6 +34,20 @@ COMMANDS: dict[str, list[str]] = {
                   "--ascent-steps", "2"],
     "stages": ["--subset", "20", "--test-subset", "30", "--filters", "6", "--steps", "150", "--records", "4"],
 }  # fmt: skip
+
+
+PLAIN = ["--dimension", "150", "--samples", "4", "--neurons", "3", "--steps", "300", "--test-samples", "20",
+         "--engine", "reduced"]  # fmt: skip
+SWEEP = ["sweep", *PLAIN, "--vary", "gap=0.01,0.1,0.3,0.5", "--vary", "power=3,3.5", "--seeds", "4",
+         "--keep", "robust_test_error", "--predicted-seeds", "0"]  # fmt: skip
+"""A grid of milliseconds a cell."""
+OTHERS: dict[str, list[str]] = {
+    "sweep, two workers": [*SWEEP, "--workers", "2"],
+    "sweep": [*SWEEP, "--workers", "0"],
+    "verify": ["verify", "initial-laws", "dead-start-probability", "--workers", "1"],
+    "classroom": ["classroom"],
+}
+"""Commands beside simulate and the experiments; the first two leave the same table."""
 
 
 def params_of(engine: str) -> cgrosim.Params:
@@ -50,7 +71,18 @@ def experiment(name: str, folder: Path) -> int:
     return main(["images", name, *COMMANDS[name], "--out", str(folder)])
 
 
+def other(name: str, folder: Path) -> list[str]:
+    """Another command whose results go into a folder."""
+    place = folder / "lesson.html" if name == "classroom" else folder
+    return [*OTHERS[name], "--out", str(place), *(["--overwrite"] if name == "verify" else [])]
+
+
 def all_work() -> dict[str, Callable[[Path], int]]:
     """By name, what can be disturbed and gone on with: called with a folder."""
     runs = {f"engine {name}": lambda folder, name=name: run(name, folder) for name in RUNS}
-    return {**runs, **{f"images {name}": lambda folder, name=name: experiment(name, folder) for name in COMMANDS}}
+    others = {name: lambda folder, name=name: main(other(name, folder)) for name in OTHERS}
+    return {
+        **runs,
+        **{f"images {name}": lambda folder, name=name: experiment(name, folder) for name in COMMANDS},
+        **others,
+    }

@@ -50,7 +50,7 @@ def test_attacks_on_fresh_samples_are_part_of_the_cost():
 @pytest.mark.parametrize("changes", [{}, {"steps": None, "neurons": 8}, {"threat": "fgsm"}])
 def test_it_is_said_once_before_the_first_step(changes, monkeypatch):
     said, began = [], []
-    monkeypatch.setattr("cgrosim.run.session._drive", lambda *arguments: began.append(list(said)))
+    monkeypatch.setattr("cgrosim.run.session.drive", lambda *arguments: began.append(list(said)))
     simulate(SMALL.replace(**changes), announce=said.append)
     assert began == [said]
     assert len(said) == 1

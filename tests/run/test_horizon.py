@@ -3,6 +3,7 @@
 import pytest
 
 from cgrosim import Params, simulate
+from cgrosim.errors import ParameterError
 from cgrosim.run import horizon
 
 SMALL = {"samples": 4, "neurons": 4, "records": 2, "test_samples": 10}
@@ -34,3 +35,19 @@ def test_a_pilot_that_does_not_get_on_ends_the_search(monkeypatch):
 def test_extreme_powers_end(power):
     run = simulate(Params.from_paper(200, power=power, **SMALL))
     assert run.message
+
+
+@pytest.mark.parametrize(
+    ("changes", "way_out"), [({}, "give steps, or take engine flow."), ({"batch_size": 3}, "give steps.")]
+)
+def test_a_horizon_that_no_machine_reaches_is_refused_before_the_first_step(changes, way_out):
+    """Nothing is ever memorised or escaped here, so the horizon is the largest number of steps there is."""
+    params = Params(
+        dimension=25, patches=6, samples=6, neurons=2, activation="relu_power", power=2.0, signal_strength=0.26,
+        noise_std=0.0139, init_std=0.2, learning_rate=0.002, gap=1.0, threat="fixed_direction", engine="reduced",
+        seed=536, test_samples=0, **changes,
+    )  # fmt: skip
+    with pytest.raises(ParameterError, match=r"its horizon of 1e\+18 steps would take about .* days") as refused:
+        simulate(params)
+    assert str(refused.value).endswith(way_out)
+    assert simulate(params.replace(steps=50)).status == "finished"

@@ -12,6 +12,7 @@ from sweep_cases import OVER, SETTINGS, SMALL
 
 from cgrosim import UserError, sweep
 from cgrosim.executors.cluster import Cluster
+from cgrosim.run.processor import processor
 
 pytest.importorskip("distributed")
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals")
@@ -20,17 +21,35 @@ SLOW = SMALL.replace(steps=50_000)  # some tenths of a second a cell, so that th
 QUIET = "ignore::DeprecationWarning"  # of Dask's own dependencies
 
 
+def local_cluster(processes):
+    """One worker with one thread: in this process, which takes no time to begin, or in one that can be killed."""
+    from distributed import LocalCluster
+
+    shape = {"n_workers": 1, "threads_per_worker": 1, "processes": processes}
+    return LocalCluster(**shape, protocol="tcp://", dashboard_address=None, silence_logs=50)
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    with local_cluster(processes=False) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def killable():
+    with local_cluster(processes=True) as found:
+        yield found
+
+
 @pytest.fixture(scope="module")
 def expected():
     return sweep(SLOW, OVER, **SETTINGS)
 
 
-@pytest.fixture(scope="module")
-def cluster():
-    from distributed import LocalCluster
-
-    with LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=None, silence_logs=50) as found:
-        yield found
+@pytest.mark.filterwarnings(QUIET)
+def test_a_cluster_gives_the_same_bits(cluster, tmp_path):
+    table = sweep(SMALL, OVER, scheduler=cluster.scheduler_address, out=tmp_path, **SETTINGS)
+    assert table.data.identical(sweep(SMALL, OVER, **SETTINGS).data)
 
 
 def once(act, cells=2):
@@ -46,22 +65,24 @@ def once(act, cells=2):
     return watch
 
 
+@pytest.mark.slow  # three workers are started
 @pytest.mark.filterwarnings(QUIET)
-def test_a_worker_is_killed_and_another_added(cluster, expected, tmp_path):
+def test_a_worker_is_killed_and_another_added(killable, expected, tmp_path):
     def kill():
-        os.kill(next(iter(cluster.workers.values())).pid, signal.SIGKILL)  # its nanny starts another
-        cluster.scale(2)
+        os.kill(next(iter(killable.workers.values())).pid, signal.SIGKILL)  # its nanny starts another
+        killable.scale(2)
 
     watch = once(kill)
-    table = sweep(SLOW, OVER, scheduler=cluster.scheduler_address, watch=watch, out=tmp_path, **SETTINGS)
+    table = sweep(SLOW, OVER, scheduler=killable.scheduler_address, watch=watch, out=tmp_path, **SETTINGS)
     assert watch.acted[0] < 12
     assert table.data.identical(expected.data)
-    assert len(cluster.scheduler_info["workers"]) >= 1
+    assert len(killable.scheduler_info["workers"]) >= 1
 
 
 @pytest.mark.filterwarnings(QUIET)
 def test_a_worker_with_other_versions_is_refused(cluster, tmp_path, monkeypatch):
-    monkeypatch.setattr("cgrosim.sweeps.batches.versions", lambda: {"numpy": "0.1"})
+    other = {"numpy": "0.1", "processor": processor()}
+    monkeypatch.setattr("cgrosim.sweeps.sweep.identity_of", lambda base, engines: other)
     with pytest.raises(
         UserError, match=r"the worker on .* has numpy .* where this program has 0\.1; make them the same"
     ):

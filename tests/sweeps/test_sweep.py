@@ -1,8 +1,10 @@
 """A sweep is the runs of `simulate`, labelled: whatever is varied, whoever does it, in whatever order."""
 
+import sys
+
 import numpy as np
 import pytest
-from sweep_cases import KEEP, OVER, SETTINGS, SMALL, Backwards
+from sweep_cases import KEEP, OVER, SETTINGS, SMALL, Backwards, Killing
 
 import cgrosim
 from cgrosim import Params, UserError, memorised, simulate, sweep
@@ -57,8 +59,11 @@ def test_neither_order_nor_batches_change_a_bit(table, executor):
     assert sweep(SMALL, OVER, executor=executor, **SETTINGS).data.identical(table.data)
 
 
-def test_worker_processes_give_the_same_bits(table, tmp_path):
-    assert sweep(SMALL, OVER, workers=2, out=tmp_path, **SETTINGS).data.identical(table.data)
+@pytest.mark.skipif(sys.platform == "win32", reason="signals")
+def test_worker_processes_give_the_same_bits_also_where_one_dies(table, tmp_path, monkeypatch):
+    monkeypatch.setattr("cgrosim.sweeps.sweep.run_batch", Killing(4, str(tmp_path / "killed")))
+    assert sweep(SMALL, OVER, workers=1, out=tmp_path / "out", **SETTINGS).data.identical(table.data)
+    assert (tmp_path / "killed").exists()
 
 
 def test_more_seeds_begin_with_the_same_ones(table):

@@ -25,7 +25,9 @@ def slow_density(scales, power):
     return (total + tail) / np.pi / scales.max() ** power
 
 
-@pytest.mark.parametrize(("filters", "power"), [(3, 2.9), (4, 3.0), (6, 5.0), (12, 10.0)])
+@pytest.mark.parametrize(
+    ("filters", "power"), [(3, 2.9), (4, 3.0), (6, 5.0), pytest.param(12, 10.0, marks=pytest.mark.slow)]
+)
 def test_the_tail_counts_however_few_filters(filters, power):
     """Once the tail was closed by its leading power too early: off by 1.8e-4, 7.5e-5, 7.6e-4 and worse.
 

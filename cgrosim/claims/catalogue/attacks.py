@@ -14,7 +14,7 @@ from cgrosim.model.reference import attacked_coefficient, forces, signal_margin
 from cgrosim.model.sampling import ClosedSystem, draw_gram
 from cgrosim.studies.recording import record, whole_steps
 from cgrosim.studies.starts import chosen_starts
-from cgrosim.studies.world import World
+from cgrosim.studies.world import World, times
 
 Array = NDArray[np.float64]
 
@@ -73,7 +73,7 @@ def measure_inner_maximum(context: Context, world: World) -> Evidence:
         allowed = 0.0
         for _ in range(cases):
             params, signal = random_signal(activation, generator)
-            simulated = params.replace(threat="fixed_direction") if world.wrong else params
+            simulated = world.of(params)
             values, layer = compiled_attack(simulated, signal)
             top = params.signal_strength + params.perturbation_radius
             size = float(np.sum(np.abs([signal_margin(params, np.eye(len(layer))[r], np.abs(signal), 1.0, top)
@@ -82,7 +82,7 @@ def measure_inner_maximum(context: Context, world: World) -> Evidence:
             rounding = 2.0 * gamma(len(layer) + ELEMENTARY + int(2 * params.power) + 2) * size
             for value, label in zip(values, (1.0, -1.0), strict=True):
                 best = searched_minimum(params, layer, signal, label)
-                kappa = attacked_coefficient(simulated, layer, signal, label)
+                kappa = attacked_coefficient(params.replace(threat=simulated.threat), layer, signal, label)
                 low, high = params.gap * params.signal_strength, top
                 inside_interval = low <= kappa <= high
                 reached = abs(signal_margin(params, layer, signal, label, kappa) - value)
@@ -151,7 +151,7 @@ def measure_transfer(context: Context, world: World) -> Evidence:
             dimension=200, samples=6, patches=3, neurons=5, power=power, signal_strength=1.5, noise_std=0.07,
             init_std=0.2, gap=0.1, learning_rate=0.05, sampling="gram", engine="reduced",
         )  # fmt: skip
-        positive = start_with_sign(params, seeds, not world.wrong, count)
+        positive = start_with_sign(params, seeds, world.number("positive", True), count)
         negative = start_with_sign(params, seeds, False, count)
         used += positive + negative
         together = [paired_runs(params.replace(seed=seed), steps, 12) for seed in positive]
@@ -164,7 +164,7 @@ def measure_transfer(context: Context, world: World) -> Evidence:
                 "the same coefficient alpha - delta enters the same instructions; u_r never falls, so U stays positive",
             )
         )
-        apart, allowed = _first_step(params, negative)
+        apart, allowed = _first_step(params, negative, world)
         checks.append(
             inside(
                 f"U < 0: first-step difference, measured over predicted [q = {power:g}]",
@@ -190,7 +190,7 @@ def measure_transfer(context: Context, world: World) -> Evidence:
     return Evidence(tuple(checks), params=params, seeds=tuple(used), tested_range=text, panels=(panel,))
 
 
-def _first_step(params: Params, seeds: list[int]) -> tuple[float, float]:
+def _first_step(params: Params, seeds: list[int], world: World) -> tuple[float, float]:
     """Worst ratio of measured to predicted first-step difference of u, and the round-off that ratio may carry."""
     worst, allowed = 1.0, 0.0
     for seed in seeds:
@@ -198,7 +198,8 @@ def _first_step(params: Params, seeds: list[int]) -> tuple[float, float]:
         moved, predicted = [], []
         for threat in ("signal_span", "fixed_direction"):
             simulated = params.replace(seed=seed, threat=threat)
-            moved.append(record(simulated, [1], "signal_correlation", start=start).final("signal_correlation"))
+            there = world.of(simulated)
+            moved.append(record(there, [1], "signal_correlation", start=start).final("signal_correlation"))
             predicted.append(forces(simulated, start.second_layer, start.labels, start.signal, start.noise)[0])
         expected = params.learning_rate * float(np.linalg.norm(predicted[0] - predicted[1]))
         ratio = float(np.linalg.norm(moved[0] - moved[1])) / expected
@@ -217,7 +218,10 @@ CLAIMS = (
         source="derived here: f on the signal patch is c^q U_y, monotone in c (arXiv 2306.01271v4, Section 5.1)",
         kind="exact identity",
         measure=measure_inner_maximum,
-        worlds=(World("the wrong end: alpha - delta whatever the sign of U"),),
+        worlds=(
+            World("the wrong end: alpha - delta whatever the sign of U", threat="fixed_direction"),
+            World("a radius that leaves 1 % more of the signal", gap=times(1.01)),
+        ),
         proved_for="every activation of the package",
         cost=1.5,
     ),
@@ -229,7 +233,10 @@ CLAIMS = (
         source="arXiv 2306.01271v1 (transfer attack) against v4 (inner maximum); derived here",
         kind="exact identity",
         measure=measure_transfer,
-        worlds=(World("the same equality is asked of starts with U < 0"),),
+        worlds=(
+            World("starts with U < 0 where U > 0 is claimed", positive=False),
+            World("a gap 1 % wider", gap=times(1.01)),
+        ),
         proved_for="odd power, real q >= 2",
         cost=1.0,
     ),

@@ -13,10 +13,10 @@ from cgrosim.claims.claim import Claim, Context, Evidence, Panel, Series
 from cgrosim.claims.rounding import RoundingBound, gamma, margin_rounding
 from cgrosim.model.activations import ACTIVATIONS, activate, output_weights
 from cgrosim.model.params import Params
-from cgrosim.model.sampling import draw_explicit
+from cgrosim.model.sampling import ClosedSystem, close_system, draw_explicit
 from cgrosim.run.session import simulate
 from cgrosim.studies.recording import noise_rows, projections, record
-from cgrosim.studies.world import World
+from cgrosim.studies.world import World, times
 
 Array = NDArray[np.float64]
 
@@ -31,7 +31,6 @@ CASES = (
     ("smoothed_relu", 3.0),
     ("linear", 2.0),
 )
-UNTIED = 0.01  # relative change of one entry of the Gram matrix and its mirror image in the wrong world
 
 
 def small_experiment(activation: str, power: float, seed: int, steps: int) -> Params:
@@ -73,16 +72,12 @@ def _compare(params: Params, world: World) -> _Comparison:
     assert system.data is not None
     assert system.weights is not None
     assert system.gram is not None
-    gram = system.gram.copy()
-    if world.wrong:
-        gram[[0, 1], [1, 0]] += UNTIED * np.sqrt(gram[0, 0] * gram[1, 1])
+    turned = _turned(system, world.number("turned", 0.0))
     assert params.steps is not None
     every = range(params.steps + 1)
     state = ("signal_correlation", "noise_correlation")
-    direct = record(params, every, *state, "weights", "weight_gram", start=system)
-    reduced = record(
-        params.replace(engine="reduced"), every, *state, "noise_coefficient", start=replace(system, gram=gram)
-    )
+    direct = record(params, every, *state, "weights", "weight_gram", start=turned)
+    reduced = record(params.replace(engine="reduced"), every, *state, "noise_coefficient", start=system)
     names = ("signal_correlation", "weights", "weight_gram")
     here = [*(direct.values(name) for name in names), projections(direct)]
     learnt_noise = noise_rows(reduced.values("noise_coefficient"))
@@ -90,8 +85,7 @@ def _compare(params: Params, world: World) -> _Comparison:
     bound = RoundingBound(params, system)
     rows = system.data.noise.reshape(-1, params.dimension)
     norms = np.linalg.norm(rows, axis=1)
-    spanning = rows[1:] if world.wrong else rows  # the wrong world: a span without the first patch
-    basis = np.linalg.qr(np.vstack([system.data.direction, spanning]).T)[0]
+    basis = np.linalg.qr(np.vstack([system.data.direction, rows]).T)[0]
     result = _Comparison(_Worst(), _Worst(), _Worst(), [])
     for step in every:
         signal, weights, weight_gram, noise = (values[step] for values in here)
@@ -115,6 +109,19 @@ def _compare(params: Params, world: World) -> _Comparison:
         result.outside.note(float(np.linalg.norm(stray)), bound.projection(bound.outside) + of_basis + reading)
         bound.step(signal, noise, weight_gram)
     return result
+
+
+def _turned(system: ClosedSystem, angle: float) -> ClosedSystem:
+    """The same weights on noise patches that all lean by an angle towards one direction off w_star; as is for 0."""
+    data = system.data
+    assert data is not None
+    assert system.weights is not None
+    if angle == 0.0:
+        return system
+    lean = np.eye(len(data.direction))[0] - data.direction[0] * data.direction
+    lean = angle * lean / np.linalg.norm(lean)
+    moved = data.noise + lean * np.linalg.norm(data.noise, axis=2, keepdims=True)
+    return close_system(replace(data, noise=moved), system.weights, system.second_layer)
 
 
 def measure_closure(context: Context, world: World) -> Evidence:
@@ -202,9 +209,10 @@ def measure_margins(context: Context, world: World) -> Evidence:
             params = small_experiment(activation, power, seeds[number * repeats + repeat], steps).replace(
                 record=("weights",), records=20
             )
-            run = simulate(params)
+            there = world.of(params)
+            run = simulate(there)
             for place in range(run.data.sizes["step"]):
-                pairs = _margins_at(params, run.data.isel(step=place), degree - 1.0 if world.wrong else degree)
+                pairs = _margins_at(there, params, run.data.isel(step=place), degree)
                 for total, (network, sums, allowed) in zip((clean, hard), pairs, strict=True):
                     ratio = np.abs(network - sums) / allowed
                     i = int(np.argmax(ratio))
@@ -229,8 +237,11 @@ def measure_margins(context: Context, world: World) -> Evidence:
     return Evidence(tuple(checks), params=params, seeds=tuple(seeds), tested_range=text, panels=(panel,))
 
 
-def _margins_at(params: Params, record: object, degree: float) -> list[tuple[Array, Array, Array]]:
-    """(margins by the network, by the two sums, round-off allowed), of the clean and of the attacked inputs."""
+def _margins_at(params: Params, told: Params, record: object, degree: float) -> list[tuple[Array, Array, Array]]:
+    """(margins by the network, by the two sums, round-off allowed), of the clean and of the attacked inputs.
+
+    The network and its inputs are those of `params`; the sums are told `told`, which differs in a wrong world only.
+    """
     from cgrosim.model.patches import draw_direction, draw_patch_data
     from cgrosim.model.reference import attacked_inputs, network
     from cgrosim.model.streams import RunStream, stream
@@ -243,11 +254,11 @@ def _margins_at(params: Params, record: object, degree: float) -> list[tuple[Arr
     # U_y = y sum_r a_r phi(y u_r), which is U for both labels where phi is odd
     strength = {y: float(y * activate(params.activation, y * signal, params.power) @ layer) for y in (1.0, -1.0)}
     of_label = np.array([strength[y] for y in data.labels])
-    low, high = params.gap * params.signal_strength, params.signal_strength + params.perturbation_radius
+    low, high = told.gap * told.signal_strength, told.signal_strength + told.perturbation_radius
     kappa = np.where(of_label > 0.0, low, high)
     found = []
     for inputs, coefficient in (
-        (data.inputs(), np.full(len(kappa), params.signal_strength)),
+        (data.inputs(), np.full(len(kappa), told.signal_strength)),
         (attacked_inputs(params, layer, weights, data), kappa),
     ):
         allowed = 2.0 * margin_rounding(params, layer, inputs, weights)
@@ -268,12 +279,7 @@ CLAIMS = (
         "Section 5), and the inner maximum moves only along w_star",
         kind="exact identity",
         measure=measure_closure,
-        worlds=(
-            World(
-                f"one entry of the Gram matrix and its mirror image are off by {UNTIED:.0%}; the span lacks one "
-                "noise patch"
-            ),
-        ),
+        worlds=(World("noise patches that lean by 1e-6 from those of the Gram matrix", turned=1e-6),),
         proved_for="every activation of the package",
         cost=2.5,
     ),
@@ -285,7 +291,7 @@ CLAIMS = (
         source="arXiv 2306.01271v4, Section 5.2; derived here for real q and the other homogeneous activations",
         kind="exact identity",
         measure=measure_margins,
-        worlds=(World("the signal enters with the exponent q - 1"),),
+        worlds=(World("signal stronger by 1e-6", signal_strength=times(1.0 + 1e-6)),),
         proved_for="positively homogeneous activations (all but smoothed_relu)",
         cost=1.5,
     ),

@@ -15,15 +15,13 @@ from cgrosim.model.params import Params
 from cgrosim.model.sampling import ClosedSystem, draw_gram
 from cgrosim.studies.recording import noise_rows, projections, record
 from cgrosim.studies.starts import chosen_starts
-from cgrosim.studies.world import World
+from cgrosim.studies.world import World, plus, times
 from cgrosim.theory.conserved import clock_drift
 
 Array = NDArray[np.float64]
 
 POWERS = (2.0, 2.5, 3.0, 4.0)
 TOLERANCES = (1e-4, 1e-5, 1e-6, 1e-7, 1e-8, 1e-9)
-WRONG_POWER = 0.5  # added to q in the conserved quantity of the wrong world
-WRONG_WEIGHT = 0.5  # factor of the flow's adversarial weight in the wrong world
 
 
 def conserving_experiment(power: float, seed: int) -> Params:
@@ -58,10 +56,10 @@ def _defect(values: Array, start: Array, scale: Array, local: Array, power: floa
     return float(drift.max() - drift.min()) / clock, allowed / clock
 
 
-def _conserved_at(params: Params, system: ClosedSystem, steps: int, shift: float) -> dict[str, tuple[float, float]]:
-    """(defect, allowed) of the signal clocks, of one noise row's over its neurons, and of a sample's rows."""
+def _conserved_at(params: Params, system: ClosedSystem, steps: int, power: float) -> dict[str, tuple[float, float]]:
+    """(defect, allowed) of the clocks, read with a power, of the signal, of one noise row, and of a sample's rows."""
     names = ("signal_correlation", "noise_correlation", "noise_coefficient")
-    run, power = record(params, [steps], *names, start=system), params.power + shift
+    run = record(params, [steps], *names, start=system)
     assert system.gram is not None
     signal, noise, coefficients = (
         run.final("signal_correlation"),
@@ -101,7 +99,6 @@ def measure_conserved(context: Context, world: World) -> Evidence:
     live = chosen_starts(conserving_experiment(3.0, 0), candidates, starts, lambda s: int(np.sum(s.signal > 0)) > 1)
     seeds = [one.seed for one, _ in live]
     tolerances = TOLERANCES[2::2] if not context.full else TOLERANCES
-    shift = WRONG_POWER if world.wrong else 0.0
     checks: list[Check] = []
     curves: list[Series] = []
     for power in POWERS:
@@ -110,11 +107,12 @@ def measure_conserved(context: Context, world: World) -> Evidence:
         for tolerance in tolerances:
             largest = 0.0
             for seed in seeds:
-                params = conserving_experiment(power, seed).replace(flow_tolerance=tolerance)
+                params = world.of(conserving_experiment(power, seed).replace(flow_tolerance=tolerance))
                 system = draw_gram(params)
                 assert system.gram is not None
-                system = replace(system, gram=np.diag(np.diag(system.gram)))
-                for name, pair in _conserved_at(params, system, steps, shift).items():
+                shared = world.number("overlaps", 0.0) * (system.gram - np.diag(np.diag(system.gram)))
+                system = replace(system, gram=np.diag(np.diag(system.gram)) + shared)
+                for name, pair in _conserved_at(params, system, steps, power).items():
                     previous = worst.get(name, (0.0, 1.0))
                     worst[name] = max(previous, pair, key=lambda found: found[0] / found[1])
                     largest = max(largest, pair[0])
@@ -224,7 +222,7 @@ def measure_order(context: Context, world: World) -> Evidence:
     lines: list[Series] = []
     for power in (3.0, 2.5):
         params = order_experiment(power, seed)
-        weight = params.adversarial_weight * (WRONG_WEIGHT if world.wrong else 1.0)
+        weight = world.number("flow_weight", params.adversarial_weight)
         for stage, time in _times(params).items():
             first = 64 if stage == "signal growth" else 256
             sizes, gaps = _distances(params, [first * 2**k for k in range(halvings + 1)], time, weight)
@@ -264,7 +262,7 @@ CLAIMS = (
         source="derived here (L6): every coordinate obeys x' = F(t) |x|^(q-1) with one F",
         kind="exact identity",
         measure=measure_conserved,
-        worlds=(World(f"the conserved quantity is read with the exponent q + {WRONG_POWER}"),),
+        worlds=(World("power q + 0.05", power=plus(0.05)), World("a tenth of the overlaps", overlaps=0.1)),
         proved_for="odd power, real q >= 2",
         cost=2.5,
     ),
@@ -276,7 +274,7 @@ CLAIMS = (
         source="Euler's method for the gradient flow; derived here",
         kind="order",
         measure=measure_order,
-        worlds=(World("the flow trains with half the adversarial weight"),),
+        worlds=(World("the flow trains with a tenth less adversarial weight", flow_weight=times(0.9)),),
         proved_for="odd power, real q >= 2",
         cost=1.5,
     ),

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cgrosim.claims.ball_fits import needed_ball_widths
-from cgrosim.claims.checks import Check, exact, inside, slope_interval
+from cgrosim.claims.checks import Check, exact, guard, inside, slope_interval
 from cgrosim.claims.claim import Claim, Context, Evidence, Panel, Series
 from cgrosim.claims.table_fits import hard_inputs, needed_widths, separable
 from cgrosim.claims.two_layer_fits import Effort
-from cgrosim.studies.world import World
+from cgrosim.studies.world import World, raised_to, times
 from cgrosim.theory.certification import certify
 from cgrosim.theory.lower_bound import (
     Sizes,
@@ -60,7 +61,7 @@ def _measure_table(context: Context, world: World) -> Evidence:
     dimensions = np.arange(10, 41)
 
     def width(dimension: int) -> int:
-        return _direct_width(dimension, 100.0 * dimension if world.wrong else 2.0 ** (dimension - 1))
+        return _direct_width(dimension, world.number("points", 2.0 ** (dimension - 1)))
 
     def parameters(dimension: int) -> int:
         return width(dimension) * (dimension + 1) + 1
@@ -99,12 +100,13 @@ def _construction_checks(context: Context, world: World) -> list[Check]:
         count = 2 ** (dimension - 1)
         labels = generator.choice([-1, 1], count)
         samples, clean = hard_samples(labels, HINT), clean_classifier(dimension)
-        kept = slice(count - 1 if world.wrong else count)
+        kept = slice(count - world.number("left_out", 0))
         built = cgro_classifier(clean, samples[kept], labels[kept], RADIUS, "linf")
-        centres = np.column_stack([hard_points(dimension), np.zeros(count)])
+        centres = np.column_stack([hard_points(dimension), world.number("hint", 0.0) * labels])
+        told = np.where(np.arange(count) < world.number("flipped", 0), -labels, labels)
         wrong = np.mean(classification_margins(built.network, centres, labels) <= 0)
         worst = max(worst, certify(built).robust_training_error, float(wrong))
-        wrong_clean = max(wrong_clean, float(np.mean(classification_margins(clean, samples, labels) <= 0)))
+        wrong_clean = max(wrong_clean, float(np.mean(classification_margins(clean, samples, told) <= 0)))
         right = max(right, float(np.mean(classification_margins(clean, centres, labels) > 0)))
     return [
         exact(f"certified robust error with a ball for every point, D = 3 to {largest}", "0", worst, 0.0,
@@ -138,15 +140,14 @@ def _measure_widths(context: Context, world: World) -> Evidence:
     tables, some = context.choose(6, 12), context.choose(4, 6)  # fits of points are cheap, those of whole balls not
     on_points = Effort(restarts=8, steps=context.choose(300, 500))
     on_balls = Effort(restarts=4, steps=context.choose(500, 800))
-    generator = context.generator("robust-width")
+    one_coordinate, hint = world.number("one_coordinate", False), world.number("hint", REACH)
+    generator = context.generator("robust-width-points")
     balls, centres, clean, lone = [], [], [], 0
     for dimension in (int(d) for d in dimensions):
-        labels = generator.choice([-1.0, 1.0], (tables, 2 ** (dimension - 1)))
-        if world.wrong:
-            labels = np.broadcast_to(2.0 * hard_points(dimension)[:, 0] - 1.0, labels.shape)
-        balls.append(needed_ball_widths(dimension, labels[:some], REACH, REACH, generator, on_balls))
+        labels = _tables(context, dimension, tables, one_coordinate)
+        balls.append(_ball_widths(context, dimension, tables, some, one_coordinate, on_balls))
         centres.append(needed_widths(hard_inputs(dimension, labels, 0.0), labels, generator, on_points))
-        clean.append(needed_widths(hard_inputs(dimension, labels, REACH), labels, generator, on_points))
+        clean.append(needed_widths(hard_inputs(dimension, labels, hint), labels, generator, on_points))
         one = (centres[-1] == 1) | np.append(balls[-1] == 1, np.zeros(tables - some, dtype=bool))
         lone += sum(not separable(hard_points(dimension), table) for table in labels[one])
     steep, flat, known = _slope(dimensions, balls), _slope(dimensions, clean), _slope(dimensions, centres)
@@ -160,9 +161,11 @@ def _measure_widths(context: Context, world: World) -> Evidence:
         inside(f"slope of log2 of the clean width in D, {tables} tables each", f"0, below {polynomial:.3f}", flat[0],
                (-polynomial, polynomial), "one unit is enough whatever D; half of its random starts are of the wrong "
                "sign and stuck, so with eight starts training hardly ever needs a second", flat[1:]),
-        exact("tables fitted by one unit, on balls or at their centres, that no half-space separates", "0",
-              float(lone), 0.0, "the sign of v ReLU(<w, x> + b) + c is that of a half-space or constant; decided by a "
-              "linear program"),
+        guard(
+            exact("tables fitted by one unit, on balls or at their centres, that no half-space separates", "0",
+                  float(lone), 0.0, "the sign of v ReLU(<w, x> + b) + c is that of a half-space or constant; decided "
+                  "by a linear program"),
+            "a theorem about one unit, whatever labels and inputs are: only a fit that is none could violate it"),
     )  # fmt: skip
     return Evidence(
         checks=checks,
@@ -172,6 +175,22 @@ def _measure_widths(context: Context, world: World) -> Evidence:
         finding=f"At the centres (z, 0) alone, a necessary condition, the slope is {known[0]:.2f}.",
         panels=(_width_panel(dimensions, balls, centres, clean),),
     )
+
+
+def _tables(context: Context, dimension: int, tables: int, one_coordinate: bool) -> Array:
+    """Tables of labels of the points z, random ones or all of them decided by z_1."""
+    labels = context.generator(f"robust-width-{dimension}").choice([-1.0, 1.0], (tables, 2 ** (dimension - 1)))
+    return np.broadcast_to(2.0 * hard_points(dimension)[:, 0] - 1.0, labels.shape) if one_coordinate else labels
+
+
+@lru_cache(maxsize=32)
+def _ball_widths(
+    context: Context, dimension: int, tables: int, some: int, one_coordinate: bool, effort: Effort
+) -> Array:
+    """Widths that fit whole balls: what costs time, and hangs on the labels alone."""
+    labels = _tables(context, dimension, tables, one_coordinate)[:some]
+    generator = context.generator(f"robust-width-balls-{dimension}")
+    return needed_ball_widths(dimension, labels, REACH, REACH, generator, effort)
 
 
 def _width_panel(dimensions: Array, balls: list[Array], centres: list[Array], clean: list[Array]) -> Panel:
@@ -204,7 +223,13 @@ CLAIMS = (
         source="arXiv 2306.01271 v4, Thm 4.7; self-contained version (Warren) derived here",
         kind="bound",
         measure=_measure_table,
-        worlds=(World("100 D points instead of 2^(D-1), and one ball fewer than points"),),
+        worlds=(
+            World("2^(D-1.1) points instead of 2^(D-1)", points=times(2.0**-0.1)),
+            World("2^(0.9 (D-1)) points", points=raised_to(0.9)),
+            World("one ball fewer than points", left_out=1),
+            World("one label is not that of its hint", flipped=1),
+            World("points (z, 0.01 y_z) in place of (z, 0)", hint=0.01),
+        ),
         proved_for="ReLU networks",
         cost=0.5,
     ),
@@ -216,7 +241,10 @@ CLAIMS = (
         source="arXiv 2306.01271 v4, Thm 4.7; brute force at small D",
         kind="order",
         measure=_measure_widths,
-        worlds=(World("labels decided by one coordinate of z, which one unit knows"),),
+        worlds=(
+            World("labels decided by one coordinate of z, which one unit knows", one_coordinate=True),
+            World("inputs without the hint, so that the clean task is the hard one", hint=0.0),
+        ),
         proved_for="ReLU networks",
         cost=25.0,
     ),

@@ -8,43 +8,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cgrosim.claims import checks
-from cgrosim.claims.checks import Check
-from cgrosim.claims.claim import Claim, Context, Evidence, Panel, Series, Slack
+from cgrosim.claims.claim import Claim, Context, Evidence, Panel, Series
 from cgrosim.claims.paper_predictions import Predicted, predicted_of
+from cgrosim.claims.paper_rules import (
+    Measured,
+    Said,
+    prefactor_check,
+    range_of,
+    slope_check,
+    worst_slacks,
+)
 from cgrosim.predictions.clock import signal_flow
-from cgrosim.predictions.regime import slacks
 from cgrosim.predictions.setting import setting_of
-from cgrosim.studies.paper_scale import PaperRun, paper_runs
+from cgrosim.studies.paper_scale import PaperRun, paper_study
 from cgrosim.studies.world import World, plus, times
 from cgrosim.theory.memorisation import noise_margin_after_memorisation
 from cgrosim.theory.scaling import exponents
 from cgrosim.theory.thresholds import MEMORISED
 
 Array = NDArray[np.float64]
-
-HYPOTHESES = (
-    "some-live-filter", "small-initialisation", "signal-beats-noise", "signal-wins-race", "signal-grows-first",
-    "attack-hides-signal", "memorises-before-escape", "gram-nearly-orthogonal", "radius-below-signal",
-)  # fmt: skip
-
-
-def worst_slacks(runs: tuple[PaperRun, ...], names: tuple[str, ...] = HYPOTHESES) -> tuple[Slack, ...]:
-    """The smallest slack of every hypothesis over the dimensions simulated."""
-    found: dict[str, Slack] = {}
-    for run in {run.dimension: run for run in runs}.values():
-        for slack in slacks(run.trained.params, *names):
-            if slack.name not in found or slack.slack < found[slack.name].slack:
-                found[slack.name] = slack
-    return tuple(found.values())
-
-
-def range_of(runs: tuple[PaperRun, ...]) -> str:
-    """The tested range in words."""
-    p, dims = runs[0].trained.params, sorted({run.dimension for run in runs})
-    return (
-        f"d = {dims[0]:.0e} ... {dims[-1]:.0e}, N = {p.samples}, P = {p.patches}, m = {p.neurons}, q = {p.power:g}, "
-        f"lam = {p.adversarial_weight:g}, gap = 1/(sqrt(d) log d), T = 10 predicted median memorisation times"
-    )
 
 
 def signal_window(run: PaperRun) -> tuple[float, float]:
@@ -93,9 +75,8 @@ def _memorised(run: PaperRun) -> bool:
     return bool(np.all(values >= MEMORISED) and np.all(values <= memorisation_ceiling(run)))
 
 
-def measure_orders(context: Context, world: World) -> Evidence:
+def orders(context: Context, world: World, runs: tuple[PaperRun, ...]) -> Evidence:
     """Count the runs in which U and every V_i lie between their derived bounds; every run has a seed of its own."""
-    runs = paper_runs(context, "theorem-orders", context.choose(4, 6), world, independent=True)
     signal, noise = [_signal_learnt(run) for run in runs], [_memorised(run) for run in runs]
     reason = (
         "the bounds are derived run by run; 'with high probability' has no constant in the theorem, and more likely "
@@ -107,7 +88,7 @@ def measure_orders(context: Context, world: World) -> Evidence:
         checks.success_rate("alpha^q U between two logarithms of T", sum(signal), trials, 0.5, reason),
         checks.success_rate("every V_i between 0.7 and a logarithm of T", sum(noise), trials, 0.5, reason),
         checks.success_rate("both at once", both, trials, 0.5, reason),
-        *(_prefactor(name, runs, measured, said) for name, measured, said in PREFACTORS),
+        *(prefactor_check(name, runs, measured, said, PREFACTOR, KICKS) for name, measured, said in PREFACTORS),
     )
     return Evidence(
         made,
@@ -116,33 +97,6 @@ def measure_orders(context: Context, world: World) -> Evidence:
         tuple(sorted({run.seed for run in runs})),
         range_of(runs),
         (_orders_panel(runs),),
-    )
-
-
-def _prefactor(
-    name: str,
-    runs: tuple[PaperRun, ...],
-    measured: Callable[[PaperRun], float],
-    predicted: Callable[[PaperRun, Predicted], float],
-) -> Check:
-    """Mean over independent runs of measured over predicted, as a geometric mean, against 1 to `PREFACTOR`."""
-    told = [(run, said) for run in runs if (said := predicted_of(run)) and np.any(run.trained.system.signal > 0.0)]
-    pairs = [(measured(run), predicted(run, said)) for run, said in told]
-    logs = np.array([np.log(got / told_of) for got, told_of in pairs if got > 0.0 and 0.0 < told_of < np.inf])
-    if len(logs) < 3:
-        return checks.inside(
-            f"prefactor of {name}", "1", np.nan, (1.0 - PREFACTOR, 1.0 + PREFACTOR), "needs three runs that reach it"
-        )
-    mean, low, high = np.exp(checks.mean_interval(logs))
-    return checks.inside(
-        f"prefactor of {name}, measured over predicted ({len(logs)} runs)",
-        f"1 to {100 * PREFACTOR:.0f} %, the prediction from the start of each run alone",
-        mean,
-        (1.0 - PREFACTOR, 1.0 + PREFACTOR),
-        "the decoupled system leaves out the kicks of other samples, which move a sample's time by up to chi = 0.1 at "
-        "these exponents in either direction, and the mean of ten samples by a third of that; Student interval over "
-        "independent runs",
-        (low, high),
     )
 
 
@@ -175,7 +129,11 @@ def _orders_panel(runs: tuple[PaperRun, ...]) -> Panel:
 
 PREFACTOR = 0.05
 """To which a prediction from the start alone is claimed; ten times less is left out (mean log ratios of 1e-3)."""
-PREFACTORS: tuple[tuple[str, Callable[[PaperRun], float], Callable[[PaperRun, Predicted], float]], ...] = (
+KICKS = (
+    "the decoupled system leaves out the kicks of other samples, which move a sample's time by up to chi = 0.1 at "
+    "these exponents in either direction, and the mean of ten samples by a third of that"
+)
+PREFACTORS: tuple[tuple[str, Measured, Said], ...] = (
     ("U", lambda r: _signal_sum(r), lambda r, p: p.signal_margin / _alpha(r) ** 3),
     ("V_i, mean log", lambda r: _memorisation(r), lambda r, p: _mean_log(p.memorization)),
     ("T_I", lambda r: _growth_time(r), lambda r, p: p.growth_time),
@@ -183,27 +141,21 @@ PREFACTORS: tuple[tuple[str, Callable[[PaperRun], float], Callable[[PaperRun, Pr
 )
 
 
-def measure_scaling(context: Context, world: World) -> Evidence:
+def scaling(context: Context, world: World, runs: tuple[PaperRun, ...]) -> Evidence:
     """Compare slopes in d with those of the predictions, the polylog factors kept."""
-    runs = paper_runs(context, "theorem-scaling", context.choose(6, 12), world, slope_sizes(context))
     done = [run for run in runs if predicted_of(run) is not None]
     complete = sum(bool(np.all(np.isfinite(run.trained.memorization_times))) for run in runs)
     pure = exponents()
+    said = {name: (measured, predicted) for name, measured, predicted in PREFACTORS}
     made = (
-        slope_check("U", done, _signal_sum, lambda r, p: p.signal_margin / _alpha(r) ** 3, pure.signal_sum),
+        slope_check("U", runs, *said["U"], pure.signal_sum),
         checks.guard(
-            slope_check("V_i", done, _memorisation, lambda r, p: _mean_log(p.memorization), pure.noise_margin),
+            slope_check("V_i", runs, *said["V_i, mean log"], pure.noise_margin),
             "V_i is a logarithm of T: an exponent that is off by 0.05 moves this slope by some 0.002, a tenth of what "
             "tells it from a constant",
         ),
-        slope_check("T_I", done, _growth_time, lambda r, p: p.growth_time, pure.signal_growth_time),
-        slope_check(
-            "T_mem, mean log of the samples",
-            done,
-            _typical_time,
-            lambda r, p: _mean_log(_reached(p)),
-            pure.memorisation_time,
-        ),
+        slope_check("T_I", runs, *said["T_I"], pure.signal_growth_time),
+        slope_check("T_mem, mean log of the samples", runs, *said["T_mem, mean log"], pure.memorisation_time),
     )
     return Evidence(
         made,
@@ -217,25 +169,18 @@ def measure_scaling(context: Context, world: World) -> Evidence:
     )
 
 
-def slope_sizes(context: Context) -> tuple[float, ...]:
-    """Few sizes over the ten decades: the slopes of different seeds are the replicates, not the sizes of one."""
-    return tuple(float(d) for d in np.geomspace(1e4, 1e14, context.choose(3, 6)))
-
-
 def _kicked_apart(runs: list[PaperRun]) -> str:
-    """What the decoupled time of the last sample leaves out, as measured: a factor of the start, the same at any d."""
-    logs: dict[int, list[float]] = {}
-    for run in runs:
-        if (said := predicted_of(run)) and np.isfinite(_last_time(run)):
-            ratio = np.log(_last_time(run) / np.max(said.memorization_times))
-            logs.setdefault(run.seed, []).append(float(ratio))
-    means = [float(np.mean(rows)) for rows in logs.values()]
+    """What the decoupled time of the last sample leaves out, as measured: a factor of the start."""
+    ratios = [
+        float(_last_time(run) / np.max(said.memorization_times))
+        for run in runs
+        if (said := predicted_of(run)) and np.isfinite(_last_time(run))
+    ]
     couplings = [setting_of(run.claimed).coupling for run in runs]
     return (
-        f"The last sample is memorised at {np.exp(min(means)):.2f} to {np.exp(max(means)):.2f} of its decoupled time, "
+        f"The last sample is memorised at {min(ratios):.2f} to {max(ratios):.2f} of its decoupled time, "
         f"depending on the start: chi is {min(couplings):.2f} to {max(couplings):.2f} at these exponents, where "
-        "memorised samples kick the others either way. The factor of a start hardly depends on d, so the exponent is "
-        "not affected."
+        "memorised samples kick the others either way."
     )
 
 
@@ -279,40 +224,6 @@ def _last_time(run: PaperRun) -> float:
     return float(np.max(run.trained.memorization_times))
 
 
-def slope_check(
-    name: str,
-    runs: list[PaperRun],
-    measured: Callable[[PaperRun], float],
-    predicted: Callable[[PaperRun, Predicted], float],
-    pure: float,
-) -> Check:
-    """Slope of log(measured) on log d against that of the prediction.
-
-    The least-squares slope is linear, so the measured slope of a seed is the predicted one plus that of its residual
-    log(measured / predicted): the spread of the starts cancels. The interval is over seeds.
-    """
-    rows = [
-        (run.dimension, measured(run), predicted(run, said), run.seed) for run in runs if (said := predicted_of(run))
-    ]
-    kept = [row for row in rows if row[1] > 0.0 and 0.0 < row[2] < np.inf]
-    seeds = np.array([row[3] for row in kept], dtype=np.int64)
-    x, y, z = np.log(np.array([row[:3] for row in kept], dtype=np.float64).reshape(-1, 3)).T
-    slope, low, high = checks.slope_over_seeds(x, y - z, seeds)
-    expected = checks.slope_over_seeds(x, z, seeds)[0]
-    if not np.isfinite(low):
-        return checks.inside(f"slope of {name}", f"{pure:.3f}", slope, (pure, pure), "needs three seeds", (low, high))
-    half = 0.5 * abs(expected - pure)
-    return checks.inside(
-        f"slope of {name}",
-        f"d^({expected:.4f}) with the logarithms at these sizes; {pure:.3f} as d tends to infinity",
-        expected + slope,
-        (expected - half, expected + half),
-        "half the distance to the pure power law: the region tells the predicted logarithms from their absence; "
-        "Student interval over the slopes of independent seeds",
-        (expected + low, expected + high),
-    )
-
-
 def _scaling_panel(runs: list[PaperRun]) -> Panel:
     d = np.array([run.dimension for run in runs])
     order = np.argsort(d, kind="stable")
@@ -344,12 +255,12 @@ CLAIMS = (
         "partially learnt, alpha^q U = Theta~(1), and the noise of every sample is memorised, V_i = Theta~(1).",
         source="arXiv 2306.01271 v4 Thm 5.9, v1 Thm 4.1; bounds run by run derived here",
         kind="order",
-        measure=measure_orders,
+        study=paper_study,
+        rules=orders,
         worlds=(
             World("standard training (lam = 0): nothing is memorised", adversarial_weight=0.0),
             World("signal 10 % stronger", signal_strength=times(1.1)),
             World("noise 10 % stronger", noise_std=times(1.1)),
-            World("starts 10 % larger", init_std=times(1.1)),
             World("step size 10 % larger", learning_rate=times(1.1)),
             World("power q + 0.05", power=plus(0.05)),
         ),
@@ -362,7 +273,8 @@ CLAIMS = (
         "T_I ~ d^0.251 / sqrt(log d) and T_mem ~ d^1.025 / sqrt(log d) (steps of eta = 0.1 / alpha^2).",
         source="arXiv 2306.01271 v4 Thm 5.9; polylog factors derived here",
         kind="asymptotic",
-        measure=measure_scaling,
+        study=paper_study,
+        rules=scaling,
         worlds=(
             World("signal strength d^0.3 where d^0.249 is claimed", signal_exponent=0.3),
             World("starts of d^-0.45 where d^-0.5 is claimed", init_exponent=-0.45),

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cgrosim.claims import checks
-from cgrosim.claims.catalogue.theorem import HYPOTHESES
 from cgrosim.claims.claim import Claim, Context, Evidence, Panel, Series, Slack
+from cgrosim.claims.paper_rules import HYPOTHESES
 from cgrosim.model.params import Params
 from cgrosim.model.streams import RunStream, stream
 from cgrosim.model.threats import Model, attack
@@ -33,12 +33,12 @@ class Attacked:
     constructed: int
 
 
-def trained_network(dimension: int, seed: int) -> Trained:
+def trained_network(dimension: int, seed: int, world: World) -> Trained:
     """A network after adversarial training against signal_span, with its vectors."""
     params = Params.from_paper(
         dimension, samples=12, patches=3, neurons=10, seed=seed, engine="flow", sampling="explicit", flow_tolerance=1e-6
     )
-    return train(params, horizon_of(params), vectors=True)
+    return train(world.of(params), horizon_of(params), vectors=True)
 
 
 def model_of(trained: Trained, radius: float, steps: int = 20) -> Model:
@@ -94,10 +94,10 @@ def attack_all(trained: Trained, radius: float) -> Attacked:
 def measure(context: Context, world: World) -> Evidence:
     """Robust training error under signal_span, under l2_pgd over all patches, and under an explicit perturbation."""
     dimension, seeds = context.choose(2000, 8000), context.seeds("threat-gap", context.choose(4, 10))
-    networks = [trained_network(dimension, seed) for seed in seeds]
-    # the wrong world: a search too weak to touch a noise patch, a twentieth of its norm
-    share = 0.05 * _patch_norm(networks[0]) / networks[0].params.perturbation_radius if world.wrong else 1.0
-    found = [attack_all(t, share * t.params.perturbation_radius) for t in networks]
+    networks = [trained_network(dimension, seed, world) for seed in seeds]
+    found = [
+        attack_all(t, world.number("norms", 0.0) * _noise_norm(t) or t.params.perturbation_radius) for t in networks
+    ]
     samples = sum(a.samples for a in found)
     reason = "every sample can be turned round (next check), but a search may fail: halfway between none and all"
     made = (
@@ -149,6 +149,13 @@ def _construction_slack(networks: list[Trained]) -> Slack:
     return Slack("construction-suffices", "delta > 2 (sum_j |X_i[j]|^2)^(1/2), and V_i > the signal left", least)
 
 
+def _noise_norm(trained: Trained) -> float:
+    """The norm of all noise patches of a sample, the largest of the training set."""
+    data = trained.system.data
+    assert data is not None
+    return float(np.sqrt(np.max(np.sum(data.noise**2, axis=(1, 2)))))
+
+
 def _patch_norm(trained: Trained) -> float:
     p = trained.params
     return float(p.noise_std * np.sqrt(p.dimension - 1))
@@ -184,7 +191,11 @@ CLAIMS = (
         source="derived here: a limit of the perturbation set of arXiv 2306.01271 v4, Sec. 5",
         kind="derived here",
         measure=measure,
-        worlds=(World("a radius of a twentieth of a noise patch, too small to turn it round"),),
+        worlds=(
+            World("an attack of 1.8 norms of the noise, of which turning it round takes 2", norms=1.8),
+            World("an attack of a third of the norm of the noise", norms=1 / 3),
+            World("standard training (lam = 0)", adversarial_weight=0.0),
+        ),
         cost=3.0,
     ),
 )

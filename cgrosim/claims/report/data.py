@@ -5,19 +5,23 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+import shlex
 from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, get_args
 
 import numpy as np
 
 from cgrosim.claims.checks import EXACT_BUDGET, STATISTICAL_BUDGET
-from cgrosim.claims.claim import Evidence, Verdict, VerdictName
+from cgrosim.claims.claim import Context, Evidence, Verdict, VerdictName
+from cgrosim.claims.fingerprint import fingerprint
+from cgrosim.claims.homes import file_of
 from cgrosim.files.digest import content_digest
 from cgrosim.files.versions import versions
 
-FORMAT = "cgrosim verdicts 2"
+FORMAT = "cgrosim verdicts 3"
 VERDICTS: tuple[VerdictName, ...] = get_args(VerdictName)
 
 
@@ -44,14 +48,14 @@ def report_data(verdicts: Sequence[Verdict], seconds: float | None = None) -> di
         "timing": {"seconds": seconds, "written": datetime.now(UTC).isoformat(timespec="seconds")},
     }
     plain: dict[str, Any] = strict(header)
-    return {**plain, "checksum": content_digest(_lasting(plain), {})}
+    return {**plain, "checksum": content_digest(lasting(plain), {})}
 
 
-def _lasting(value: Any) -> Any:
+def lasting(value: Any) -> Any:
     """What stays the same when the same verdicts are found again."""
     if isinstance(value, dict):
-        return {key: _lasting(item) for key, item in value.items() if key != "timing"}
-    return [_lasting(item) for item in value] if isinstance(value, list) else value
+        return {key: lasting(item) for key, item in value.items() if key != "timing"}
+    return [lasting(item) for item in value] if isinstance(value, list) else value
 
 
 def count_verdicts(verdicts: Sequence[Verdict]) -> dict[str, int]:
@@ -94,14 +98,27 @@ def verdict_data(verdict: Verdict) -> dict[str, Any]:
             for trial in verdict.trials
         ],
         "unkilled": [check.name for check in verdict.unkilled],
-        "timing": {"seconds": verdict.seconds},
+        "fingerprint": fingerprint(claim, Context(verdict.effort, verdict.seed)),
+        "timing": {
+            "seconds": verdict.seconds,
+            "processor_seconds": verdict.processor_seconds,
+            "carried": verdict.carried,
+        },
     }
 
 
 def repeat_command(verdict: Verdict) -> str:
-    """The command that evaluates this claim again with the same numbers."""
-    full = " --full" if verdict.effort == "full" else ""
-    return f"cgrosim verify {verdict.claim.name} --seed {verdict.seed}{full}"
+    """The command that evaluates this claim again with the same numbers, or, where nothing was measured, does so."""
+    file = file_of(verdict.claim)
+    words = ["cgrosim", "verify", verdict.claim.name, "--seed", str(verdict.seed)]
+    full = verdict.effort == "full" or verdict.verdict == "not measured"
+    return shlex.join([*words, *(["--full"] if full else []), *(["--claims", _from_here(file)] if file else [])])
+
+
+def _from_here(file: Path) -> str:
+    """A path as it is given below the working folder, else in full."""
+    place, here = file.absolute(), Path.cwd()
+    return str(place.relative_to(here) if place.is_relative_to(here) else place)
 
 
 def _evidence_data(evidence: Evidence) -> dict[str, Any]:

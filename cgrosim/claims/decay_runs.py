@@ -1,0 +1,192 @@
+"""Runs under weight decay beside what is predicted from the same start: who is memorised, where margins rest, edges."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cgrosim.model.params import Params
+from cgrosim.model.sampling import draw_gram
+from cgrosim.predictions.experiment import Experiment
+from cgrosim.predictions.predict import experiment_of
+from cgrosim.run.results import Run
+from cgrosim.studies.context import Context
+from cgrosim.studies.memorisation import small_coupling
+from cgrosim.studies.recording import record
+from cgrosim.studies.world import World
+from cgrosim.theory.decay import critical_start
+from cgrosim.theory.initial_laws import MaximumLaw
+
+Array = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+
+DECAY_TIMES = 20.0  # what has not happened by then starts within exp(-20) of an edge
+GAP = 1e-4
+BRACKET = 1.03  # an edge is looked for between 3 per cent below and 3 per cent above its prediction
+
+
+def decay_steps(params: Params, decay: float) -> int:
+    """Steps of `DECAY_TIMES` decay times."""
+    return int(np.ceil(DECAY_TIMES / (decay * params.flow_rate)))
+
+
+def decayed(params: Params, decay: float, world: World, *names: str) -> Run:
+    """A run of a world for twenty decay times, with these quantities at its end."""
+    simulated = world.of(params.replace(weight_decay=decay))
+    return record(simulated, [decay_steps(params, decay)], *names, start=draw_gram(simulated))
+
+
+def memorised(run: Run) -> Bools:
+    """(N,) which samples have been memorised."""
+    return np.isfinite(run.values("memorization_time"))
+
+
+@dataclass(frozen=True)
+class DecayedSamples:
+    """The samples of one run at one weight decay.
+
+    Attributes
+    ----------
+    params : what is claimed, its weight decay included
+    edges : (N,) predicted largest weight decay under which each sample is memorised, decoupled
+    kicks : (N,) standard deviation of the log of an edge by the kicks of memorised samples
+    memorised : (N,) what the run did
+    share : predicted a-priori share of memorised samples
+    """
+
+    params: Params
+    edges: Array
+    kicks: Array
+    memorised: Bools
+    share: float
+
+    @property
+    def distance(self) -> Array:
+        """(N,) how far the decay lies below the edge of each sample, in kicks."""
+        return np.asarray(np.log(self.edges / self.params.weight_decay) / self.kicks)
+
+
+def _kicks(x: Experiment) -> Array:
+    """Relative width of the edges: a sample at its edge rests at the critical start until it is moved.
+
+    Every memorised sample of its neuron moves it by nu N(0,1)/sqrt(d), nu the memorised value, and the edge by (q-2)
+    times the relative move. Derived here; without what decay forgives of late kicks, so rather too wide.
+    """
+    p, starts = x.params, x.starts
+    winner = np.argmax(starts.noise, axis=1) % p.neurons
+    of_neuron = np.bincount(winner[np.isfinite(x.times)], minlength=p.neurons)
+    value = x.rests.noise ** (1.0 / p.power)
+    barrier = np.max(starts.noise, axis=1) * (p.weight_decay / x.decay.memorisation_edges) ** (1.0 / (p.power - 2.0))
+    return np.asarray((p.power - 2.0) * value * np.sqrt(of_neuron[winner] / p.dimension) / barrier)
+
+
+def _a_priori_share(x: Experiment) -> float:
+    """P(edge > decay) over starts, at mean energy, with the head start of this signal."""
+    p, lam = x.params, x.setting.adversarial_weight
+    decay = p.weight_decay * p.flow_rate
+    head = 1.0 - (1.0 - lam) * np.exp(-(p.power - 2.0) * decay * x.plain_growth_time)
+    barrier = critical_start(x.setting.noise_growth_rate * head, decay, p.power)
+    return float(MaximumLaw(p.neurons * (p.patches - 1), x.setting.noise_start_std).sf(barrier))
+
+
+def decayed_samples(context: Context, world: World) -> tuple[DecayedSamples, ...]:
+    """Runs at the weight decay that half of the samples outgrow, where the coupling is small."""
+    found = []
+    for seed in context.seeds("decay-memorised-fraction", context.choose(2, 8)):
+        params = small_coupling(1e9, seed, samples=context.choose(40, 100), gap=GAP)
+        middle = float(np.median(experiment_of(params).decay.memorisation_edges))
+        params = params.replace(weight_decay=float(f"{middle:.2g}"))
+        x = experiment_of(params)
+        run = decayed(params, params.weight_decay, world)
+        found.append(DecayedSamples(params, x.decay.memorisation_edges, _kicks(x), memorised(run), _a_priori_share(x)))
+    return tuple(found)
+
+
+@dataclass(frozen=True)
+class Plateau:
+    """Clean margin of the signal and mean noise margin of the memorised samples at rest: predicted and measured."""
+
+    params: Params
+    memorised: float
+    predicted: tuple[float, float]
+    measured: tuple[float, float]
+
+
+def plateaus(context: Context, world: World) -> tuple[Plateau, ...]:
+    """Runs whose decay lets everybody, and nobody, be memorised, where overlaps of patches are 1e-5."""
+    found = []
+    for seed in context.seeds("decay-plateaus", context.choose(1, 4)):
+        params = small_coupling(1e10, seed, samples=10, gap=GAP, flow_tolerance=1e-7)
+        edges = experiment_of(params).decay.memorisation_edges
+        for decay in (0.2 * float(edges[edges > 0].min()), 3.0 * float(edges.max())):
+            x = experiment_of(params.replace(weight_decay=decay))
+            run = decayed(params, decay, world, "signal_margin", "memorization")
+            chosen = memorised(run)
+            noise = float(np.mean(run.final("memorization")[chosen])) if chosen.any() else 0.0
+            measured = float(run.final("signal_margin")), noise
+            found.append(Plateau(x.params, float(chosen.mean()), (x.rests.clean, x.rests.noise), measured))
+    return tuple(found)
+
+
+@dataclass(frozen=True)
+class Edge:
+    """One edge of the phase diagram.
+
+    Attributes
+    ----------
+    name : which edge, and where
+    predicted : weight decay
+    located : measured over predicted: 1 inside the bracket, 2 above it, 1/2 below it
+    """
+
+    name: str
+    predicted: float
+    located: float
+
+
+def locate(below: Callable[[float], bool], predicted: float, bracket: float = BRACKET) -> float:
+    """Where an edge lies, `below` being true of decays below it: 1 within the bracket, 2 above it, 1/2 below it."""
+    first, last = below(predicted / bracket), below(predicted * bracket)
+    return 1.0 if first and not last else 2.0 if first else 0.5
+
+
+def edges(context: Context, world: World) -> tuple[Edge, ...]:
+    """Edges over decay and gap, and over decay and number of samples, each from one start."""
+    found = []
+
+    def add(name: str, params: Params, predicted: float, outcome: Callable[[Run], bool], *names: str) -> None:
+        located = locate(lambda decay: outcome(decayed(params, decay, world, *names)), predicted)
+        found.append(Edge(name, predicted, located))
+
+    for seed in context.seeds("decay-phase-diagram", context.choose(1, 4)):
+        for samples, gap in ((8, 1e-4), (30, 3e-4)):
+            params = small_coupling(1e8, seed, samples=samples, gap=gap)
+            largest = float(np.max(experiment_of(params).decay.memorisation_edges))
+            add(
+                f"anybody memorised, N = {samples}, gap {gap:g}",
+                params,
+                largest,
+                lambda run: bool(memorised(run).any()),
+            )
+        for gap in (1e-4, 0.3):
+            params = small_coupling(1e8, seed, samples=8, gap=gap)
+            params = params.replace(init_std=0.1 * params.init_std)  # the edge is that of small margins
+            lost = experiment_of(params).decay.signal_edge
+            add(f"signal learnt, gap {gap:g}", params, lost, _learnt, "signal_margin")
+        for gap in (0.01, 0.1):
+            params = small_coupling(1e8, seed, samples=8, gap=gap)
+            free = experiment_of(params).decay.escape.free
+            add(f"signal escapes, gap {gap:g}", params, free, _escaped, "attacked_signal_margin")
+    return tuple(found)
+
+
+def _learnt(run: Run) -> bool:
+    return float(run.final("signal_margin")) > 1.0
+
+
+def _escaped(run: Run) -> bool:
+    # the plateau leaves less than gap^q times some ten, the escaped state a margin of several
+    return float(run.final("attacked_signal_margin")) > 1.0

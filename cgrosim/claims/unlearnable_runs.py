@@ -1,0 +1,123 @@
+"""Training samples without a learnable feature: robust errors under both attacks, on training and on fresh samples."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cgrosim.model.params import Params
+from cgrosim.model.patches import PatchData, draw_patch_data
+from cgrosim.model.threats import Model, attack
+from cgrosim.studies.context import Context
+from cgrosim.studies.trained import Trained, train
+from cgrosim.studies.world import World
+from cgrosim.theory.label_smoothing import smoothed_memorisation_time
+
+Array = NDArray[np.float64]
+
+SHARES = (0.0, 0.05, 0.25)  # none, one and five of twenty samples
+FRESH = 100
+STEPS = 60_000  # some ten times what the samples without a feature need
+
+
+@dataclass(frozen=True)
+class Unlearnable:
+    """One trained network.
+
+    Attributes
+    ----------
+    params : what is claimed
+    predicted, measured : (n,) memorisation step of every sample without a feature
+    noise : largest |w_r| off w_star times sigma_p at the end over its value at the start
+    signal_train, signal_test : robust errors where the attack moves the true feature only
+    patches_train, patches_test : where it may move all patches, by the same radius (projected gradient descent)
+    clean_test : test error without attack
+    """
+
+    params: Params
+    predicted: Array
+    measured: Array
+    noise: float
+    signal_train: float
+    signal_test: float
+    patches_train: float
+    patches_test: float
+    clean_test: float
+
+
+def setting(seed: int, share: float) -> Params:
+    """A weak attack, under which the signal escapes before any sample with a feature is memorised."""
+    return Params(
+        dimension=1000,
+        samples=20,
+        patches=2,
+        neurons=8,
+        signal_strength=2.0,
+        noise_std=1000**-0.5,
+        init_std=0.03,
+        gap=0.4,
+        learning_rate=0.05,
+        seed=seed,
+        unlearnable_fraction=share,
+        flow_tolerance=1e-6,
+    )
+
+
+def _predicted(params: Params, run: Trained) -> Array:
+    """Clean and attacked loss both push where there is no feature: a_i = q kappa_i / (2N) all the time."""
+    system = run.system
+    assert system.features is not None
+    assert system.gram is not None
+    chosen = system.features == 0.0
+    start = np.max(system.labels[:, None] * system.noise, axis=1)[chosen]
+    energy = np.diag(system.gram)[chosen]
+    rate = params.power * energy * params.flow_rate / (2.0 * params.samples)
+    return smoothed_memorisation_time(start, rate=rate, smoothing=0.0, power=params.power)
+
+
+def _wrong(run: Trained, params: Params, data: PatchData, steps: int) -> float:
+    searching = params.replace(
+        unlearnable_fraction=0.0,
+        threat="l2_pgd",
+        engine="direct",
+        attack_steps=max(steps, 1),
+        attack_random_start=False,
+    )
+    model, inputs = Model(searching, run.weights, run.system.second_layer), data.inputs()
+    moved = attack(model, inputs, data.labels, None) if steps else inputs
+    return float(np.mean(model.margins(moved, data.labels) <= 0.0))
+
+
+def unlearnable(context: Context, world: World) -> tuple[Unlearnable, ...]:
+    """Networks trained with none, a few and many samples that carry no learnable feature."""
+    found = []
+    for seed in context.seeds("unlearnable-samples", context.choose(1, 6)):
+        for share in SHARES:
+            params = setting(seed, share)
+            simulated = world.of(params)
+            run = train(simulated, STEPS, vectors=True)
+            data = run.system.data
+            assert data is not None
+            fresh = draw_patch_data(simulated, context.generator("unlearnable-samples"), data.direction, samples=FRESH)
+            chosen = np.zeros(params.samples, dtype=bool) if data.features is None else data.features == 0.0
+            times = np.nan_to_num(run.memorization_times, nan=np.inf)[chosen]
+            predicted = _predicted(params, train(params, 1.0, vectors=True)) if share else np.empty(0)
+            noise = float(np.sqrt(np.max(np.diag(run.weight_gram)) / np.max(np.diag(run.run.values("weight_gram")[0]))))
+            left = simulated.gap * simulated.signal_strength
+            shrunk = PatchData(fresh.labels, fresh.signal_index, fresh.noise, fresh.direction, left)
+            found.append(
+                Unlearnable(
+                    params,
+                    predicted,
+                    times,
+                    noise,
+                    float(np.mean(run.attacked_margin <= 0.0)),
+                    _wrong(run, simulated, shrunk, 0),
+                    _wrong(run, simulated, data, 20),
+                    _wrong(run, simulated, fresh, 20),
+                    _wrong(run, simulated, fresh, 0),
+                )
+            )
+    return tuple(found)

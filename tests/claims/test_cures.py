@@ -1,0 +1,36 @@
+"""The claims about weight decay, stopping early, momentum, flipped and smoothed labels."""
+
+import pytest
+
+from cgrosim.claims import decay_runs
+from cgrosim.claims.catalogue import cures_clock, cures_decay, cures_robustness, cures_unlearnable
+from cgrosim.claims.claim import Context
+from cgrosim.studies.world import CLAIMED
+
+CLAIMS = (*cures_decay.CLAIMS, *cures_robustness.CLAIMS, *cures_clock.CLAIMS, *cures_unlearnable.CLAIMS)
+QUICK = ("smoothing-delays",)  # the others take some two seconds each with all their worlds
+
+
+@pytest.mark.parametrize(
+    "claim", [pytest.param(c, marks=() if c.name in QUICK else pytest.mark.slow) for c in CLAIMS], ids=lambda c: c.name
+)
+def test_quick_verdict_is_supported_and_wrong_worlds_are_rejected(verdict_of, claim):
+    verdict = verdict_of(claim)
+    assert verdict.verdict == "supported"
+    assert verdict.rejection == "violated"
+    assert not verdict.unkilled
+
+
+def test_plateaus_of_a_theory_with_another_loss_weight_are_violated(monkeypatch):
+    from cgrosim.theory import decay_plateaus
+
+    whole = decay_plateaus.noise_pull
+    monkeypatch.setattr(decay_plateaus, "noise_pull", lambda *a, **k: whole(*a, **(k | {"adversarial_weight": 0.49})))
+    claim = next(c for c in CLAIMS if c.name == "decay-plateaus")
+    outcomes = [check.outcome for check in claim.measure(Context(), CLAIMED).checks]
+    assert outcomes[1:] == ["violated", "supported"]  # nobody memorised: nothing to be wrong about
+
+
+@pytest.mark.parametrize(("edge", "located"), [(1.0, 1.0), (1.05, 2.0), (0.95, 0.5)])
+def test_an_edge_is_located(edge, located):
+    assert decay_runs.locate(lambda rho: rho < edge, 1.0) == located

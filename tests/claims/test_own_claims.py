@@ -1,0 +1,168 @@
+"""Claims of one's own: from Python, a file and an entry point, by workers; the page on them stays true."""
+
+import importlib.metadata
+import json
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import cgrosim
+from cgrosim.claims import Claim, Context, Evidence, World, checks, measure_power
+from cgrosim.claims.checks import combine
+from cgrosim.claims.homes import home_of
+from cgrosim.claims.own_files import claims_of_file
+from cgrosim.claims.power import RESOLUTION, changed
+from cgrosim.claims.registry import GROUP, all_claims, select
+from cgrosim.claims.report.matrix import kill_matrix
+from cgrosim.claims.report.power import in_words
+from cgrosim.commands.main import main
+from cgrosim.errors import UserError
+
+OWN = Path(__file__).with_name("own_claims.py")
+PAGE = (Path(__file__).parents[2] / "docs" / "add-a-claim.md").read_text(encoding="utf-8")
+
+
+def data_of(folder):
+    return {verdict["name"]: verdict for verdict in json.loads((folder / "verdicts.json").read_text())["verdicts"]}
+
+
+def test_the_page_goes_from_a_lemma_to_a_verdict_and_refutes_the_wrong_one(tmp_path):
+    (code,) = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+    assert len([line for line in code.splitlines() if line]) <= 40
+    file = tmp_path / "my_claims.py"
+    file.write_text(code, encoding="utf-8")
+    claims = claims_of_file(file)
+    right, wrong = cgrosim.verify(claims, workers=1)
+    assert (right.verdict, wrong.verdict) == ("supported", "violated")
+    assert not right.unkilled
+    matrix, power = re.findall(r"```text\n(.*?)```", PAGE, re.DOTALL)
+    assert kill_matrix(right) == matrix
+    head, _, row = ([cell.strip() for cell in line.split("|")[1:-1]] for line in power.splitlines())
+    printed = dict(zip(head, row, strict=True))
+    noticed = measure_power(claims[:1], parameters=("adversarial_weight", "samples"))["attack-slows"]
+    assert {name.replace("_", " "): in_words(found) for name, found in noticed.items()} == {
+        name: printed[name] for name in ("adversarial weight", "samples")
+    }
+    edge = float(printed["gap"].removesuffix(" %")) / 100  # printed to two digits, hence 3 % of room around it
+
+    def rejects(change):
+        return combine(claims[0].measure(Context(), changed("gap", change)).checks) == "violated"
+
+    assert rejects(1.03 * edge)
+    assert rejects(-1.03 * edge)
+    assert not all(rejects(sign * edge / RESOLUTION / 1.03) for sign in (1.0, -1.0))
+
+
+def test_the_command_reads_a_file_and_its_repeat_command_repeats(tmp_path):
+    file = tmp_path / "my claims.py"
+    file.write_text(OWN.read_text(encoding="utf-8"), encoding="utf-8")
+
+    def run(*arguments):
+        return subprocess.run(
+            [sys.executable, "-m", "cgrosim", *arguments], cwd=tmp_path, capture_output=True, text=True
+        )
+
+    first = run("verify", "--claims", file.name, "--seed", "3", "--workers", "2", "--out", "first")
+    assert first.returncode == 1, first.stderr  # one of them is wrong
+    found = data_of(tmp_path / "first")
+    assert {name: verdict["verdict"] for name, verdict in found.items()} == {"two": "supported", "three": "violated"}
+    assert found["two"]["checks"][0]["measured"] == 2.03
+    program, *words = shlex.split(found["two"]["repeat"])
+    assert program == "cgrosim"
+    again = run(*words)
+    assert again.returncode == 0, again.stderr
+    repeated = data_of(tmp_path / "report")
+    assert list(repeated) == ["two"]
+    assert {**repeated["two"], "timing": None} == {**found["two"], "timing": None}
+
+
+@pytest.mark.parametrize(
+    "names", [["--claim", "two", "--claim", "three"], ["two", "three"], ["two", "--claim", "three"], []]
+)
+def test_names_are_given_either_way(names, tmp_path, capsys):
+    assert main(["verify", "--claims", str(OWN), *names, "--workers", "1", "--out", str(tmp_path)]) == 1
+    assert sorted(data_of(tmp_path)) == ["three", "two"]
+    assert main(["verify", "--claims", str(OWN), *names, "--list"]) == 0
+    assert capsys.readouterr().out.splitlines()[-1].split()[:2] == ["three", "exact"]
+
+
+def test_claims_of_a_notebook_are_evaluated_here():
+    def measure(context, world):
+        return Evidence((checks.inside("a number", "", world.number("x", 1.0), (0.9, 1.1), ""),))
+
+    claims = [Claim(name, name, "", "", "bound", measure, (World("off", x=2.0),)) for name in ("one", "other")]
+    assert home_of(claims[0]) is None
+    assert [verdict.verdict for verdict in cgrosim.verify(claims, workers=2)] == ["supported"] * 2
+    mixed = cgrosim.verify([claims[1], "transfer-attack"])
+    assert [verdict.claim.name for verdict in mixed] == ["other", "transfer-attack"]
+    text = str(mixed)
+    assert "supported" in text
+    assert "world 1: off" in text
+
+
+def test_an_entry_point_adds_claims(monkeypatch):
+    class Point:
+        name, value = "mine", "own_claims"
+
+        def __init__(self, found):
+            self.found = found
+
+        def load(self):
+            if isinstance(self.found, Exception):
+                raise self.found
+            return self.found
+
+    def claims_with(found):
+        monkeypatch.setattr(importlib.metadata, "entry_points", lambda group: [Point(found)] if group == GROUP else [])
+        all_claims.cache_clear()
+        return list(all_claims())
+
+    own = claims_of_file(OWN)
+    try:
+        assert claims_with(own)[-2:] == ["two", "three"]
+        assert claims_with(own[0])[-1] == "two"
+        for found, sentence in (
+            ("nothing", "the entry point 'mine' of cgrosim.claims (own_claims) lists no claims; end it with CLAIMS"),
+            (ImportError("no module own_claims"), "cannot be loaded (no module own_claims); mend or remove"),
+            (Claim("closure", "", "", "", "bound", own[0].measure, ()), "has a claim called 'closure', as there is"),
+        ):
+            with pytest.raises(UserError, match=re.escape(sentence)):
+                claims_with(found)
+    finally:
+        monkeypatch.undo()
+        all_claims.cache_clear()
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("x = 1\n", "lists no claims; end it with CLAIMS = (Claim(...),)."),
+        ("\nx = 1 / 0\n", "cannot be run (ZeroDivisionError: division by zero, line 2); mend it first."),
+        ("x = = 1\n", "cannot be run (SyntaxError: invalid syntax"),
+        (None, "is not a file; give a file of Python with CLAIMS"),
+    ],
+)
+def test_a_bad_file_is_one_sentence(text, sentence, tmp_path, capsys):
+    file = tmp_path / "bad.py"
+    if text is not None:
+        file.write_text(text)
+    assert main(["verify", "--claims", str(file), "--list"]) == 2
+    assert sentence in " ".join(capsys.readouterr().err.split())
+
+
+def test_a_name_is_taken_once():
+    (two, three) = claims_of_file(OWN)
+    assert select([two, two, "three"], [OWN]) == [two, three]
+    with pytest.raises(UserError, match="has a claim called 'two', as there is already; rename it"):
+        select([Claim("two", "", "", "", "bound", two.measure, ())], [OWN])
+    with pytest.raises(UserError, match="did you mean two"):
+        select(["twoo"], [OWN])
+
+
+def test_context_is_what_a_verdict_depends_on():
+    verdict = cgrosim.verify([claims_of_file(OWN)[0]], Context("full", 7))[0]
+    assert (verdict.effort, verdict.seed, verdict.evidence.checks[0].measured) == ("full", 7, 2.07)
