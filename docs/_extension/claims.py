@@ -6,7 +6,9 @@ import json
 from pathlib import Path
 
 from cgrosim.claims.claim import Claim
+from cgrosim.claims.formulas import FORMULAS
 from cgrosim.claims.registry import all_claims
+from cgrosim.claims.report.mathml import mathml
 
 VERDICTS = Path(__file__).parents[1] / "verdicts.json"
 
@@ -40,6 +42,12 @@ def provenance() -> str:
     )
 
 
+def formula(claim: Claim) -> str:
+    """What a claim states, typeset as in the report; empty where it has no formula."""
+    text = claim.formula or FORMULAS.get(claim.name, "")
+    return f'<div class="formula">{" ".join(mathml(text).split())}</div>\n\n' if text else ""
+
+
 def entry(claim: Claim) -> str:
     """One claim under a heading of its own."""
     worlds = "".join(f"  - {world.name}\n" for world in claim.worlds)
@@ -47,6 +55,7 @@ def entry(claim: Claim) -> str:
         f"(claim-{claim.name})=\n"
         f"## {claim.name}\n\n"
         f"*{claim.title}*\n\n"
+        f"{formula(claim)}"
         f"```text\n{claim.statement}\n```\n\n"
         f"- **kind** {claim.kind}; **for** {claim.proved_for}\n"
         f"- **source** {claim.source.replace('|', chr(92) + '|').replace('<', '&lt;')}\n"
