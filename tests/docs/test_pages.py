@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-ELSEWHERE = {
-    "add-a-claim.md",
+ELSEWHERE = {  # their rooms have tests of their own
+    "tutorials/add-a-claim.md",
     "property-testing.md",
     "cures.md",
     "sweeps.md",
     "classroom.md",
-}  # their rooms have tests of their own
+}
 SLOW = {  # seconds each; the README, which takes four, is what everybody tries first
     "tutorials/real-images.md",
     "tutorials/dynamics.md",
