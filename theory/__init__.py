@@ -14,6 +14,7 @@ Growth by a power
 Stages of training
     setting: the numbers of one experiment and what follows from them
     scaling: the paper's exponents in the dimension
+    admissible: the exponents that the stages allow, and where the paper's lie among them
     thresholds: the margins at which an event has happened
     stages: stage I: the signal growth time T_I and its law
     growth_window: rigorous windows for T_I
@@ -65,6 +66,7 @@ Representation
 """
 
 __all__ = [
+    "admissible",
     "ball_attacks",
     "balls",
     "certification",

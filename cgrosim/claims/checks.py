@@ -125,7 +125,7 @@ def law(
     distance = float(np.max(np.maximum(ranks - predicted, predicted - ranks + 1.0 / n)))
     critical = float(kstwo.isf(error_rate, n))
     low, high = max(0.0, distance - critical), min(1.0, distance + critical)
-    if low > systematic:
+    if math.isnan(distance) or low > systematic:  # a sample or a law that is no number fits nothing
         outcome: Outcome = "violated"
     else:
         outcome = "supported" if 2.0 * critical <= resolution else "underpowered"
@@ -142,10 +142,11 @@ def same_law(
     a, b = (np.sort(np.asarray(x, dtype=np.float64)) for x in (first, second))
     both = np.concatenate([a, b])
     gap = np.searchsorted(a, both, side="right") / len(a) - np.searchsorted(b, both, side="right") / len(b)
-    distance = float(np.max(np.abs(gap)))
+    distance = math.nan if np.isnan(both).any() else float(np.max(np.abs(gap)))
     critical = float(kstwobign.isf(error_rate)) * math.sqrt(1.0 / len(a) + 1.0 / len(b))
     low, high = max(0.0, distance - critical), min(1.0, distance + critical)
-    outcome: Outcome = "violated" if low > 0.0 else "supported" if 2.0 * critical <= resolution else "underpowered"
+    apart = math.isnan(distance) or low > 0.0
+    outcome: Outcome = "violated" if apart else "supported" if 2.0 * critical <= resolution else "underpowered"
     text = f"the same law (n = {len(a)} and {len(b)}, sees a distance of {2 * critical:.3g} and more)"
     return Check(name, text, distance, low, high, 0.0, resolution, reason, error_rate, outcome)
 

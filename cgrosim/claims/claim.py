@@ -104,6 +104,8 @@ class Claim:
     proved_for : activations for which the claim is proved
     cost : rough seconds of the quick measurement (of the full one where there is no quick one), to order the work
         (longest first)
+    formula : the statement to be typeset, in the notation of `cgrosim.claims.report.mathml`; for claims of the
+        catalogue it stands in `cgrosim.claims.formulas`
     """
 
     name: str
@@ -115,6 +117,7 @@ class Claim:
     worlds: tuple[World, ...] = ()
     proved_for: str = "power, real q > 2"
     cost: float = 1.0
+    formula: str = ""
     study: Study | None = field(repr=False, default=None)
     rules: Callable[[Context, World, Any], Evidence] | None = field(repr=False, default=None)
 

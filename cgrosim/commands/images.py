@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -13,6 +14,8 @@ from cgrosim.commands.experiment_folder import RECORD, check_images, check_work,
 from cgrosim.commands.folders import held
 from cgrosim.commands.options import given, options_of
 from cgrosim.commands.terminal import announce_compilation, attempted, console, print_notice, progress_bar
+from cgrosim.executors.choice import executor_for
+from cgrosim.executors.executor import Executor, Here
 from cgrosim.images.experiments.registry import all_experiments
 
 if TYPE_CHECKING:
@@ -30,6 +33,10 @@ def _command(name: str, experiment: type[Experiment]) -> Any:
         help_behavior_hint="",
     )
     place = tyro.conf.arg(help="directory of the results; the same work begun there goes on")
+    workers = tyro.conf.arg(help="processes for jobs that do not need one another (default: none beside this one)")
+    scheduler = tyro.conf.arg(
+        help="Dask scheduler whose workers do them, as tcp://host:8786; they have to see OUT", metavar="ADDRESS"
+    )
     replace = tyro.conf.arg(help="replace tables and figures of other work there; its trainings are never replaced")
     command = dataclasses.make_dataclass(
         name.capitalize(),
@@ -37,11 +44,21 @@ def _command(name: str, experiment: type[Experiment]) -> Any:
             ("options", Annotated[asked, tyro.conf.arg(name="")], dataclasses.field(default_factory=asked)),
             ("data_dir", Annotated[Path | None, folder], None),
             ("out", Annotated[Path, place], Path("results") / f"images_{name}"),
+            ("workers", Annotated[int | None, workers], None),
+            ("scheduler", Annotated[str | None, scheduler], None),
             ("overwrite", Annotated[bool, replace, tyro.conf.FlagCreatePairsOff], False),
         ],
         frozen=True,
         namespace={
-            "run": lambda self: run(name, experiment, given(self.options), self.data_dir, self.out, self.overwrite)
+            "run": lambda self: run(
+                name,
+                experiment,
+                given(self.options),
+                self.data_dir,
+                self.out,
+                self.overwrite,
+                executor_for(self.workers, self.scheduler),
+            )
         },
     )
     command.__doc__ = experiment.options.__doc__
@@ -49,17 +66,31 @@ def _command(name: str, experiment: type[Experiment]) -> Any:
 
 
 def run(
-    name: str, kind: type[Experiment], options: dict[str, str], data_dir: Path | None, out: Path, overwrite: bool
+    name: str,
+    kind: type[Experiment],
+    options: dict[str, str],
+    data_dir: Path | None,
+    out: Path,
+    overwrite: bool,
+    workers: AbstractContextManager[Executor],
 ) -> int:
     """Do the experiment, print and draw it; status 1 if a training diverged or a figure failed, 130 if interrupted."""
     asked = kind.options(**options)
     experiment = asked.experiment()
     experiment.jobs()  # refuses what makes no sense before anything is written
-    with held(out):
-        return _run_in(out, name, experiment, asked.dataset, data_dir, overwrite)
+    with workers as executor, held(out):
+        return _run_in(out, name, experiment, asked.dataset, data_dir, overwrite, executor)
 
 
-def _run_in(out: Path, name: str, experiment: Experiment, dataset: str, data_dir: Path | None, overwrite: bool) -> int:
+def _run_in(
+    out: Path,
+    name: str,
+    experiment: Experiment,
+    dataset: str,
+    data_dir: Path | None,
+    overwrite: bool,
+    executor: Executor,
+) -> int:
     from cgrosim.images.data.datasets import load_dataset
     from cgrosim.images.experiments.runner import run_experiment
 
@@ -69,7 +100,8 @@ def _run_in(out: Path, name: str, experiment: Experiment, dataset: str, data_dir
     check_images(out, standing, data.digest)
     announce_compilation("images/network/kernels")
     with progress_bar("images") as progress:
-        outcome = run_experiment(experiment, data, out, progress)
+        # in this process a job shows its own progress, and ends its epoch at Ctrl-C
+        outcome = run_experiment(experiment, data, out, progress, None if isinstance(executor, Here) else executor)
     conclusion = experiment.conclude(outcome.results)
     whole = _written(conclusion, record_of(name, settings, data.digest, outcome.status), out)
     if outcome.status == "interrupted":

@@ -9,7 +9,7 @@ from typing import Annotated
 import tyro
 
 from cgrosim.commands.options import ExperimentOptions, params_from
-from cgrosim.commands.terminal import console
+from cgrosim.commands.terminal import console, progress_bar
 from cgrosim.model.params import Params
 
 
@@ -38,7 +38,9 @@ class Info:
             console.print(f"[bold]cost[/bold]    {chosen.cost.sentence()}", highlight=False)
         console.print(f"[bold]attack[/bold]  {params.attack_description}\n", highlight=False)
         _print_regime(params)
-        console.print(f"\n{predict(params)}", highlight=False, markup=False, soft_wrap=True)
+        with progress_bar("predicting"):
+            predicted = predict(params)
+        console.print(f"\n{predicted}", highlight=False, markup=False, soft_wrap=True)
         return 0
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import tyro
 
 from cgrosim.commands.folders import first_free, held, refuse_results
-from cgrosim.commands.terminal import announce_compilation, console, print_line
+from cgrosim.commands.terminal import announce_compilation, console, print_line, progress_bar
 from cgrosim.files.words import counted
 
 if TYPE_CHECKING:
@@ -118,17 +118,19 @@ def _power(asked: Asked) -> int:
 
     began = time.perf_counter()
     announce_compilation("kernels")
-    with raising_interrupts():
+    with raising_interrupts(), progress_bar("kernels"):
         compile_kernels(False)
 
     def show(name: str, noticed: Noticed, done: int, total: int) -> None:
+        progress(f"{done} of {total}", done / total)
         seconds = time.perf_counter() - began
         console.print(
             f"[dim]{done:3d}/{total}  {seconds:5.0f} s[/dim]  {name}, {noticed.parameter}: {in_words(noticed)}",
             highlight=False,
         )
 
-    powers = measure_power(asked.claims, asked.context, workers=asked.workers, progress=show)
+    with progress_bar("measuring power") as progress:
+        powers = measure_power(asked.claims, asked.context, workers=asked.workers, progress=show)
     paths = write_power(powers, asked.context, asked.out)
     console.print(power_table(powers), highlight=False, markup=False, soft_wrap=True)
     console.print("written " + ", ".join(str(path) for path in paths), highlight=False)
@@ -155,13 +157,14 @@ def _verify(asked: Asked) -> int:
     chosen = asked.claims
     images = asked.context.full and any(claim.kind == "observation" for claim in chosen)  # on real images
     announce_compilation(*(("kernels", "images/network/kernels") if images else ("kernels",)))
-    with raising_interrupts():
+    with raising_interrupts(), progress_bar("kernels"):
         compile_kernels(images)
 
     arrived: list[Verdict] = []
 
     def show(verdict: Verdict, done: int, total: int) -> None:
         arrived.append(verdict)
+        progress(f"{done} of {total}", done / total)
         seconds = time.perf_counter() - began
         console.print(
             f"[dim]{done:3d}/{total}  {seconds:5.0f} s[/dim]  {verdict.verdict:<14}  {verdict.claim.title}"
@@ -172,7 +175,8 @@ def _verify(asked: Asked) -> int:
     order = ", the longest first" if len(chosen) > 1 else ""
     console.print(f"[dim]{counted(len(chosen), 'claim')}{order}[/dim]", highlight=False)
     try:
-        verdicts = verify(asked.claims, asked.context, since=asked.since, workers=asked.workers, progress=show)
+        with progress_bar("verifying") as progress:
+            verdicts = verify(asked.claims, asked.context, since=asked.since, workers=asked.workers, progress=show)
     except UserError:
         if arrived:
             write_report(arrived, asked.out / INTERRUPTED_REPORT, seconds=time.perf_counter() - began)
@@ -183,10 +187,9 @@ def _verify(asked: Asked) -> int:
         carried = sum(verdict.carried for verdict in verdicts)
         if asked.since is not None:
             print_line(f"{carried} carried over from {asked.since}, {len(verdicts) - carried} verified now")
-        place = (
-            asked.out if whole else asked.out / INTERRUPTED_REPORT
-        )  # a finished report is only replaced by a finished one
-        paths = write_report(verdicts, place, seconds=time.perf_counter() - began)
+        place = asked.out if whole else asked.out / INTERRUPTED_REPORT  # only a finished one replaces a finished one
+        with progress_bar("report"):
+            paths = write_report(verdicts, place, seconds=time.perf_counter() - began)
         console.print("written " + ", ".join(str(path) for path in paths), highlight=False)
     if not whole:
         console.print(f"interrupted: {len(verdicts)} of {counted(len(chosen), 'claim')} decided")

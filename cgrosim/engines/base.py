@@ -32,19 +32,15 @@ class Divergence:
         )
 
 
-@dataclass(frozen=True)
 class Stuck(Divergence):
     """Where and when an integration came to a stand, though its numbers are finite."""
-
-    evaluations: int = 0
 
     def sentence(self, learning_rate: float, advice: str, patches: int) -> str:
         """What happened and what to change."""
         return (
-            f"The gradient flow came to a stand at step {self.step:.3g}: {self.evaluations:g} evaluations of the force "
-            "did not bring it to the next decade of steps, because what it feels changes by many orders of magnitude "
-            "faster than it learns; take engine reduced or direct, or scales nearer to one another. Everything before "
-            "that step is kept."
+            f"The gradient flow came to a stand at step {self.step:.3g}: the force there is beyond floating point, or "
+            "changes faster by many orders of magnitude than the training goes on; take engine reduced or direct, or "
+            "scales nearer to one another. Everything before that step is kept."
         )
 
 

@@ -19,13 +19,13 @@ from cgrosim.model.sampling import ClosedSystem, weight_gram
 Array = NDArray[np.float64]
 
 SEGMENTS_PER_DECADE = 1
-MOST_EVALUATIONS = 200_000
-"""From one restart to the next; a decade of steps usually takes some dozens, and a stiff one seconds."""
+MOST_EVALUATIONS = 100_000
+"""From one restart to the next; a decade of steps usually takes some dozens. So many take seconds."""
 CROSSING_DIGITS = 1e-10  # relative precision of a crossing time, well below the tolerance of the trajectory
 
 
 class _Stuck(Exception):
-    """The integrator was given as many evaluations as a decade may take; scipy's own loop has no end of its own."""
+    """The integrator was given as many evaluations as a decade may take, or cannot take a first step."""
 
 
 class FlowEngine:
@@ -114,10 +114,12 @@ class FlowEngine:
                 continue
             stop_where_wanted()
             try:
+                if not np.isfinite(self._solver.h_abs):  # scipy would make nan smaller until it is small enough
+                    raise _Stuck
                 with np.errstate(over="ignore", invalid="ignore"):
                     message = self._solver.step()
             except _Stuck:
-                return Stuck(self._solver.t / self._params.learning_rate, 0, -1, MOST_EVALUATIONS)
+                return Stuck(self._solver.t / self._params.learning_rate, 0, -1)
             if message is not None or not np.all(np.isfinite(self._solver.y)):
                 return self._located()
             self._interpolant = None

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from cgrosim.figures import style
 from cgrosim.figures.heading import parameter_line, warnings_of
 from cgrosim.figures.style import number
+from cgrosim.files.words import counted
 from cgrosim.model.thresholds import MEMORISED
 
 if TYPE_CHECKING:
@@ -92,7 +93,7 @@ def _censoring(axes: Axes, measured: Array, end: float) -> None:
     missing = int(np.sum(~(measured <= end)))
     if missing:
         axes.axvline(end, color=style.GREY, lw=1.5)
-        text = f"end of the run:\n{missing} of {len(measured)} samples\nnot memorised"
+        text = f"end of the run:\n{missing} of {counted(len(measured), 'sample')}\nnot memorised"
         left = axes.transAxes.inverted().transform(axes.transData.transform((end, 0.5)))[0] < 0.5
         look: dict[str, Any] = {"textcoords": "offset points", "ha": "left" if left else "right", "va": "center"}
         look["bbox"] = {"facecolor": "white", "edgecolor": "none", "alpha": 0.85, "pad": 2.0}

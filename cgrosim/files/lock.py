@@ -33,7 +33,10 @@ def only_here(path: str | Path | None) -> Iterator[None]:
     if path is None or sys.platform == "win32":
         yield
         return
-    target = Path(os.path.realpath(path))
+    try:
+        target = Path(os.path.realpath(path))
+    except ValueError as error:  # a zero byte in the name
+        raise FileError(f"{shown(path)} cannot be written ({error}); choose another place.") from None
     lock = target.with_name(f".{target.name[:200]}.lock")
     handle = _taken(lock, path)
     try:

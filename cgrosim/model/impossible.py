@@ -93,7 +93,7 @@ def _of_the_algorithm(params: Params) -> list[tuple[bool, str]]:
             f"label_noise {params.label_noise:g} and unlearnable_fraction {params.unlearnable_fraction:g} are more "
             "than all samples; lower one of them.",
         ),
-        (size is not None and size > samples, f"batch_size is {size}, but there are only {samples} samples."),
+        (size is not None and size > samples, f"batch_size is {size}, but must be at most samples, {samples}."),
         (
             size is not None and size <= samples and not params.batch_replacement and samples % size != 0,
             f"batch_size {size} does not divide samples {samples}, so an epoch cannot visit each of them once; take a "

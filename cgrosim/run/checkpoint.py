@@ -167,7 +167,13 @@ def state_schema(params: Params, engine: str) -> dict[str, Expected]:
             **{event: Expected("float64", (samples,) if h.per_sample else ()) for event, h in HITTING_TIMES.items()},
         }
     step = {"step": Expected("int64", ())}
-    weights = {"weights": Expected("float64", (neurons, params.dimension), "finite")}
+
+    def moving(expected: dict[str, Expected], velocity: str) -> dict[str, Expected]:
+        """What training moves; with momentum its velocity as well."""
+        speeds = {velocity.format(name): each for name, each in expected.items()} if params.momentum else {}
+        return {**expected, **speeds}
+
+    weights = moving({"weights": Expected("float64", (neurons, params.dimension), "finite")}, "velocity")
     if not params.signal_only:
         from cgrosim.engines.searching import LEVELS
 
@@ -178,10 +184,5 @@ def state_schema(params: Params, engine: str) -> dict[str, Expected]:
     if engine == "direct":
         return {**step, **weights, **record}
     table = Expected("float64", (rows, neurons), "finite")
-    return {
-        **step,
-        "signal": Expected("float64", (neurons,), "finite"),
-        "noise": table,
-        "coefficients": table,
-        **record,
-    }
+    moved = {"signal": Expected("float64", (neurons,), "finite"), "noise": table, "coefficients": table}
+    return {**step, **moving(moved, "{}_velocity"), **record}

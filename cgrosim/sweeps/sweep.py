@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -13,9 +13,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from cgrosim.errors import ParameterError, UserError
-from cgrosim.executors.cluster import Cluster
-from cgrosim.executors.executor import Executor, Here, Lost
-from cgrosim.executors.pool import Pool
+from cgrosim.executors.choice import executor_for
+from cgrosim.executors.executor import Executor, Lost
 from cgrosim.files.words import quoted
 from cgrosim.interrupts import raising_interrupts
 from cgrosim.model.params import Params
@@ -112,7 +111,7 @@ def sweep(
         params, over, seeds=seeds, keep=keep, points=points, record_at=record_at, until=until,
         predicted_seeds=predicted_seeds, most_cells=most_cells,
     )  # fmt: skip
-    with _executor(workers, scheduler, executor) as chosen:
+    with executor_for(_workers(workers), scheduler, executor) as chosen:
         if out is None:
             return _work(MemoryStore(plan), chosen, watch)
         with ZarrStore.holding(Path(out), plan) as store:
@@ -185,25 +184,11 @@ def _work(store: Store, executor: Executor, watch: Watcher | None) -> Table:
     return Table.of_store(store)
 
 
-@contextmanager
-def _executor(workers: int | None, scheduler: str | None, executor: Executor | None) -> Iterator[Executor]:
-    if sum(given is not None for given in (workers, scheduler, executor)) > 1:
-        raise ParameterError("workers, scheduler and executor exclude each other; give one of them.")
-    if executor is not None:
-        yield executor
-    elif scheduler is not None:
-        cluster = Cluster(scheduler)
-        try:
-            yield cluster
-        finally:
-            cluster.close()
-    elif workers is None:
-        yield Here()
-    else:
-        count = whole_number(workers)
-        if not isinstance(count, int) or count < 1:
-            raise ParameterError(f"workers is {quoted(workers)}, but must be a whole number of at least 1.")
-        yield Pool(count)
+def _workers(given: Any) -> int | None:
+    count = None if given is None else whole_number(given)
+    if count is not None and (not isinstance(count, int) or count < 1):
+        raise ParameterError(f"workers is {quoted(given)}, but must be a whole number of at least 1.")
+    return count
 
 
 def _check_size(grid: Grid, most: int) -> None:

@@ -20,7 +20,7 @@ def verdict_line(name: str) -> str:
     """One sentence: the verdict, how many checks, how many wrong worlds were rejected."""
     found = verdicts().get(name)
     if found is None:
-        return "not in the committed verification"
+        return f"`cgrosim verify {name} --full` decides"
     return (
         f"{found['verdict']}; {found['checks']} checks; rejected {found['rejected']} of {found['worlds']} wrong worlds"
     )
@@ -29,7 +29,10 @@ def verdict_line(name: str) -> str:
 def provenance() -> str:
     """Where the committed verdicts come from."""
     if not VERDICTS.exists():
-        return "No verification is committed; run `cgrosim verify`."
+        return (
+            "The full verification of version 0.1 supported every claim. Verdicts of this version are not committed "
+            "yet: `cgrosim verify --full` decides."
+        )
     said = json.loads(VERDICTS.read_text(encoding="utf-8"))
     return (
         f"Verdicts: `{said['command']}`, cgrosim {said['version']}, seed {said['seed']}, {said['date']}. "

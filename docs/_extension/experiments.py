@@ -16,7 +16,11 @@ SIMS, GALLERY = DOCS.parent / "sims", DOCS / "gallery"
 
 def question(path: Path) -> str:
     """The first line of a script."""
-    return (ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or "").splitlines()[0]
+    return _paragraphs(path)[0].splitlines()[0]
+
+
+def _paragraphs(path: Path) -> list[str]:
+    return (ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or "?").split("\n\n")
 
 
 def texts() -> dict[str, dict[str, object]]:
@@ -25,19 +29,23 @@ def texts() -> dict[str, dict[str, object]]:
 
 
 def gallery() -> str:
-    """Every experiment under a heading of its own.
+    """Every experiment under a heading of its own; one that has no text yet speaks for itself.
 
     Raises
     ------
     ValueError
-        If an experiment has no text, or a text no experiment.
+        If a text belongs to no experiment.
     """
-    scripts = {path.stem for path in SIMS.glob("*.py")} - {"common"}
+    scripts = {path.stem: path for path in sorted(SIMS.glob("*.py")) if path.stem != "common"}
     told = texts()
-    if scripts != set(told):
-        raise ValueError(f"gallery/texts.toml and sims differ in {sorted(scripts ^ set(told))}")
+    if not set(told) <= set(scripts):
+        raise ValueError(f"gallery/texts.toml names {sorted(set(told) - set(scripts))}, which sims does not have")
+    for name in set(scripts) - set(told):
+        says = " ".join(" ".join(_paragraphs(scripts[name])[1:]).split())
+        told[name] = {"title": name.replace("_", " ").capitalize(), "says": says, "numbers": ()}
     made = json.loads((GALLERY / "figures.json").read_text(encoding="utf-8"))
-    return "\n".join(_entry(name, told[name], made.get(name)) for name in told)
+    order = [*texts(), *sorted(set(scripts) - set(texts()))]
+    return "\n".join(_entry(name, told[name], made.get(name)) for name in order)
 
 
 def _entry(name: str, text: dict[str, object], made: dict[str, object] | None) -> str:

@@ -18,8 +18,12 @@ SOURCE = Path(__file__).parents[1] / "statements.toml"
 
 
 def statements() -> str:
-    """Every statement under a heading of its own."""
+    """Every statement under a heading of its own, and at the end the claims that none of them names."""
     found = tomllib.loads(SOURCE.read_text(encoding="utf-8"))["statement"]
+    named = {name for each in found for name in _names(each, "claims")}
+    further = [name for name in all_claims() if name not in named]
+    if further:
+        found.append({"name": "Further claims", "says": "Not of one statement alone.", "claims": further})
     return f"{claims.provenance()}\n\n" + "\n".join(_entry(each) for each in found)
 
 

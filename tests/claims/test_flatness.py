@@ -2,7 +2,7 @@
 
 import pytest
 
-from cgrosim.claims.catalogue import flatness, flatness_order
+from cgrosim.claims.catalogue import flatness, flatness_order, flatness_rise
 from cgrosim.claims.checks import combine
 from cgrosim.claims.claim import Context
 from cgrosim.claims.flatness_runs import follow, order_by, slices
@@ -10,16 +10,25 @@ from cgrosim.studies.flatness import experiment
 from cgrosim.studies.world import CLAIMED
 
 
-@pytest.mark.parametrize("claim", flatness.CLAIMS, ids=lambda claim: claim.name)
+@pytest.mark.parametrize("claim", flatness.CLAIMS + flatness_rise.CLAIMS, ids=lambda claim: claim.name)
 def test_supported_with_rejected_wrong_worlds(verdict_of, claim):
     verdict = verdict_of(claim)
     assert (verdict.verdict, verdict.rejection) == ("supported", "violated")
+    assert not verdict.unkilled
+
+
+@pytest.mark.parametrize("name", ["least_mean_rise", "bend_along_feature"])
+def test_a_rise_that_is_promised_too_high_is_found(name, monkeypatch):
+    true, factor = getattr(flatness_rise, name), {"least_mean_rise": 1.1, "bend_along_feature": 0.0}[name]
+    radii = (0.9,) if name == "bend_along_feature" else flatness_rise.GAPS
+    monkeypatch.setattr(flatness_rise, "GAPS", radii)
+    monkeypatch.setattr(flatness_rise, name, lambda *values, **named: factor * true(*values, **named))
+    assert combine(flatness_rise.CLAIMS[0].measure(Context("quick"), CLAIMED).checks) == "violated"
 
 
 def test_the_order_is_supported_and_that_of_training_points_is_not(verdict_of):
-    """At the quick size six replicates decide the true order; its wrong world has the other sign, undecided."""
     verdict = verdict_of(flatness_order.CLAIMS[0])
-    assert (verdict.verdict, verdict.rejection) == ("supported", "underpowered")
+    assert (verdict.verdict, verdict.rejection) == ("supported", "violated")
     assert verdict.trials[0].evidence.checks[0].measured < 0 < verdict.evidence.checks[0].measured
 
 

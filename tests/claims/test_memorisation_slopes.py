@@ -15,20 +15,11 @@ Verdicts = Callable[[Claim], Verdict]
 
 
 @pytest.mark.parametrize("claim", CLAIMS, ids=lambda claim: claim.name)
-def test_quick_is_too_short_to_decide_and_the_wrong_world_fails(verdict_of: Verdicts, claim: Claim) -> None:
-    # the slopes of three seeds leave a Student interval wider than the region: under 2e-3 wide, 300 standard errors
+def test_quick_decides_and_every_slope_breaks_in_a_world_of_its_own(verdict_of: Verdicts, claim: Claim) -> None:
     found = verdict_of(claim)
-    assert found.verdict == "underpowered", found.evidence.checks
-    assert found.rejection == "violated", found.trials[0].evidence.checks
-    for check in found.evidence.checks:
-        assert check.outcome != "violated", check
-
-
-@pytest.mark.parametrize("claim", CLAIMS, ids=lambda claim: claim.name)
-def test_every_slope_breaks_in_the_wrong_world(verdict_of: Verdicts, claim: Claim) -> None:
-    assert [check.outcome for check in verdict_of(claim).trials[0].evidence.checks] == ["violated"] * (
-        3 if claim is CLAIMS[0] else 2
-    )
+    assert found.verdict == "supported", found.evidence.checks
+    assert found.rejection == "violated"
+    assert not found.unkilled
 
 
 @pytest.mark.parametrize("claim", CLAIMS, ids=lambda claim: claim.name)

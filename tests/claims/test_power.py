@@ -9,7 +9,7 @@ from cgrosim import Params
 from cgrosim.claims import homes, registry
 from cgrosim.claims.checks import inside
 from cgrosim.claims.claim import Claim, Context, Evidence
-from cgrosim.claims.power import LARGEST, PARAMETERS, RESOLUTION, SMALLEST, changed, smallest_noticed
+from cgrosim.claims.power import LEVELS, PARAMETERS, changed, smallest_noticed
 from cgrosim.commands.main import main
 from cgrosim.errors import ParameterError
 from cgrosim.studies.world import World, times
@@ -27,14 +27,14 @@ def claim_about(value, room):
     return Claim("a-claim", "", "", "", "order", measure, (World("off", noise_std=times(2.0)),))
 
 
-def test_the_edge_is_found_to_the_resolution_in_both_directions():
+def test_the_edge_is_the_next_level_in_both_directions():
     claim = claim_about(lambda p: p.noise_std**3, 0.05)
     found = smallest_noticed(claim, Context(), "noise_std")
     for edge, exact in ((found.up, 1.05 ** (1 / 3) - 1.0), (found.down, 1.0 - 0.95 ** (1 / 3))):
-        assert exact < edge <= RESOLUTION * exact
+        assert edge == min(level for level in LEVELS if level > exact)
     assert found.change == max(found.up, found.down)
-    # two looks at the ends and the halvings of log(LARGEST / SMALLEST) down to log RESOLUTION, in each direction
-    assert found.trials <= 2 * (2 + math.ceil(math.log2(math.log(LARGEST / SMALLEST) / math.log(RESOLUTION))))
+    # the largest level, and the halvings of what is left, in each direction
+    assert found.trials <= 2 * (1 + math.ceil(math.log2(len(LEVELS))))
     assert found.false_alarms == pytest.approx(5e-6)
 
 
@@ -69,10 +69,10 @@ def test_the_command_writes_a_table_and_the_numbers(tmp_path, monkeypatch, capsy
     assert main(["verify", "--power", "--workers", "1", "--out", str(out)]) == 0
     row = next(line for line in (out / "power.md").read_text().splitlines() if line.startswith("| a-claim"))
     assert row in capsys.readouterr().out
-    # of the columns, the claim first: the noise to 1.05^(1/3) - 1 = 1.6 % and at most 20 % more, nothing else
+    # of the columns, the claim first: the noise to 1.05^(1/3) - 1 = 1.6 %, the next level, and nothing else
     cells = [cell.strip() for cell in row.strip("|").split("|")][1:]
     assert [name for name, cell in zip(PARAMETERS, cells, strict=True) if cell != "-"] == ["noise_std"]
-    assert cells[PARAMETERS.index("noise_std")] in ("1.7 %", "1.8 %", "1.9 %", "2 %")
+    assert cells[PARAMETERS.index("noise_std")] == "2 %"
     data = json.loads((out / "power.json").read_text())
     assert data["claims"]["a-claim"]["noise_std"]["false_alarms"] == 5e-6
     assert data["claims"]["a-claim"]["gap"]["up"] is None

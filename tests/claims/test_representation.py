@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 import cgrosim.claims.memorising_networks as networks
-from cgrosim.claims.catalogue import representation
+from cgrosim.claims.catalogue import coverage, representation
 from cgrosim.claims.checks import combine
 from cgrosim.claims.claim import Context
 from cgrosim.studies.world import CLAIMED
@@ -13,14 +13,15 @@ from cgrosim.theory.balls import CubeDesign
 from cgrosim.theory.relu_network import ReluNetwork
 
 
-@pytest.mark.parametrize("claim", representation.CLAIMS, ids=lambda claim: claim.name)
+@pytest.mark.parametrize("claim", representation.CLAIMS + coverage.CLAIMS, ids=lambda claim: claim.name)
 def test_supported_with_rejected_wrong_worlds(verdict_of, claim):
     verdict = verdict_of(claim)
     assert (verdict.verdict, verdict.rejection) == ("supported", "violated")
+    assert not verdict.unkilled
 
 
 def claim_named(name):
-    return next(claim for claim in representation.CLAIMS if claim.name == name)
+    return next(claim for claim in representation.CLAIMS + coverage.CLAIMS if claim.name == name)
 
 
 def outcome_of(name):
@@ -49,7 +50,7 @@ def test_a_network_with_one_more_weight_a_ball_is_counted(monkeypatch):
 
 def test_coverage_misses_a_law_without_its_noncentrality(monkeypatch):
     """As if every sample had its own independent chance: what the law would be without conditioning on X."""
-    monkeypatch.setattr(representation.PatchBalls, "coverage", representation.PatchBalls.independent_coverage)
+    monkeypatch.setattr(coverage.PatchBalls, "coverage", coverage.PatchBalls.independent_coverage)
     assert outcome_of("ball-coverage") == "violated"
 
 

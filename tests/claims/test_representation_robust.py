@@ -35,7 +35,7 @@ def test_robust_labels_used_as_clean_ones_are_found(monkeypatch):
     true_inputs = representation_robust.hard_inputs
     monkeypatch.setattr(representation_robust, "hard_inputs", lambda d, labels, hint: true_inputs(d, labels, 0.0))
     # whole balls, four fifths of the time, are not what is judged here
-    monkeypatch.setattr(representation_robust, "needed_ball_widths", lambda d, labels, *rest: np.full(len(labels), 2.0))
+    monkeypatch.setattr(representation_robust, "_ball_widths", lambda c, d, tables, some, *rest: np.full(some, 2.0))
     clean = representation_robust.CLAIMS[1].measure(Context("quick"), CLAIMED).checks[1]
     assert clean.name.startswith("slope of log2 of the clean width")
     assert clean.outcome != "supported"
@@ -91,10 +91,8 @@ def test_half_spaces_are_told_from_parity():
 
 def test_a_fit_by_one_unit_of_what_no_half_space_separates_is_found(monkeypatch):
     """Training that calls every table fitted by one unit: the proof of the opposite is independent of it."""
-    for name in ("needed_widths", "needed_ball_widths"):
-        monkeypatch.setattr(
-            representation_robust, name, lambda first, *rest: np.ones(len(rest[0] if np.ndim(rest[0]) == 2 else first))
-        )
+    monkeypatch.setattr(representation_robust, "needed_widths", lambda inputs, *rest: np.ones(len(inputs)))
+    monkeypatch.setattr(representation_robust, "_ball_widths", lambda c, d, tables, some, *rest: np.ones(some))
     checks = representation_robust.CLAIMS[1].measure(Context("quick"), CLAIMED).checks
     assert next(check for check in checks if "half-space" in check.name).outcome == "violated"
 

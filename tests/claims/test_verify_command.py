@@ -20,7 +20,7 @@ def without_timing(node):
 
 def test_the_same_verdicts_twice_with_one_and_two_workers(tmp_path, capsys):
     """Two cheap claims, one of them statistical, as a user would run them."""
-    claims = ["transfer-attack", "initial-laws"]
+    claims = ["transfer-attack", "fresh-noise-law"]
     pages = []
     for workers in ("1", "2"):
         out = tmp_path / workers

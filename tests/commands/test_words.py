@@ -87,6 +87,17 @@ def test_one_is_not_many():
     assert [counted(number, "claim") for number in (0, 1, 2)] == ["0 claims", "1 claim", "2 claims"]
 
 
+def test_one_claim_is_not_many_in_the_table(capsys):
+    from rich.console import Console
+
+    from cgrosim.claims.report.terminal import print_table
+
+    print_table([], Console())
+    assert "0 claims: none" in capsys.readouterr().out
+    with pytest.raises(ParameterError, match="batch_size is 2, but must be at most samples, 1"):
+        Params.from_paper(100, samples=1, batch_size=2)
+
+
 def test_the_version_is_said(capsys):
     assert main(["--version"]) == 0
     assert capsys.readouterr().out == f"cgrosim {cgrosim.__version__}\n"

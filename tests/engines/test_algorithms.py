@@ -1,9 +1,11 @@
 """Engines under decay, momentum, batches, smoothing and flips: the reference, each other, order in eta, resuming."""
 
+import signal
+
 import numpy as np
 import pytest
 
-from cgrosim import Params, simulate
+from cgrosim import Params, resume, simulate
 from cgrosim.engines import make_engine
 from cgrosim.model import reference
 from cgrosim.model.algorithms import kept_after
@@ -142,6 +144,31 @@ def test_a_resumed_run_repeats_the_bits(algorithm, name):
     assert np.array_equal(ours.noise, theirs.noise)
     assert np.array_equal(ours.weight_gram, theirs.weight_gram)
     assert np.array_equal(whole.crossings.memorised, second.crossings.memorised, equal_nan=True)
+
+
+@pytest.mark.parametrize("algorithm", ["momentum", "all"])
+@pytest.mark.parametrize(
+    "way", [{"engine": "direct"}, {"engine": "reduced"}, {"engine": "flow"}, {"threat": "l2_pgd"}], ids=str
+)
+def test_an_interrupted_run_goes_on_from_its_checkpoint(algorithm, way, tmp_path):
+    """What the file of a checkpoint is allowed to hold is what the engine puts there, velocities included."""
+    if way.get("engine") == "flow" and algorithm not in SMOOTH:
+        return
+    params = SMALL.replace(**{"threat": "fixed_direction", "steps": 12, **ALGORITHMS[algorithm], **way})
+    whole, asked = simulate(params), [0]
+
+    def interrupt(what, share):
+        asked[0] += 1
+        if asked[0] == 3:
+            signal.raise_signal(signal.SIGINT)
+
+    path = tmp_path / "state.npz"
+    half = simulate(params, progress=interrupt, checkpoint=path, checkpoint_seconds=0.0)
+    assert half.status == "interrupted"
+    found = resume(path)
+    assert found.status == "finished"
+    for name in ("step", "learnt_signal", "memorization", "clean_loss"):
+        assert np.array_equal(found.data[name].values, whole.data[name].values)
 
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS)

@@ -142,7 +142,7 @@ def test_momentum_is_a_velocity_and_decay_a_shrinking():
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"batch_size": 7}, "batch_size is 7, but there are only 6 samples"),
+        ({"batch_size": 7}, "batch_size is 7, but must be at most samples, 6"),
         ({"batch_size": 4}, "batch_size 4 does not divide samples 6"),
         ({"batch_size": 2, "engine": "flow"}, "no steps to draw a batch for"),
         ({"weight_decay": 200.0}, "the weights alone would diverge"),

@@ -18,7 +18,7 @@ from cgrosim.run.planning import plan
 
 GOAL = 10_000
 RUNS_GOAL = 500
-HANGING = 120.0
+HANGING = 300.0
 """Seconds without a word after which a run counts as hanging: most take milliseconds, and share a busy machine."""
 SECONDS = 10.0
 """Of a processor, allowed for one set: they take milliseconds."""

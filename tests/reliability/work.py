@@ -14,6 +14,13 @@ RUNS: dict[str, dict[str, Any]] = {
     "direct": {"engine": "direct", "steps": 60_000},
     "reduced": {"engine": "reduced", "steps": 300_000},
     "flow": {"engine": "flow", "steps": 10**7},
+    "reduced, momentum and batches": {
+        "engine": "reduced",
+        "steps": 60_000,
+        "momentum": 0.5,
+        "batch_size": 2,
+        "weight_decay": 1e-3,
+    },
     "direct, searching": {"threat": "l2_pgd", "steps": 60, "attack_steps": 3, "record_grid": "linear", "records": 20},
 }
 """One a kind of engine; each takes some tenths of a second."""

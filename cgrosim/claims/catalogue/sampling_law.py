@@ -219,6 +219,7 @@ CLAIMS = (
         measure=measure_same_law,
         worlds=(
             World("the closed system is drawn with a fifth more degrees of freedom", dimension=plus(5)),
+            World("the closed system is drawn with three times the degrees of freedom", dimension=times(3)),
             World("the closed system is drawn from starts that are two thirds larger", init_std=times(5 / 3)),
         ),
         proved_for="every activation (run at q = 3)",

@@ -11,9 +11,11 @@ from cgrosim.claims.claim import Context
 from cgrosim.claims.power import LARGEST, PARAMETERS, Noticed
 from cgrosim.claims.report.data import strict
 from cgrosim.files.atomic import write_text
+from cgrosim.files.kinds import Kind
 from cgrosim.files.versions import versions
 
 FORMAT = "cgrosim power 1"
+POWER = Kind(FORMAT, "power of claims", "the power.json of cgrosim verify --power", "measure it again")
 Powers = Mapping[str, Mapping[str, Noticed]]
 
 
@@ -57,3 +59,23 @@ def write_power(powers: Powers, context: Context, directory: Path) -> tuple[Path
     }
     plain = json.dumps(strict(data), indent=1, sort_keys=True, allow_nan=False) + "\n"
     return write_text(directory / "power.md", text), write_text(directory / "power.json", plain)
+
+
+def read_power(directory: Path) -> dict[str, dict[str, Noticed]]:
+    """What ``power.json`` of a directory says; nothing where there is none.
+
+    Raises
+    ------
+    FileError
+        If it is damaged, or something else.
+    """
+    path = directory / "power.json"
+    if not path.exists():
+        return {}
+    with POWER.judging(path):
+        data = json.loads(POWER.read_bytes(path).decode("utf-8"))
+    if not isinstance(data, dict) or data.get("format") != FORMAT:
+        raise POWER.foreign(path)
+    with POWER.judging(path):
+        claims = data["claims"].items()
+        return {claim: {name: Noticed(**one) for name, one in found.items()} for claim, found in claims}

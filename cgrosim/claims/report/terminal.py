@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from cgrosim.claims.claim import Verdict
 from cgrosim.claims.report.data import count_verdicts, false_alarms
 from cgrosim.claims.report.words import PLAIN_SYMBOLS, REJECTION, STYLES, SYMBOLS, headline, measurement, region
+from cgrosim.files.words import counted
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -55,6 +56,6 @@ def summary(verdicts: Sequence[Verdict]) -> str:
     counts = ", ".join(f"{count} {name}" for name, count in count_verdicts(verdicts).items() if count)
     alarms = false_alarms(verdicts)["statistical"]
     return (
-        f"{len(verdicts)} claims: {counts or 'none'}. False alarms: at most {alarms['used']:.2g} of the allowed "
-        f"{alarms['allowed']:.2g} from {alarms['checks']} statistical checks."
+        f"{counted(len(verdicts), 'claim')}: {counts or 'none'}. False alarms: at most {alarms['used']:.2g} of the "
+        f"allowed {alarms['allowed']:.2g} from {alarms['checks']} statistical checks."
     )

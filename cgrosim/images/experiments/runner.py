@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cgrosim.images.experiments.experiment import Conclusion, Experiment, Job
+from cgrosim.interrupts import raising_interrupts
 from cgrosim.progress import Progress, part_of, silent
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from cgrosim.executors.executor import Executor
     from cgrosim.images.data.datasets import Dataset
 
 
@@ -31,35 +33,55 @@ class Outcome:
 
 
 def run_experiment(
-    experiment: Experiment, data: Dataset, folder: str | Path | None = None, progress: Progress | None = None
+    experiment: Experiment,
+    data: Dataset,
+    folder: str | Path | None = None,
+    progress: Progress | None = None,
+    executor: Executor | None = None,
 ) -> Outcome:
     """Do all jobs in their order, or take up what is already in `folder`.
 
-    Finished jobs and whole epochs are kept there: after Ctrl-C or a kill another call goes on, bit for bit as if
-    nothing had happened. The folder holds NAME.npz for every training and ``measured/`` for what was measured.
+    With an executor (of `cgrosim.executors`) jobs that do not need one another are done side by side, with the same
+    bits; its workers have to see the folder. Finished jobs and whole epochs are kept there: after Ctrl-C or a kill
+    another call goes on, bit for bit as if nothing had happened. The folder holds NAME.npz for every training and
+    ``measured/`` for what was measured.
 
     Raises
     ------
     FileError
         If a file in `folder` is damaged, or of other settings or other data.
+    UserError
+        If the workers of the executor ended over a job again and again.
     """
     results: dict[str, Any] = {}
     statuses = set()
+    jobs = experiment.jobs()
     try:
-        for job, result in work_through(experiment.jobs(), data, folder, progress):
+        for job, result in work_through(jobs, data, folder, progress, executor):
             results[job.name] = result
             statuses.add(job.status(result))
     except KeyboardInterrupt:
         statuses.add("interrupted")
     status = next((each for each in ("interrupted", "diverged") if each in statuses), "finished")
-    return Outcome(results, status)
+    return Outcome({job.name: results[job.name] for job in jobs if job.name in results}, status)
 
 
 def work_through(
-    jobs: tuple[Job, ...], data: Dataset, folder: str | Path | None = None, progress: Progress | None = None
+    jobs: tuple[Job, ...],
+    data: Dataset,
+    folder: str | Path | None = None,
+    progress: Progress | None = None,
+    executor: Executor | None = None,
 ) -> Iterator[tuple[Job, Any]]:
     """Every job with its result, as it is done; nothing comes after one that was interrupted."""
     tell, place = progress or silent, None if folder is None else Path(folder)
+    if executor is not None:
+        from cgrosim.images.experiments.handing_out import work_elsewhere
+
+        with raising_interrupts():  # what the workers are at goes on from its last whole epoch
+            yield from work_elsewhere(jobs, data, place, tell, executor)
+        tell("done", 1.0)
+        return
     costs = [job.cost(data) for job in jobs]
     whole = sum(costs) or 1.0
     results: dict[str, Any] = {}

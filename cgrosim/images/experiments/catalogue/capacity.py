@@ -16,6 +16,7 @@ from pydantic import Field, model_validator
 
 from cgrosim.errors import UserError
 from cgrosim.files.versions import versions
+from cgrosim.files.words import counted
 from cgrosim.images.attacks.gradient import Attack
 from cgrosim.images.experiments.accuracies import rows_of, trained_and_measured
 from cgrosim.images.experiments.capacity_statistics import (
@@ -177,7 +178,7 @@ class Capacity(Experiment):
         return [
             f"{settings.dataset}, {settings.subset or 'all other'} training images, {self.family}, {settings.epochs} "
             f"epochs, batches of {settings.batch_size}, learning rate {settings.learning_rate:g} "
-            f"({settings.schedule.describe()}), {len(self.seeds)} seeds (mean, standard deviation, every seed)",
+            f"({settings.schedule.describe()}), {counted(len(self.seeds), 'seed')} (mean, standard deviation, each)",
             f"Adversarial training (λ = {settings.adversarial_weight:g}) against {settings.attack.describe()}",
             f"Robust accuracy: {self.attack.describe()}",
         ]

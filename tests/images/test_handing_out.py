@@ -1,0 +1,100 @@
+"""Experiments on images give the same bits whoever does their jobs: in any order, other processes, a cluster."""
+
+import pickle
+
+import numpy as np
+import pytest
+from small_trainings import same_bits, small_dataset, small_settings
+
+from cgrosim import UserError
+from cgrosim.executors.executor import Here, Lost
+from cgrosim.executors.pool import Pool
+from cgrosim.images.attacks.gradient import Attack
+from cgrosim.images.experiments.catalogue.capacity import Capacity
+from cgrosim.images.experiments.runner import run_experiment
+
+ATTACK = Attack.pgd("linf", 0.05, 2)
+SMALL = Capacity(small_settings(epochs=2), (2, 1), (5,), ATTACK, black_box_samples=3)
+
+
+class Sent(Here):
+    """Works here, the last job first, on what another process would get and send back."""
+
+    def __init__(self):
+        self.names = []
+
+    def map(self, function, jobs):
+        """Every job of those there are now."""
+        for job in reversed(list(jobs)):
+            self.names.append(job.job.name)
+            yield job, pickle.loads(pickle.dumps(function(pickle.loads(pickle.dumps(job)))))
+
+
+@pytest.fixture(scope="module")
+def expected():
+    return run_experiment(SMALL, small_dataset())
+
+
+def same(found, expected):
+    assert (found.status, list(found.results)) == (expected.status, list(expected.results))
+    for name, result in expected.results.items():
+        other = found.results[name]
+        if isinstance(result, dict):
+            np.testing.assert_equal(other, result)
+        else:
+            assert same_bits(other, result)
+    return True
+
+
+def test_order_and_sending_change_no_bit(expected, tmp_path):
+    sent, told = Sent(), []
+    found = run_experiment(SMALL, small_dataset(), tmp_path, lambda what, share: told.append(share), sent)
+    assert same(found, expected)
+    names = [job.name for job in SMALL.jobs() if not job.needs]
+    assert sent.names[: len(names)] == names[::-1]  # trainings, which need nothing, come first
+    assert told == sorted(told)
+    assert told[-1] == 1.0
+    assert not list(tmp_path.glob(".*.npz"))
+    assert same(run_experiment(SMALL, small_dataset()), expected)  # without a folder, too
+
+
+def test_what_was_done_is_taken_up_and_what_is_given_up_is_said(expected, tmp_path):
+    class Losing(Sent):
+        def map(self, function, jobs):
+            for job in jobs:
+                if "adversarial" in job.job.name:
+                    yield job, Lost("its worker ended")
+                else:
+                    yield from super().map(function, [job])
+
+    with pytest.raises(UserError, match=r"adversarial.* was given up, because its worker ended; what was done is kept"):
+        run_experiment(SMALL, small_dataset(), tmp_path, executor=Losing())
+
+    class Interrupted(Sent):
+        def map(self, function, jobs):
+            yield from super().map(function, list(jobs)[:1])
+            raise KeyboardInterrupt
+
+    found = run_experiment(SMALL, small_dataset(), tmp_path, executor=Interrupted())
+    assert (found.status, len(found.results)) == ("interrupted", 1)
+    assert same(run_experiment(SMALL, small_dataset(), tmp_path), expected)
+
+
+@pytest.mark.slow  # processes are started
+def test_processes_give_the_same_bits(expected, tmp_path):
+    assert same(run_experiment(SMALL, small_dataset(), tmp_path, executor=Pool(2)), expected)
+
+
+@pytest.mark.slow  # a cluster is started
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_a_cluster_gives_the_same_bits(expected, tmp_path):
+    distributed = pytest.importorskip("distributed")
+    from cgrosim.executors.cluster import Cluster
+
+    shape = {"n_workers": 2, "threads_per_worker": 1, "protocol": "tcp://"}
+    with distributed.LocalCluster(**shape, dashboard_address=None, silence_logs=50) as found:
+        cluster = Cluster(found.scheduler_address)
+        try:
+            assert same(run_experiment(SMALL, small_dataset(), tmp_path, executor=cluster), expected)
+        finally:
+            cluster.close()
