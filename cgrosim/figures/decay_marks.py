@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from cgrosim.figures import style
+from cgrosim.figures.heading import LETTERS
 from cgrosim.figures.style import number
 
 if TYPE_CHECKING:
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def edge_lines(predictions: Predictions | None) -> list[str]:
-    """One line for the heading: the weight decay in use between its predicted edges; none without weight decay."""
+    """Lines for the heading: the weight decay in use between its predicted edges; none without weight decay."""
     if predictions is None or not predictions.params.weight_decay:
         return []
     parts = [f"Weight decay {number(predictions.params.weight_decay)}; predicted edges:"]
@@ -26,7 +28,7 @@ def edge_lines(predictions: Predictions | None) -> list[str]:
         parts.append(f"samples are no longer memorised from {number(low)} to {number(high)} on,")
     if isinstance(signal, float):
         parts.append(f"the signal is not learnt from {number(signal)} on")
-    return [" ".join(parts).rstrip(",:")]
+    return textwrap.wrap(" ".join(parts).rstrip(",:"), LETTERS)
 
 
 def mark_rest(axes: Axes, predictions: Predictions | None, name: str) -> None:

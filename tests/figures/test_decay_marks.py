@@ -22,6 +22,7 @@ def test_edges_rests_and_the_cure_are_drawn():
         params = PLAIN.replace(weight_decay=float(decay))
         title, *legends = told(three_stage_figure(simulate(params), predict(params)))
         assert "predicted edges: samples are no longer memorised from" in title
+        assert "not learnt from" in title.replace("\n", " ")
         assert sum("predicted rest" in text for text in legends) == rests
         assert sum("robust test error 5 %" in text for text in legends) == cured
 

@@ -108,7 +108,8 @@ class Cures(Experiment):
             label(name): tuple(Accuracy(*(getattr(row, share) for share in SHARES)) for row in found)
             for name, found in rows.items()
         }
-        return image_cures_figure(measured, PUBLISHED, heading(self.settings))
+        told = [*heading(self.settings)[:-1], f"Robust accuracy: {self.attack.describe()}"]
+        return image_cures_figure(measured, PUBLISHED, told)
 
     def _table(self, rows: Mapping[str, list[FinalAccuracies]]) -> Table:
         lines = [
@@ -147,7 +148,7 @@ def sentences(rows: Mapping[str, list[FinalAccuracies]]) -> tuple[str, ...]:
         early = rows[first][1]
         said.append(
             f"Stopping early, at epoch {early.epoch} with {label(first)}: {100 * early.robust_test:.1f} %, "
-            f"{100 * (early.robust_test - plain.robust_test):+.1f} to the last epoch; the model has no such gain."
+            f"{100 * (early.robust_test - plain.robust_test):+.1f} to the last epoch; in the model it gains nothing."
         )
     return tuple(said)
 
