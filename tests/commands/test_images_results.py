@@ -182,10 +182,10 @@ def verified(monkeypatch):
     """Verification without its work: a report is two files."""
     done = []
 
-    def instead(names, full, seed, workers, out):
-        done.append(out)
+    def instead(asked):
+        done.append(asked.out)
         for name in verify.REPORT:
-            (out / name).write_text("new")
+            (asked.out / name).write_text("new")
         return 0
 
     monkeypatch.setattr(verify, "_verify", instead)
