@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cgrosim.figures import style
 
@@ -74,7 +74,7 @@ def _curve(
     axes.plot(places, last, color=colour, marker=marker, ms=9, label=f"{name}, last epoch" if name else None)
     early = [(k, getattr(row[1], key)) for k, row in zip(places, rows, strict=True) if len(row) > 1]
     if early:
-        look = {"color": colour, "marker": marker, "ms": 11, "mfc": "none", "ls": ":"}
+        look: dict[str, Any] = {"color": colour, "marker": marker, "ms": 11, "mfc": "none", "ls": ":"}
         axes.plot(*zip(*early, strict=True), **look, label="the same, stopped early" if name else None)
 
 
