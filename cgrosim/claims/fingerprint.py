@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
+from typing import Literal
 
 from cgrosim.claims.claim import Claim
 from cgrosim.claims.own_files import functions_of
@@ -17,7 +18,8 @@ from cgrosim.files.versions import versions
 from cgrosim.studies.context import Context
 
 PACKAGE = "cgrosim"
-DATA_SETS = ("mnist", "fashion-mnist")  # that a claim may look for; the digits come with a library
+# What a claim may look for; the digits come with a library.
+DATA_SETS: tuple[Literal["mnist", "fashion-mnist"], ...] = ("mnist", "fashion-mnist")
 LOOKS_FOR_DATA = "cgrosim.claims.image_runs"
 
 

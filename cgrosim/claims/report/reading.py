@@ -86,7 +86,7 @@ def _evidence(data: Mapping[str, Any]) -> Evidence:
 
 def _made(kind: type[Made], data: Mapping[str, Any]) -> Made:
     """A record of plain values; its numbers may be words or missing."""
-    numbers = {field.name for field in fields(kind) if field.type in ("float", float)}  # type: ignore[arg-type]
+    numbers = {field.name for field in fields(kind) if field.type in ("float", float)}
     return kind(**{name: _number(value) if name in numbers else value for name, value in data.items()})
 
 
