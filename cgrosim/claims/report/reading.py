@@ -86,13 +86,13 @@ def _evidence(data: Mapping[str, Any]) -> Evidence:
 
 def _made(kind: type[Made], data: Mapping[str, Any]) -> Made:
     """A record of plain values; its numbers may be words or missing."""
-    numbers = {field.name for field in fields(kind) if field.type in ("float", float)}
+    numbers = {field.name for field in fields(kind) if field.type in ("float", float)}  # type: ignore[arg-type]
     return kind(**{name: _number(value) if name in numbers else value for name, value in data.items()})
 
 
 def _series(data: Mapping[str, Any]) -> Series:
     arrays = {name: None if data[name] is None else _array(data[name]) for name in ("x", "y", "low", "high", "values")}
-    return Series(**{**data, **arrays, "categories": tuple(data["categories"])})  # type: ignore[arg-type]
+    return Series(**{**data, **arrays, "categories": tuple(data["categories"])})
 
 
 def _array(values: list[Any]) -> np.ndarray[Any, np.dtype[np.float64]]:
