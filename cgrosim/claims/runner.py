@@ -78,8 +78,8 @@ def verify(
         if progress is not None:
             progress(verdict, len(arrived), len(chosen))
 
-    def note_all(found: Sequence[Verdict]) -> None:
-        for verdict in found:
+    def note_all(verdicts: Sequence[Verdict]) -> None:
+        for verdict in verdicts:
             note(verdict)
 
     if since is not None:
