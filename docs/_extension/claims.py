@@ -32,8 +32,8 @@ def provenance() -> str:
     """Where the committed verdicts come from."""
     if not VERDICTS.exists():
         return (
-            "The full verification of version 0.1 supported its 49 claims, some of them in other words. Verdicts of this "
-            "version are not committed yet: `cgrosim verify --full` decides."
+            "The full verification of version 0.1 supported its 49 claims, some of them in other words. Verdicts of "
+            "this version are not committed yet: `cgrosim verify --full` decides."
         )
     said = json.loads(VERDICTS.read_text(encoding="utf-8"))
     return (
