@@ -124,7 +124,7 @@ class Claim:
     def __post_init__(self) -> None:
         if (self.study is None) != (self.rules is None) or (self.study is None) == (self.measure is _undeclared):
             raise ValueError(f"{self.name}: a claim has either a study and rules, or a function `measure` of both")
-        if self.study is not None:
+        if self.study is not None and self.rules is not None:
             object.__setattr__(self, "measure", partial(_judged, self.study, self.rules))
 
 
