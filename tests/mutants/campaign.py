@@ -21,7 +21,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent))
 
 from mutating import ROOT, Mutant, install, mutants_of
-from rooms import COMPILED, ROOMS, files_of, tests_for
+from rooms import COMPILED, ROOMS, files_of, relevant_tests
 
 RESULTS = Path(__file__).with_name("results.json")
 REASONS = Path(__file__).with_name("survivors.json")
@@ -171,7 +171,7 @@ def main() -> int:
                 return 0
             if mutant.name in results:
                 continue
-            found = tried(mutant, tests_for(room, mutant.module), room in COMPILED)
+            found = tried(mutant, relevant_tests(room, mutant.module), room in COMPILED)
             results[mutant.name] = {"room": room, **found}
             keep(results)
             print(f"{'killed' if found['killed'] else 'ALIVE '} {mutant.name}: {mutant.before} -> {mutant.after} "

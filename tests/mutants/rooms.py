@@ -34,7 +34,7 @@ def files_of(room: str) -> list[str]:
     return found
 
 
-def tests_for(room: str, module: str) -> list[str]:
+def relevant_tests(room: str, module: str) -> list[str]:
     """The test files of a room that reach a module, those first that name it themselves; all where none does."""
     chosen = []
     for place in ROOMS[room][1]:

@@ -11,7 +11,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 try:
     from campaign import sampled, table
     from mutating import ROOT, mutants_of, mutated
-    from rooms import ROOMS, files_of, tests_for
+    from rooms import ROOMS, files_of, relevant_tests
 finally:
     sys.path.pop(0)
 
@@ -55,10 +55,10 @@ def test_samples_are_drawn_by_a_seed_and_grow():
     for room, (_, tests) in ROOMS.items():
         assert files_of(room), room
         assert all((ROOT / "tests" / test).exists() for test in tests), room
-    naming = [test for test in tests_for("theory", "cgrosim.theory.chaos")
+    naming = [test for test in relevant_tests("theory", "cgrosim.theory.chaos")
               if "theory.chaos" in (ROOT / test).read_text()]  # fmt: skip
     assert "tests/properties/test_chaos.py" in naming
-    assert tests_for("theory", "cgrosim.theory.chaos")[: len(naming)] == naming
+    assert relevant_tests("theory", "cgrosim.theory.chaos")[: len(naming)] == naming
 
 
 @pytest.mark.slow
