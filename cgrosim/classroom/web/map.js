@@ -34,7 +34,7 @@ PANELS.map = {
         if (high - box.top > 0.9 * size) name(T.map.nothing, (box.left + box.right) / 2, (high + box.top) / 2 + 5);
       }
       const middle = decay ? (low + box.bottom) / 2 : (box.top + box.bottom) / 2 - 0.4 * size, k = Math.floor(escape.length / 2);
-      const a = first[Math.min(k, first.length - 1)][0], b = escape[k][0], letters = 0.66 * size;
+      const a = first[Math.min(k, first.length - 1)][0], b = escape[k][0], letters = 0.6 * size;
       const fits = (text, room) => text.length * letters < room;
       const value = decay ? Math.max(1e-5, state.decay) : state.samples, dot = [inside(x(state.gap)), insideY(y(value))];
       const halves = (text) => {
@@ -54,12 +54,14 @@ PANELS.map = {
       };
       const names = [[T.map.overfitting, box.left, a, decay ? box.bottom - 0.6 * size : middle, "region-a"], [T.map.memorised, a, b, decay ? middle : box.bottom - 1.3 * size, "region-b"], [T.map.robust, b, box.right, decay ? box.bottom - 0.6 * size : middle, "region-c"]];
       const seen = { "region-a": a > box.left + 2, "region-b": escape.some((point, n) => point[0] - first[n][0] > 2), "region-c": b < box.right - 2 }, foot = box.bottom + 2 * size + 8;
-      let keyed = box.left; // what finds no room inside has its key below
+      let keyed = box.left, nameless = false; // what finds no room inside has its key below
       for (const [text, from, to, wanted, colour] of names) {
-        if (put(text, from, to, wanted) || !seen[colour] || keyed + (1.4 + 0.6 * text.length) * size > box.right - 2.4 * size) continue;
+        if (put(text, from, to, wanted) || !seen[colour]) continue;
+        if (keyed + (1.4 + 0.6 * text.length) * size > box.right - 2.4 * size) { nameless = true; continue; }
         c.root.append(svg("rect", { class: "key", x: keyed, y: foot - 0.8 * size, width: size, height: 0.85 * size, style: `fill:var(--${colour});stroke:var(--soft)` }), svg("text", { x: keyed + 1.4 * size, y: foot, text }));
         keyed += (2.4 + 0.6 * text.length) * size;
       }
+      panel.order = nameless ? filled(T.map.order, { names: names.filter(([, , , , colour]) => seen[colour]).map(([text]) => text).join("; ") }) : "";
     }
     axes(c, x, y, box, { x: T.map.x, y: decay ? T.map.rho : T.map.samples });
     for (const run of view.past) {
@@ -89,7 +91,7 @@ PANELS.map = {
       view.drag(decay ? { gap, decay: step[1] === 1 ? state.decay : Math.min(30, Math.max(1e-5, Number((Math.max(1e-5, state.decay) * step[1]).toPrecision(2)))) } : { gap, samples: Math.min(100, Math.max(2, step[1] > 1 ? Math.ceil(state.samples * step[1]) : step[1] < 1 ? Math.floor(state.samples * step[1]) : state.samples)) }, true);
     };
     c.root.append(handle);
-    panel.hint.textContent = edges ? T.map.note : T.map.none;
+    panel.hint.textContent = edges ? panel.order || T.map.note : T.map.none;
   },
   mark() {},
 };
