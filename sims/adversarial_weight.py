@@ -17,11 +17,9 @@ from common import run_script, start
 from cgrosim import Params, Table, sweep
 from cgrosim.figures import style
 from cgrosim.model.sampling import draw_gram
-from cgrosim.predictions.laws import required_exposures
+from cgrosim.predictions.laws import required_weight
 from cgrosim.predictions.setting import setting_of
 from cgrosim.predictions.starts import starts_of_system
-from cgrosim.theory.control import required_adversarial_weight
-from cgrosim.theory.power_growth import growth_integral
 
 COMMON = {"samples": 10, "patches": 2, "neurons": 10, "init_polylog": 1.0, "engine": "flow", "sampling": "gram",
           "flow_tolerance": 1e-6}  # fmt: skip
@@ -41,7 +39,9 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     towards_0 = _means(sweep(bases[0], {"steps": horizons, "adversarial_weight": weights}, **asked))
     last = bases[0].replace(steps=horizons[0])
     towards_1 = _means(sweep(last, {"adversarial_weight": 1.0 - np.append(complements, 0.0)}, **asked))
-    thresholds = [float(np.median([_threshold(base, steps) for base in bases])) for steps in horizons]
+    starts = [starts_of_system(base, draw_gram(base)) for base in bases]
+    needed = [[required_weight(b, s, steps) for b, s in zip(bases, starts, strict=True)] for steps in horizons]
+    thresholds = [float(np.median(each)) for each in needed]
     with experiment.figure(12.0, 10.0) as figure:
         top, bottom = figure.subplots(2, 1)
         looks = ((style.BLUE, "-", "o"), (style.VERMILION, "--", "s"))
@@ -73,16 +73,6 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
 def _means(table: Table) -> Any:
     """What was kept, as means over samples and seeds."""
     return table.data[list(KEPT)].mean([dim for dim in ("sample", "seed") if dim in table.data.dims])
-
-
-def _threshold(params: Params, steps: float) -> float:
-    """Least weight with which the median sample is memorised within the steps, from the start."""
-    starts = starts_of_system(params, draw_gram(params))
-    largest = float(np.max(starts.signal))
-    clean = growth_integral(largest, np.inf, params.power) if largest > 0 else np.inf
-    rate = params.learning_rate * params.power * params.signal_strength**params.power
-    exposure = float(np.median(required_exposures(params, starts)))
-    return float(required_adversarial_weight(exposure, clean / rate, steps))
 
 
 if __name__ == "__main__":

@@ -124,7 +124,7 @@ class Claim:
     def __post_init__(self) -> None:
         if (self.study is None) != (self.rules is None) or (self.study is None) == (self.measure is _undeclared):
             raise ValueError(f"{self.name}: a claim has either a study and rules, or a function `measure` of both")
-        if self.study is not None:
+        if self.study is not None and self.rules is not None:
             object.__setattr__(self, "measure", partial(_judged, self.study, self.rules))
 
 
@@ -202,10 +202,10 @@ def evaluate(claim: Claim, context: Context) -> Verdict:
     evidence = claim.measure(context, CLAIMED)
     trials = []
     for world in claim.worlds if evidence.checks else ():
-        found = claim.measure(context, world)
-        if len(found.checks) != len(evidence.checks):
-            raise ValueError(f"{claim.name}: {len(found.checks)} checks in the world {world.name!r}, not as claimed")
-        trials.append(Trial(world, found, combine(found.checks)))
+        other = claim.measure(context, world)
+        if len(other.checks) != len(evidence.checks):
+            raise ValueError(f"{claim.name}: {len(other.checks)} checks in the world {world.name!r}, not as claimed")
+        trials.append(Trial(world, other, combine(other.checks)))
     seconds, work = time.perf_counter() - began, time.process_time() - worked
     found = Verdict(claim, "supported", evidence, tuple(trials), "", context.effort, context.seed, seconds, work)
     verdict, note = _decided(found)

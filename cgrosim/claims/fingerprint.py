@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from cgrosim.claims.claim import Claim
 from cgrosim.claims.own_files import functions_of
@@ -16,8 +17,11 @@ from cgrosim.files.digest import content_digest
 from cgrosim.files.versions import versions
 from cgrosim.studies.context import Context
 
+if TYPE_CHECKING:
+    from cgrosim.images.data.known_files import IdxName
+
 PACKAGE = "cgrosim"
-DATA_SETS = ("mnist", "fashion-mnist")  # that a claim may look for; the digits come with a library
+DATA_SETS: tuple[IdxName, ...] = ("mnist", "fashion-mnist")  # that a claim may look for; the digits come with a library
 LOOKS_FOR_DATA = "cgrosim.claims.image_runs"
 
 

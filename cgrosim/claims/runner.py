@@ -78,6 +78,10 @@ def verify(
         if progress is not None:
             progress(verdict, len(arrived), len(chosen))
 
+    def note_all(verdicts: Sequence[Verdict]) -> None:
+        for verdict in verdicts:
+            note(verdict)
+
     if since is not None:
         for verdict in still_valid(Path(since), [*chosen.values()], context).values():
             note(verdict)
@@ -89,7 +93,7 @@ def verify(
                 note(evaluate(claim, context))
         else:
             tasks = [(group, context) for group in homes]
-            _spread(_evaluate_at, tasks, _processes(workers, len(homes)), lambda found: [note(one) for one in found])
+            _spread(_evaluate_at, tasks, _processes(workers, len(homes)), note_all)
     return Verdicts(arrived[name] for name in chosen if name in arrived)
 
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from cgrosim.sweeps.grid_file import GridFile
+    from cgrosim.sweeps.plan import Plan
     from cgrosim.sweeps.progress import State
     from cgrosim.sweeps.table import Table
 
@@ -92,12 +93,8 @@ class Sweep:
         return replace(asked.with_varied(self.vary), parameters=parameters, **numbers, **keep)
 
     def _run(self, asked: GridFile) -> int:
-        from cgrosim.commands.sweep_view import sweep_view
-        from cgrosim.commands.warmup import compile_kernels
         from cgrosim.errors import UserError
-        from cgrosim.interrupts import raising_interrupts
-        from cgrosim.sweeps.page import Page
-        from cgrosim.sweeps.sweep import MOST_CELLS, planned, sweep
+        from cgrosim.sweeps.sweep import MOST_CELLS, planned
 
         settings: dict[str, Any] = {
             "seeds": 1 if asked.seeds is None else asked.seeds,
@@ -110,8 +107,22 @@ class Sweep:
         if self.workers and self.scheduler is not None:
             raise UserError("workers and scheduler exclude each other; give one of them.")
         plan = planned(asked.parameters, asked.over(), **settings)  # refuses what makes no sense, before any work
+        fresh = not self.out.exists()
         check_directory(self.out)
         _refuse_foreign(self.out, plan.measured.keep)
+        try:
+            return self._do(asked, plan, settings, workers)
+        finally:
+            if fresh and not any(self.out.iterdir()):
+                self.out.rmdir()  # a sweep that was refused leaves no empty folder
+
+    def _do(self, asked: GridFile, plan: Plan, settings: dict[str, Any], workers: int) -> int:
+        from cgrosim.commands.sweep_view import sweep_view
+        from cgrosim.commands.warmup import compile_kernels
+        from cgrosim.interrupts import raising_interrupts
+        from cgrosim.sweeps.page import Page
+        from cgrosim.sweeps.sweep import sweep
+
         axes = " x ".join(f"{axis.dim} {len(axis)}" for axis in plan.asked.axes)
         seeds = counted(len(plan.asked.seeds), "seed")
         print_notice(f"{axes} x {seeds}: {counted(plan.asked.size, 'cell')} into {self.out}")

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 REPEATABLE = tyro.conf.UseAppendAction
 FOLDER = Path("report")
 REPORT = ("verdicts.json", "index.html")
+CALIBRATION = Path("calibration")
 INTERRUPTED_REPORT = "interrupted"
 """Folder below OUT for the verdicts that had arrived when a verification was interrupted."""
 
@@ -46,6 +47,9 @@ class Verify:
     """replace an earlier report in that directory"""
     seed: str = "0"
     """seed of everything random"""
+    seeds: Annotated[str | None, tyro.conf.arg(metavar="FIRST:END")] = None
+    """verify at every seed from FIRST up to END, END left out, and write OUT/calibration.md: verdicts by claim and
+    seed; the same command goes on where it was ended"""
     workers: str | None = None
     """worker processes (default: one a processor)"""
     power: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
@@ -66,6 +70,8 @@ class Verify:
         if self.quick and self.full:
             raise UserError("quick and full exclude each other; give one of them.")
         seed, workers = _whole("seed", self.seed, 0), _whole("workers", self.workers or "0", 0)
+        if self.seeds is not None:
+            return _calibrate(chosen, self.full, _seeds(self.seeds), workers or None, self.out or CALIBRATION)
         out = first_free(FOLDER, REPORT) if self.out is None else self.out
         asked = Asked(chosen, Context("full" if self.full else "quick", seed), workers or None, out, self.since)
         with held(out):
@@ -105,6 +111,37 @@ def _whole(name: str, text: str, least: int) -> int:
     if not isinstance(number, int) or number < least:
         raise UserError(f"{name} is {shown(text)!r}, but must be a whole number of at least {least}.")
     return number
+
+
+def _seeds(text: str) -> range:
+    from cgrosim.errors import UserError
+    from cgrosim.files.words import shown
+
+    first, colon, end = text.partition(":")
+    if not (first.isascii() and first.isdecimal() and colon and end.isascii() and end.isdecimal()):
+        raise UserError(f"seeds is {shown(text)!r}, but must be two whole numbers such as 0:40.")
+    if int(first) >= int(end):
+        raise UserError(f"seeds is {shown(text)!r}, which holds no seed; give the end as the larger number.")
+    return range(int(first), int(end))
+
+
+def _calibrate(claims: list[Claim], full: bool, seeds: range, workers: int | None, out: Path) -> int:
+    import time
+
+    from cgrosim.claims.calibration import calibrate
+    from cgrosim.interrupts import INTERRUPTED
+
+    began, found = time.perf_counter(), None
+    with held(out):
+        for found in calibrate(claims, "full" if full else "quick", seeds, out, workers=workers):
+            seconds = time.perf_counter() - began
+            print_line(f"{len(found.by_seed):3d}/{len(seeds)}  {seconds:5.0f} s  {found.summary()}")
+    if found is None or sum(map(len, found.by_seed.values())) < len(seeds) * len(claims):
+        print_line("interrupted: the same command goes on from here")
+        return INTERRUPTED
+    print_line(found.table())
+    print_line(f"written {out / 'calibration.md'}")
+    return 1 if any(verdict.verdict == "violated" for each in found.by_seed.values() for verdict in each) else 0
 
 
 def _power(asked: Asked) -> int:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cgrosim.figures import style
+from cgrosim.figures.decay_marks import edge_lines, mark_cure, mark_rest
 from cgrosim.figures.heading import parameter_line, warnings_of
 from cgrosim.figures.stage_strip import draw_strip, shade, stages_of
 from cgrosim.figures.style import EndLabel, number
@@ -38,7 +39,7 @@ def three_stage_figure(run: Run, predictions: Predictions | None = None) -> Figu
     predictions
         What the theory predicted for this run before it started; drawn in black beside the measurement.
     """
-    heading = [parameter_line(run.params), *warnings_of(run)]
+    heading = [parameter_line(run.params), *edge_lines(predictions), *warnings_of(run)]
     with style.styled():
         figure, strip, panels = _frame(len(heading))
         figure.suptitle("\n".join(heading), fontsize=style.FONT, x=0.01, y=0.995, ha="left", va="top")
@@ -51,6 +52,7 @@ def three_stage_figure(run: Run, predictions: Predictions | None = None) -> Figu
             _losses(panels[2], steps, data),
             _errors(panels[3], steps, data),
         ]
+        mark_cure(panels[3], predictions)
         panels[3].set_title(f"Errors; robust: {run.params.attack_description}", fontsize=style.FONT)
         for axes, ends in zip(panels, labels, strict=True):
             shade(axes, stages)
@@ -131,6 +133,7 @@ def _predicted_signal(axes: Axes, predictions: Predictions) -> None:
         if time is not None and axes.get_xlim()[0] < time < axes.get_xlim()[1]:
             dash = "--" if name == "growth time" else "-."
             axes.axvline(time, color=style.BLACK, lw=1.6, ls=dash, label=f"predicted {name} {number(time)}")
+    mark_rest(axes, predictions, "signal_margin")
     curve = predictions.value("signal_margin_curve")
     if curve is not None:
         look: dict[str, Any] = {"color": style.BLACK, "lw": 1.8, "ls": (0, (1, 1.2)), "label": "predicted curve"}
@@ -173,6 +176,7 @@ def _memorisation(
         if times is not None:
             _rug(axes, times, MEMORISED - room, style.BLACK, "predicted times")
         _band(axes, predictions.value("memorization_quantiles"), "time of one sample")
+        mark_rest(axes, predictions, "noise_margins")
     axes.legend(loc="best")
     median_label = EndLabel(f"median {number(median[-1])}", median[-1], CLEAN)
     return [median_label, EndLabel(f"memorised: {MEMORISED}", MEMORISED, style.GREY)]

@@ -11,12 +11,14 @@ from cgrosim.predictions.clock import Clock, signal_flow
 from cgrosim.predictions.setting import setting_of
 from cgrosim.predictions.starts import Starts
 from cgrosim.predictions.values import LEVELS, Quantiles
+from cgrosim.theory.control import required_adversarial_weight
 from cgrosim.theory.memorisation import required_exposure
 from cgrosim.theory.memorisation_laws import (
     memorisation_cdf,
     memorisation_cdf_random_energy,
     memorisation_quantile,
 )
+from cgrosim.theory.power_growth import growth_integral
 from cgrosim.theory.thresholds import SIGNAL_GROWN
 
 Array = NDArray[np.float64]
@@ -34,6 +36,18 @@ def required_exposures(params: Params, starts: Starts) -> Array:
         samples=params.samples,
         learning_rate=params.flow_rate,
     )
+
+
+def required_weight(params: Params, starts: Starts, steps: float) -> float:
+    """Least adversarial weight with which the median sample is memorised within the steps, from these starts.
+
+    What the clean loss adds until the signal has grown is that of the largest start alone.
+    """
+    largest = float(np.max(starts.signal))
+    clean = growth_integral(largest, np.inf, params.power) if largest > 0 else np.inf
+    rate = params.learning_rate * params.power * params.signal_strength**params.power
+    exposure = float(np.median(required_exposures(params, starts)))
+    return float(required_adversarial_weight(exposure, clean / rate, steps))
 
 
 def predict_starts(params: Params, starts: Starts, clock: Clock | None = None) -> Array:

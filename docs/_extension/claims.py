@@ -6,7 +6,9 @@ import json
 from pathlib import Path
 
 from cgrosim.claims.claim import Claim
+from cgrosim.claims.formulas import FORMULAS
 from cgrosim.claims.registry import all_claims
+from cgrosim.claims.report.mathml import mathml
 
 VERDICTS = Path(__file__).parents[1] / "verdicts.json"
 
@@ -30,14 +32,20 @@ def provenance() -> str:
     """Where the committed verdicts come from."""
     if not VERDICTS.exists():
         return (
-            "The full verification of version 0.1 supported every claim. Verdicts of this version are not committed "
-            "yet: `cgrosim verify --full` decides."
+            "The full verification of version 0.1 supported its 49 claims, some of them in other words. Verdicts of "
+            "this version are not committed yet: `cgrosim verify --full` decides."
         )
     said = json.loads(VERDICTS.read_text(encoding="utf-8"))
     return (
         f"Verdicts: `{said['command']}`, cgrosim {said['version']}, seed {said['seed']}, {said['date']}. "
         "Yours may differ in version; `cgrosim verify CLAIM` decides anew."
     )
+
+
+def formula(claim: Claim) -> str:
+    """What a claim states, typeset as in the report; empty where it has no formula."""
+    text = claim.formula or FORMULAS.get(claim.name, "")
+    return f'<div class="formula">{" ".join(mathml(text).split())}</div>\n\n' if text else ""
 
 
 def entry(claim: Claim) -> str:
@@ -47,6 +55,7 @@ def entry(claim: Claim) -> str:
         f"(claim-{claim.name})=\n"
         f"## {claim.name}\n\n"
         f"*{claim.title}*\n\n"
+        f"{formula(claim)}"
         f"```text\n{claim.statement}\n```\n\n"
         f"- **kind** {claim.kind}; **for** {claim.proved_for}\n"
         f"- **source** {claim.source.replace('|', chr(92) + '|').replace('<', '&lt;')}\n"

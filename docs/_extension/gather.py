@@ -25,12 +25,13 @@ def shrink(source: Path, target: Path, width: int = WIDTH) -> None:
 
 
 def figures(results: Path) -> None:
-    """Take every experiment that is there, and leave those that are committed already."""
+    """Take every experiment that is there; leave the others, and those whose picture stands on a page of its own."""
     path = DOCS / "gallery" / "figures.json"
     made = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
     for file in sorted(results.glob("*.json")):
         told = json.loads(file.read_text(encoding="utf-8"))
-        if told.get("toy", True) or not file.with_suffix(".png").exists():
+        shown_elsewhere = "picture" in made.get(file.stem, {})
+        if told.get("toy", True) or shown_elsewhere or not file.with_suffix(".png").exists():
             continue
         shrink(file.with_suffix(".png"), DOCS / "gallery" / f"{file.stem}.png")
         made[file.stem] = {

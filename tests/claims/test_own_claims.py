@@ -19,11 +19,12 @@ from cgrosim.claims.power import LEVELS, changed
 from cgrosim.claims.registry import GROUP, all_claims, select
 from cgrosim.claims.report.matrix import kill_matrix
 from cgrosim.claims.report.power import in_words
+from cgrosim.claims.runner import _sharing
 from cgrosim.commands.main import main
 from cgrosim.errors import UserError
 
 OWN = Path(__file__).with_name("own_claims.py")
-PAGE = (Path(__file__).parents[2] / "docs" / "add-a-claim.md").read_text(encoding="utf-8")
+PAGE = (Path(__file__).parents[2] / "docs" / "tutorials" / "add-a-claim.md").read_text(encoding="utf-8")
 
 
 def data_of(folder):
@@ -167,3 +168,36 @@ def test_a_name_is_taken_once():
 def test_context_is_what_a_verdict_depends_on():
     verdict = cgrosim.verify([claims_of_file(OWN)[0]], Context("full", 7))[0]
     assert (verdict.effort, verdict.seed, verdict.evidence.checks[0].measured) == ("full", 7, 2.07)
+
+
+def test_many_seeds_make_a_table_and_go_on_where_they_ended(tmp_path, capsys):
+    """The number is two plus a hundredth of the seed: 2.1 at seed 10 is the last that is allowed."""
+    out = tmp_path / "calibration"
+    command = ["verify", "--claims", str(OWN), "two", "--workers", "1", "--out", str(out)]
+    assert main([*command, "--seeds", "8:11"]) == 0
+    told = capsys.readouterr().out
+    assert "3 seeds (8-10), effort quick: 3 verdicts, 0 violated, 0 underpowered (0 %)." in told
+    before = (out / "seed-9" / "verdicts.json").read_text()
+    assert main([*command, "--seeds", "8:14"]) == 1
+    table = (out / "calibration.md").read_text()
+    assert "6 seeds (8-13), effort quick: 6 verdicts, 3 violated, 0 underpowered (0 %)." in table
+    (row,) = [line for line in table.splitlines() if line.startswith("| two |")]
+    assert [cell.strip() for cell in row.split("|")[2:5]] == ["3", "3", "11-13"]
+    assert row in capsys.readouterr().out
+    timings = [
+        json.loads(text)["verdicts"][0]["timing"] for text in (before, (out / "seed-9/verdicts.json").read_text())
+    ]
+    assert [each["carried"] for each in timings] == [False, True]
+    for bad, sentence in (("3", "two whole numbers such as 0:40"), ("4:4", "which holds no seed")):
+        assert main([*command, "--seeds", bad]) == 2
+        assert sentence in " ".join(capsys.readouterr().err.split())
+
+
+def test_claims_that_share_a_study_are_evaluated_by_one_process():
+    groups = _sharing(list(all_claims().values()))
+    assert sorted(claim.name for group in groups for claim in group) == sorted(all_claims())
+    shared = [{claim.study for claim in group} for group in groups if len(group) > 1]
+    assert shared
+    assert all(len(studies) == 1 and None not in studies for studies in shared)
+    costs = [sum(claim.cost for claim in group) for group in groups]
+    assert costs == sorted(costs, reverse=True)

@@ -4,6 +4,7 @@ import io
 import os
 import subprocess
 import sys
+import time
 from types import SimpleNamespace
 
 import pytest
@@ -110,6 +111,21 @@ def test_progress_in_a_pipe_says_a_line_though_the_work_says_nothing(monkeypatch
     lines = capsys.readouterr().err.splitlines()
     assert lines[0].startswith("cgrosim: simulating: ")
     assert lines[-1].startswith("cgrosim: simulating: step 7, 25 %, ")
+
+
+def test_what_follows_a_run_is_not_silent_either(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(terminal, "PIPE_SECONDS", 1e-3)
+    assert main([*QUICK, "--out", str(tmp_path)]) == 0
+    err = printed(capsys)[1]
+    for phase in ("saving and predicting", "drawing three_stages.png", "drawing neuron_plane.png"):
+        assert f"cgrosim: {phase}: " in err
+
+
+def test_a_slow_prediction_is_not_silent(monkeypatch, capsys):
+    monkeypatch.setattr(terminal, "PIPE_SECONDS", 1e-3)
+    monkeypatch.setattr("cgrosim.predictions.predict.predict", lambda params: time.sleep(0.1))
+    assert main(["info", "--dimension", "200"]) == 0
+    assert "cgrosim: predicting: " in printed(capsys)[1]
 
 
 def test_a_second_run_is_refused_before_its_first_step(tmp_path, monkeypatch, capsys):

@@ -6,6 +6,7 @@ in FOLDER as they are done, so that a campaign can be done in parts.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import platform
@@ -30,13 +31,17 @@ or fewer of them:
 export CGROSIM_CAMPAIGN_SHARE=0.1 CGROSIM_CAMPAIGN_SECONDS=60             # of the trials, and at most for a row
 ```
 
+Rows whose goal was not reached were ended by the time they were given. A run of no size of its own (an integration
+that comes to a stand, a horizon beyond a month of work) counts as refused or survived when it ends with a sentence.
+
 *Refused* means: one sentence that says what is wrong, exit status 2 or 128 + signal, no traceback, nothing old lost.
 *Survived* means: the result is there and right, to the last bit where that is promised. *Failed* is anything else.
 
-By design: files of data sets (IDX, CIFAR-10) and TOML carry no checksum, so a changed pixel or digit is taken for what
-it says. Our own files carry one against accidents, not against ill will: of a file whose seal is right, the HDF5
-library reads what it says in the same process, and a file forged for the purpose may cost time; give only files you
-trust. The same bits are promised for the same versions of libraries and the same type of processor.
+By design: files of data sets (IDX, CIFAR-10), TOML and lessons of the classroom carry no checksum, so a changed pixel
+or digit is taken for what it says (but the start that a lesson's seed gives is held against the file). Our own files
+carry one against accidents, not against ill will: of a file whose seal is right, the HDF5 library reads what it says in
+the same process, and a file forged for the purpose may cost time; give only files you trust. The same bits are promised
+for the same versions of libraries and the same type of processor.
 """
 
 
@@ -95,7 +100,8 @@ def keep(row: Row, folder: Path) -> None:
     """Keep a row, and write the table of all that are there."""
     rows = folder / "rows"
     rows.mkdir(parents=True, exist_ok=True)
-    name = "".join(letter if letter.isalnum() else "_" for letter in row.name)
+    short = "".join(letter if letter.isalnum() else "_" for letter in row.name)[:80]
+    name = f"{short}_{hashlib.sha256(row.name.encode()).hexdigest()[:8]}"
     content = {
         **asdict(row),
         "began": 0,

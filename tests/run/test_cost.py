@@ -36,6 +36,15 @@ def test_kinks_are_no_work_for_the_flow():
     assert [chosen(relu, 10**power) for power in (5, 8, 12)] == ["reduced"] * 3
 
 
+def test_margins_that_rest_are_no_work_for_the_flow():
+    """Smoothed and flipped labels let the signal rest, where an explicit integrator takes steps like descent's own."""
+    for change in ({"label_smoothing": 0.1}, {"label_noise": 0.05}):
+        stiff = FEW.replace(**change, samples=20)
+        assert chosen(stiff, 14 * 10**6) == "reduced"
+        assert "stiff" in plan(stiff, 14 * 10**6).reason
+    assert chosen(FEW.replace(weight_decay=1e-3), 14 * 10**6) == "flow"
+
+
 def test_attacks_on_fresh_samples_are_part_of_the_cost():
     few, many = (
         plan(Params.from_paper(1000, samples=20, threat="l2_pgd", test_samples=count), 20).cost for count in (100, 2000)

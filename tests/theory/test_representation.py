@@ -263,7 +263,7 @@ def test_saved_network_is_the_classifier() -> None:
         ({"samples": np.zeros((2, 3))}, r"reads \(N, 2\)"),
         ({"samples": np.array([[0.0, np.nan], [1.0, 0.0]])}, "Sample 0 holds a value"),
         ({"labels": [1, -1, 1]}, "there are 2 samples"),
-        ({"labels": [1, 0]}, "Label 1 is 0, but a clean network with 1"),
+        ({"labels": [1, 0]}, r"Label 1 is 0, but a clean network with 1 output\(s\) needs -1 or \+1"),
         ({"labels": [1, 0.5]}, "Label 1 is 0.5"),
         ({"radius": 0.0}, "radius is 0.0"),
         ({"radius": np.nan}, "radius is nan"),

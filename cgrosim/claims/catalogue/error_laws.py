@@ -37,7 +37,7 @@ def measure_laws(context: Context, world: World) -> Evidence:
     generator, count = context.generator("error-laws"), context.choose(50_000, 300_000)
     run = [r for r in runs if alive(r)][-1]
     law = independent_law(run)
-    made = _law_checks(run, law, generator, 2 * count)
+    made = _law_checks(run, law, generator, 4 * count)
     for one in (runs[0], run):
         made += _bound_checks(one, generator, count // 5)
     return Evidence(
@@ -117,7 +117,8 @@ def _bound_checks(run: PaperRun, generator: np.random.Generator, count: int) -> 
                     "Chebyshev, fourth moment and chaos tail hold for every weight matrix",
                     (float(value - NORMAL * error), float(value + NORMAL * error)),
                 ),
-                f"the bound is {bound / value:.2g} times the error of these weights: what is sharp is the law above",
+                f"the bound is {bound / max(float(value), 1e-300):.2g} times the error of these weights: what is "
+                "sharp is the law above",
             )
         )
     bound = float(robust_error_lower_bound(inner, gram, power=p.power, noise_std=p.noise_std))

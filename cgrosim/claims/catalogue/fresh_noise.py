@@ -89,7 +89,8 @@ def _tail(noise: Array, sd: float) -> Check:
             "hypercontractivity holds for every weight matrix; the error rate is shared among the levels",
             (float(low), float(high)),
         ),
-        f"the bound is {1.0 / worst:.0f} times what these weights give, and holds for weights that come closer: only "
+        f"the bound is {1.0 / max(float(worst), 1e-300):.3g} times what these weights give, and holds for weights "
+        "that come closer: only "
         "an error of that size would be seen here. What is sharp is the law of one filter below",
     )
 

@@ -86,7 +86,8 @@ def _bound(found: tuple[Distance, ...]) -> checks.Check:
             "among the runs",
             (max(low, 0.0), high),
         ),
-        f"twelve comparable filters leave the bound {1.0 / worst:.0f} times of room: it is nearly attained by one "
+        f"twelve comparable filters leave the bound {1.0 / max(float(worst), 1e-300):.3g} times of room: it is "
+        "nearly attained by one "
         "dominating filter only",
     )
 

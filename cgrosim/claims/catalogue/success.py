@@ -24,7 +24,7 @@ from cgrosim.studies.world import CLAIMED, World, times
 Array = NDArray[np.float64]
 
 ROOM, RUN_ROOM = 0.1, 0.25  # to which rates of starts and of runs are claimed: what so many of them resolve
-RUNS = 60
+RUNS = 90
 STARTS = 8  # a-priori starts of the signal over which its small effect on the clock of memorisation is averaged
 HYPOTHESES = ("signal-beats-noise", "signal-wins-race", "signal-grows-first", "attack-hides-signal",
               "memorises-before-escape", "decoupled-memorisation", "gram-nearly-orthogonal")  # fmt: skip
@@ -117,7 +117,7 @@ def success_study(context: Context, world: World) -> tuple[Counted, ...]:
         exposure = float(clock.exposures(steps))
         seeds = context.seeds(f"success-rate-{number}", context.choose(2000, 10_000))
         told = [foreseen(setup.params(0, world).model_copy(update={"seed": seed}), exposure) for seed in seeds]
-        some = seeds[: context.choose(RUNS, 6 * RUNS)]
+        some = seeds[: context.choose(RUNS, 4 * RUNS)]
         claimed = [foreseen(setup.params(seed), exposure) for seed in some] if world.wrong else told[: len(some)]
         done = [succeeds(setup.params(seed, world), steps) for seed in some]
         won, lost = (

@@ -193,7 +193,7 @@ CLAIMS = (
         measure=measure,
         worlds=(
             World("an attack of 1.8 norms of the noise, of which turning it round takes 2", norms=1.8),
-            World("an attack of a third of the norm of the noise", norms=1 / 3),
+            World("an attack of 3 % of the norm of the noise", norms=0.03),
             World("standard training (lam = 0)", adversarial_weight=0.0),
         ),
         cost=3.0,

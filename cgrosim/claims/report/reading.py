@@ -92,7 +92,7 @@ def _made(kind: type[Made], data: Mapping[str, Any]) -> Made:
 
 def _series(data: Mapping[str, Any]) -> Series:
     arrays = {name: None if data[name] is None else _array(data[name]) for name in ("x", "y", "low", "high", "values")}
-    return Series(**{**data, **arrays, "categories": tuple(data["categories"])})  # type: ignore[arg-type]
+    return Series(**{**data, **arrays, "categories": tuple(data["categories"])})
 
 
 def _array(values: list[Any]) -> np.ndarray[Any, np.dtype[np.float64]]:
