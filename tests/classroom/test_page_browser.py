@@ -240,6 +240,108 @@ def test_impossible_settings_are_explained_and_nothing_is_blank(browser, html, f
     assert browser.complaints() == []
 
 
+def test_a_neuron_and_a_sample_are_marked_everywhere(browser, html):
+    """By keys alone: a neuron marks both planes and the samples it carries; a tile its curve, its mark, its neuron."""
+    from selenium.webdriver.common.keys import Keys
+
+    browser.open(html, "lesson=0&time=end")
+    browser.run("document.querySelector('#panel-neurons .dot[tabindex=\"0\"]').focus()")
+    browser.press(Keys.ARROW_RIGHT * 8)
+    assert browser.run("return view.state.neuron") == 8
+    carried = browser.run(
+        "return Array.from(view.record.memorised, (_, i) => i)"
+        ".filter((i) => carriers(view, i, view.record).neuron === 8)"
+    )
+    assert 0 < len(carried) < 20
+    for marked in (".tile", "#panel-time .noise"):
+        found = (
+            f"[...document.querySelectorAll('{marked}')].flatMap((e, i) => e.classList.contains('carried') ? i : [])"
+        )
+        assert browser.run(f"return {found}") == carried
+    assert browser.run("return document.querySelectorAll('.dot.chosen').length") == 2
+    assert ", ".join(str(i + 1) for i in carried) in browser.run(
+        "return document.querySelector('#panel-neurons .hint').textContent"
+    )
+    browser.run("view.choose({ sample: arguments[0] })", carried[-1])
+    assert browser.run("return document.querySelectorAll('.noise.chosen, .tick.chosen').length") == 2
+    assert browser.run("return document.querySelector('.dot.carrier').getAttribute('aria-label')") == "Neuron 9"
+    assert browser.complaints() == []
+
+
+def test_a_wrong_margin_stands_on_the_left(browser, html):
+    """Before training the margin of this sample is negative: its bar must not look like a right one."""
+    browser.open(html, "lesson=3")
+    sides = (
+        "[...document.querySelectorAll('#panel-data .axis')].map((a) => { const zero = a.getBBox().x, "
+        "bar = a.previousSibling.previousSibling.getBBox(); return [bar.x < zero - 1, bar.x + bar.width > zero + 1]; })"
+    )
+    assert browser.run(f"return {sides}") == [[True, False]] * 2
+    browser.run("goTo(Infinity)")
+    assert browser.run(f"return {sides}")[0] == [False, True]
+
+
+def test_a_kept_run_stands_beside_the_next(browser, html):
+    browser.open(html, "lesson=3&time=end")
+    browser.run("document.querySelector('.keep').click()")
+    before = browser.run("return [...document.querySelectorAll('.kept')].map((p) => p.getAttribute('d'))")
+    browser.run("change({ gap: 0.03 })")
+    browser.settle()
+    assert len(before) == 21
+    assert "0.0046" in browser.run("return document.querySelector('#panel-time .hint').textContent")
+    assert browser.run(
+        "return [...document.querySelectorAll('.kept')].at(-1).getAttribute('d') !== "
+        "document.querySelector('#panel-time .signal').getAttribute('d')"
+    )
+    browser.run("document.querySelector('.keep').click()")
+    assert browser.run("return document.querySelectorAll('.kept').length") == 0
+    assert browser.complaints() == []
+
+
+def test_nothing_is_cut_off_on_the_projector(browser, html):
+    """At 1280x720 the question, every vote and the answer of each lesson are seen without scrolling."""
+    browser.open(html)
+    cut = "['story', 'panels'].filter((id) => $(id).scrollHeight > $(id).clientHeight)"
+    for number in LESSONS:
+        browser.run("openLesson(arguments[0])", number)
+        seen = [browser.run(f"return {cut}")]
+        browser.run("document.querySelector('.votes button').click()")
+        seen.append(browser.run(f"return {cut}"))
+        browser.run("document.querySelector('.reveal').click()")
+        seen.append(browser.run(f"return {cut}"))
+        assert seen == [[]] * 3, number
+
+
+@pytest.mark.parametrize("width", [375, 1280])
+def test_names_on_the_map_stay_in_their_regions(browser, html, width):
+    browser.size(width, 800)
+    try:
+        for fragment in ("lesson=9", "lesson=7", "lesson=0"):
+            browser.open(html, fragment)
+            outside = browser.run(
+                "const b = document.querySelector('#panel-map .axis').getBBox(); "
+                "return [...document.querySelectorAll('#panel-map .region')].map((t) => [t.textContent, t.getBBox()])"
+                ".filter(([, r]) => r.x < b.x || r.y < b.y || r.x + r.width > b.x + b.width + 1 || "
+                "r.y + r.height > b.y + b.height + 1).map(([text]) => text)"
+            )
+            assert outside == []
+            names = texts()["map"]
+            named = " ".join(
+                browser.run(
+                    "return [...document.querySelectorAll('#panel-map svg > text, #panel-map .hint')]"
+                    ".map((t) => t.textContent)"
+                )
+            )
+            shown = {
+                "lesson=9": ("overfitting", "robust", "forgotten"),
+                "lesson=7": ("overfitting", "memorised", "robust"),
+                "lesson=0": ("overfitting", "robust"),
+            }
+            for name in shown[fragment]:  # inside, or in a key or the hint where the region is too narrow
+                assert names[name] in named or "".join(names[name].split()) in "".join(named.split())
+    finally:
+        browser.size(1280, 720)
+
+
 @pytest.mark.parametrize(("width", "height"), WIDTHS)
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_it_fits_and_can_be_read(browser, html, width, height, scheme):

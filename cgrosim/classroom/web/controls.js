@@ -48,6 +48,14 @@ function placeOf(name, value) {
   return Math.round(limit.places * share);
 }
 
+/** The value of a setting in words. */
+function settingWords(name, value) {
+  if (LIMITS[name].kind === "switch") return value ? T.controls.on : T.controls.off;
+  if (LIMITS[name].kind === "choice") return T.controls[value];
+  if (LIMITS[name].kind === "number") return String(value);
+  return LIMITS[name].off && value === 0 ? T.controls.off : name === "flips" || name === "smoothing" ? percent(value) : shown(value);
+}
+
 function syncControls() {
   for (const name of Object.keys(LIMITS)) {
     const input = $(`control-${name}`), value = view.state[name];
@@ -55,7 +63,7 @@ function syncControls() {
     if (input.type === "checkbox") input.checked = value;
     else if (input.type === "range") {
       if (valueAt(name, Number(input.value)) !== value) input.value = String(placeOf(name, value));
-      const text = LIMITS[name].off && value === 0 ? T.controls.off : name === "flips" || name === "smoothing" ? percent(value) : shown(value);
+      const text = settingWords(name, value);
       input.previousSibling.textContent = text;
       input.setAttribute("aria-valuetext", text);
     } else input.value = String(value);

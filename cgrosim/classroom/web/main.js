@@ -3,10 +3,16 @@
 const $ = (id) => document.getElementById(id);
 
 const view = {
-  state: DEFAULTS, begun: null, result: null, index: 0, record: null, errors: null, carrier: null, past: [], panels: {}, vote: {}, open: {}, playing: false,
+  state: DEFAULTS, begun: null, result: null, index: 0, record: null, errors: null, carrier: null, carried: [], kept: null, past: [], panels: {}, vote: {}, open: {}, playing: false,
   choose(what) { Object.assign(view.state, what); markAll(); remember(); },
   seek(step) { stop(); goTo(nearest(step)); },
   drag(changes, moving) { change(changes, moving); },
+  keep() {
+    const { records } = view.result ? view.result.main : { records: [] }, then = { ...view.state };
+    const differences = (now) => Object.keys(LIMITS).filter((name) => now[name] !== then[name]).map((name) => `${T.controls[name]} ${settingWords(name, then[name])}`).join("; ");
+    view.kept = view.kept ? null : { records, differences };
+    drawAll();
+  },
   errorsAt(record) {
     if (!record.errors) record.errors = Story.errors(view.begun.s, view.begun.start, record, view.fresh());
     return record.errors;
@@ -144,7 +150,7 @@ function layout() {
 
 function drawAll() {
   if (!view.begun) return;
-  const focused = document.activeElement, on = focused.matches(".handle") ? ".handle" : focused.matches(".tile") ? '.tile[tabindex="0"]' : "";
+  const focused = document.activeElement, on = focused.matches(".handle") ? ".handle" : focused.matches(".tile") ? '.tile[tabindex="0"]' : focused.matches(".dot") ? '.dot[tabindex="0"]' : "";
   for (const [name, panel] of Object.entries(view.panels)) PANELS[name].draw(panel, view);
   markAll();
   if (on && document.querySelector(on)) document.querySelector(on).focus(); // what was drawn anew keeps the focus
@@ -153,6 +159,7 @@ function drawAll() {
 function markAll() {
   if (!view.begun) return;
   view.carrier = view.record && view.state.sample >= 0 && view.record.C.length ? carriers(view, view.state.sample, view.record) : null;
+  view.carried = view.record && view.record.C.length ? carriedBy(view, view.state.neuron, view.record) : [];
   for (const [name, panel] of Object.entries(view.panels)) PANELS[name].mark(panel, view);
 }
 
@@ -195,6 +202,7 @@ function openLesson(number) {
   view.message = "";
   view.state = { ...(number ? lessonState(number) : { ...view.state, lesson: 0, hide: "" }), ...(number ? { hide: view.state.hide } : {}) };
   view.past = [];
+  view.kept = null;
   layout();
   makeControls();
   tell();
@@ -302,7 +310,7 @@ function fillChoices() {
 
 const KEYS = {
   " ": toggle, ArrowLeft: () => $("back").click(), ArrowRight: () => $("step").click(), Home: () => $("rewind").click(), End: () => $("end").click(), r: () => $("rewind").click(),
-  a: () => change({ attack: !view.state.attack }), n: newStart, l: share, d: () => $("theme").click(), f: () => openLesson(0), "?": showKeys, Escape: () => Sheets.open(""),
+  k: () => { if (view.result) view.keep(); }, a: () => change({ attack: !view.state.attack }), n: newStart, l: share, d: () => $("theme").click(), f: () => openLesson(0), "?": showKeys, Escape: () => Sheets.open(""),
 };
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || $("dialog").open) return;

@@ -6,6 +6,7 @@ const MARK_FILL = { overfitting: "none", memorised: "var(--region-b)", robust: "
 PANELS.map = {
   draw(panel, view) {
     const { begun, state } = view, size = letter(), c = (panel.c = canvas(panel.body, T.panels.map)), decay = state.map === "decay";
+    c.root.setAttribute("role", "group"); // its dot is a slider
     if (!panel.toggle) {
       panel.toggle = node("input", { type: "checkbox", onchange: () => view.drag({ map: panel.toggle.checked ? "decay" : "samples" }) });
       panel.heading.append(node("label", {}, [panel.toggle, node("span", { text: T.map.decay })]));
@@ -36,12 +37,31 @@ PANELS.map = {
       const a = first[Math.min(k, first.length - 1)][0], b = escape[k][0], letters = 0.6 * size;
       const fits = (text, room) => text.length * letters < room;
       const value = decay ? Math.max(1e-5, state.decay) : state.samples, dot = [inside(x(state.gap)), insideY(y(value))];
+      const halves = (text) => {
+        const spaces = [...text.matchAll(/ /g)].map((found) => found.index), cut = spaces.reduce((best, at) => (Math.abs(at - text.length / 2) < Math.abs(best - text.length / 2) ? at : best));
+        return [text.slice(0, cut), text.slice(cut + 1)];
+      };
+      const ceiling = decay ? low : box.top;
+      /** Write a name between two places, in two lines where it is narrow, beside the dot where it would be covered; false where there is no room. */
       const put = (text, from, to, wanted) => {
-        const covered = dot[0] > from - size && dot[0] < to + size && Math.abs(dot[1] - wanted + 0.35 * size) < (fits(text, to - from) ? 1.3 : 2.2) * size, low = dot[1] < wanted && wanted + 2.4 * size < box.bottom, py = covered ? dot[1] + (low ? 2.4 : -1.6) * size : wanted;
-        if (fits(text, to - from)) name(text, (from + to) / 2, py); else if (to - from > 4.5 * letters) text.split(/,? /).forEach((part, n) => name(part, (from + to) / 2, py + (covered && !low ? n - 1.2 : covered ? n - 0.4 : n - 0.5) * 1.1 * size)); };
-      put(T.map.overfitting, box.left, a, decay ? box.bottom - 0.6 * size : middle);
-      put(T.map.memorised, a, b, decay ? middle : box.bottom - 1.3 * size);
-      put(T.map.robust, b, box.right, decay ? box.bottom - 0.6 * size : middle);
+        const lines = fits(text, to - from) ? [text] : halves(text), tall = 1.1 * size * (lines.length - 1);
+        if (!lines.every((line) => fits(line, to - from))) return false;
+        const beside = dot[0] > from - size && dot[0] < to + size, covered = (py) => beside && dot[1] > py - 1.7 * size && dot[1] < py + tall + 1.2 * size;
+        const py = [wanted - tall, dot[1] + 1.8 * size, dot[1] - 1.3 * size - tall].find((at) => at - size >= ceiling && at + tall <= box.bottom - 3 && !covered(at));
+        if (py === undefined) return false;
+        lines.forEach((line, n) => name(line, (from + to) / 2, py + 1.1 * n * size));
+        return true;
+      };
+      const names = [[T.map.overfitting, box.left, a, decay ? box.bottom - 0.6 * size : middle, "region-a"], [T.map.memorised, a, b, decay ? middle : box.bottom - 1.3 * size, "region-b"], [T.map.robust, b, box.right, decay ? box.bottom - 0.6 * size : middle, "region-c"]];
+      const seen = { "region-a": a > box.left + 2, "region-b": escape.some((point, n) => point[0] - first[n][0] > 2), "region-c": b < box.right - 2 }, foot = box.bottom + 2 * size + 8;
+      let keyed = box.left, nameless = false; // what finds no room inside has its key below
+      for (const [text, from, to, wanted, colour] of names) {
+        if (put(text, from, to, wanted) || !seen[colour]) continue;
+        if (keyed + (1.4 + 0.6 * text.length) * size > box.right - 2.4 * size) { nameless = true; continue; }
+        c.root.append(svg("rect", { class: "key", x: keyed, y: foot - 0.8 * size, width: size, height: 0.85 * size, style: `fill:var(--${colour});stroke:var(--soft)` }), svg("text", { x: keyed + 1.4 * size, y: foot, text }));
+        keyed += (2.4 + 0.6 * text.length) * size;
+      }
+      panel.order = nameless ? filled(T.map.order, { names: names.filter(([, , , , colour]) => seen[colour]).map(([text]) => text).join("; ") }) : "";
     }
     axes(c, x, y, box, { x: T.map.x, y: decay ? T.map.rho : T.map.samples });
     for (const run of view.past) {
@@ -71,7 +91,7 @@ PANELS.map = {
       view.drag(decay ? { gap, decay: step[1] === 1 ? state.decay : Math.min(30, Math.max(1e-5, Number((Math.max(1e-5, state.decay) * step[1]).toPrecision(2)))) } : { gap, samples: Math.min(100, Math.max(2, step[1] > 1 ? Math.ceil(state.samples * step[1]) : step[1] < 1 ? Math.floor(state.samples * step[1]) : state.samples)) }, true);
     };
     c.root.append(handle);
-    panel.hint.textContent = edges ? T.map.note : T.map.none;
+    panel.hint.textContent = edges ? panel.order || T.map.note : T.map.none;
   },
   mark() {},
 };

@@ -36,6 +36,12 @@ function carriers(view, i, record) {
   return { neuron, share: record.memorised[i] > 0 ? shares[neuron] / record.memorised[i] : NaN, own: whole > 0 ? own / whole : NaN };
 }
 
+/** The memorised samples whose noise margin one neuron carries. */
+function carriedBy(view, neuron, record) {
+  if (neuron < 0) return [];
+  return Array.from(record.memorised, (V, i) => i).filter((i) => record.memorised[i] >= Model.MEMORISED && carriers(view, i, record).neuron === neuron);
+}
+
 /** True and largest spurious correlation of every neuron, as inner products with one patch. */
 function neuronPlaces(view, record) {
   const { s, start } = view.begun, m = s.neurons, patches = s.patches - 1;
@@ -58,11 +64,17 @@ function stages(view) {
 
 PANELS.time = {
   draw(panel, view) {
-    const { begun, result } = view, size = letter(), records = result ? result.main.records : [];
+    const { begun, result, kept } = view, size = letter(), records = result ? result.main.records : [];
     const c = (panel.c = canvas(panel.body, T.panels.time));
-    const box = { left: 3.4 * size, right: c.width - 0.6 * size, top: 2.9 * size, bottom: c.height - 2.6 * size };
+    if (!panel.keep) {
+      panel.keep = node("button", { class: "keep", onclick: () => view.keep() });
+      panel.heading.append(panel.keep);
+    }
+    panel.keep.textContent = kept ? T.time.let_go : T.time.keep;
+    panel.keep.disabled = !kept && !records.length;
+    const box = { left: 3.4 * size, right: c.width - 0.6 * size, top: 2.9 * size, bottom: c.height - 2.9 * size };
     let top = 2;
-    for (const r of records) { top = Math.max(top, Math.min(r.signal, 60)); for (const V of r.memorised) top = Math.max(top, Math.min(V, 60)); }
+    for (const r of [...records, ...(kept ? kept.records : [])]) { top = Math.max(top, Math.min(r.signal, 60)); for (const V of r.memorised) top = Math.max(top, Math.min(V, 60)); }
     const x = (panel.x = scale(1, begun.end, box.left, box.right, true)), y = scale(0, top * 1.04, box.bottom, box.top);
     const at = (step) => x(Math.max(1, Math.min(step, begun.end)));
     const clip = (panel.clip = svg("rect", { x: 0, y: 0, width: c.width, height: c.height }));
@@ -77,9 +89,15 @@ PANELS.time = {
       }
     }
     c.root.append(past);
+    if (kept) { // a run of one's own, to compare with
+      const ghost = (value) => svg("path", { class: "kept", d: path(kept.records.filter((r) => r.step >= 1 && r.step <= begun.end).map((r) => [x(r.step), y(Math.max(0, Math.min(value(r), top * 1.03)))])) });
+      kept.records[0].memorised.forEach((_, i) => c.root.append(ghost((r) => r.memorised[i])));
+      c.root.append(ghost((r) => r.signal));
+    }
     axes(c, x, y, box, { x: T.time.axis });
     c.root.append(svg("text", { class: "soft", x: 0, y: box.top - 1.5 * size, text: T.time.y }));
     panel.lines = [];
+    panel.words = []; // shown once their place has been reached, never half
     if (result) {
       const points = (value) => path(records.filter((r) => r.step >= 1).map((r) => [x(r.step), y(Math.max(0, Math.min(value(r), top * 1.03)))]));
       begun.start.labels.forEach((_, i) => {
@@ -89,8 +107,9 @@ PANELS.time = {
       });
       past.append(svg("path", { class: "signal", d: points((r) => r.signal) }));
       const near = records[Math.floor(records.length * 0.45)];
-      past.append(svg("text", { class: "signal-text halo", x: x(Math.max(1, near.step)), y: Math.max(box.top + size, y(Math.min(near.signal, top)) - 8), "text-anchor": "middle", text: T.time.signal }));
-      past.append(svg("text", { class: "noise-text halo", x: box.right - 4, y: box.bottom - 0.5 * size, "text-anchor": "end", text: T.time.noise }));
+      const middle = x(Math.max(1, near.step));
+      panel.words.push([svg("text", { class: "signal-text halo", x: middle, y: Math.max(box.top + size, y(Math.min(near.signal, top)) - 8), "text-anchor": "middle", text: T.time.signal }), middle + 0.33 * size * T.time.signal.length]);
+      panel.words.push([svg("text", { class: "noise-text halo", x: box.right - 4, y: box.bottom - 0.5 * size, "text-anchor": "end", text: T.time.noise }), box.right - 4]);
     }
     if (begun.found.flow && !(begun.s.label_noise > 0) && !(begun.s.label_smoothing > 0)) {
       const steps = Story.grid(begun.end, false).filter((t, k) => t >= 1 && k % 3 === 0), flow = begun.found.flow;
@@ -103,15 +122,16 @@ PANELS.time = {
       const line = svg("path", { class: "tick", d: `M${at(step)} ${box.top - 2.05 * size}v${0.7 * size}` });
       if (i !== undefined) panel.ticks[i] = line;
       c.root.append(line);
-      if (label) c.root.append(svg("text", { x: at(step) + 4, y: box.top - 1.5 * size, text: label }));
+      const late = at(step) > box.right - 4 * size; // there a word stands above the marks, within the panel
+      if (label) c.root.append(svg("text", { x: late ? c.width : at(step) + 4, y: box.top - (late ? 2.2 : 1.5) * size, "text-anchor": late ? "end" : "start", text: label }));
     };
     tick(begun.marks.grown, "I");
     begun.marks.times.forEach((step, i) => tick(step, "", i));
     tick(begun.marks.escape, T.time.escape_tick);
     panel.now = svg("path", { class: "now" });
-    c.root.append(panel.now);
+    c.root.append(panel.now, ...panel.words.map(([word]) => word));
     panel.box = box;
-    panel.hint.textContent = T.time.ticks;
+    panel.hint.textContent = kept ? filled(T.time.kept, { what: kept.differences(view.state) || T.time.same }) : T.time.ticks;
     c.root.style.cursor = "crosshair";
     const seek = (event) => { const p = event.clientX - c.root.getBoundingClientRect().left; view.seek(x.value(Math.max(box.left, Math.min(p, box.right)))); };
     c.root.onpointerdown = (event) => { c.root.setPointerCapture(event.pointerId); seek(event); c.root.onpointermove = seek; };
@@ -121,7 +141,11 @@ PANELS.time = {
     const place = panel.x(Math.max(1, Math.min(view.record ? view.record.step : 1, view.begun.end)));
     panel.clip.setAttribute("width", place);
     panel.now.setAttribute("d", `M${place} ${panel.box.top - 1.3 * letter()}V${panel.box.bottom}`);
-    panel.lines.forEach((line, i) => line.classList.toggle("chosen", i === view.state.sample));
+    panel.lines.forEach((line, i) => {
+      line.classList.toggle("chosen", i === view.state.sample);
+      line.classList.toggle("carried", view.carried.includes(i));
+    });
+    for (const [word, end] of panel.words) word.setAttribute("visibility", place >= end ? "visible" : "hidden");
     panel.ticks.forEach((line, i) => line && line.classList.toggle("chosen", i === view.state.sample));
   },
 };
@@ -130,7 +154,7 @@ PANELS.neurons = {
   draw(panel, view) {
     const size = letter(), c = (panel.c = canvas(panel.body, T.panels.neurons)), { result, begun } = view;
     panel.sides = [];
-    panel.hint.textContent = T.neurons.hint;
+    c.root.setAttribute("role", "group"); // its dots are buttons
     if (!result) return;
     const same = result.main === result.control, runs = same ? [result.main] : [result.control, result.main];
     const tracks = runs.map((run) => run.records.map((record) => neuronPlaces(view, record)));
@@ -151,7 +175,16 @@ PANELS.neurons = {
       }
       for (let r = 0; r < begun.s.neurons; r++) {
         const choose = () => view.choose({ neuron: r });
-        const dot = svg("circle", { class: "dot", r: 0.62 * size, onpointerenter: choose, onclick: choose });
+        const move = (event) => {
+          const step = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
+          if (!step) return;
+          event.preventDefault();
+          event.stopPropagation();
+          const other = Math.max(0, Math.min(begun.s.neurons - 1, r + step));
+          view.choose({ neuron: other });
+          dots[other][0].focus();
+        };
+        const dot = svg("circle", { class: "dot", r: 0.62 * size, role: "button", "aria-label": filled(T.neurons.name, { neuron: r + 1 }), onpointerenter: choose, onclick: choose, onfocus: choose, onkeydown: move });
         const number = svg("text", { class: "dot-number", text: String(r + 1), style: `font-size:${0.8 * size}px` });
         dots[r] = [dot, number];
         c.root.append(dot, number);
@@ -171,10 +204,14 @@ PANELS.neurons = {
         number.setAttribute("x", x(a));
         number.setAttribute("y", y(b) + 0.28 * letter());
         dot.classList.toggle("chosen", r === chosen);
+        dot.setAttribute("aria-pressed", String(r === chosen));
+        dot.setAttribute("tabindex", mine && r === Math.max(0, chosen) ? 0 : -1);
         dot.classList.toggle("carrier", mine && r === carrier && view.record.memorised[view.state.sample] >= Model.MEMORISED);
         trails[r].setAttribute("d", path(track.slice(0, now + 1).map((places) => [x(places[r][0]), y(places[r][1])])));
       });
     });
+    const text = chosen < 0 ? T.neurons.hint : view.carried.length ? T.neurons.carries : T.neurons.none;
+    panel.hint.textContent = filled(text, { neuron: chosen + 1, samples: view.carried.map((i) => i + 1).join(", ") });
   },
 };
 
@@ -210,6 +247,7 @@ PANELS.samples = {
       count += full ? 1 : 0;
       fill.style.height = `${(100 * Math.max(0, Math.min(1, V / Model.MEMORISED))).toFixed(1)}%`;
       tile.classList.toggle("full", full);
+      tile.classList.toggle("carried", view.carried.includes(i));
       tile.setAttribute("aria-pressed", String(i === view.state.sample));
       tile.tabIndex = i === Math.max(0, view.state.sample) ? 0 : -1;
       tile.setAttribute("aria-label", `${T.panels.samples} ${i + 1}, V ${shown(V, 2)}`);
@@ -290,14 +328,17 @@ PANELS.data = {
       const U = Model.learntSignal(record.u, s.power), V = record.memorised[i];
       const kappa = s.gap < 1 ? Model.attackedCoefficient({ ...s, threat: "signal_span" }, U, truth) : s.signal_strength;
       const clean = truth * Math.pow(s.signal_strength, s.power) * U, attacked = truth * Math.pow(kappa, s.power) * U;
-      const room = c.width - origin.x - (wide ? 1.2 : 6.6) * size, largest = Math.max(2, Math.abs(clean) + Math.abs(V), Math.abs(attacked) + Math.abs(V)), unit = room / largest;
+      const above = (share) => Math.max(share, 0) + Math.max(V, 0), under = (share) => Math.min(share, 0) + Math.min(V, 0);
+      const least = Math.min(under(clean), under(attacked)), room = c.width - origin.x - (wide ? 1.2 : 6.6) * size, unit = room / (Math.max(2, above(clean), above(attacked)) - least);
+      const zero = origin.x - least * unit; // what is wrong stands on the left of it
       const below = wide ? 1.75 * size : 0.4 * size; // room under a bar; where it is narrow the figures stand beside it
       const tall = Math.max(12, Math.min(2.1 * size, (c.height - origin.y) / 2 - below));
       [[T.data.clean, clean], [T.data.attacked, attacked]].forEach(([title, share], row) => {
-        const top = origin.y + row * (tall + below), a = Math.abs(share) * unit, b = Math.abs(V) * unit;
+        const top = origin.y + row * (tall + below), beside = share < 0 === V < 0 ? share : 0;
+        const bar = (from, size, colour) => svg("rect", { x: zero + Math.min(from, from + size) * unit, y: top, width: Math.abs(size) * unit, height: tall, style: `fill:var(--${colour});opacity:${colour === "noise" ? 0.8 : 1}` });
         c.root.append(svg("text", { class: "soft", x: origin.x - 6, y: top + tall / 2 + 5, "text-anchor": "end", text: title }));
-        c.root.append(svg("rect", { x: origin.x, y: top, width: a, height: tall, style: "fill:var(--signal)" }), svg("rect", { x: origin.x + a, y: top, width: b, height: tall, style: "fill:var(--noise);opacity:.8" }));
-        c.root.append(svg("path", { class: "axis", d: `M${origin.x} ${top - 3}v${tall + 6}` }));
+        c.root.append(bar(0, share, "signal"), bar(beside, V, "noise"));
+        c.root.append(svg("path", { class: "axis", d: `M${zero} ${top - 3}v${tall + 6}` }));
         const figures = svg("text", wide ? { x: origin.x, y: top + tall + 1.05 * size } : { x: c.width - 2, y: top + tall / 2 + 5, "text-anchor": "end" }, [
           svg("tspan", { class: "signal-text", text: shown(share, 2) }), svg("tspan", { text: " + " }), svg("tspan", { class: "noise-text", text: shown(V, 2) }),
         ]);
