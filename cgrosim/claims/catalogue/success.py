@@ -19,7 +19,7 @@ from cgrosim.predictions.setting import setting_of
 from cgrosim.predictions.starts import starts_of_system
 from cgrosim.run.stopping import memorised
 from cgrosim.studies.recording import record, whole_steps
-from cgrosim.studies.world import CLAIMED, World, times
+from cgrosim.studies.world import CLAIMED, World, plus, times
 
 Array = NDArray[np.float64]
 
@@ -210,6 +210,7 @@ CLAIMS = (
         study=success_study,
         rules=rates,
         worlds=(
+            World("m P starts for m (P - 1): another noise patch", patches=plus(1)),
             World("a filter more of 3, and 4 of 12", neurons=times(4 / 3)),
             World("starts half as large", init_std=times(1 / 2)),
         ),
