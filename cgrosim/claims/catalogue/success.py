@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -74,11 +75,13 @@ def predicted_rate(setup: Setup, generator: np.random.Generator) -> float:
     return float((1.0 - 0.5**params.neurons) * np.mean(rates))
 
 
-def foreseen(params: Params, exposure: float) -> bool:
-    """Whether a start of its own succeeds, its samples taken as decoupled: a live filter, all exposures in time."""
-    system = draw_gram(params)
-    live = bool(np.any(system.signal > 0.0))
-    return live and bool(np.all(required_exposures(params, starts_of_system(params, system)) <= exposure))
+def foreseen(params: Params, seeds: Sequence[int], exposure: float) -> list[bool]:
+    """Whether starts of their own succeed, samples taken as decoupled: a live filter, all exposures in time."""
+    starts = [starts_of_system(params, draw_gram(params.model_copy(update={"seed": seed}))) for seed in seeds]
+    noise, energy = (np.concatenate([getattr(one, field) for one in starts]) for field in ("noise", "energy"))
+    needed = required_exposures(params, replace(starts[0], noise=noise, energy=energy)).reshape(len(seeds), -1)
+    live = [np.any(one.signal > 0.0) for one in starts]
+    return [bool(one and np.all(times <= exposure)) for one, times in zip(live, needed, strict=True)]
 
 
 def succeeds(params: Params, steps: float) -> bool:
@@ -117,9 +120,9 @@ def success_study(context: Context, world: World) -> tuple[Counted, ...]:
         exposure = float(clock.exposures(steps))
         seeds = context.seeds(f"success-rate-{number}", context.choose(1000, 10_000))
         there = setup.params(0, world)
-        told = [foreseen(there.model_copy(update={"seed": seed}), exposure) for seed in seeds]
+        told = [one for k in range(0, len(seeds), 20) for one in foreseen(there, seeds[k : k + 20], exposure)]
         some = seeds[: context.choose(0, 4 * RUNS)]
-        claimed = [foreseen(setup.params(seed), exposure) for seed in some] if world.wrong else told[: len(some)]
+        claimed = foreseen(setup.params(0), some, exposure) if world.wrong and some else told[: len(some)]
         done = [succeeds(setup.params(seed, world), steps) for seed in some]
         won, lost = (
             sum(a and not b for a, b in zip(*pair, strict=True)) for pair in ((done, claimed), (claimed, done))
@@ -212,7 +215,6 @@ CLAIMS = (
         worlds=(
             World("m P starts for m (P - 1): another noise patch", patches=plus(1)),
             World("a filter more of 3, and 4 of 12", neurons=times(4 / 3)),
-            World("starts half as large", init_std=times(1 / 2)),
         ),
         cost=4.0,
     ),
