@@ -1,5 +1,10 @@
 """Runs that share their checks, and those that take their steps in one call, are those of one by one."""
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -116,3 +121,40 @@ def test_a_run_that_diverges_among_many_advises_without_a_trial():
     assert "or less. Everything before" in run.message
     assert "tried here" not in run.message
     assert "tried here" in simulate(params, keep=("memorization",)).message
+
+
+# the threads of this process may be one, and are chosen before Numba is loaded
+THREADED = """
+import sys
+sys.path.insert(0, sys.argv[1])
+from test_many_runs import SMALL, same
+from cgrosim.kernels import many
+
+if __name__ == "__main__":
+    sizes, (serial, threaded) = [], many._take_forms
+
+    def noting(*arguments):
+        sizes.append(len(arguments[-1]))
+        return threaded(*arguments)
+
+    many._take_forms = (serial, noting)
+    base = SMALL.replace(samples=20, patches=2, neurons=20, steps=400, threat="fixed_direction")
+    cells = [base.replace(seed=seed, gap=0.03 * (seed + 1)) for seed in range(31)]
+    # one whose feature the attack turns round, and which diverges long before the others end
+    cells.insert(7, base.replace(seed=40, gap=-4.0, learning_rate=50.0))
+    print(same(cells), sizes)
+"""
+
+
+@pytest.mark.slow  # the threaded form of a kernel is compiled
+def test_runs_on_two_threads_are_those_of_simulate(tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text(THREADED)
+    done = subprocess.run(
+        [sys.executable, str(script), str(Path(__file__).parent)],
+        env={**os.environ, "NUMBA_NUM_THREADS": "2"},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split("\n")[-2] == "True [32]"  # 32 x 400 steps of 20 x 20 x 20: just above the threshold
