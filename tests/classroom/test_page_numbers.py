@@ -23,6 +23,7 @@ CASES = {
     "classroom": {"dimension": 1000, "samples": 20, "patches": 2},
     "three patches": {"dimension": 1000, "samples": 12, "patches": 3, "seed": 3},
     "power five": {"dimension": 1000, "samples": 6, "patches": 2, "power": 5.0, "seed": 2},
+    "power two": {"dimension": 500, "samples": 6, "patches": 2, "power": 2.0, "seed": 2},
     "power 2.5": {"dimension": 500, "samples": 6, "patches": 2, "power": 2.5, "seed": 2},
     "large dimension": {"dimension": 1_000_000, "samples": 8, "patches": 2, "seed": 5},
     "weak attack": {"dimension": 1000, "samples": 20, "patches": 2, "gap": 0.3},
@@ -200,7 +201,7 @@ def test_cures_agree_with_the_flow_engine(page, cure):
         assert_near(np.array([record[name] for record in found["records"]]), run.values(variable))
 
 
-@pytest.mark.parametrize("cure", CURES[:2], ids=str)
+@pytest.mark.parametrize("cure", [*CURES[:2], {"weight_decay": 5e-3, "power": 2.0}], ids=str)
 def test_edges_of_weight_decay_are_those_of_the_theory(page, cure):
     """The page's rates, edges and times of memorisation are closed forms: rounding is all that separates them."""
     params, start, _ = cured(cure)

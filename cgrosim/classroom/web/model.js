@@ -23,6 +23,7 @@ const Model = (() => {
   function raised(z, p) {
     const a = Math.abs(z);
     switch (p) {
+      case 1: return a;
       case 2: return a * a;
       case 1.5: return a * Math.sqrt(a);
       case 2.5: return a * a * Math.sqrt(a);

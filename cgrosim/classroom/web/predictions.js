@@ -306,8 +306,9 @@ const Predictions = (() => {
       const a = (q * weight * best.energy) / N, v = Math.max(best.v, 0), threshold = a * Math.pow(v, excess);
       const from = Math.pow(v, -excess);
       let time = NEVER;
-      if (v > 0 && a > 0 && rho < threshold) time = rho === 0 ? (from - end) / (excess * a) : Math.log((a / rho - end) / (a / rho - from)) / (excess * rho);
-      if (from <= end) time = 0;
+      if (v > 0 && a > 0 && rho < threshold && excess === 0) time = Math.max(0, Math.log(Math.pow(Model.MEMORISED, 1 / q) / v) / (a - rho));
+      else if (v > 0 && a > 0 && rho < threshold) time = rho === 0 ? (from - end) / (excess * a) : Math.log((a / rho - end) / (a / rho - from)) / (excess * rho);
+      if (excess > 0 && from <= end) time = 0;
       return { rate: a, threshold, time: time / s.learning_rate };
     });
     const u = Math.max(...start.signal), right = start.truth.filter((t) => t > 0).length / N;

@@ -14,7 +14,7 @@ const LIMITS = {
   samples: { kind: "log", low: 2, high: 100, places: 60, whole: true }, noise: { kind: "log", low: 0.25, high: 4, places: 48 },
   signal: { kind: "log", low: 0.1, high: 2, places: 52 }, flips: { kind: "linear", low: 0, high: 0.3, places: 30 },
   dimension: { kind: "log", low: 100, high: 1e6, places: 40, whole: true }, patches: { kind: "linear", low: 2, high: 5, places: 3, whole: true },
-  width: { kind: "linear", low: 1, high: 20, places: 19, whole: true }, power: { kind: "linear", low: 2.5, high: 5, places: 5 },
+  width: { kind: "linear", low: 1, high: 20, places: 19, whole: true }, power: { kind: "linear", low: 2, high: 5, places: 6 },
   seed: { kind: "number", low: 0, high: 9007199254740991, whole: true }, decay: { kind: "log", low: 1e-5, high: 30, places: 130, off: true },
   smoothing: { kind: "linear", low: 0, high: 0.3, places: 30 }, method: { kind: "choice", values: ["flow", "descent"] },
   rate: { kind: "log", low: 0.1, high: 1000, places: 80 },
