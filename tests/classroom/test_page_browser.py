@@ -428,3 +428,21 @@ def test_the_notebooks_frame_works(browser, tmp_path):
         assert browser.run("return view.result.main.records.length") > 100
     finally:
         browser.driver.switch_to.default_content()
+
+
+RECTANGLES = """return [...document.querySelectorAll("#panels > *, footer, header, #controls")].map((element) => {
+  const { x, y, width, height } = element.getBoundingClientRect();
+  return [x, y, width, height];
+})"""
+
+
+@pytest.mark.parametrize("lesson", [0, 4, 9])
+def test_nothing_jumps_while_it_plays_or_a_slider_moves(browser, html, lesson):
+    browser.size(1280, 720)
+    browser.open(html, f"lesson={lesson}")
+    before = browser.run(RECTANGLES)
+    assert len(before) > 4
+    for script in ("goTo(view.result.main.records.length - 1)", "change({gap: 0.02}, true)", "goTo(5)"):
+        browser.run(script)
+        browser.settle()
+        assert browser.run(RECTANGLES) == before, script
