@@ -12,64 +12,67 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from common import run_script, start
+from common import run_script, start, together
 
-from cgrosim import Params, Run, simulate
+from cgrosim import Params, Table, sweep
 from cgrosim.figures import style
+from cgrosim.model.sampling import draw_gram
+from cgrosim.run.horizon import find_horizon
 
 POWERS = (2.0, 2.5, 3.0, 4.0, 5.0)
 OTHERS = {"relu": 100_000, "linear": 100_000, "smoothed_relu": 2_000_000}  # gradient steps; the flow stalls at kinks
-COMMON = {"samples": 10, "patches": 2, "neurons": 10, "init_polylog": 1.0, "sampling": "gram", "records": 20}
+COMMON = {"samples": 10, "patches": 2, "neurons": 10, "init_polylog": 1.0, "sampling": "gram", "flow_tolerance": 1e-6}
 ERRORS = ("clean_train_error", "clean_test_error", "robust_train_error", "robust_test_error")
+KEPT = ("signal_margin", "memorization", "memorization_time", *ERRORS)
 
 
 def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     """Run every activation, draw signal and noise of each, and write the final errors."""
     experiment = start(__file__, __doc__, argv)
-    common: dict[str, Any] = {**COMMON, "flow_tolerance": 1e-6, "seed": experiment.seed + 3}
-    settings = {f"power, q = {q:g}": Params.from_paper(1000, power=q, engine="flow", **common) for q in POWERS}
-    settings["relu_power, q = 3"] = Params.from_paper(1000, activation="relu_power", engine="flow", **common)
-    for name, steps in OTHERS.items():
-        settings[name] = Params.from_paper(1000, activation=name, steps=steps, engine="reduced", **common)
-    if experiment.toy:
-        settings = {name: p.replace(steps=300, records=3, test_samples=100) for name, p in settings.items()}
-    runs = {name: simulate(settings[name]) for name in experiment.track(settings, "activations")}
+    common: dict[str, Any] = {**COMMON, "seed": experiment.seed + 3}
+    changes: dict[str, Any] = {f"power, q = {q:g}": {"power": q, "engine": "flow"} for q in POWERS}
+    changes["relu_power, q = 3"] = {"activation": "relu_power", "engine": "flow"}
+    changes |= {name: {"activation": name, "engine": "reduced", "steps": steps} for name, steps in OTHERS.items()}
+    toy = experiment.choose({}, {"steps": 300, "test_samples": 100})
+    settings = {name: Params.from_paper(1000, **{**common, **change, **toy}) for name, change in changes.items()}
+    for name, params in settings.items():
+        settings[name] = params.replace(steps=params.steps or find_horizon(params, draw_gram(params))[0])
+    grids = [np.geomspace(1, p.steps, experiment.choose(20, 3)).round() for p in settings.values()]
+    table = sweep(
+        *together("activation", settings.values()), seeds=[experiment.seed + 3], keep=KEPT, predicted_seeds=0,
+        record_at=np.unique(np.concatenate(grids)),
+    )  # fmt: skip
+    cells = {name: Table(table.data.isel(activation=[k], seed=[0])) for k, name in enumerate(settings)}
     with experiment.figure(15.0, 11.5) as figure:
-        panels = figure.subplots(3, 3, sharex=True)
-        for axes, (name, run) in zip(panels.flat, runs.items(), strict=True):
+        for axes, (name, run) in zip(figure.subplots(3, 3, sharex=True).flat, cells.items(), strict=True):
             _draw(axes, name, run)
-        panels[2, 0].legend(loc="center left")
-        for axes in panels[-1]:
-            axes.set_xlabel("gradient step")
-        for axes in panels[:, 0]:
-            axes.set_ylabel("part of the margin")
-    return experiment.write(settings, [experiment.seed + 3], {name: _numbers(run) for name, run in runs.items()})
+        figure.axes[6].legend(loc="center left")
+        figure.supxlabel("gradient step", fontsize=style.FONT)
+        figure.supylabel("part of the margin", fontsize=style.FONT)
+    return experiment.write(settings, [experiment.seed + 3], {name: _numbers(run) for name, run in cells.items()})
 
 
-def _draw(axes: Any, name: str, run: Run) -> None:
-    data = run.data.isel(step=slice(1, None))
-    values = data.memorization.values
+def _draw(axes: Any, name: str, run: Table) -> None:
+    data = run.data.isel(activation=0, seed=0).dropna("step", subset=["signal_margin"])
+    values = data.memorization.transpose("step", "sample").values
     axes.plot(data.step, data.signal_margin, color=style.BLUE, lw=3, label="true feature")
     axes.plot(data.step, np.median(values, axis=1), color=style.VERMILION, ls="--", lw=3, label="noise, median $V_i$")
     axes.fill_between(data.step, values.min(axis=1), values.max(axis=1), color=style.VERMILION, alpha=0.25, lw=0)
     axes.set(xscale="log", title=name)
-    clean, robust = (f"{run.final(f'{kind}_test_error'):.2f}" for kind in ("clean", "robust"))
-    train = f"{run.final('robust_train_error'):.2f}"
-    text = f"clean test {clean}\nrobust train {train}\nrobust test {robust}"
+    text = "\n".join(f"{name[:-6].replace('_', ' ')} {run.final(name).item():.2f}" for name in ERRORS[1:])
     axes.text(0.03, 0.97, text, transform=axes.transAxes, va="top", fontsize=style.FONT - 1)
     axes.set_ylim(top=1.35 * float(max(np.nanmax(values), np.nanmax(data.signal_margin), 1.0)))
     style.log_ticks(axes.xaxis)
 
 
-def _numbers(run: Run) -> dict[str, Any]:
+def _numbers(run: Table) -> dict[str, Any]:
     times = run.data.memorization_time.values
     return {
         "T_I": run.data.signal_growth_time.item(),
         "samples_memorised": int(np.sum(np.isfinite(times))),
         "T_mem_median": float(np.median(np.nan_to_num(times, nan=np.inf))),
-        "signal_margin": run.final("signal_margin"),
-        "V_mean": run.final("memorization").mean(),
-        **{name: run.final(name) for name in ERRORS},
+        "V_mean": run.final("memorization").item(),
+        **{name: run.final(name).item() for name in ("signal_margin", *ERRORS)},
     }
 
 

@@ -106,6 +106,14 @@ def start(script: str, doc: str | None, argv: Sequence[str] | None) -> Experimen
     return Experiment(Path(script).stem, (doc or "").splitlines()[0], options.out, options.toy, options.seed)
 
 
+def together(name: str, cells: Iterable[Params]) -> tuple[Params, dict[tuple[str, ...], list[tuple[Any, ...]]]]:
+    """What `cgrosim.sweep` takes to run these cells: the first of them, and all they differ in, varied together."""
+    first, *others = cells
+    differing = {field for cell in others for field in cell.differences(first)} - {"perturbation_radius", name}
+    names = (name, *sorted(differing))
+    return first, {names: [tuple(getattr(cell, field) for field in names) for cell in (first, *others)]}
+
+
 def plain(value: Any) -> Any:
     """Turn arrays into lists and what never happened (nan, infinity) into null, so that JSON holds finite numbers."""
     if isinstance(value, Mapping):
