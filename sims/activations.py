@@ -40,7 +40,7 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     grids = [np.geomspace(1, p.steps, experiment.choose(20, 3)).round() for p in settings.values()]
     table = sweep(
         *together("activation", settings.values()), seeds=[experiment.seed + 3], keep=KEPT, predicted_seeds=0,
-        record_at=np.unique(np.concatenate(grids)),
+        watch=experiment.watch, record_at=np.unique(np.concatenate(grids)),
     )  # fmt: skip
     cells = {name: Table(table.data.isel(activation=[k], seed=[0])) for k, name in enumerate(settings)}
     with experiment.figure(15.0, 11.5) as figure:

@@ -35,7 +35,7 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     weights, complements = (experiment.choose(x, x[::7]) for x in (WEIGHTS, COMPLEMENTS))
     bases = [Params.from_paper(DIMENSION, **COMMON, seed=seed) for seed in seeds]
     horizons = [round(h * setting_of(bases[0]).memorisation_time()) for h in HORIZONS]
-    asked: dict[str, Any] = {"seeds": seeds, "keep": KEPT, "predicted_seeds": 0}
+    asked: dict[str, Any] = {"seeds": seeds, "keep": KEPT, "predicted_seeds": 0, "watch": experiment.watch}
     towards_0 = _means(sweep(bases[0], {"steps": horizons, "adversarial_weight": weights}, **asked))
     last = bases[0].replace(steps=horizons[0])
     towards_1 = _means(sweep(last, {"adversarial_weight": 1.0 - np.append(complements, 0.0)}, **asked))

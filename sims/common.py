@@ -58,6 +58,12 @@ class Experiment:
             yield item
         print(f"\r{self.name}: {label} {len(work)}/{len(work)}{' ' * 30}", file=sys.stderr)
 
+    def watch(self, state: Any) -> None:
+        """Say on standard error how far a sweep is."""
+        print(
+            f"\r{self.name}: {state}      ", end="\n" if state.status != "running" else "", file=sys.stderr, flush=True
+        )
+
     @contextmanager
     def figure(self, width: float, height: float, title: str = "") -> Iterator[Any]:
         """Yield an empty figure of that many inches in the project's style, and save it as PNG at the end."""

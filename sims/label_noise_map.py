@@ -27,6 +27,7 @@ SAMPLES, FILTERS, PATCHES, FLIPS, RATE, EPOCHS, INITIAL = 20, 10, 2, 0.1, 0.1, 1
 SCALE = 1.0 / (FILTERS * PATCHES)
 GRID, REPEATS = (20, 20), 4
 MIDDLE = 0.25  # test error at which the edge is read
+KEPT = ("clean_test_error", "clean_margin")
 
 
 def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
@@ -44,7 +45,7 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     seeds = experiment.seeds(repeats)
     scales = [(int(d), base.noise_std, base.init_std) for d in dimensions]
     over = {("dimension", "noise_std", "init_std"): scales, "signal_strength": norms.tolist()}
-    table = sweep(base, over, seeds=seeds, keep=("clean_test_error", "clean_margin"), record_at=[EPOCHS])
+    table = sweep(base, over, seeds=seeds, keep=KEPT, record_at=[EPOCHS], watch=experiment.watch)
     last = table.data.isel(step=-1)
     error = last.clean_test_error.mean("seed").transpose("dimension", "signal_strength").values
     fitted = (last.clean_margin > 0.0).mean(("sample", "seed")).transpose("dimension", "signal_strength").values

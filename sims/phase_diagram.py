@@ -36,7 +36,7 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     experiment = start(__file__, __doc__, argv)
     gaps, base = experiment.choose(GAPS, GAPS[::12]), {**BASE, "seed": experiment.seed}
     settings: dict[str, Any] = {"seeds": experiment.choose(SEEDS, 1), "keep": ("robust_test_error", "memorization")}
-    settings |= experiment.choose({"workers": os.cpu_count()}, {})
+    settings |= {"watch": experiment.watch} | experiment.choose({"workers": os.cpu_count()}, {})
     tables: dict[str, Table] = {}
     for name in experiment.track(MAPS, "maps"):
         others = experiment.choose(MAPS[name][1], MAPS[name][1][::6])

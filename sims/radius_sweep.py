@@ -29,7 +29,9 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     experiment = start(__file__, __doc__, argv)
     gaps, seeds = experiment.choose(GAPS, GAPS[::11]), experiment.seeds(experiment.choose(SEEDS, 1))
     base = phase_params(seeds[0], gap=gaps[0], samples=SAMPLES)
-    table = sweep(base, {"gap": gaps}, seeds=seeds, keep=tuple(LEVELS), predicted_seeds=len(seeds))
+    table = sweep(
+        base, {"gap": gaps}, seeds=seeds, keep=tuple(LEVELS), predicted_seeds=len(seeds), watch=experiment.watch
+    )
     lines = {name: line_of(table, name) for name in LEVELS}
     edges = lines["robust_test_error"].edges
     with experiment.figure(11.0, 8.0) as figure:

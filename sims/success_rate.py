@@ -54,7 +54,9 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
         for axes, name in zip(figure.subplots(1, 3, sharey=True), experiment.track(SERIES, "sweeps"), strict=True):
             title, setups = SERIES[name][0], experiment.choose(SERIES[name][1], SERIES[name][1][:1])
             cells = [setup.params(seeds[0]).replace(steps=round(setup.steps())) for setup in setups]
-            tables[name] = sweep(*together(name, cells), seeds=seeds, keep=(), predicted_seeds=0)
+            tables[name] = sweep(
+                *together(name, cells), seeds=seeds, keep=(), predicted_seeds=0, watch=experiment.watch
+            )
             found = tables[name].intervals(lambda d: (d.last_memorization_time + d.signal_growth_time).notnull())
             columns = [[predicted_rate(each, generator) for each in setups], *(found[end].values for end in ENDS)]
             _draw(axes, name, found[name].values, columns, title)
