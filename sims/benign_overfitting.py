@@ -38,15 +38,13 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     experiment = start(__file__, __doc__, argv)
     ratios, counts = experiment.choose(SNR, SNR[::6]), experiment.choose(SAMPLES, SAMPLES[:2])
     numbers: dict[str, Any] = {"SNR": ratios, "N": counts}
-    asked: dict[str, Any] = {"seeds": [experiment.seed + 1], "keep": KEPT, "watch": experiment.watch}
+    asked = {"seeds": [experiment.seed + 1], "points": experiment.choose(100, 9), "watch": experiment.watch}
     toy = experiment.choose({}, {"steps": 300, "test_samples": 100})
     base = {name: Params(dimension=DIMENSION, **{**COMMON, **model, **toy}) for name, model in MODELS.items()}
     with experiment.figure(15.0, 10.5) as figure:
         maps = figure.subplots(2, 2, sharex=True, sharey=True)
         for row, name in zip(maps, experiment.track(MODELS, "sweeps"), strict=True):
-            table = sweep(
-                base[name], {"samples": counts, "signal_strength": ratios}, points=experiment.choose(100, 9), **asked
-            )
+            table = sweep(base[name], {"samples": counts, "signal_strength": ratios}, keep=KEPT, **asked)
             data = table.data[list(KEPT)].isel(seed=0).transpose("samples", "signal_strength", ...)
             at = data.isel(step=(met := data.training_loss <= TARGET_LOSS).argmax("step")).where(met.any("step"))
             error, noise = at.clean_test_error.values, at.memorization.mean("sample").values

@@ -48,15 +48,13 @@ ENDS, KEYS = ("middle", "low", "high"), ("predicted", "measured", "low_95", "hig
 def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     """Count successes in every setting, predict the rates, and draw."""
     experiment = start(__file__, __doc__, argv)
-    seeds, generator = experiment.seeds(experiment.choose(SEEDS, 2)), stream(experiment.seed)
+    seeds, watch, generator = experiment.seeds(experiment.choose(SEEDS, 2)), experiment.watch, stream(experiment.seed)
     tables, numbers = dict[str, Table](), dict[str, Any](seeds_each=len(seeds))
     with experiment.figure(16.0, 5.8) as figure:
         for axes, name in zip(figure.subplots(1, 3, sharey=True), experiment.track(SERIES, "sweeps"), strict=True):
             title, setups = SERIES[name][0], experiment.choose(SERIES[name][1], SERIES[name][1][:1])
             cells = [setup.params(seeds[0]).replace(steps=round(setup.steps())) for setup in setups]
-            tables[name] = sweep(
-                *together(name, cells), seeds=seeds, keep=(), predicted_seeds=0, watch=experiment.watch
-            )
+            tables[name] = sweep(*together(name, cells), seeds=seeds, keep=(), predicted_seeds=0, watch=watch)
             found = tables[name].intervals(lambda d: (d.last_memorization_time + d.signal_growth_time).notnull())
             columns = [[predicted_rate(each, generator) for each in setups], *(found[end].values for end in ENDS)]
             _draw(axes, name, found[name].values, columns, title)
