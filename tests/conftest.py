@@ -1,8 +1,10 @@
 """Shared test settings: the derandomised hypothesis profile, so that the suite gives the same answer every time."""
 
 import os
+import signal
 import sys
 
+import pytest
 from hypothesis import HealthCheck, settings
 from threadpoolctl import threadpool_limits
 
@@ -28,3 +30,11 @@ settings.register_profile(
 )
 settings.register_profile("explore", deadline=None, max_examples=2000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
+
+
+@pytest.fixture
+def pressable():
+    """Ctrl-C as in a terminal, whatever the test runner has made of it: in the background it is ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)

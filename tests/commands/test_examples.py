@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import cgrosim
 from cgrosim.commands.examples import folder
 from cgrosim.commands.main import main
 
@@ -32,5 +33,6 @@ def test_copied_whole_and_not_over_what_was_changed(tmp_path, capsys):
     assert (target / "scaling.py").read_text() != "mine\n"
 
 
-def test_found_in_a_checkout():
-    assert folder() == SIMS
+def test_found_beside_the_package_or_in_it():
+    assert folder() in (SIMS, Path(cgrosim.__file__).parent / "sims")
+    assert sorted(path.name for path in folder().glob("*.py")) == SCRIPTS

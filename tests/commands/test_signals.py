@@ -199,14 +199,6 @@ def test_an_ignored_signal_stays_ignored():
         signal.signal(signal.SIGHUP, before)
 
 
-@pytest.fixture
-def pressable():
-    """Ctrl-C as in a terminal, whatever the test runner has made of it."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
-
-
 class Pressing:
     """Presses Ctrl-C in its destructor, where no exception can leave."""
 

@@ -150,7 +150,7 @@ def test_a_resumed_run_repeats_the_bits(algorithm, name):
 @pytest.mark.parametrize(
     "way", [{"engine": "direct"}, {"engine": "reduced"}, {"engine": "flow"}, {"threat": "l2_pgd"}], ids=str
 )
-def test_an_interrupted_run_goes_on_from_its_checkpoint(algorithm, way, tmp_path):
+def test_an_interrupted_run_goes_on_from_its_checkpoint(algorithm, way, tmp_path, pressable):
     """What the file of a checkpoint is allowed to hold is what the engine puts there, velocities included."""
     if way.get("engine") == "flow" and algorithm not in SMOOTH:
         return

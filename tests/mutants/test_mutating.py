@@ -9,8 +9,8 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 try:
-    from campaign import sampled, table
     from mutating import ROOT, mutants_of, mutated
+    from mutating_campaign import sampled, table
     from rooms import ROOMS, files_of, relevant_tests
 finally:
     sys.path.pop(0)
@@ -20,7 +20,7 @@ TRY = """
 import sys
 sys.path.insert(0, {folder!r})
 import pytest
-from campaign import tried
+from mutating_campaign import tried
 from mutating import mutants_of
 (mutant,) = [each for each in mutants_of("theory/thresholds.py") if each.kind == "constant"][:1]
 found = [tried(mutant, [{tests!r} + name], False) for name in ("/test_looks.py", "/test_starts.py", "/test_blind.py")]
