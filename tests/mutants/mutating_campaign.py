@@ -1,8 +1,8 @@
 """Puts small errors into the code, one at a time, and counts how many the tests notice.
 
-``python tests/mutants/mutating_campaign.py --room theory --count 60``: results are written after every mutant to results.json
-beside this file, so that the campaign can be ended and taken up again; ``--table`` prints them by room. Mutants are
-sampled by a seed, every room by itself; the first n of a larger sample are those of a smaller one.
+``python tests/mutants/mutating_campaign.py --room theory --count 60``: results are written after every mutant to
+results.json beside this file, so that the campaign can be ended and taken up again; ``--table`` prints them by room.
+Mutants are sampled by a seed, every room by itself; the first n of a larger sample are those of a smaller one.
 """
 
 import argparse
