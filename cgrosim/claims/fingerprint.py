@@ -97,9 +97,14 @@ def _package() -> dict[str, Path]:
     return found
 
 
+@cache
+def _files() -> frozenset[Path]:
+    return frozenset(_package().values())
+
+
 def _beside(name: str, path: Path) -> Path | None:
     """A module that stands beside a file which is no part of the package."""
-    if name.startswith(PACKAGE) or path in _package().values():
+    if name.startswith(PACKAGE) or path in _files():
         return None
     file = path.parent / f"{name}.py"
     return file if file.is_file() else None
