@@ -140,8 +140,8 @@ class Analysis:
     logits_error, losses_error, input_gradient_error, gradient_error : bounds on the errors, of the same shapes
     """
 
-    def __init__(self, case: Case, weight: float = 1.0) -> None:
-        self.case = case
+    def __init__(self, case: Case, weight: float = 1.0, smoothing: float = 0.0) -> None:
+        self.case, self.smoothing = case, smoothing
         self.exact = case.reference()
         exact = {name: np.asarray(value, np.float64) for name, value in case.parameters.items()}
         self.squared = ReferenceNetwork(case.architecture, {name: value**2 for name, value in exact.items()})
@@ -201,6 +201,14 @@ class Analysis:
         self._top = probability.copy()
         self._top[rows, labels] -= 1.0
         self._top_error = probability * np.expm1(np.minimum(slack, 1.0)) + 4 * UNIT
+        if self.smoothing:  # K differences of logits, each multiplied and added once; no more than 1 in the gradient
+            even = self.smoothing / self.logits.shape[1]
+            apart = self.logits[rows, labels][:, None] - self.logits
+            self.losses = self.losses + even * apart.sum(axis=1)
+            terms = 2.0 * most + gamma(self.logits.shape[1] + 3) * 2.0 * span
+            self.losses_error = self.losses_error + even * self.logits.shape[1] * terms[:, 0]
+            self._top -= even
+            self._top[rows, labels] += self.smoothing
 
     def _backward(self, weight: float) -> None:
         """Both gradients; `weight` / samples may be multiplied in anywhere, which costs two roundings more."""
@@ -336,6 +344,16 @@ def check_everything(case: Case, layout: str) -> None:
     for name in gradient:
         close(gradient[name], bound.gradient[name], bound.gradient_error[name])
     check_steps(case, ours, gradient)
+
+
+def check_smoothing(case: Case, layout: str, smoothing: float = 0.3) -> None:
+    """Losses and weight gradient of smoothed labels; the gradient by the pixels stays that of the label itself."""
+    ours, bound, sharp = network(case, layout), Analysis(case, 0.7, smoothing), Analysis(case)
+    close(ours.accumulate_gradient(case.images, case.labels, 0.7, smoothing), bound.losses, bound.losses_error)
+    for name, value in ours.gradient().items():
+        close(value, bound.gradient[name], bound.gradient_error[name])
+    close(ours.input_gradient(case.images, case.labels), sharp.input_gradient, sharp.input_gradient_error)
+    close(ours.losses(case.images, case.labels), sharp.losses, sharp.losses_error)
 
 
 def check_steps(case: Case, ours, gradient: dict) -> None:

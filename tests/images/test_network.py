@@ -14,6 +14,7 @@ from network_cases import (
     Case,
     architectures,
     check_everything,
+    check_smoothing,
     close,
     fits,
     gamma,
@@ -41,6 +42,20 @@ def margins_of(network, images: np.ndarray, labels: np.ndarray) -> np.ndarray:
 def test_named_networks(architecture: Architecture, layout: str) -> None:
     for samples in (1, 19, 32):
         check_everything(make_case(architecture, samples, seed=samples), layout)
+
+
+@pytest.mark.parametrize(("architecture", "layout"), pairs(NAMED))
+def test_smoothed_labels(architecture: Architecture, layout: str) -> None:
+    check_smoothing(make_case(architecture, 19, seed=2), layout)
+
+
+def test_the_bound_is_sharp_enough_to_see_another_smoothing() -> None:
+    case = make_case(lenet(1, (8, 8, 1)), 19, seed=2)
+    ours, bound = network(case), Analysis(case, 1.0, 0.301)
+    ours.accumulate_gradient(case.images, case.labels, 1.0, 0.3)
+    name = "layer8.bias"
+    with pytest.raises(AssertionError, match="more than the bound"):
+        close(ours.gradient()[name], bound.gradient[name], bound.gradient_error[name])
 
 
 @given(architecture=architectures(), samples=BATCHES, seed=st.integers(0, 999))

@@ -19,7 +19,16 @@ from cgrosim.images.network.layers import (
     ReLU,
     SumPositions,
 )
-from cgrosim.images.network.reference import ReferenceNetwork, cut_patches, direction, join_patches, margins, project
+from cgrosim.images.network.reference import (
+    ReferenceNetwork,
+    cut_patches,
+    direction,
+    join_patches,
+    margins,
+    project,
+    smoothed_cross_entropy,
+)
+from cgrosim.model.reference import smoothed_loss
 
 EPS = np.finfo(np.float64).eps
 STEP = 1e-5  # of the differences, along directions of unit length
@@ -56,19 +65,20 @@ def pattern(case: Case, parameters: dict, images: np.ndarray) -> list[np.ndarray
     return seen
 
 
-def derivative_along(case: Case, weights: dict, pixels: np.ndarray) -> tuple[float, float]:
+def derivative_along(case: Case, weights: dict, pixels: np.ndarray, smoothing: float = 0.0) -> tuple[float, float]:
     """Derivative of the total loss along a direction in parameters and pixels, and how far it can be off.
 
     Central differences of steps h and 2h, extrapolated: what is left of the truncation error is far below the
     difference of the two. Rounding: the losses are good to 2^29 times the float64 unit where float32 would be good to
     the bound of `Analysis` (which is linear in the unit), divided by the step.
     """
-    rounding = Analysis(case).losses_error.sum() * 2.0**-29
+    rounding = Analysis(case, smoothing=smoothing).losses_error.sum() * 2.0**-29
 
     def at(t: float) -> tuple[float, list[np.ndarray]]:
         moved = {name: value + t * weights[name] for name, value in exact.items()}
         images = case.images + t * pixels
-        losses = ReferenceNetwork(case.architecture, moved).losses(images, case.labels)
+        network = ReferenceNetwork(case.architecture, moved)
+        losses = network.accumulate_gradient(images, case.labels, 1.0, smoothing)
         return float(losses.sum()), pattern(case, moved, images)
 
     exact = {name: value.astype(np.float64) for name, value in case.parameters.items()}
@@ -80,19 +90,19 @@ def derivative_along(case: Case, weights: dict, pixels: np.ndarray) -> tuple[flo
     return (4.0 * near - far) / 3.0, abs(near - far) + 2.0 * rounding / STEP
 
 
-def check_gradients(case: Case, seed: int) -> None:
+def check_gradients(case: Case, seed: int, smoothing: float = 0.0) -> None:
     """One random direction in each parameter array and in the pixels: a wrong component shows with probability one."""
     network, generator = case.reference(), np.random.default_rng(seed)
-    network.accumulate_gradient(case.images, case.labels, float(len(case.labels)))  # of the total, not the mean
+    network.accumulate_gradient(case.images, case.labels, float(len(case.labels)), smoothing)  # of the total
     gradient, pixel_gradient = network.gradient(), network.input_gradient(case.images, case.labels)
     zero = {name: np.zeros(value.shape) for name, value in case.parameters.items()}
-    for name in [*case.parameters, "pixels"]:
+    for name in [*case.parameters, *([] if smoothing else ["pixels"])]:
         shape = case.images.shape if name == "pixels" else zero[name].shape
         along = generator.standard_normal(shape)
         along /= np.linalg.norm(along)
         weights = zero if name == "pixels" else {**zero, name: along}
         pixels = along if name == "pixels" else np.zeros(case.images.shape)
-        expected, uncertainty = derivative_along(case, weights, pixels)
+        expected, uncertainty = derivative_along(case, weights, pixels, smoothing)
         found = np.vdot(pixel_gradient if name == "pixels" else gradient[name], along)
         assert abs(found - expected) <= uncertainty, name
 
@@ -101,6 +111,11 @@ def check_gradients(case: Case, seed: int) -> None:
 @pytest.mark.parametrize(("shape", "samples"), [((4, 5, 2), 3), ((3, 3, 1), 1)])
 def test_gradients_of_every_layer_kind_are_finite_differences(kind, shape, samples):
     check_gradients(make_case(Architecture(kind, shape, ONE_OF_EACH[kind]), samples, seed=5), seed=1)
+
+
+@pytest.mark.parametrize("kind", ["relu", "signed sum"])
+def test_gradients_of_smoothed_labels_are_finite_differences(kind):
+    check_gradients(make_case(Architecture(kind, (4, 5, 2), ONE_OF_EACH[kind]), 3, seed=5), seed=1, smoothing=0.3)
 
 
 @given(architecture=architectures(most_channels=6, largest=7), samples=st.integers(1, 5), seed=st.integers(0, 999))
@@ -189,6 +204,21 @@ def test_cross_entropy_does_not_overflow_and_margins_rank():
     labels = np.array([2, 0])
     assert network.losses(np.ones((2, 1, 1, 1)), labels).tolist() == [2000.0, 0.0]
     assert margins(np.array([[1.0, 3.0, 2.0], [5.0, 5.0, 1.0]]), labels).tolist() == [-1.0, 0.0]
+
+
+@given(logits=st.lists(st.floats(-30.0, 30.0), min_size=2, max_size=6), smoothing=st.floats(0.0, 0.99))
+def test_smoothed_labels_are_the_cross_entropy_of_their_targets(logits, smoothing):
+    """Of two classes that is the loss of the patch model, log(1 + exp(-z)) + eps z / 2."""
+    rows, count = np.array([logits]), len(logits)
+    target = np.full(count, smoothing / count)
+    target[1] += 1.0 - smoothing
+    logs = rows[0] - np.logaddexp.reduce(rows[0])
+    losses, gradient = smoothed_cross_entropy(rows, np.array([1]), smoothing)
+    # numbers up to 60 + log 6, of which as many as there are classes are added
+    assert losses[0] == pytest.approx(-np.vdot(target, logs), abs=100 * count * EPS * 8)
+    assert gradient[0] == pytest.approx(np.exp(logs) - target, abs=100 * EPS)
+    if count == 2:
+        assert losses[0] == pytest.approx(smoothed_loss(rows[0, 1] - rows[0, 0], smoothing), abs=1600 * EPS)
 
 
 def test_directions_and_balls():

@@ -46,12 +46,14 @@ def test_the_same_settings_give_the_same_bits_and_another_seed_others(whole):
     assert not same_bits(train(whole.settings.replace(seed=4), DATA), whole)
 
 
-@pytest.mark.parametrize("weight", [0.0, 0.3, 1.0])
-def test_one_step_is_the_step_of_the_weighted_loss(weight):
+@pytest.mark.parametrize(("weight", "smoothing"), [(0.0, 0.0), (0.3, 0.0), (1.0, 0.0), (0.3, 0.2)])
+def test_one_step_is_the_step_of_the_weighted_loss(weight, smoothing):
     """Against the reference network in float64, step by hand: one epoch of one batch."""
     from cgrosim.images.network.reference import ReferenceNetwork
 
-    settings = small_settings(epochs=1, batch_size=30, adversarial_weight=weight, weight_decay=0.01, snapshots=(0,))
+    settings = small_settings(
+        epochs=1, batch_size=30, adversarial_weight=weight, weight_decay=0.01, label_smoothing=smoothing, snapshots=(0,)
+    )
     found = train(settings, DATA)
     data = training_data(settings, DATA).train
     generator = stream(settings.seed, TrainingStream.EPOCH, 1)
@@ -64,7 +66,7 @@ def test_one_step_is_the_step_of_the_weighted_loss(weight):
     loss = 0.0
     for share, batch in ((1.0 - weight, images), (weight, attacked)):
         if share > 0.0:
-            loss += share * float(reference.accumulate_gradient(batch, labels, share).mean())
+            loss += share * float(reference.accumulate_gradient(batch, labels, share, smoothing).mean())
     reference.step(0.1, 0.9, 0.01)
     # sums of at most 480 products of numbers below 10 in float32: 480 * 10 * 2^-24 = 3e-4 bounds every one of them
     assert found.history["train_loss"][0] == pytest.approx(loss, abs=3e-4)

@@ -13,8 +13,8 @@ from cgrosim.images.training.defaults import ATTACK_STEPS, DEFAULTS, EVALUATION_
 from cgrosim.images.training.settings import Settings
 from cgrosim.model.settings import SettingsBase
 
-FROM_SETTINGS = ("subset", "epochs", "batch_size", "learning_rate", "momentum", "weight_decay", "schedule",
-                 "adversarial_weight", "evaluation_samples", "validation", "seed")  # fmt: skip
+FROM_SETTINGS = ("subset", "epochs", "batch_size", "learning_rate", "momentum", "weight_decay", "label_smoothing",
+                 "schedule", "adversarial_weight", "evaluation_samples", "validation", "seed")  # fmt: skip
 
 
 class Choice(Options):

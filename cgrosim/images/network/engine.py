@@ -136,8 +136,12 @@ class Engine:
         goal: int,
         ascent: Ascent,
         scale: float = 1.0,
+        smoothing: float = 0.0,
     ) -> Outcome:
-        """Attack the images (``(n, pixels)``, changed in place), then do what `goal` asks for."""
+        """Attack the images (``(n, pixels)``, changed in place), then do what `goal` asks for.
+
+        `scale` and `smoothing` (of the labels) are those of the weight gradient and its loss alone.
+        """
         count = len(images)
         if count > self.capacity:
             self._allocate(count)
@@ -145,7 +149,7 @@ class Engine:
         forms, task = self._kernels.compiled()
         losses, margins, least = np.empty(count), np.empty(count), np.full(count, np.inf)
         worst, pixels, stuck = images.copy(), np.zeros_like(images), np.zeros(count, np.uint8)
-        numbers = np.array([scale, ascent.radius, ascent.rate, ascent.low, ascent.high])
+        numbers = np.array([scale, ascent.radius, ascent.rate, ascent.low, ascent.high, smoothing])
         arrays: dict[int, NDArray[Any]] = {
             **self._arrays,
             slots.IMAGES: images,

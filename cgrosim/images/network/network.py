@@ -123,10 +123,17 @@ class Network:
         joined = self._join(np.concatenate([each.images for each in found]))
         return joined, np.concatenate([e.margins for e in found]), np.concatenate([e.stuck for e in found])
 
-    def accumulate_gradient(self, images: ArrayLike, labels: ArrayLike, weight: float) -> NDArray[np.float64]:
-        """Add `weight` times the gradient of the mean loss to the stored gradient; return the loss of every sample."""
+    def accumulate_gradient(
+        self, images: ArrayLike, labels: ArrayLike, weight: float, smoothing: float = 0.0
+    ) -> NDArray[np.float64]:
+        """Add `weight` times the gradient of the mean loss to the stored gradient; return the loss of every sample.
+
+        With `smoothing` eps the loss is the cross-entropy of the target 1 - eps + eps/K for the label and eps/K for
+        each other of K classes (Szegedy et al. 2016, arXiv 1512.00567).
+        """
         scale = weight / len(np.asarray(labels))
-        losses = np.concatenate([e.losses for e in self._run(images, labels, WEIGHTS, Ascent(), scale=scale)])
+        found = self._run(images, labels, WEIGHTS, Ascent(), scale=scale, smoothing=smoothing)
+        losses = np.concatenate([each.losses for each in found])
         self._engine.clear_untrained()
         return losses
 
@@ -146,6 +153,7 @@ class Network:
         ascent: Ascent,
         start: ArrayLike | None = None,
         scale: float = 1.0,
+        smoothing: float = 0.0,
     ) -> list[Outcome]:
         self._check_parameters()
         clean = self._flat("images", images)
@@ -159,7 +167,7 @@ class Network:
         found = []
         for first in range(0, len(clean), size):
             part = slice(first, first + size)
-            outcome = self._engine.run(begin[part].copy(), clean[part], marks[part], goal, ascent, scale)
+            outcome = self._engine.run(begin[part].copy(), clean[part], marks[part], goal, ascent, scale, smoothing)
             if not np.isfinite(outcome.logits).all():
                 raise self._locate(outcome, first)
             found.append(outcome)

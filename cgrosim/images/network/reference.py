@@ -58,6 +58,16 @@ def cross_entropy(logits: Array, labels: NDArray[np.int64]) -> tuple[Array, Arra
     return -log_probability[rows, labels], gradient
 
 
+def smoothed_cross_entropy(logits: Array, labels: NDArray[np.int64], smoothing: float) -> tuple[Array, Array]:
+    """Loss and gradient for targets that give a share `smoothing` of every label to all classes alike."""
+    losses, gradient = cross_entropy(logits, labels)
+    rows, even = np.arange(len(labels)), smoothing / logits.shape[1]
+    apart = logits[rows, labels][:, None] - logits  # -log p_k = loss + apart_k
+    gradient -= even
+    gradient[rows, labels] += smoothing
+    return losses + even * apart.sum(axis=1), gradient
+
+
 def margins(logits: Array, labels: NDArray[np.int64]) -> Array:
     """Logit of the label minus the largest other logit: the sample is classified correctly where it is positive."""
     rows = np.arange(len(labels))
@@ -165,10 +175,12 @@ class ReferenceNetwork:
             gradient = self._backward(index, found[index], found[index + 1], gradient)
         return join_patches(gradient, self.architecture.patch)
 
-    def accumulate_gradient(self, images: ArrayLike, labels: NDArray[np.int64], weight: float) -> Array:
-        """Add ``weight * mean loss``'s gradient to the stored one; return the loss of every sample."""
+    def accumulate_gradient(
+        self, images: ArrayLike, labels: NDArray[np.int64], weight: float, smoothing: float = 0.0
+    ) -> Array:
+        """Add ``weight * mean loss``'s gradient, of smoothed labels, to the stored one; return every sample's loss."""
         found = self.activations(images)
-        losses, gradient = cross_entropy(found[-1][:, 0, 0, :], labels)
+        losses, gradient = smoothed_cross_entropy(found[-1][:, 0, 0, :], labels, smoothing)
         gradient = (weight / len(labels)) * gradient[:, None, None, :]
         for index in reversed(range(len(self.architecture.layers))):
             self._add_weight_gradient(index, found[index], gradient)

@@ -18,6 +18,8 @@ class Settings(SettingsBase):
     """One training of one network; the same settings give the same bits.
 
     Stochastic gradient descent: v <- momentum v + gradient + weight_decay w; w <- w - rate v.
+    With label smoothing eps the loss is the cross-entropy of the target 1 - eps + eps/K for the label and eps/K for
+    each other of K classes, clean and attacked (Szegedy et al. 2016, arXiv 1512.00567); K = 2 as in the patch model.
     The best epoch is the one of the largest robust accuracy on the validation images.
     Split, subset, start and shuffles depend on the seed alone, so that trainings of one seed are paired.
 
@@ -36,6 +38,12 @@ class Settings(SettingsBase):
     learning_rate: float = Field(0.1, gt=0, description="of gradient descent")
     momentum: float = Field(0.9, ge=0, lt=1, description="of gradient descent")
     weight_decay: float = Field(0.0, ge=0, description="of gradient descent")
+    label_smoothing: float = Field(
+        0.0,
+        ge=0,
+        lt=1,
+        description="share of every label given to all classes alike; the attack goes against the label",
+    )
     schedule: Schedule = Field(CONSTANT, description="constant, cosine, cyclic or piecewise:SHARES:FACTOR")
     adversarial_weight: float = Field(
         1.0, ge=0, le=1, description="lam in (1 - lam) clean + lam adversarial loss; 0 is standard training"

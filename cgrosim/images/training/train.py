@@ -210,11 +210,11 @@ def _accumulate(network: Any, settings: Settings, batch: Samples, generator: np.
     """Add the gradient of (1 - lam) clean + lam adversarial loss; return that loss."""
     weight, loss = settings.adversarial_weight, 0.0
     if weight < 1.0:
-        losses = network.accumulate_gradient(batch.images, batch.labels, 1.0 - weight)
+        losses = network.accumulate_gradient(batch.images, batch.labels, 1.0 - weight, settings.label_smoothing)
         loss += (1.0 - weight) * float(np.mean(losses, dtype=np.float64))
     if weight > 0.0:
         images, _, _ = perturb(network, batch.images, batch.labels, settings.attack, generator)
-        losses = network.accumulate_gradient(images, batch.labels, weight)
+        losses = network.accumulate_gradient(images, batch.labels, weight, settings.label_smoothing)
         loss += weight * float(np.mean(losses, dtype=np.float64))
     return loss
 

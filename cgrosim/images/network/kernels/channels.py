@@ -83,10 +83,13 @@ def _do_head(context, table, n, state, gradients):  # type: ignore[no-untyped-de
     losses, margins = doubles_at(context[slots.LOSSES]), doubles_at(context[slots.MARGINS])
     least, label = doubles_at(context[slots.LEAST]), longs_at(context[slots.LABELS])[n]
     kind = context[slots.KIND]
-    scale = doubles_at(context[slots.NUMBERS])[slots.NUMBER_SCALE] if kind == DERIVATIVE else 1.0
+    numbers = doubles_at(context[slots.NUMBERS])
+    scale = numbers[slots.NUMBER_SCALE] if kind == DERIVATIVE else 1.0
+    smoothing = numbers[slots.NUMBER_SMOOTHING]
     at = table[s * WIDE + INPUT] + n * table[s * WIDE + INPUT_SIZE]
     to = table[s * WIDE + GRADIENT] + n * table[s * WIDE + GRADIENT_SIZE]
-    losses[n], margins[n] = judge(state, at, 1, table[s * WIDE + CHANNELS], label, gradients, to, kind, scale)
+    classes = table[s * WIDE + CHANNELS]
+    losses[n], margins[n] = judge(state, at, 1, classes, label, gradients, to, kind, scale, smoothing)
     if context[slots.KEEP] == 0 or margins[n] < least[n]:
         least[n] = margins[n]
         for i in range(n * context[slots.PIXEL_COUNT], (n + 1) * context[slots.PIXEL_COUNT]):

@@ -14,11 +14,13 @@ DIRECTION, DERIVATIVE = 0, 1  # kinds of gradient: for attacks, which need no le
 
 
 @njit(**INNER)
-def judge(logits, at, stride, classes, label, gradient, to, kind, scale):  # type: ignore[no-untyped-def]
+def judge(logits, at, stride, classes, label, gradient, to, kind, scale, smoothing):  # type: ignore[no-untyped-def]
     """Cross-entropy and margin of one sample; its gradient with respect to the logits goes to `gradient`.
 
     Logit k is at ``at + k stride``, its gradient at ``to + k stride``. With DIRECTION the gradient is divided by the
     probability of the other classes: a sign or a unit vector does not change, and nothing vanishes by saturation.
+    With DERIVATIVE and smoothing eps the targets are 1 - eps + eps/K and eps/K (Szegedy et al. 2016); attacks go
+    against the label itself.
     """
     mine, most = logits[at + label * stride], -math.inf
     for k in range(classes):
@@ -37,6 +39,14 @@ def judge(logits, at, stride, classes, label, gradient, to, kind, scale):  # typ
     for k in range(classes):
         share = math.exp(logits[at + k * stride] - most) / others
         gradient[to + k * stride] = np.float32(-length if k == label else length * share)
+    if kind == DERIVATIVE and smoothing > 0.0:
+        even = smoothing / classes
+        for k in range(classes):
+            if k != label:
+                share = math.exp(logits[at + k * stride] - most) / others
+                gradient[to + k * stride] = np.float32((wrong * share - even) * scale)
+                loss += even * (np.float64(mine) - np.float64(logits[at + k * stride]))
+        gradient[to + label * stride] = np.float32(((classes - 1) * even - wrong) * scale)
     return loss, margin
 
 

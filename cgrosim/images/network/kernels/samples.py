@@ -159,14 +159,16 @@ def _judge_lanes(context, table, block, state, gradients, kind, lanes):  # type:
     losses, margins = doubles_at(context[slots.LOSSES]), doubles_at(context[slots.MARGINS])
     least, labels = doubles_at(context[slots.LEAST]), longs_at(context[slots.LABELS])
     worst, classes = floats_at(context[slots.WORST]), table[s * WIDE + CHANNELS]
-    scale = doubles_at(context[slots.NUMBERS])[slots.NUMBER_SCALE] if kind == DERIVATIVE else 1.0
+    numbers = doubles_at(context[slots.NUMBERS])
+    scale = numbers[slots.NUMBER_SCALE] if kind == DERIVATIVE else 1.0
+    smoothing = numbers[slots.NUMBER_SMOOTHING]
     at = table[s * WIDE + INPUT] + block * table[s * WIDE + INPUT_SIZE]
     to = table[s * WIDE + GRADIENT] + block * table[s * WIDE + GRADIENT_SIZE]
     for i in range(classes * BLOCK):
         gradients[to + i] = _ZERO
     for lane in range(min(BLOCK, context[slots.COUNT] - n)):
         losses[n + lane], margins[n + lane] = judge(
-            state, at + lane, BLOCK, classes, labels[n + lane], gradients, to + lane, kind, scale
+            state, at + lane, BLOCK, classes, labels[n + lane], gradients, to + lane, kind, scale, smoothing
         )
         if context[slots.KEEP] == 0 or margins[n + lane] < least[n + lane]:
             least[n + lane] = margins[n + lane]

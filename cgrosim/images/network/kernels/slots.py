@@ -55,6 +55,7 @@ NUMBER_RADIUS = 1
 NUMBER_RATE = 2
 NUMBER_LOW = 3
 NUMBER_HIGH = 4
+NUMBER_SMOOTHING = 5  # of the labels, in the true gradient
 
 LINF, L2 = 0, 1  # norms
 FOR_LOGITS, FOR_PIXELS, FOR_WEIGHTS, FOR_IMAGES = range(4)  # goals: what follows the steps of an attack
