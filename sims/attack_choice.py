@@ -44,7 +44,8 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
         SMALL_PGD: base.replace(**search, perturbation_radius=SMALL),
     }
     runs = {name: simulate(settings[name]) for name in experiment.track(settings, "trainings")}
-    attacks = {"clean": None, **{name: settings[name].replace(**STRONG) for name in (SPAN, LARGE_PGD, SMALL_PGD)}}
+    strong = experiment.choose(STRONG, {"attack_steps": 5})
+    attacks = {"clean": None, **{name: settings[name].replace(**strong) for name in (SPAN, LARGE_PGD, SMALL_PGD)}}
     errors = {name: {a: _errors(run, p) for a, p in attacks.items()} for name, run in runs.items()}
     with experiment.figure(16.0, 6.6) as figure:
         left, *tables = figure.subplots(1, 3, width_ratios=[1.1, 1, 1])

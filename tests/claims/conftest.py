@@ -1,4 +1,4 @@
-"""Quick verdicts, computed once a session and held against what is pinned of them."""
+"""Quick verdicts, computed once a session and held against what is pinned of them; costly ones in one wrong world."""
 
 from collections.abc import Callable
 from functools import cache
@@ -7,6 +7,40 @@ import pytest
 from pinned_regions import assert_pinned
 
 from cgrosim.claims.claim import Claim, Context, Verdict, evaluate
+
+COSTLY = {
+    "adversarial-weight-sweep",
+    "ball-coverage",
+    "dead-filters-stay-dead",
+    "dead-start-probability",
+    "fresh-noise-variance",
+    "initial-laws",
+    "memorisation-kicks",
+    "memorisation-law",
+    "memorisation-slope-rates",
+    "memorisation-slope-starts",
+    "memorisation-times",
+    "plateau-quadrature",
+    "sampling-in-law",
+    "signal-growth-law",
+    "signal-growth-slopes",
+    "signal-growth-window",
+}
+"""Claims whose whole kill matrix takes seconds: the ordinary suite puts them to their first wrong world (test_costly),
+`-m slow` and `cgrosim verify` to all of them."""
+
+
+@pytest.hookimpl(tryfirst=True)  # before what is slow is left out
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        names = getattr(item, "fixturenames", ())
+        if "verdict_of" in names and COSTLY & {getattr(getattr(item, "callspec", None), "id", "")}:
+            item.add_marker(pytest.mark.slow)
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "costly" in metafunc.fixturenames:
+        metafunc.parametrize("costly", sorted(COSTLY))
 
 
 @pytest.fixture(scope="session")

@@ -3,6 +3,7 @@
 import dataclasses
 
 import numpy as np
+import pytest
 
 from cgrosim.claims.catalogue import growth, growth_law, growth_slopes
 from cgrosim.claims.checks import combine
@@ -10,10 +11,12 @@ from cgrosim.claims.claim import Context
 from cgrosim.studies.world import CLAIMED
 
 
-def test_the_claims_are_supported_and_their_wrong_worlds_are_rejected(verdict_of):
-    for claim in growth.CLAIMS + growth_law.CLAIMS:
-        verdict = verdict_of(claim)
-        assert (verdict.verdict, verdict.rejection) == ("supported", "violated"), claim.name
+@pytest.mark.parametrize(
+    "claim", growth.CLAIMS + growth_law.CLAIMS + growth_slopes.CLAIMS, ids=lambda claim: claim.name
+)
+def test_the_claims_are_supported_and_their_wrong_worlds_are_rejected(verdict_of, claim):
+    verdict = verdict_of(claim)
+    assert (verdict.verdict, verdict.rejection) == ("supported", "violated")
 
 
 def test_the_window_misses_a_mutated_gap(monkeypatch):
@@ -35,12 +38,6 @@ def test_the_distance_of_the_law_vanishes_with_the_start():
     distances = [growth_law.law_distance(growth_law.law_experiment(init_std=std)) for std in (1e-3, 5e-4, 5e-5)]
     assert np.all(np.diff(distances) < 0.0)
     assert distances[-1] < 0.01  # of which 1/400 is the grid
-
-
-def test_the_slopes_are_supported_and_refutable(verdict_of):
-    (claim,) = growth_slopes.CLAIMS
-    verdict = verdict_of(claim)
-    assert (verdict.verdict, verdict.rejection) == ("supported", "violated")
 
 
 def test_a_slope_range_holds_every_line_between_its_bounds():

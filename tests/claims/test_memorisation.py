@@ -25,9 +25,9 @@ def test_quick_decides_and_the_wrong_world_fails(verdict_of: Callable[[Claim], V
     assert found.evidence.seeds
 
 
-def test_coupling_one_is_reported_as_a_finding(verdict_of: Callable[[Claim], Verdict]) -> None:
-    kicked = next(claim for claim in CLAIMS if claim.name == "memorisation-kicks")
-    assert "right only within a factor" in verdict_of(kicked).evidence.finding
+@pytest.mark.parametrize("claim", memorisation_kicks.CLAIMS, ids=lambda claim: claim.name)
+def test_coupling_one_is_reported_as_a_finding(verdict_of: Callable[[Claim], Verdict], claim: Claim) -> None:
+    assert "right only within a factor" in verdict_of(claim).evidence.finding
 
 
 def test_without_overlaps_the_decoupled_times_are_exact() -> None:

@@ -1,6 +1,7 @@
 """The claim about the adversarial weight: supported, refutable, and each prediction in it is needed."""
 
 import numpy as np
+import pytest
 
 from cgrosim.claims.catalogue import weight_sweep
 from cgrosim.claims.checks import combine
@@ -10,8 +11,9 @@ from cgrosim.studies.world import CLAIMED
 (CLAIM,) = weight_sweep.CLAIMS
 
 
-def test_supported_with_rejected_wrong_worlds(verdict_of):
-    verdict = verdict_of(CLAIM)
+@pytest.mark.parametrize("claim", [CLAIM], ids=lambda claim: claim.name)
+def test_supported_with_rejected_wrong_worlds(verdict_of, claim):
+    verdict = verdict_of(claim)
     assert (verdict.verdict, verdict.rejection) == ("supported", "violated")
     share = verdict.evidence.panels[0].series[0].y
     # the horizon separates small weights from large ones

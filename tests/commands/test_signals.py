@@ -179,6 +179,7 @@ def test_ctrl_c_in_a_terminal_reaches_the_workers_too_and_none_of_them_complains
     wait_until(lambda: not members(child.pid), SECONDS)
 
 
+@pytest.mark.slow  # tests/sweeps kills a worker in the ordinary suite
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="needs /proc")
 def test_a_killed_worker_is_a_sentence(tmp_path, begin):
     child = begin("verify", "theorem-scaling", "phase-edges", "--workers", "2", "--overwrite", "--out", tmp_path)

@@ -42,7 +42,9 @@ def same(one: Predictions, two: Predictions) -> bool:
     return json.dumps(one.to_dict(), allow_nan=False) == json.dumps(two.to_dict(), allow_nan=False)
 
 
-@pytest.mark.parametrize("name", PLANS)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.slow if name in ("gram", "standard") else ()) for name in PLANS]
+)
 def test_before_and_after_the_run_the_same_is_predicted(name: str) -> None:
     params = small(**PLANS[name])
     run = simulate(params)
@@ -108,7 +110,7 @@ EXPERIMENTS = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
+@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
 @given(EXPERIMENTS)
 def test_every_experiment_is_answered(values: dict[str, object]) -> None:
     try:

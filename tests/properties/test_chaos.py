@@ -87,7 +87,7 @@ def kurtosis_violation(case: Case) -> float:
 
 def test_variance_identity() -> None:
     # The trapezoidal rule is exact for these trigonometric polynomials; cancellation up to 1e10 in the variance.
-    check(chaoses(), variance_violation, tolerance=1e-5, examples=300)
+    check(chaoses(), variance_violation, tolerance=1e-5, examples=100)
 
 
 def test_kurtosis_identity() -> None:
@@ -107,7 +107,7 @@ def test_quadrature_is_exact_for_one_neuron() -> None:
 
 def test_tails_hold() -> None:
     for bound in (log_tail_bound_simple, log_tail_bound_shifted, log_tail_bound):
-        check(chaoses(), tail_violation(bound), tolerance=1e-9, examples=200)
+        check(chaoses(), tail_violation(bound), tolerance=1e-9, examples=80)
 
 
 def test_the_best_bound_is_the_smallest() -> None:
@@ -172,7 +172,7 @@ def small_ball_violation(case: Case, marginal: bool = False) -> float:
 
 def test_small_balls_hold_for_any_weights() -> None:
     # The angular rule is accurate to 1e-3 where |Y| has zeros and t is small (checked above for one neuron).
-    check(chaoses(), small_ball_violation, tolerance=1e-3, examples=300)
+    check(chaoses(), small_ball_violation, tolerance=1e-3, examples=100)
 
 
 def test_small_ball_needs_the_conditional_width() -> None:
@@ -189,7 +189,7 @@ def test_error_bounds_hold_for_any_weights() -> None:
         bounds = chaos_error_bound(margin, deviation, case[2]), chebyshev_error_bound(margin, deviation)
         return float(error - min(float(b) for b in bounds))
 
-    check(chaoses(), violation, tolerance=1e-9, examples=200)
+    check(chaoses(), violation, tolerance=1e-9, examples=80)
 
 
 def test_gaussian_figure_is_exact_for_the_linear_activation() -> None:

@@ -35,7 +35,7 @@ def late(sequence: GrowthSequence, bound: float) -> float:
 @pytest.mark.parametrize("bound", [doubling_time_bound, growth_time_bound])
 @pytest.mark.parametrize("cases", [VARYING, SLOW], ids=["varying", "constant"])
 def test_time_bounds_hold(bound, cases) -> None:
-    check(cases, lambda s: late(s, bound(s.start, s.target, float(s.rates.min()), s.power)), STEPS, examples=200)
+    check(cases, lambda s: late(s, bound(s.start, s.target, float(s.rates.min()), s.power)), STEPS, examples=100)
 
 
 def test_rate_sandwich_holds() -> None:
@@ -44,7 +44,7 @@ def test_rate_sandwich_holds() -> None:
             cases,
             lambda s: late(s, rate_sandwich_time_bound(s.start, s.target, s.rates.min(), s.rates.max())),
             STEPS,
-            examples=200,
+            examples=100,
         )
 
 

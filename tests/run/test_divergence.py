@@ -32,6 +32,7 @@ def test_the_advised_learning_rate_does_not_diverge():
     run = simulate(params)
     assert run.status == "diverged"
     assert run.data.attrs["steps_taken"] < run.data.attrs["steps"]
+    assert "tried here" in run.message
     advised = float(re.search(r"try (\S+) or less", run.message)[1])
     steps = int(200 * params.learning_rate / advised) if advised > 1e-2 * params.learning_rate else 200
     assert simulate(params.replace(learning_rate=advised, steps=steps)).status == "finished"
