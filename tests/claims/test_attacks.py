@@ -17,6 +17,7 @@ def test_quick_verdict_is_supported_and_wrong_worlds_are_rejected(verdict_of, cl
     assert verdict.rejection == "violated"
 
 
+@pytest.mark.slow
 def test_only_ends_for_the_smoothed_relu_is_violated(monkeypatch):
     """A kernel that forgets kinks and critical points: the best end of the interval."""
 

@@ -82,6 +82,7 @@ def test_a_mutated_variance_formula_is_noticed(monkeypatch):
     assert "violated" in outcomes
 
 
+@pytest.mark.slow
 def test_a_mutated_error_law_is_noticed(monkeypatch):
     true = error_laws.independent_law
 

@@ -26,6 +26,7 @@ def test_embedding_has_the_drawn_system():
         np.testing.assert_allclose(getattr(vectors, name), getattr(drawn, name), atol=1e-13)
 
 
+@pytest.mark.slow
 def test_too_heavy_weights_are_violated(monkeypatch):
     """Right data and training starts; only the Gram matrix of the weights is up to half too large."""
     whole = sampling_law.draw_gram

@@ -16,7 +16,7 @@ ROUNDING = 1e-11
 
 
 def check(
-    strategy: SearchStrategy[Case], violation: Callable[[Case], float], tolerance: float = 0.0, examples: int = 250
+    strategy: SearchStrategy[Case], violation: Callable[[Case], float], tolerance: float = 0.0, examples: int = 100
 ) -> None:
     """Maximise ``violation(case)`` over the strategy and fail if it ever exceeds the tolerance.
 

@@ -23,6 +23,7 @@ def test_the_calculation_by_hand_is_what_the_simulator_finds(capsys):
     assert "decay_edges" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_rows_with_decay_end_as_predicted():
     """Errors of 500 fresh samples are good to 0.022, four of which are allowed; times as in the table's own caption."""
     rows = {
