@@ -45,6 +45,7 @@ def test_patches_whose_projections_share_too_much_are_violated(monkeypatch):
     assert outcomes["max_r v_r(0) of one patch [gram]"] == "supported"
 
 
+@pytest.mark.slow
 def test_dead_count_of_two_neurons_more_is_violated(monkeypatch):
     draw = dead_filters.draw_gram
     monkeypatch.setattr(

@@ -156,7 +156,9 @@ def test_a_signal_to_an_experiment_ends_it_also_while_its_kernels_compile(number
 
 
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="needs /proc")
-@pytest.mark.parametrize(("number", "status"), [pytest.param(signal.SIGTERM, 143, marks=SLOW), (signal.SIGKILL, -9)])
+@pytest.mark.parametrize(
+    ("number", "status"), [pytest.param(signal.SIGTERM, 143, marks=SLOW), pytest.param(signal.SIGKILL, -9, marks=SLOW)]
+)
 def test_no_worker_of_verify_outlives_it(number, status, tmp_path, begin):
     (tmp_path / "verdicts.json").write_text("{}")
     child = begin("verify", "theorem-scaling", "phase-edges", "--workers", "2", "--overwrite", "--out", tmp_path)

@@ -43,7 +43,11 @@ def same(one: Predictions, two: Predictions) -> bool:
 
 
 @pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=pytest.mark.slow if name in ("gram", "standard") else ()) for name in PLANS]
+    "name",
+    [
+        pytest.param(name, marks=pytest.mark.slow if name in ("gram", "patches", "standard", "transfer") else ())
+        for name in PLANS
+    ],
 )
 def test_before_and_after_the_run_the_same_is_predicted(name: str) -> None:
     params = small(**PLANS[name])
