@@ -15,7 +15,7 @@ import numpy as np
 from common import run_script, start
 
 from cgrosim import sweep
-from cgrosim.claims.catalogue.phase import REGIONS, phase_params
+from cgrosim.claims.phase_edges import REGIONS, phase_params
 from cgrosim.figures import style
 from cgrosim.figures.sweep_map import draw_line
 from cgrosim.sweeps.drawing import crossing, line_of

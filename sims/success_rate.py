@@ -15,7 +15,7 @@ from typing import Any
 from common import run_script, start, together
 
 from cgrosim import Params, Table, sweep
-from cgrosim.claims.catalogue.success import Setup, predicted_rate
+from cgrosim.claims.success_runs import Setup, predicted_rate
 from cgrosim.figures import style
 from cgrosim.model.streams import stream
 from cgrosim.studies.world import CLAIMED, World

@@ -17,14 +17,13 @@ from common import Experiment, run_script, start
 from scipy.stats import ks_2samp, kstwo
 
 from cgrosim import Params
-from cgrosim.claims.catalogue.threat_gap import model_of
 from cgrosim.figures import style
 from cgrosim.model.patches import draw_patch_data
 from cgrosim.model.reference import attacked_inputs
 from cgrosim.model.streams import RunStream, stream
 from cgrosim.studies.fresh_noise import draw_fresh_noise
 from cgrosim.studies.paper_scale import horizon_of
-from cgrosim.studies.trained import Trained, train
+from cgrosim.studies.trained import Trained, searching_model, train
 from cgrosim.theory.noise_law import IndependentNoiseLaw
 from cgrosim.theory.noise_moments import gram_test_noise_std
 
@@ -68,7 +67,7 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
 
 def _margins(experiment: Experiment, trained: Trained) -> tuple[np.ndarray, np.ndarray]:
     """Clean and attacked margins of fresh samples, in batches."""
-    p, system, model = trained.params, trained.system, model_of(trained, trained.params.perturbation_radius)
+    p, system, model = trained.params, trained.system, searching_model(trained, trained.params.perturbation_radius)
     assert system.data is not None
     generator, found = stream(p.seed, RunStream.TEST), []
     for _ in experiment.track(range(experiment.choose(FRESH // BATCH, 2)), "fresh batches"):

@@ -201,3 +201,10 @@ def test_a_module_called_theory_beside_a_script_disturbs_nothing(tmp_path):
     )
     done = subprocess.run([sys.executable, "script.py"], cwd=tmp_path, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "cgrosim.theory.memorisation"
+
+
+def test_nobody_imports_the_internals_of_a_claim():
+    """What claims share stands beside the catalogue or in the studies; the registry alone looks into it, by name."""
+    inside = "cgrosim.claims.catalogue."
+    for path in [*modules().values(), *files("sims"), *files("docs")]:
+        assert not [name for name in imported(path) if name.startswith(inside)], path

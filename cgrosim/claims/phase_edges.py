@@ -38,6 +38,7 @@ PLACES = {
 }
 """N, and noise_std over its value in the paper, by edge: where the gaps span most, and where the one of overfitting
 is predicted below that of escape, so that there is one."""
+REGIONS = ("robust overfitting", "memorised yet robust", "robust by signal")
 HALF_WAY = 0.25  # robust test error between 0 and the 1/2 of the theorem: the edge of overfitting
 HORIZON = 3.0  # in plateau times of the median sample
 ROUNDS = 3  # runs towards an edge; the first one is at the predicted gap

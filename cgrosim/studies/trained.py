@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from cgrosim.model.params import Params
 from cgrosim.model.sampling import ClosedSystem
+from cgrosim.model.threats import Model
 from cgrosim.run.results import Run
 from cgrosim.studies.recording import record, whole_steps
 
@@ -104,3 +105,11 @@ def train(params: Params, steps: float, *, vectors: bool = False) -> Trained:
     world = params.replace(engine="flow", sampling="explicit") if vectors else params.replace(engine="flow")
     names = (*ALWAYS, "weights") if vectors else ALWAYS
     return Trained(params, record(world, whole_steps(np.geomspace(1.0, steps, LOOKS)), *names))
+
+
+def searching_model(trained: Trained, radius: float, steps: int = 20) -> Model:
+    """The trained network under l2_pgd over all patches."""
+    searching = trained.params.replace(
+        threat="l2_pgd", perturbation_radius=radius, engine="direct", attack_steps=steps, attack_random_start=False
+    )
+    return Model(searching, trained.weights, trained.system.second_layer)

@@ -5,9 +5,9 @@ import dataclasses
 import numpy as np
 
 from cgrosim.claims.catalogue import stage_order
-from cgrosim.claims.catalogue.growth import long_growth
 from cgrosim.claims.checks import combine
 from cgrosim.claims.claim import Context
+from cgrosim.claims.growth_runs import long_growth
 from cgrosim.model.sampling import draw_gram
 from cgrosim.studies.world import CLAIMED
 

@@ -6,9 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
-from cgrosim.claims.catalogue.growth import GROWTH, SMALL_NOISE, SMALL_START, growth_step, long_growth
 from cgrosim.claims.checks import guard, inside, law
 from cgrosim.claims.claim import Claim, Context, Evidence, Panel, Series
+from cgrosim.claims.growth_runs import GROWTH, SMALL_NOISE, SMALL_START, growth_step, law_experiment
 from cgrosim.model.params import Params
 from cgrosim.model.sampling import draw_gram
 from cgrosim.predictions.regime import slacks
@@ -18,20 +18,6 @@ from cgrosim.theory.growth_window import growth_law_window
 from cgrosim.theory.initial_laws import GrowthTimeLaw
 
 Array = NDArray[np.float64]
-
-
-def law_experiment(**changes: float | str | int) -> Params:
-    """A single sample, so that many starts can be run; the transfer attack, for which the law holds from both sides."""
-    values: dict[str, float | str | int] = {
-        "samples": 1,
-        "patches": 2,
-        "noise_std": 1e-4,
-        "init_std": 5e-4,
-        "learning_rate": 0.04,
-        "threat": "fixed_direction",
-        "gap": 1e-3,
-    }
-    return long_growth(**{**values, **changes})
 
 
 def law_of(params: Params) -> GrowthTimeLaw:

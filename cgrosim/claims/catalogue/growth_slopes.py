@@ -7,10 +7,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from cgrosim.claims.catalogue.growth import GROWTH, SMALL_NOISE, growth_step
-from cgrosim.claims.catalogue.growth_law import law_experiment
 from cgrosim.claims.checks import Check, inside, mean_interval
 from cgrosim.claims.claim import Claim, Context, Evidence, Panel, Series
+from cgrosim.claims.growth_runs import GROWTH, SMALL_NOISE, growth_step, law_experiment
 from cgrosim.model.params import Params
 from cgrosim.model.sampling import draw_gram
 from cgrosim.predictions.regime import slacks

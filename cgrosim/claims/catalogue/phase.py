@@ -15,7 +15,6 @@ from cgrosim.studies.world import World, raised_to
 
 Array = NDArray[np.float64]
 
-REGIONS = ("robust overfitting", "memorised yet robust", "robust by signal")
 HYPOTHESES = ("gram-nearly-orthogonal", "signal-grows-first", "adversarial-weight-inside", "some-live-filter")
 ROOM = 0.1
 REASONS = {

@@ -8,9 +8,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from cgrosim.claims.catalogue.growth import long_growth, window_of
 from cgrosim.claims.checks import inside
 from cgrosim.claims.claim import Claim, Context, Evidence, Panel, Series, Slack
+from cgrosim.claims.growth_runs import long_growth, window_of
 from cgrosim.model.params import Params
 from cgrosim.model.sampling import ClosedSystem, draw_gram
 from cgrosim.predictions.regime import slacks

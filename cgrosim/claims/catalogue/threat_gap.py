@@ -12,10 +12,10 @@ from cgrosim.claims.claim import Claim, Context, Evidence, Panel, Series, Slack
 from cgrosim.claims.paper_rules import HYPOTHESES
 from cgrosim.model.params import Params
 from cgrosim.model.streams import RunStream, stream
-from cgrosim.model.threats import Model, attack
+from cgrosim.model.threats import attack
 from cgrosim.predictions.regime import slacks
 from cgrosim.studies.paper_scale import horizon_of
-from cgrosim.studies.trained import Trained, train
+from cgrosim.studies.trained import Trained, searching_model, train
 from cgrosim.studies.world import World
 
 Array = NDArray[np.float64]
@@ -41,19 +41,11 @@ def trained_network(dimension: int, seed: int, world: World) -> Trained:
     return train(world.of(params), horizon_of(params), vectors=True)
 
 
-def model_of(trained: Trained, radius: float, steps: int = 20) -> Model:
-    """The trained network under l2_pgd over all patches."""
-    searching = trained.params.replace(
-        threat="l2_pgd", perturbation_radius=radius, engine="direct", attack_steps=steps, attack_random_start=False
-    )
-    return Model(searching, trained.weights, trained.system.second_layer)
-
-
 def searched_errors(trained: Trained, radius: float) -> int:
     """Training samples that l2_pgd over all patches misclassifies; the attack starts at the sample."""
     data = trained.system.data
     assert data is not None
-    model = model_of(trained, radius)
+    model = searching_model(trained, radius)
     inputs = attack(model, data.inputs(), data.labels, stream(trained.params.seed, RunStream.ATTACK))
     return int(np.sum(model.margins(inputs, data.labels) <= 0.0))
 
@@ -67,7 +59,7 @@ def constructed_errors(trained: Trained, radius: float) -> int:
     """
     data, p = trained.system.data, trained.params
     assert data is not None
-    model = model_of(trained, radius)
+    model = searching_model(trained, radius)
     inputs = data.inputs()
     rows = np.arange(len(data.labels))
     cost = 4.0 * np.sum(data.noise**2, axis=(1, 2))

@@ -7,9 +7,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from cgrosim.claims.catalogue.control import control_experiment, live_starts, standard_limit
 from cgrosim.claims.checks import Check, inside
 from cgrosim.claims.claim import Claim, Context, Evidence, Panel, Series
+from cgrosim.claims.control_runs import control_experiment, live_starts, standard_limit
 from cgrosim.model.params import Params
 from cgrosim.model.sampling import ClosedSystem
 from cgrosim.predictions.clock import signal_flow
