@@ -16,7 +16,7 @@ from cgrosim.theory.lower_bound import hard_points, hard_samples
 
 @pytest.mark.parametrize(
     ("name", "expected", "rejection"),
-    [("excluded-parameters", "supported", "violated"), ("robust-width", "underpowered", "underpowered")],
+    [("excluded-parameters", "supported", "violated"), ("robust-width", "supported", "violated")],
 )
 def test_verdicts_of_the_quick_sizes(verdict_of, name, expected, rejection):
     """D = 3 to 6 is too short a range for the slope of the width, in any world; the full sizes decide it."""
@@ -35,10 +35,12 @@ def test_another_error_level_gives_another_table(monkeypatch):
 
 def test_robust_labels_used_as_clean_ones_are_found(monkeypatch):
     """Without the hint in the last coordinate clean fit is as hard as robust fit, and undecided at these sizes."""
-    true_inputs = representation_robust.hard_inputs
-    monkeypatch.setattr(representation_robust, "hard_inputs", lambda d, labels, hint: true_inputs(d, labels, 0.0))
+    true_widths = representation_robust._point_widths
+    monkeypatch.setattr(
+        representation_robust, "_point_widths", lambda c, d, one, hint, effort: true_widths(c, d, one, 0.0, effort)
+    )
     # whole balls, four fifths of the time, are not what is judged here
-    monkeypatch.setattr(representation_robust, "_ball_widths", lambda c, d, tables, some, *rest: np.full(some, 2.0))
+    monkeypatch.setattr(representation_robust, "_ball_widths", lambda c, d, some, *rest: np.full(some, 2.0))
     clean = representation_robust.CLAIMS[1].measure(Context("quick"), CLAIMED).checks[1]
     assert clean.name.startswith("slope of log2 of the clean width")
     assert clean.outcome != "supported"
@@ -94,8 +96,9 @@ def test_half_spaces_are_told_from_parity():
 
 def test_a_fit_by_one_unit_of_what_no_half_space_separates_is_found(monkeypatch):
     """Training that calls every table fitted by one unit: the proof of the opposite is independent of it."""
-    monkeypatch.setattr(representation_robust, "needed_widths", lambda inputs, *rest: np.ones(len(inputs)))
-    monkeypatch.setattr(representation_robust, "_ball_widths", lambda c, d, tables, some, *rest: np.ones(some))
+    tables = representation_robust.POINT_TABLES
+    monkeypatch.setattr(representation_robust, "_point_widths", lambda *rest: np.ones(tables))
+    monkeypatch.setattr(representation_robust, "_ball_widths", lambda c, d, some, *rest: np.ones(some))
     checks = representation_robust.CLAIMS[1].measure(Context("quick"), CLAIMED).checks
     assert next(check for check in checks if "half-space" in check.name).outcome == "violated"
 
