@@ -65,6 +65,34 @@ def test_every_word_shown_is_in_the_texts():
         assert key in words[section]
 
 
+def leaves(words, path=()):
+    """The paths of all texts; those in lists are shown one after another and count with their list."""
+    for key, value in words.items():
+        yield from leaves(value, (*path, key)) if isinstance(value, dict) else [(*path, key)]
+
+
+def test_every_text_is_shown_somewhere():
+    """A text is named outright (T.a.b), or its section is indexed (T.a[x]) and x takes its name in some script."""
+    code = "\n".join(source(f"{name}.js") for name in PAGE + NUMBERS)
+    code = re.sub(r"\bS\.", "T.sheets.", code).replace("T.controls.groups[", "T.groups[")  # the names these go by
+    named = {".".join(pair) for pair in re.findall(r"\{\{(\w+)\.(\w+)\}\}", source("page.html"))}
+    for path in re.findall(r"\b(?:T|TEXTS)\.([a-z_.]+)", code):
+        parts = path.split(".")
+        named |= {".".join(parts[: k + 1]) for k in range(len(parts))}
+    indexed = set(re.findall(r"\bT\.([a-z_]+)\[", code))
+    quoted = set(re.findall(r'"(\w+)"', code)) | set(re.findall(r"PANELS\.(\w+) =", code))
+    settings = set(re.findall(r"\b(\w+): [\[{]", source("state.js")))  # LIMITS and GROUPS
+    unused = []
+    for *sections, key in leaves(texts()):
+        taken = quoted | settings if "controls" in sections else quoted
+        if ".".join([*sections, key]) not in named and not (sections and sections[-1] in indexed and key in taken):
+            unused.append(".".join([*sections, key]))
+    for number, lesson in enumerate(texts()["lessons"], start=1):
+        spoken = json.dumps([lesson["after"], lesson["tasks"]])
+        unused += [f"lesson {number}: {name}" for name in lesson.get("variants", {}) if f"{{{name}." not in spoken]
+    assert unused == []
+
+
 def test_scripts_stay_readable():
     for name in (*NUMBERS, *PAGE):
         lines = source(f"{name}.js").splitlines()

@@ -15,15 +15,20 @@ function node(tag, attributes = {}, children = []) {
 }
 const svg = (tag, attributes, children) => node(`svg:${tag}`, attributes, children);
 
+/** The size of a panel's drawing, asked of the browser once: asking after each panel lays the page out again. */
+function sizeOf(panel) {
+  if (!panel.size) panel.size = { width: Math.max(120, panel.body.clientWidth), height: Math.max(90, panel.body.clientHeight) };
+  return panel.size;
+}
+
 /** A drawing that fills its panel, in pixels of the screen: {root, width, height}. */
-function canvas(holder, label) {
-  holder.replaceChildren();
-  const width = Math.max(120, holder.clientWidth), height = Math.max(90, holder.clientHeight);
-  const root = svg("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": label });
-  holder.append(root);
+function canvas(panel, label) {
+  const { width, height } = sizeOf(panel), root = svg("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": label });
+  panel.body.replaceChildren(root);
   return { root, width, height };
 }
-const letter = () => (window.matchMedia("(min-width: 1600px)").matches ? 18 : 14);
+const projector = window.matchMedia("(min-width: 1600px)");
+const letter = () => (projector.matches ? 18 : 14);
 
 /** A scale from values to pixels. */
 function scale(low, high, from, to, log = false) {
@@ -62,4 +67,9 @@ function axes(c, x, y, box, words) {
   if (words.y) c.root.append(svg("text", { class: "soft", x: box.left - 2, y: box.top - 6, text: words.y }));
 }
 
-const path = (points) => points.map(([x, y], k) => `${k ? "L" : "M"}${x.toFixed(1)} ${y.toFixed(1)}`).join("");
+/** A line through points, to a tenth of a pixel. */
+function path(points) {
+  let text = "";
+  for (const [x, y] of points) text += `${text ? "L" : "M"}${Math.round(10 * x) / 10} ${Math.round(10 * y) / 10}`;
+  return text;
+}

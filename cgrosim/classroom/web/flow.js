@@ -47,11 +47,12 @@ const Flow = (() => {
       for (let k = 0; k < m; k++) rate[k] = F.onSignal[k] - rho * y[k];
       for (let k = m; k < size; k++) rate[k] = F.onNoise[k - m] - rho * y[k];
     };
+    const scratch = Model.room(start);
     const record = (step, y) => {
       const state = split(y, eta * step), u = state.u.slice(), B = state.B.slice();
-      const C = Model.projections(start, B, state.decayed), F = Model.forces(s, start, u, C), U = Model.learntSignal(u, s.power);
+      const C = Model.projections(start, B, state.decayed), F = Model.forces(s, start, u, C, scratch), U = Model.learntSignal(u, s.power);
       return {
-        step, u, B, C, decayed: state.decayed, clean: F.clean, attacked: F.attacked, memorised: F.memorised,
+        step, u, B, C, decayed: state.decayed, clean: F.clean.slice(), attacked: F.attacked.slice(), memorised: F.memorised.slice(),
         signal: Math.pow(s.signal_strength, s.power) * U, weakest: Math.pow(s.gap * s.signal_strength, s.power) * U,
       };
     };
@@ -73,6 +74,7 @@ const Flow = (() => {
     const end = eta * (steps.length ? steps[steps.length - 1] : 0);
     const pool = Array.from({ length: 8 }, () => new Float64Array(size)); // seven stages and a new state
     let stages = pool.slice(0, 7), spare = pool[7];
+    const within = new Float64Array(size); // a state between two steps
     rates(0, y, stages[0]);
     let h = firstStep(y, stages[0], scales, tolerance, end);
     while (next < steps.length) {
@@ -80,11 +82,11 @@ const Flow = (() => {
       h = Math.min(h, end - time);
       attempt(time, y, h, stages, rates, spare);
       let error = 0;
+      const [s0, , s2, s3, s4, s5, s6] = stages;
       for (let k = 0; k < size; k++) {
-        let e = 0;
-        for (let i = 0; i < 7; i++) e += ERROR[i] * stages[i][k];
+        const e = ERROR[0] * s0[k] + ERROR[2] * s2[k] + ERROR[3] * s3[k] + ERROR[4] * s4[k] + ERROR[5] * s5[k] + ERROR[6] * s6[k];
         const scale = scales[k < m ? 0 : 1] + tolerance * Math.max(Math.abs(y[k]), Math.abs(spare[k]));
-        error += ((h * e) / scale) ** 2;
+        error += ((h * e) / scale) * ((h * e) / scale);
       }
       error = Math.sqrt(error / size);
       if (!(error < 1)) {
@@ -92,7 +94,7 @@ const Flow = (() => {
         if (!(time + h > time)) { problem = "diverged"; break; }
         continue;
       }
-      const inside = (x) => between(y, h, stages, x);
+      const inside = (x) => between(y, h, stages, x, within);
       const memorised = latest.memorised; // of the last stage, which stands at the new state
       for (const e of watched) {
         if (found[e] !== Infinity) continue;
@@ -132,18 +134,21 @@ const Flow = (() => {
 
   /** One step of size h: stages 1 to 6 from stage 0, and the new state in `moved`, where the last stage is taken. */
   function attempt(time, y, h, stages, rates, moved) {
+    const [k0, k1, k2, k3, k4, k5] = stages, size = y.length;
     for (let i = 1; i < 7; i++) {
-      moved.set(y);
-      for (let j = 0; j < i; j++) {
-        const a = h * A[i][j], k = stages[j];
-        if (a !== 0) for (let l = 0; l < y.length; l++) moved[l] += a * k[l];
-      }
+      const [a, b = 0, c = 0, d = 0, e = 0, f = 0] = A[i];
+      if (i === 1) for (let l = 0; l < size; l++) moved[l] = y[l] + h * (a * k0[l]);
+      else if (i === 2) for (let l = 0; l < size; l++) moved[l] = y[l] + h * (a * k0[l] + b * k1[l]);
+      else if (i === 3) for (let l = 0; l < size; l++) moved[l] = y[l] + h * (a * k0[l] + b * k1[l] + c * k2[l]);
+      else if (i === 4) for (let l = 0; l < size; l++) moved[l] = y[l] + h * (a * k0[l] + b * k1[l] + c * k2[l] + d * k3[l]);
+      else if (i === 5) for (let l = 0; l < size; l++) moved[l] = y[l] + h * (a * k0[l] + b * k1[l] + c * k2[l] + d * k3[l] + e * k4[l]);
+      else for (let l = 0; l < size; l++) moved[l] = y[l] + h * (a * k0[l] + c * k2[l] + d * k3[l] + e * k4[l] + f * k5[l]);
       rates(time + NODES[i] * h, moved, stages[i]);
     }
   }
 
-  function between(y, h, stages, x) {
-    const value = y.slice();
+  function between(y, h, stages, x, value) {
+    value.set(y);
     for (let i = 0; i < 7; i++) {
       const b = BETWEEN[i], weight = h * x * (b[0] + x * (b[1] + x * (b[2] + x * b[3])));
       if (weight) for (let k = 0; k < value.length; k++) value[k] += weight * stages[i][k];

@@ -137,13 +137,26 @@ function showClock() {
 
 /* --- panels --- */
 
+let resizing = 0;
+const resized = new ResizeObserver(() => {
+  const before = Object.values(view.panels).map((panel) => panel.size);
+  for (const panel of Object.values(view.panels)) panel.size = null;
+  const same = ({ size }, k) => before[k] && size.width === before[k].width && size.height === before[k].height;
+  Object.values(view.panels).forEach(sizeOf);
+  if (Object.values(view.panels).every(same)) return;
+  clearTimeout(resizing);
+  resizing = setTimeout(drawAll, 60);
+});
+
 function layout() {
   const lesson = view.state.lesson ? T.lessons[view.state.lesson - 1] : null;
   const hidden = view.state.hide.split(",");
   const wanted = (lesson ? lesson.panels : [["time", 2], ["errors", 1], ["map", 1], ["data", 1], ["neurons", 2], ["samples", 1]]).filter(([name]) => !hidden.includes(name));
   view.panels = {};
+  resized.disconnect();
   $("panels").replaceChildren(...wanted.map(([name, span]) => {
     view.panels[name] = frame(name, span);
+    resized.observe(view.panels[name].body);
     return view.panels[name].section;
   }));
 }
@@ -151,6 +164,7 @@ function layout() {
 function drawAll() {
   if (!view.begun) return;
   const focused = document.activeElement, on = focused.matches(".handle") ? ".handle" : focused.matches(".tile") ? '.tile[tabindex="0"]' : focused.matches(".dot") ? '.dot[tabindex="0"]' : "";
+  Object.values(view.panels).forEach(sizeOf); // all of them before the first is drawn
   for (const [name, panel] of Object.entries(view.panels)) PANELS[name].draw(panel, view);
   markAll();
   if (on && document.querySelector(on)) document.querySelector(on).focus(); // what was drawn anew keeps the focus
@@ -326,8 +340,7 @@ window.addEventListener("hashchange", () => {
   if (location.hash.slice(1) === addressOf(view.state)) return;
   restore();
 });
-let resizing = 0;
-new ResizeObserver(() => { clearTimeout(resizing); resizing = setTimeout(drawAll, 60); }).observe($("panels"));
+projector.onchange = drawAll;
 
 function restore(paused = 0) {
   const { state, wrong } = readAddress();

@@ -5,7 +5,7 @@ const MARK_FILL = { overfitting: "none", memorised: "var(--region-b)", robust: "
 
 PANELS.map = {
   draw(panel, view) {
-    const { begun, state } = view, size = letter(), c = (panel.c = canvas(panel.body, T.panels.map)), decay = state.map === "decay";
+    const { begun, state } = view, size = letter(), c = (panel.c = canvas(panel, T.panels.map)), decay = state.map === "decay";
     c.root.setAttribute("role", "group"); // its dot is a slider
     if (!panel.toggle) {
       panel.toggle = node("input", { type: "checkbox", onchange: () => view.drag({ map: panel.toggle.checked ? "decay" : "samples" }) });

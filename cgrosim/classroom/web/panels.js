@@ -65,7 +65,7 @@ function stages(view) {
 PANELS.time = {
   draw(panel, view) {
     const { begun, result, kept } = view, size = letter(), records = result ? result.main.records : [];
-    const c = (panel.c = canvas(panel.body, T.panels.time));
+    const c = (panel.c = canvas(panel, T.panels.time));
     if (!panel.keep) {
       panel.keep = node("button", { class: "keep", onclick: () => view.keep() });
       panel.heading.append(panel.keep);
@@ -99,7 +99,8 @@ PANELS.time = {
     panel.lines = [];
     panel.words = []; // shown once their place has been reached, never half
     if (result) {
-      const points = (value) => path(records.filter((r) => r.step >= 1).map((r) => [x(r.step), y(Math.max(0, Math.min(value(r), top * 1.03)))]));
+      const seen = records.filter((r) => r.step >= 1), places = seen.map((r) => x(r.step));
+      const points = (value) => path(seen.map((r, k) => [places[k], y(Math.max(0, Math.min(value(r), top * 1.03)))]));
       begun.start.labels.forEach((_, i) => {
         const line = svg("path", { class: "noise", d: points((r) => r.memorised[i]), onpointerenter: () => view.choose({ sample: i }) });
         panel.lines.push(line);
@@ -112,8 +113,8 @@ PANELS.time = {
       panel.words.push([svg("text", { class: "noise-text halo", x: box.right - 4, y: box.bottom - 0.5 * size, "text-anchor": "end", text: T.time.noise }), box.right - 4]);
     }
     if (begun.found.flow && !(begun.s.label_noise > 0) && !(begun.s.label_smoothing > 0)) {
-      const steps = Story.grid(begun.end, false).filter((t, k) => t >= 1 && k % 3 === 0), flow = begun.found.flow;
-      const plateau = begun.found.cures.plateau, curve = steps.map((t) => [x(t), y(Math.min(top * 1.04, Number.isFinite(plateau) ? Math.min(plateau, flow.marginAt(t)) : flow.marginAt(t)))]);
+      const held = Number.isFinite(begun.found.cures.plateau) ? begun.found.cures.plateau : Infinity;
+      const curve = begun.found.flow.curve(begun.end).map(([t, margin]) => [at(t), y(Math.min(top * 1.04, held, margin))]);
       c.root.append(svg("path", { class: "plateau", d: path(curve.filter(([, b]) => b >= box.top)) }));
     }
     panel.ticks = [];
@@ -152,7 +153,7 @@ PANELS.time = {
 
 PANELS.neurons = {
   draw(panel, view) {
-    const size = letter(), c = (panel.c = canvas(panel.body, T.panels.neurons)), { result, begun } = view;
+    const size = letter(), c = (panel.c = canvas(panel, T.panels.neurons)), { result, begun } = view;
     panel.sides = [];
     c.root.setAttribute("role", "group"); // its dots are buttons
     if (!result) return;
@@ -218,7 +219,7 @@ PANELS.neurons = {
 PANELS.samples = {
   draw(panel, view) {
     const n = view.begun.start.labels.length, size = letter();
-    const box = panel.body.getBoundingClientRect(), columns = Math.max(1, Math.ceil(Math.sqrt((n * Math.max(box.width, 100)) / Math.max(box.height, 100))));
+    const box = sizeOf(panel), columns = Math.max(1, Math.ceil(Math.sqrt((n * box.width) / box.height)));
     const tiles = node("div", { class: "tiles", style: `position:absolute;inset:0;grid-template-columns:repeat(${columns},1fr);${n > 60 ? "gap:2px;" : ""}`, role: "group", "aria-label": T.panels.samples });
     panel.tiles = view.begun.start.labels.map((_, i) => {
       const fill = node("i"), label = node("span", { text: n <= 60 ? String(i + 1) : "" });
@@ -297,10 +298,9 @@ PANELS.data = {
   draw(panel, view) {
     panel.draws = new Generator(view.begun.s.seed, 7); // texture for the eye only: in this sampling no vectors exist
     panel.texture = Array.from({ length: 8 * 4 * 16 }, () => panel.draws.uniform());
-    this.mark(panel, view);
   },
   mark(panel, view) {
-    const { s, start } = view.begun, size = letter(), c = canvas(panel.body, T.panels.data), i = Math.max(0, Math.min(view.state.sample, start.labels.length - 1)), record = view.record;
+    const { s, start } = view.begun, size = letter(), c = canvas(panel, T.panels.data), i = Math.max(0, Math.min(view.state.sample, start.labels.length - 1)), record = view.record;
     const truth = start.truth[i], y = start.labels[i] * truth, many = Math.min(s.patches, 5);
     panel.title.textContent = `${filled(T.panels.data, { i: i + 1 })}, ${filled(T.data.patches, { label: start.labels[i] > 0 ? "+1" : "−1" })}`;
     const wide = c.width > 430, left = 4.6 * size, strip = wide ? c.width * (many > 3 ? 0.55 : 0.48) : c.width, side = Math.max(24, Math.min((strip - left) / many - 8, wide ? c.height * 0.36 : c.height * 0.2, 6.5 * size));

@@ -18,13 +18,29 @@ const Predictions = (() => {
     return half * sum;
   }
 
-  /** Powers p of the growth of other coordinates while the fastest grows by L, ratio being k |x|^(q-2) over the
+  /** sum_k part_k (x_k(t)/x_k(0))^p while the fastest coordinate grows by L, ratio_k being k |x|^(q-2) over the
    * fastest's: x(t)/x(0) = (1 - ratio (1 - e^(-(q-2) L)))^(-1/(q-2)), and e^(ratio L) at q = 2. */
-  function companions(L, excess, power) {
-    if (excess === 0) return (ratio) => Math.exp(power * ratio * L);
+  function grownSum(parts, ratios, L, excess, power) {
+    let sum = 0;
+    if (excess === 0) {
+      for (let k = 0; k < parts.length; k++) sum += parts[k] * Math.exp(power * ratios[k] * L);
+      return sum;
+    }
     const passed = -Math.expm1(-excess * L), left = Math.exp(-excess * L), exponent = -power / excess;
-    const raise = exponent === -3 ? (x) => 1 / (x * x * x) : exponent === -1 ? (x) => 1 / x : (x) => Math.pow(x, exponent);
-    return (ratio) => raise(ratio * passed < 0.5 ? 1 - ratio * passed : 1 - ratio + ratio * left);
+    for (let k = 0; k < parts.length; k++) {
+      const ratio = ratios[k], x = ratio * passed < 0.5 ? 1 - ratio * passed : 1 - ratio + ratio * left;
+      sum += parts[k] * lowered(x, exponent);
+    }
+    return sum;
+  }
+
+  /** x^p, p = -q/(q-2): by products where that is a whole number (q = 2.5, 3, 4), else by exp and log, which are
+   * three times as fast as pow and lose |p log x| of the last digit, a few units. */
+  function lowered(x, p) {
+    if (p === -3) return 1 / (x * x * x);
+    if (p === -2) return 1 / (x * x);
+    if (p === -5) return 1 / (x * x * (x * x * x));
+    return Math.exp(p * Math.log(x));
   }
 
   /** Growth, plateau and escape of the true feature; times are in steps. */
@@ -33,10 +49,14 @@ const Predictions = (() => {
       Object.assign(this, { s, q: s.power, excess: s.power - 2, lambda: s.threat === "none" ? 0 : s.adversarial_weight });
       this.logs = Array.from(signal, (u) => Math.log(Math.abs(u)));
       this.signs = Array.from(signal, Math.sign);
+      this.starts = Array.from(signal);
       this.first = signal.indexOf(Math.max(...signal));
-      this.ratios = this.logs.map((x, r) => this.signs[r] * Math.exp(this.excess * (x - this.logs[this.first])));
-      this.parts = this.logs.map((x, r) => this.signs[r] * Math.exp(this.q * (x + Math.log(s.signal_strength))));
+      this.ratios = Float64Array.from(this.logs, (x, r) => this.signs[r] * Math.exp(this.excess * (x - this.logs[this.first])));
+      this.parts = Float64Array.from(this.logs, (x, r) => this.signs[r] * Math.exp(this.q * (x + Math.log(s.signal_strength))));
+      this.pace = s.learning_rate * s.power * Math.pow(s.signal_strength, s.power);
+      this.shares = [s.gap, s.threat === "fixed_direction" ? s.gap : 2 - s.gap].map((share) => Math.pow(share, s.power));
       this.edges = [0];
+      this.margins = [this.margin(0)];
       this.times = [0];
       this.exposures = [0];
       this.turn = this.turning();
@@ -45,30 +65,23 @@ const Predictions = (() => {
 
     /** u_r when the largest has grown by L. */
     correlations(L) {
-      const grown = companions(L, this.excess, 1);
-      return this.logs.map((x, r) => this.signs[r] * Math.exp(x) * grown(this.ratios[r]));
+      return this.starts.map((u, r) => grownSum([u], [this.ratios[r]], L, this.excess, 1));
     }
 
     /** alpha^q U there. */
-    margin(L) {
-      const grown = companions(L, this.excess, this.q);
-      let sum = 0;
-      for (let r = 0; r < this.parts.length; r++) sum += this.parts[r] * grown(this.ratios[r]);
-      return sum;
-    }
+    margin(L) { return grownSum(this.parts, this.ratios, L, this.excess, this.q); }
 
-    /** The share of the signal that the attack leaves: it moves it against the sign of U. */
-    ratio(margin) {
-      return margin < 0 && this.s.threat !== "fixed_direction" ? 2 - this.s.gap : this.s.gap;
-    }
-
-    /** dL/dt per step, and the loss slope of a sample with V = 0. */
-    rates(L) {
-      const margin = this.margin(L), share = Math.pow(this.ratio(margin), this.q);
+    /** Steps per growth, dt/dL, in `wait`; and what they add to the exposure, weighted with the loss slope of a sample
+     * with V = 0, in `exposing`. The attack moves the signal against the sign of U. */
+    measure(L) {
+      const margin = this.margin(L), share = this.shares[margin < 0 ? 1 : 0];
       const clean = (1 - this.lambda) * Model.slope(margin), attacked = this.lambda * Model.slope(share * margin);
-      const u = Math.exp(this.excess * (this.logs[this.first] + L));
-      return { rate: this.s.learning_rate * this.q * u * Math.pow(this.s.signal_strength, this.q) * (clean + share * attacked), weight: clean + attacked };
+      this.wait = 1 / (this.pace * Math.exp(this.excess * (this.logs[this.first] + L)) * (clean + share * attacked));
+      this.exposing = this.wait * (clean + attacked);
     }
+
+    waitAt(L) { this.measure(L); return this.wait; }
+    exposingAt(L) { this.measure(L); return this.exposing; }
 
     /** Growth at which U turns positive; 0 if it starts positive. */
     turning() {
@@ -98,17 +111,27 @@ const Predictions = (() => {
         else if (this.last < 0) size *= Math.pow(2 - g, this.q);
         const step = size > 0 ? Math.min(0.5 / this.q, 1 / (this.q * size)) : 0.5 / this.q;
         const next = this.turn > L && this.turn <= L + step * (1 + 1e-9) ? this.turn : L + step;
-        this.times.push(this.times[this.times.length - 1] + integral((x) => 1 / this.rates(x).rate, L, next));
-        this.exposures.push(this.exposures[this.exposures.length - 1] + integral((x) => this.weighted(x), L, next));
+        const middle = 0.5 * (L + next), half = 0.5 * (next - L); // both integrals at once
+        let time = 0, exposure = 0;
+        for (let i = 0; i < 16; i++) {
+          this.measure(i < 8 ? middle - half * NODES[i] : middle + half * NODES[i - 8]);
+          time += WEIGHTS[i % 8] * this.wait;
+          exposure += WEIGHTS[i % 8] * this.exposing;
+        }
+        this.times.push(this.times[this.times.length - 1] + half * time);
+        this.exposures.push(this.exposures[this.exposures.length - 1] + half * exposure);
         this.edges.push(next);
         L = next;
         this.last = this.margin(L);
+        this.margins.push(this.last);
       }
     }
 
-    weighted(L) {
-      const { rate, weight } = this.rates(L);
-      return weight / rate;
+    /** The predicted curve up to a time, at the panels' edges: [step, alpha^q U]. */
+    curve(time) {
+      const end = this.marginAt(time), last = this.times.findIndex((t) => t >= time);
+      const within = last < 0 ? this.times.length : last;
+      return [...this.times.slice(0, within).map((t, k) => [t, this.margins[k]]), [time, end]];
     }
 
     panelOf(values, value) {
@@ -138,14 +161,14 @@ const Predictions = (() => {
 
     growthAtTime(time) {
       this.extend((flow) => flow.times[flow.times.length - 1] >= time);
-      return this.growthAt(this.times, (x) => 1 / this.rates(x).rate, Math.min(time, this.times[this.times.length - 1]));
+      return this.growthAt(this.times, (x) => this.waitAt(x), Math.min(time, this.times[this.times.length - 1]));
     }
 
     marginAt(time) { return this.margin(this.growthAtTime(time)); }
 
     timeOfGrowth(L) {
       const k = this.panelOf(this.edges, L);
-      return this.times[k] + integral((x) => 1 / this.rates(x).rate, this.edges[k], L);
+      return this.times[k] + integral((x) => this.waitAt(x), this.edges[k], L);
     }
 
     timeOfMargin(margin) {
@@ -163,30 +186,45 @@ const Predictions = (() => {
 
     exposureAt(time) {
       const L = this.growthAtTime(time), k = this.panelOf(this.edges, L);
-      return this.exposures[k] + integral((x) => this.weighted(x), this.edges[k], L);
+      return this.exposures[k] + integral((x) => this.exposingAt(x), this.edges[k], L);
     }
 
-    timeOfExposure(exposure) {
+    growthOfExposure(exposure) {
       if (!Number.isFinite(exposure)) return NEVER;
       this.extend((flow) => flow.exposures[flow.exposures.length - 1] >= exposure);
       if (this.exposures[this.exposures.length - 1] < exposure) return NEVER;
-      return this.timeOfGrowth(this.growthAt(this.exposures, (x) => this.weighted(x), exposure));
+      return this.growthAt(this.exposures, (x) => this.exposingAt(x), exposure);
+    }
+
+    timeOfExposure(exposure) {
+      const L = this.growthOfExposure(exposure);
+      return L === NEVER ? NEVER : this.timeOfGrowth(L);
     }
   }
 
-  /** The correlations v_{r,i,j}(0) = y <w_r, X_k> of one sample with the energies |X_k|^2 of their patches. */
-  function startsOf(s, start, i) {
-    const m = start.signal.length, patches = s.patches - 1, rows = start.labels.length * patches, found = [];
-    for (let j = 0; j < patches; j++) {
-      const k = i * patches + j;
-      for (let r = 0; r < m; r++) found.push({ v: start.labels[i] * start.noise[k * m + r], energy: start.gram[k * rows + k], neuron: r, patch: j });
-    }
+  /** The correlations v_{r,i,j}(0) = y <w_r, X_k> of every sample with the energies |X_k|^2 of their patches. */
+  const known = new WeakMap(); // a start is asked for them many times while a slider moves
+  function startsOf(start) {
+    if (known.has(start)) return known.get(start);
+    const m = start.signal.length, rows = start.noise.length / m, patches = rows / start.labels.length;
+    const found = start.labels.map((y, i) => Array.from({ length: patches * m }, (_, f) => {
+      const neuron = f % m, patch = (f - neuron) / m, k = i * patches + patch;
+      return { v: y * start.noise[k * m + neuron], energy: start.gram[k * rows + k], neuron, patch };
+    }));
+    known.set(start, found);
     return found;
   }
 
   /** Exposure in steps at which V_i reaches 0.7, its features apart from one another; Infinity: never. */
+  const needs = new WeakMap(); // of the start and the power alone: {q, need}
   function requiredExposure(s, features) {
-    const q = s.power, excess = q - 2;
+    if (!needs.has(features) || needs.get(features).q !== s.power) needs.set(features, { q: s.power, need: neededBy(s.power, features) });
+    return (s.samples / (s.learning_rate * s.power)) * needs.get(features).need;
+  }
+
+  /** The same in units of N / (learning_rate q). */
+  function neededBy(q, features) {
+    const excess = q - 2;
     let V = 0, negative = 0, fastest = null, speed = 0;
     for (const f of features) {
       V += Model.phi(f.v, q);
@@ -196,14 +234,8 @@ const Predictions = (() => {
     }
     if (V >= Model.MEMORISED) return 0;
     if (fastest === null) return NEVER;
-    const ratios = features.map((f) => Math.min(1, (Math.sign(f.v) * f.energy * Math.pow(Math.abs(f.v), excess)) / speed));
-    const parts = features.map((f) => Model.phi(f.v, q));
-    const margin = (L) => {
-      const grown = companions(L, excess, q);
-      let sum = 0;
-      for (let k = 0; k < parts.length; k++) sum += parts[k] * grown(ratios[k]);
-      return sum;
-    };
+    const ratios = Float64Array.from(features, (f) => Math.min(1, (Math.sign(f.v) * f.energy * Math.pow(Math.abs(f.v), excess)) / speed));
+    const parts = Float64Array.from(features, (f) => Model.phi(f.v, q)), margin = (L) => grownSum(parts, ratios, L, excess, q);
     let low = 0, high = Math.max(0, Math.log(Model.MEMORISED + negative) / q - Math.log(fastest.v));
     for (let k = 0; k < 60; k++) {
       const middle = 0.5 * (low + high);
@@ -214,7 +246,7 @@ const Predictions = (() => {
     for (let k = 0; k < panels; k++) {
       sum += integral((L) => 0.5 * (1 + Math.exp(margin(L))) * Math.exp(-excess * (Math.log(fastest.v) + L)), (high * k) / panels, (high * (k + 1)) / panels);
     }
-    return ((s.samples / (s.learning_rate * q)) * sum) / fastest.energy;
+    return sum / fastest.energy;
   }
 
   /** log Gamma(x) for x > 0 (Lanczos, g = 7). */
@@ -235,7 +267,7 @@ const Predictions = (() => {
   /** Everything that is predicted; see cgrosim/predictions/quantities.py for the words. Times are in steps. */
   function predict(s, start, options = {}) {
     const q = s.power, N = start.labels.length, adversarial = s.threat !== "none" && s.adversarial_weight > 0;
-    const features = start.labels.map((_, i) => startsOf(s, start, i));
+    const features = startsOf(start);
     const found = { alive: start.signal.some((u) => u > 0), adversarial };
     found.exposures = features.map((f) => requiredExposure(s, f));
     if (!found.alive) return { ...found, regime: "no signal", grown: NEVER, escape: NEVER, times: found.exposures.map((e) => (adversarial ? 2 * e : NEVER)), cures: cures(s, start, features) };
@@ -281,10 +313,10 @@ const Predictions = (() => {
 
   /** Both edges at another number of samples, from the same start: exposures and occupations go with N. */
   function edgesAt(s, start, found, samples) {
-    const factor = samples / start.labels.length, flow = found.flow, q = s.power, half = flow.timeOfExposure(factor * median(found.exposures));
-    if (!Number.isFinite(half)) return null;
-    const u = Math.max(...flow.correlations(flow.growthAtTime(half))), margin = flow.marginAt(half);
-    const v = median(start.labels.map((_, i) => Math.max(...startsOf(s, start, i).map((one) => one.v))));
+    const factor = samples / start.labels.length, flow = found.flow, q = s.power, half = flow.growthOfExposure(factor * median(found.exposures));
+    if (half === NEVER) return null;
+    const u = Math.max(...flow.correlations(half)), margin = flow.margin(half); // where half of the samples are memorised
+    const v = median(startsOf(start).map((f) => Math.max(...f.map((one) => one.v))));
     const kappa = s.noise_std * s.noise_std * (s.dimension - 1);
     const base = s.init_std * s.init_std * (s.dimension - 1), norms = found.norms.map((g) => base + factor * (g - base));
     return {
@@ -339,9 +371,11 @@ const Predictions = (() => {
   function interval(share, n) {
     const k = Math.round(share * n);
     const tail = (p, from) => { // P(Binomial(n, p) >= from)
+      const centre = Math.max(from, Math.floor(n * p)), odds = p / (1 - p); // from the likeliest term both ways
+      const likeliest = Math.exp(logGamma(n + 1) - logGamma(centre + 1) - logGamma(n - centre + 1) + centre * Math.log(p) + (n - centre) * Math.log1p(-p));
       let sum = 0;
-      const centre = Math.max(from, Math.floor(n * p)), spread = Math.ceil(12 * Math.sqrt(n * p * (1 - p)) + 60);
-      for (let j = from; j <= Math.min(n, centre + spread); j++) sum += Math.exp(logGamma(n + 1) - logGamma(j + 1) - logGamma(n - j + 1) + j * Math.log(p) + (n - j) * Math.log1p(-p));
+      for (let j = centre, term = likeliest; j <= n && term > 1e-17 * sum; j++) { sum += term; term *= ((n - j) / (j + 1)) * odds; }
+      for (let j = centre, term = likeliest; j > from && term > 1e-17 * sum; j--) { term *= j / ((n - j + 1) * odds); sum += term; }
       return sum;
     };
     const solve = (target, from) => {

@@ -12,9 +12,9 @@ const Story = (() => {
   }
 
   /** Steps to record: the start, then evenly in the logarithm; whole numbers where single steps are taken. */
-  function grid(end, whole) {
+  function grid(end, whole, each = 1) {
     const steps = [0];
-    for (let k = 0; ; k++) {
+    for (let k = 0; ; k += each) {
       const step = Math.pow(10, k / DECADE);
       if (step >= end) break;
       const value = whole ? Math.round(step) : step;
@@ -55,7 +55,7 @@ const Story = (() => {
   /** The run itself and its control. */
   function run(begun, options) {
     const { s, start, end } = begun, descent = options.method === "descent";
-    const steps = grid(descent ? Math.min(end, 20000) : end, descent), how = { tolerance: options.draft ? DRAFT : FINAL, evaluations: options.evaluations || 40000, tell: options.tell };
+    const steps = grid(descent ? Math.min(end, 20000) : end, descent, options.draft ? 2 : 1), how = { tolerance: options.draft ? DRAFT : FINAL, evaluations: options.evaluations || 40000, tell: options.tell };
     const follow = descent ? Flow.descend : Flow.run;
     const main = follow(s, start, steps, how);
     const control = s.adversarial_weight > 0 ? follow({ ...s, adversarial_weight: 0 }, start, steps, { ...how, evaluations: SETTLED }) : main;
