@@ -39,6 +39,8 @@ class TrainingStream(IntEnum):
     EPOCH = 5  # order and random starts of an epoch; place: the epoch
     START = 6  # random starts of the attacks that measure; place: the part
     FINAL = 7  # the evaluation at the end; place: the part
+    SHIFTS = 8  # how far training images are moved; place: the epoch
+    FLIPS = 9  # which are mirrored; place: the epoch
     POINTS = 20  # points of the landscape; place: the part
     SEARCH = 21  # searches of the landscape; places: order, epoch, part
     BOOTSTRAP = 22  # resampling of the landscape; places: quantity and the rest

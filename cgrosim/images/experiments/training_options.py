@@ -14,7 +14,8 @@ from cgrosim.images.training.settings import Settings
 from cgrosim.model.settings import SettingsBase
 
 FROM_SETTINGS = ("subset", "epochs", "batch_size", "learning_rate", "momentum", "weight_decay", "label_smoothing",
-                 "schedule", "adversarial_weight", "evaluation_samples", "validation", "seed")  # fmt: skip
+                 "schedule", "adversarial_weight", "radius_warmup", "random_shift", "random_flip", "evaluation_samples",
+                 "validation", "seed")  # fmt: skip
 
 
 class Choice(Options):
@@ -81,4 +82,6 @@ def in_words(values: dict[str, str]) -> str:
 
 def short(value: Any) -> str:
     describe = getattr(value, "describe", None)
+    if isinstance(value, bool):
+        return str(value).lower()
     return str(describe() if describe else "all" if value is None else f"{value:g}")

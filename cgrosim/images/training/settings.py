@@ -48,6 +48,22 @@ class Settings(SettingsBase):
     adversarial_weight: float = Field(
         1.0, ge=0, le=1, description="lam in (1 - lam) clean + lam adversarial loss; 0 is standard training"
     )
+    radius_warmup: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        description="share of the training in which the radius of the attack that trains, and its steps, grow evenly "
+        "to their full size",
+    )
+    random_shift: int = Field(
+        0,
+        ge=0,
+        description="pixels by which a training image is moved at most, down or up and right or left, anew in every "
+        "epoch; black comes in",
+    )
+    random_flip: bool = Field(
+        False, description="mirror a training image left to right or not, anew in every epoch; not for digits"
+    )
     validation: int = Field(
         0, ge=0, description="training images put aside, class-balanced, to select the best epoch; 0 selects none"
     )
@@ -69,7 +85,20 @@ class Settings(SettingsBase):
             raise ValueError(f"snapshots are {self.snapshots}, but must lie between 0 and epochs = {self.epochs}.")
         for attack in (self.attack, self.evaluation_attack):
             attack.check_reach(self.architecture.input_shape)
+        height, width, _ = self.architecture.input_shape
+        if self.random_shift >= min(height, width):
+            raise ValueError(
+                f"random_shift is {self.random_shift}, but would move images of {height} x {width} pixels out of "
+                f"sight; give at most {min(height, width) - 1}, usual is an eighth of the width."
+            )
         return self
+
+    def attack_at(self, done: float) -> Attack:
+        """The attack of the step that ends at the share `done` of the training, in (0, 1]: smaller in the warm-up."""
+        if done >= self.radius_warmup:
+            return self.attack
+        share = done / self.radius_warmup
+        return self.attack.replace(radius=share * self.attack.radius, step_size=share * self.attack.step_size)
 
     @property
     def attack_description(self) -> str:
@@ -77,4 +106,6 @@ class Settings(SettingsBase):
         trained = (
             f"trained against {self.attack.describe()}" if self.adversarial_weight > 0 else "trained without attack"
         )
+        if self.adversarial_weight > 0 and self.radius_warmup > 0:
+            trained += f" (radius growing over the first {self.radius_warmup:.4g} of the training)"
         return f"{trained}; measured every epoch by {self.evaluation_attack.describe()}"

@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cgrosim.images.attacks.gradient import perturb, worst_case
+from cgrosim.images.attacks.gradient import Attack, perturb, worst_case
 from cgrosim.images.network.layers import Architecture, initial_parameters
+from cgrosim.images.training.augmentation import draw_moves
 from cgrosim.images.training.file import HISTORY, MEASURED, Parameters, Status, Training, continuable
 from cgrosim.images.training.samples import Samples, TrainingData, training_data
 from cgrosim.images.training.settings import Settings
@@ -186,6 +187,7 @@ def _descend(run: _Run, epoch: int) -> tuple[float, float]:
     settings, samples = run.settings, run.data.train
     generator = stream(settings.seed, TrainingStream.EPOCH, epoch)
     order = generator.permutation(len(samples))
+    moves = draw_moves(settings, epoch, len(samples))
     batches = [order[at : at + settings.batch_size] for at in range(0, len(order), settings.batch_size)]
     share = _training_work(settings, len(samples))
     share /= share + sum(_measuring_work(settings, run.data).values())
@@ -194,8 +196,10 @@ def _descend(run: _Run, epoch: int) -> tuple[float, float]:
         if run.interrupts.asked:
             raise _Stopped("interrupted", _interrupted(epoch))
         rate = settings.schedule.rate(settings.learning_rate, (epoch - 1 + step / len(batches)) / settings.epochs)
+        attack = settings.attack_at((epoch - 1 + (step + 1) / len(batches)) / settings.epochs)
+        seen = samples.take(batch) if moves is None else moves.of(samples, batch)
         try:
-            loss = _accumulate(run.network, settings, samples.take(batch), generator)
+            loss = _accumulate(run.network, settings, seen, attack, generator)
             if not math.isfinite(loss):
                 raise NonFiniteError(f"the loss is {loss}")
         except NonFiniteError as error:
@@ -206,14 +210,16 @@ def _descend(run: _Run, epoch: int) -> tuple[float, float]:
     return total / len(samples), rate
 
 
-def _accumulate(network: Any, settings: Settings, batch: Samples, generator: np.random.Generator) -> float:
+def _accumulate(
+    network: Any, settings: Settings, batch: Samples, attack: Attack, generator: np.random.Generator
+) -> float:
     """Add the gradient of (1 - lam) clean + lam adversarial loss; return that loss."""
     weight, loss = settings.adversarial_weight, 0.0
     if weight < 1.0:
         losses = network.accumulate_gradient(batch.images, batch.labels, 1.0 - weight, settings.label_smoothing)
         loss += (1.0 - weight) * float(np.mean(losses, dtype=np.float64))
     if weight > 0.0:
-        images, _, _ = perturb(network, batch.images, batch.labels, settings.attack, generator)
+        images, _, _ = perturb(network, batch.images, batch.labels, attack, generator)
         losses = network.accumulate_gradient(images, batch.labels, weight, settings.label_smoothing)
         loss += weight * float(np.mean(losses, dtype=np.float64))
     return loss
