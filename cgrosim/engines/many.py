@@ -107,7 +107,7 @@ def _drawn(runs: Sequence[Params]) -> kernels.Starts:
         np.empty((count, neurons, neurons)),
     )
     scale = np.array([params.init_std for params in runs])
-    kernels.close_many(drawn.factor, drawn.normal, drawn.rest, scale, starts, parallel=False)
+    kernels.close_many(drawn.factor, drawn.normal, drawn.rest, scale, starts)
     return starts
 
 

@@ -15,7 +15,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from cgrosim.kernels import microkernels
-from cgrosim.kernels.caching import INNER
+from cgrosim.kernels.caching import BORROWING
 from cgrosim.kernels.microkernels import BLOCK
 
 Array = NDArray[np.float64]
@@ -93,7 +93,7 @@ def pack_panels(matrix: Array) -> Array:
     return panels
 
 
-@njit(**INNER)
+@njit(**BORROWING)
 def fill_blocks(rows, blocks):  # type: ignore[no-untyped-def]
     """Copy (M, m) into blocked form; the padding is left alone."""
     for k in range(rows.shape[0]):
@@ -101,7 +101,7 @@ def fill_blocks(rows, blocks):  # type: ignore[no-untyped-def]
             blocks[k // 8, r, k % 8] = rows[k, r]
 
 
-@njit(**INNER)
+@njit(**BORROWING)
 def empty_blocks(blocks, rows):  # type: ignore[no-untyped-def]
     """Copy blocked form into (M, m)."""
     for k in range(rows.shape[0]):

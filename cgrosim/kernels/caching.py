@@ -22,13 +22,21 @@ from cgrosim.kernels.compiled_files import make_cache
 
 _OPTIONS = {"nogil": True, "error_model": "numpy"}
 INNER = {**_OPTIONS, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}  # what entry points call: part of their code
+# Numba counts references to every array at every call: some 500 atomic instructions a step, which is most of the step
+# of a small run. What allocates no array, and returns none, can do without.
+UNCOUNTED = {"_nrt": False}
+BORROWING = {**INNER, **UNCOUNTED}
 
 
-def entry(parallel: bool = False) -> Callable[[Callable[..., Any]], Any]:
-    """Decorate a kernel that Python or another kernel calls: compiled at the first call, then kept on disk."""
+def entry(parallel: bool = False, *, borrowing: bool = False) -> Callable[[Callable[..., Any]], Any]:
+    """Decorate a kernel that Python or another kernel calls: compiled at the first call, then kept on disk.
+
+    One that is `borrowing` allocates nothing and counts no references; its threaded form needs arrays of its own.
+    """
+    counting = UNCOUNTED if borrowing and not parallel else {}
 
     def decorate(function: Callable[..., Any]) -> Any:
-        compiled: Any = numba.njit(parallel=parallel, **_OPTIONS)(function)
+        compiled: Any = numba.njit(parallel=parallel, **_OPTIONS, **counting)(function)
         compiled._cache = make_cache(function)
         return compiled
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from numba import njit
 
-from cgrosim.kernels.caching import INNER
+from cgrosim.kernels.caching import BORROWING
 
 LIMIT = 1e100  # beyond it the next activation overflows or soon will: the run has diverged
 RUNNING, DIVERGED = 0, 1
 
 
-@njit(**INNER)
+@njit(**BORROWING)
 def count_bad(state, change, scale, first, last):  # type: ignore[no-untyped-def]
     """Entries of the blocks first..last for which |state + scale change| is not at most LIMIT (NaN counts)."""
     old, new = state[first:last].reshape(-1), change[first:last].reshape(-1)
@@ -20,7 +20,7 @@ def count_bad(state, change, scale, first, last):  # type: ignore[no-untyped-def
     return bad
 
 
-@njit(**INNER)
+@njit(**BORROWING)
 def add_scaled(state, change, scale, first, last):  # type: ignore[no-untyped-def]
     """State += scale change on the blocks first..last."""
     old, new = state[first:last].reshape(-1), change[first:last].reshape(-1)
@@ -28,7 +28,7 @@ def add_scaled(state, change, scale, first, last):  # type: ignore[no-untyped-de
         old[index] += scale * new[index]
 
 
-@njit(**INNER)
+@njit(**BORROWING)
 def steer(state, change, velocity, decay, momentum, first, last):  # type: ignore[no-untyped-def]
     """Change = momentum velocity + (change - decay state) on the blocks first..last; without momentum no velocity."""
     old, new = state[first:last].reshape(-1), change[first:last].reshape(-1)
@@ -41,7 +41,7 @@ def steer(state, change, velocity, decay, momentum, first, last):  # type: ignor
             new[index] = momentum * before[index] + (new[index] - decay * old[index])
 
 
-@njit(**INNER)
+@njit(**BORROWING)
 def keep_velocity(velocity, change, first, last):  # type: ignore[no-untyped-def]
     """Velocity = change on the blocks first..last, once the step is taken."""
     before, new = velocity[first:last].reshape(-1), change[first:last].reshape(-1)
@@ -49,7 +49,7 @@ def keep_velocity(velocity, change, first, last):  # type: ignore[no-untyped-def
         before[index] = new[index]
 
 
-@njit(**INNER)
+@njit(**BORROWING)
 def draw_shares(share, batches, place):  # type: ignore[no-untyped-def]
     """share[i] = copies of sample i in the batch at this place, times N / batch size."""
     share[:] = 0.0
@@ -61,7 +61,7 @@ def draw_shares(share, batches, place):  # type: ignore[no-untyped-def]
         share[i] *= scale
 
 
-@njit(**INNER)
+@njit(**BORROWING)
 def locate_bad(state, change, scale, rows, neurons):  # type: ignore[no-untyped-def]
     """(neuron, row) of the first bad entry in row order, or (-1, -1)."""
     for k in range(rows):

@@ -14,7 +14,7 @@ from numba import njit, prange
 from numpy.typing import NDArray
 
 from cgrosim.kernels.blocks import Array, block_count, pack_blocks, pack_panels, unpack_blocks
-from cgrosim.kernels.caching import INNER, entry, fingerprint
+from cgrosim.kernels.caching import BORROWING, entry, fingerprint
 from cgrosim.kernels.commit import (
     DIVERGED,
     LIMIT,
@@ -70,7 +70,7 @@ def make_direct_workspace(problem: Problem, data: DirectData) -> Workspace:
     return make_workspace(problem, block_count(data.rows), block_count(data.dimension))
 
 
-@njit(**INNER)
+@njit(**BORROWING)
 def _locate(problem, weights, work, step_size, data):  # type: ignore[no-untyped-def]
     """Neuron whose weights go bad, and the row that does it: the one with the largest (or no finite) force on it."""
     neuron, _ = locate_bad(weights, work.change, step_size, data.dimension, problem.neurons)
@@ -91,7 +91,7 @@ def _make_advance(parallel: bool) -> Callable[..., Any]:
     """Compile the same loop with or without threads; both give the same bits, because every sum is within one task."""
     token = fingerprint("direct, parallel" if parallel else "direct, serial")
 
-    @entry(parallel)
+    @entry(parallel, borrowing=True)
     def advance(  # type: ignore[no-untyped-def]
         problem, data, weights, velocity, work, record, step_size, batches, first_batch, steps, first_step
     ):

@@ -19,7 +19,7 @@ from cgrosim.kernels.threads import run, worth_threads
 def _make_forces() -> Callable[..., Any]:
     token = fingerprint("forces")
 
-    @entry()
+    @entry(borrowing=True)
     def forces(problem, signal, noise, work, out_signal, out_force):  # type: ignore[no-untyped-def]
         if token == "":
             return
@@ -39,7 +39,7 @@ def _make_forces() -> Callable[..., Any]:
 def _make_rates() -> Callable[..., Any]:
     token = fingerprint("rates")
 
-    @entry()
+    @entry(borrowing=True)
     def rates(problem, gram, start, kept, vector, work, out):  # type: ignore[no-untyped-def]
         if token == "":
             return
@@ -69,7 +69,7 @@ def _make_rates() -> Callable[..., Any]:
 def _make_multiply(parallel: bool) -> Callable[..., Any]:
     token = fingerprint("multiply, parallel" if parallel else "multiply, serial")
 
-    @entry(parallel)
+    @entry(parallel, borrowing=True)
     def multiply(problem, gram, force, work, out):  # type: ignore[no-untyped-def]
         if token == "":
             return

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from numba import njit
 
-from cgrosim.kernels.caching import INNER
+from cgrosim.kernels.caching import BORROWING
 
 LEVELS = ("clean signal margin", "weakest signal margin", "memorisation", "clean margin", "attacked margin")
 """Names of what can be watched; a signal margin is the smaller one of the two labels, alpha^q U for an odd power."""
 
 
-@njit(**INNER)
+@njit(**BORROWING, inline="always")  # what borrows cannot return a view
 def level_values(level, work):  # type: ignore[no-untyped-def]
     """The present values of ``LEVELS[level]``: one, or one a training sample."""
     if level == 0:  # at the coefficient alpha
@@ -24,7 +24,7 @@ def level_values(level, work):  # type: ignore[no-untyped-def]
     return work.attacked_margin
 
 
-@njit(**INNER)
+@njit(**BORROWING)
 def note_hitting_times(work, record, step):  # type: ignore[no-untyped-def]
     """Write `step` into every entry of the record whose threshold this state is the first to reach."""
     for k in range(record.level.size):

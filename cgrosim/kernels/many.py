@@ -10,7 +10,7 @@ from numba import njit, prange
 from numpy.typing import NDArray
 
 from cgrosim.kernels.blocks import Array, block_count, depth_count, fill_blocks, padded_neurons, zeros
-from cgrosim.kernels.caching import INNER, entry, fingerprint
+from cgrosim.kernels.caching import BORROWING, INNER, entry, fingerprint
 from cgrosim.kernels.dense import _backproject_forms, _project_forms, _root
 from cgrosim.kernels.problem import Problem, Record, Workspace
 from cgrosim.kernels.reduced import FORMS, WHOLE, ReducedState, Trail
@@ -76,7 +76,7 @@ def make_stacked(problem: Problem, runs: int) -> Stacked:
     return Stacked(state, work, panels, np.zeros((runs, samples), dtype=np.int64))
 
 
-@njit(**INNER)
+@njit(**BORROWING)
 def _fill_panels(matrix, panels):  # type: ignore[no-untyped-def]
     """Copy a matrix into panels of 8 columns; the padding is left alone."""
     for k in range(matrix.shape[0]):
@@ -84,7 +84,7 @@ def _fill_panels(matrix, panels):  # type: ignore[no-untyped-def]
             panels[j // 8, k, j % 8] = matrix[k, j]
 
 
-@njit(**INNER)
+@njit(**BORROWING)
 def _take(i, problem, training, starts, s, w, panels, column, record, trail, steps, whole, ended):  # type: ignore[no-untyped-def]
     """All steps of one run."""
     labels = starts.labels[i]
@@ -139,14 +139,14 @@ def _begin(i, factor, normal, rest, scale, starts):  # type: ignore[no-untyped-d
             starts.weight_gram[i, r, t] = size * (starts.weight_gram[i, r, t] + more[r, t])
 
 
-def _make_begin(parallel: bool) -> Callable[..., Any]:
-    token = fingerprint(f"begin many, parallel {parallel}")
+def _make_begin() -> Callable[..., Any]:
+    token = fingerprint("begin many")
 
-    @entry(parallel)
+    @entry()
     def begin(factor, normal, rest, scale, starts):  # type: ignore[no-untyped-def]
         if token == "":
             return
-        for i in prange(scale.size):
+        for i in range(scale.size):
             _begin(i, factor, normal, rest, scale, starts)
 
     return begin
@@ -155,7 +155,7 @@ def _make_begin(parallel: bool) -> Callable[..., Any]:
 def _make_take(parallel: bool) -> Callable[..., Any]:
     token = fingerprint(f"take many, parallel {parallel}")
 
-    @entry(parallel)
+    @entry(parallel, borrowing=True)
     def take(problem, training, starts, state, work, panels, column, record, trail, steps, whole, ended):  # type: ignore[no-untyped-def]
         if token == "":
             return
@@ -197,14 +197,13 @@ def _make_fresh() -> Callable[..., Any]:
     return fresh
 
 
-_begin_forms = (_make_begin(False), _make_begin(True))
 _take_forms = (_make_take(False), _make_take(True))
-_fresh = _make_fresh()
+_begin_all, _fresh = _make_begin(), _make_fresh()
 
 
-def close_many(factor: Array, normal: Array, rest: Array, init_std: Array, starts: Starts, parallel: bool) -> None:
+def close_many(factor: Array, normal: Array, rest: Array, init_std: Array, starts: Starts) -> None:
     """Fill C(0), K and G(0) of the starts from their draws: (R, M, M), (R, M, m), (R, m, m), and init_std (R,)."""
-    run(parallel, _begin_forms, factor, normal, rest, init_std, starts)
+    _begin_all(factor, normal, rest, init_std, starts)
 
 
 def advance_many(

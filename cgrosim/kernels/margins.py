@@ -7,18 +7,18 @@ import math
 from numba import njit
 
 from cgrosim.kernels.activation import dphi
-from cgrosim.kernels.caching import INNER
+from cgrosim.kernels.caching import BORROWING
 from cgrosim.kernels.microkernels import activation_sums, derivative_products
 from cgrosim.kernels.threat import signal_terms
 
 
-@njit(**INNER)
+@njit(**BORROWING)
 def sigmoid_slope(margin):  # type: ignore[no-untyped-def]
     """s(z) = 1 / (1 + exp(z)), minus the derivative of log(1 + exp(-z)); exp(z) = inf gives the right 0."""
     return 1.0 / (1.0 + math.exp(margin))
 
 
-@njit(**INNER)
+@njit(**BORROWING)
 def sums_of_blocks(problem, noise, work, first, last):  # type: ignore[no-untyped-def]
     """sum_r a_r phi(c[k, r]) for the rows of the blocks first <= k // 8 < last."""
     width = noise.shape[1] * 8
@@ -35,7 +35,7 @@ def sums_of_blocks(problem, noise, work, first, last):  # type: ignore[no-untype
         )
 
 
-@njit(**INNER)
+@njit(**BORROWING)
 def forces_of_blocks(problem, noise, work, first, last):  # type: ignore[no-untyped-def]
     """A[k, r] = coefficient[k] a_r phi'(c[k, r]) for the rows of the blocks first <= k // 8 < last."""
     width = noise.shape[1] * 8
@@ -53,7 +53,7 @@ def forces_of_blocks(problem, noise, work, first, last):  # type: ignore[no-unty
         )
 
 
-@njit(**INNER)
+@njit(**BORROWING)
 def margins_and_weights(problem, u, work, whole=True):  # type: ignore[no-untyped-def]
     """From ``work.sums``: margins, V_i, the coefficients of A and the sums of loss weights by kind.
 
@@ -74,8 +74,11 @@ def margins_and_weights(problem, u, work, whole=True):  # type: ignore[no-untype
         memorised = label * total
         clean = work.signal[1, column] + memorised
         attacked = work.signal[2, column] + memorised
-        clean_weight = (1.0 - lam) * (sigmoid_slope(clean) - problem.half_smoothing[i])
-        attacked_weight = lam * (sigmoid_slope(attacked) - problem.half_smoothing[i])
+        slope = sigmoid_slope(clean)
+        clean_weight = (1.0 - lam) * (slope - problem.half_smoothing[i])
+        if attacked != clean:  # without attack they are the same number
+            slope = sigmoid_slope(attacked)
+        attacked_weight = lam * (slope - problem.half_smoothing[i])
         if not whole:
             clean_weight *= work.share[i]
             attacked_weight *= work.share[i]
@@ -89,7 +92,7 @@ def margins_and_weights(problem, u, work, whole=True):  # type: ignore[no-untype
             work.coefficients[i * patches + j] = coefficient
 
 
-@njit(**INNER)
+@njit(**BORROWING)
 def force_on_signal(problem, u, work):  # type: ignore[no-untyped-def]
     """(1/N) sum_i y_i f_i a_r [alpha c_i phi'(alpha f_i u_r) + kappa_i a_i phi'(kappa_i f_i u_r)], grouped by kind."""
     samples = problem.labels.size
@@ -99,6 +102,9 @@ def force_on_signal(problem, u, work):  # type: ignore[no-untyped-def]
             sign = problem.kinds[1, column]
             feature = problem.kinds[0, column] * sign
             alpha, kappa = problem.alpha, work.signal[0, column]
-            total += feature * alpha * work.weights[0, column] * dphi(alpha * sign * u[r], problem.shape)
-            total += feature * kappa * work.weights[1, column] * dphi(kappa * sign * u[r], problem.shape)
+            slope = dphi(alpha * sign * u[r], problem.shape)
+            total += feature * alpha * work.weights[0, column] * slope
+            if kappa != alpha:
+                slope = dphi(kappa * sign * u[r], problem.shape)
+            total += feature * kappa * work.weights[1, column] * slope
         work.signal_force[r] = problem.second_layer[r] * total / samples

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from numba import njit
 
-from cgrosim.kernels.caching import INNER
+from cgrosim.kernels.caching import BORROWING
 from cgrosim.kernels.microkernels import product_tile, tile_columns
 
 DEPTH = (
@@ -14,7 +14,7 @@ WIDTH = 16  # blocks of columns that reuse one piece of `left` while it is in th
 COLUMNS = tile_columns()
 
 
-@njit(**INNER)
+@njit(**BORROWING)
 def multiply_columns(left, steps, panels, out, first, last, height, accumulate):  # type: ignore[no-untyped-def]
     """Compute the blocks first <= j // 8 < last of the product, in tiles of `height` neurons.
 

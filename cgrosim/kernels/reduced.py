@@ -10,7 +10,7 @@ from numba import njit, prange
 from numpy.typing import NDArray
 
 from cgrosim.kernels.blocks import Array, block_count, empty_blocks, pack_blocks, pack_panels, unpack_blocks, zeros
-from cgrosim.kernels.caching import INNER, entry, fingerprint
+from cgrosim.kernels.caching import BORROWING, entry, fingerprint
 from cgrosim.kernels.commit import (
     DIVERGED,
     LIMIT,
@@ -106,7 +106,7 @@ def make_trail(problem: Problem, steps: NDArray[np.int64]) -> Trail:
     return Trail(np.asarray(steps, dtype=np.int64), np.empty((count, neurons)), *states, *margins)
 
 
-@njit(**INNER)
+@njit(**BORROWING)
 def _write(problem, state, work, trail, row):  # type: ignore[no-untyped-def]
     """Copy the present state and its margins into one row of a trail."""
     for r in range(problem.neurons):
@@ -123,7 +123,7 @@ def _make_advance(parallel: bool) -> Callable[..., Any]:
     """Compile the same loop with or without threads; both give the same bits, because every sum is within one task."""
     token = fingerprint("reduced, parallel" if parallel else "reduced, serial")
 
-    @entry(parallel)
+    @entry(parallel, borrowing=True)
     def advance(  # type: ignore[no-untyped-def]
         problem, gram, state, work, record, step_size, trail, batches, first_batch, steps, first_step
     ):

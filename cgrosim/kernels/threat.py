@@ -7,10 +7,10 @@ import math
 from numba import njit
 
 from cgrosim.kernels.activation import phi
-from cgrosim.kernels.caching import INNER
+from cgrosim.kernels.caching import BORROWING
 
 
-@njit(**INNER)
+@njit(**BORROWING)
 def signal_margin(u, second_layer, neurons, coefficient, label, shape, sign):  # type: ignore[no-untyped-def]
     """h_y(c) = y sum_r a_r phi(c f u_r): what the signal patch c f w_star, f = `sign`, adds to the margin of y."""
     total = 0.0
@@ -19,7 +19,7 @@ def signal_margin(u, second_layer, neurons, coefficient, label, shape, sign):  #
     return label * total
 
 
-@njit(**INNER)
+@njit(**BORROWING)
 def _sort_by_magnitude(u, order):  # type: ignore[no-untyped-def]
     """Insertion sort of `order` by |u|; linear when the order of the last step still holds, as it mostly does."""
     for position in range(1, order.size):
@@ -31,7 +31,7 @@ def _sort_by_magnitude(u, order):  # type: ignore[no-untyped-def]
         order[place] = neuron
 
 
-@njit(**INNER)
+@njit(**BORROWING)
 def piecewise_minimiser(u, second_layer, low, high, label, shape, order, tails, sign):  # type: ignore[no-untyped-def]
     """Exact minimiser over [low, high] of h_y for an activation with a knee, such as the smoothed ReLU.
 
@@ -83,7 +83,7 @@ def piecewise_minimiser(u, second_layer, low, high, label, shape, order, tails, 
     return best
 
 
-@njit(**INNER)
+@njit(**BORROWING)
 def attacked_coefficient(problem, u, label, sign, work):  # type: ignore[no-untyped-def]
     """kappa: the coefficient of f w_star, f = `sign`, in the attacked signal patch of a sample with this label."""
     low, high = problem.attacked_low, problem.attacked_high
@@ -99,7 +99,7 @@ def attacked_coefficient(problem, u, label, sign, work):  # type: ignore[no-unty
     return low if strength >= 0 else high
 
 
-@njit(**INNER)
+@njit(**BORROWING)
 def signal_terms(problem, u, work):  # type: ignore[no-untyped-def]
     """Fill ``work.signal`` by kind (column 0: y = +1, column 1: y = -1, then flipped ones and such without feature)."""
     layer, neurons, shape = problem.second_layer, problem.neurons, problem.shape
@@ -108,5 +108,7 @@ def signal_terms(problem, u, work):  # type: ignore[no-untyped-def]
         kappa = attacked_coefficient(problem, u, label, sign, work)
         work.signal[0, column] = kappa
         work.signal[1, column] = signal_margin(u, layer, neurons, problem.alpha, label, shape, sign)
-        work.signal[2, column] = signal_margin(u, layer, neurons, kappa, label, shape, sign)
+        work.signal[2, column] = work.signal[1, column]
+        if kappa != problem.alpha:  # without attack it is the same number
+            work.signal[2, column] = signal_margin(u, layer, neurons, kappa, label, shape, sign)
         work.signal[3, column] = signal_margin(u, layer, neurons, problem.weakest, label, shape, sign)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
 import re
@@ -134,10 +135,23 @@ def extra_of(field: FieldInfo) -> dict[str, Any]:
     return dict(extra) if isinstance(extra, dict) else {}
 
 
+@functools.cache
+def _wanted(annotation: Any) -> tuple[tuple[Any, ...], Any, frozenset[type]]:
+    """The alternatives of an annotation, what its tuples hold (None: it has none), and the types to leave alone."""
+    kinds = kinds_of(annotation)
+    inner = next((typing.get_args(kind)[0] for kind in kinds if typing.get_origin(kind) is tuple), None)
+    none = {type(None)} & set(kinds)
+    alone = {kind for kind in kinds if kind in (int, float, bool)} if len(kinds) - len(none) == 1 else set()
+    return kinds, inner, frozenset(alone | none)
+
+
 def normalised(field: FieldInfo, value: Any) -> Any:
     """A value as Python's own numbers; text as what the field wants, where it can be read."""
-    value, kinds = plain(value), kinds_of(field.annotation)
-    listed = any(typing.get_origin(kind) is tuple for kind in kinds)
+    annotation: Any = field.annotation
+    value, (kinds, inner, left_alone) = plain(value), _wanted(annotation)
+    if type(value) in left_alone:  # most are; in a sweep there are millions
+        return value
+    listed = inner is not None
     if isinstance(value, str):
         words = value.strip().lower()
         if type(None) in kinds and str not in kinds and words in ("none", extra_of(field).get("none")):
@@ -145,7 +159,6 @@ def normalised(field: FieldInfo, value: Any) -> Any:
         if listed:
             value = tuple(value.replace(",", " ").split())
     if listed and isinstance(value, list | tuple):
-        inner = next(typing.get_args(kind)[0] for kind in kinds if typing.get_origin(kind) is tuple)
         return tuple(_number((inner,), each) for each in value)
     return _number(kinds, value)
 

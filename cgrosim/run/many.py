@@ -158,7 +158,7 @@ def _measured(params: Params, taken: Taken, quantities: Sequence[Quantity], fres
         sizes = record_sizes(params)
         return {"step": steps} | {q.name: np.empty((0, *(sizes[d] for d in q.dimensions))) for q in quantities}
     tested = None if fresh is None else fresh.of(params, taken.system)
-    seen = Observation(params, taken.system, taken.trail, tested)
+    seen = Observation(params, taken.system, taken.trail, tested, {q.name for q in quantities})
     return {"step": steps} | {q.name: np.asarray(q.measure(seen), dtype=np.float64) for q in quantities}
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -77,7 +78,16 @@ def share_wrong(margins: Array) -> Array:
 
 def share_not_positive(margins: Array) -> Array:
     """Share of margins (..., N) that are at most 0; a nan is none of them."""
-    return np.asarray(np.count_nonzero(margins <= 0.0, axis=-1) / margins.shape[-1])
+    axis = None if margins.ndim == 1 else -1  # None counts without a detour through Python
+    return np.asarray(np.count_nonzero(margins <= 0.0, axis=axis) / margins.shape[-1])
+
+
+TESTS: dict[str, Callable[[Array, Array, Array], Any]] = {
+    "clean_test_error": lambda clean, attacked, noise: share_not_positive(clean),
+    "robust_test_error": lambda clean, attacked, noise: share_wrong(attacked),
+    "test_noise_std": lambda clean, attacked, noise: np.std(noise),
+}
+"""What is measured of the clean and attacked margins of fresh samples and the noise in them."""
 
 
 class Observation:
@@ -88,6 +98,8 @@ class Observation:
     Attributes
     ----------
     params, start, trail : the experiment, the system it began from, and its states
+    tested : margins of fresh samples in a state
+    wanted : names of what is measured, of which `tests` computes those that need them
     """
 
     def __init__(
@@ -96,9 +108,10 @@ class Observation:
         start: ClosedSystem,
         trail: Trail,
         tested: Tested | None,
+        wanted: Container[str],
     ) -> None:
         self.params, self.start, self.trail = params, start, trail
-        self._tested = tested
+        self._tested, self._wanted = tested, wanted
 
     @property
     def step(self) -> Array:
@@ -203,11 +216,12 @@ class Observation:
         return np.array(left)
 
     @cached_property
-    def tests(self) -> list[tuple[float, float, float]]:
-        """Clean and attacked error on fresh samples, and the standard deviation of the noise S in their margins."""
+    def tests(self) -> dict[str, list[float]]:
+        """What is wanted of fresh samples: the names of `TESTS`, one number a state."""
         assert self._tested is not None
-        found = []
+        found: dict[str, list[float]] = {name: [] for name in TESTS if name in self._wanted}
         for place in range(len(self.trail)):
-            clean, attacked, noise = self._tested(self.trail.at(place))
-            found.append((float(share_not_positive(clean)), float(share_wrong(attacked)), float(np.std(noise))))
+            fresh = self._tested(self.trail.at(place))  # not kept: they may be millions
+            for name, numbers in found.items():
+                numbers.append(float(TESTS[name](*fresh)))
         return found

@@ -187,17 +187,17 @@ def robust_train_error(o: Observation) -> Any:
 
 @quantity("clean test error", tested=True, between="held")
 def clean_test_error(o: Observation) -> Any:
-    return [clean for clean, _, _ in o.tests]
+    return o.tests["clean_test_error"]
 
 
 @quantity("robust test error", tested=True, between="held")
 def robust_test_error(o: Observation) -> Any:
-    return [attacked for _, attacked, _ in o.tests]
+    return o.tests["robust_test_error"]
 
 
 @quantity("standard deviation of the noise S in the margin of a fresh sample", tested=True)
 def test_noise_std(o: Observation) -> Any:
-    return [spread for _, _, spread in o.tests]
+    return o.tests["test_noise_std"]
 
 
 @quantity("training time, learning_rate * step", between="linear")

@@ -140,7 +140,7 @@ class Recorder:
     def _measure(self) -> None:
         if not self._waiting:
             return
-        seen = Observation(self.params, self._start, Trail.joined(self._waiting), self._tested)
+        seen = Observation(self.params, self._start, Trail.joined(self._waiting), self._tested, self._blocks)
         # the last records before a divergence may square to infinity
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
             measured = {q.name: np.asarray(q.measure(seen), dtype=np.float64) for q in self.quantities}

@@ -80,11 +80,11 @@ class Run:
             return self.data.attrs
         return {**header(self.params), **self._recorded.attributes}
 
-    def _brief(self, name: str) -> Any:
-        """An attribute that the session set, without the others."""
-        if "data" in self.__dict__ or self._recorded is None:
-            return self.data.attrs[name]
-        return self._recorded.attributes[name]
+    def _brief(self, *names: str) -> Any:
+        """The first attribute that is there, of those that the session set, without the others."""
+        made = "data" in self.__dict__ or self._recorded is None
+        found = self.data.attrs if made or self._recorded is None else self._recorded.attributes
+        return next(found[name] for name in names if name in found)
 
     @property
     def status(self) -> str:
@@ -95,6 +95,11 @@ class Run:
     def message(self) -> str:
         """What a reader must know about this run: why it stopped, or that no neuron can learn the signal."""
         return str(self._brief("message"))
+
+    @property
+    def steps_taken(self) -> int:
+        """Gradient steps taken, also of a run that diverged or was interrupted."""
+        return int(self._brief("steps_taken", "steps"))
 
     def final(self, name: str) -> Any:
         """The last record of a variable."""
@@ -142,7 +147,7 @@ class Run:
         return write_run(path, self.data, self.start if with_start else None)
 
     def __repr__(self) -> str:
-        p, last = self.params, self.attributes.get("steps_taken", self.attributes["steps"])
+        p, last = self.params, self.steps_taken
         return f"<Run {self.status}: d={p.dimension} N={p.samples} m={p.neurons} {p.threat} seed={p.seed}, step {last}>"
 
     def _repr_html_(self) -> str:

@@ -131,4 +131,4 @@ def _over_steps(run: Run, keep: tuple[str, ...], record_at: Steps) -> CellResult
 
 def _result(run: Run, values: dict[str, NDArray[Any]]) -> CellResult:
     times = {entry.variable: np.asarray(run.values(entry.variable)) for entry in HITTING_TIMES.values()}
-    return CellResult(run.status, run.message, float(run.attributes["steps_taken"]), values, times)
+    return CellResult(run.status, run.message, float(run.steps_taken), values, times)

@@ -115,34 +115,39 @@ def arrays_of(
     for variable in wanted:
         shape = (len(results), *(lengths[dimension] for dimension in variable.dimensions))
         array = np.full(shape, variable.missing, dtype=variable.dtype)
-        for place, (result, told) in enumerate(zip(results, predicted, strict=True)):
-            value = _value(variable.name, result, told)
-            if value is not None:
+        for place, value in enumerate(_values(variable.name, results, predicted)):
+            if value is None:
+                continue
+            if len(shape) == 1:
+                array[place] = value
+            else:
                 inside: tuple[Any, ...] = tuple(slice(0, length) for length in np.shape(value))
                 array[(place, *inside)] = value
         found[variable.name] = array
     return found
 
 
-def _value(name: str, result: CellResult, told: Mapping[str, float] | None) -> Any:
+def _values(name: str, results: list[CellResult], predicted: list[Mapping[str, float] | None]) -> list[Any]:
+    """One variable of every cell; None where it has none."""
     if name == STATUS:
-        return STATUSES.index(result.status)
+        return [STATUSES.index(result.status) for result in results]
     if name == STEPS:
-        return result.steps
+        return [result.steps for result in results]
     if name.startswith(PREDICTED):
-        return None if told is None else told[name.removeprefix(PREDICTED)]
+        number = name.removeprefix(PREDICTED)
+        return [None if told is None else told[number] for told in predicted]
     kind, _, of = name.partition("_")
     if kind in SUMMARIES and of in PER_SAMPLE:
-        return None if of not in result.times else _summary(kind, result.times[of])
-    return result.values.get(name, result.times.get(name))
+        return [None if of not in result.times else _summary(kind, result.times[of]) for result in results]
+    return [result.values[name] if name in result.values else result.times.get(name) for result in results]
 
 
 def _summary(kind: str, times: NDArray[np.float64]) -> float:
     """The middle or the last of the times; nan where it has not come."""
-    ordered = np.sort(np.where(np.isnan(times), np.inf, times))
-    middle = (len(times) - 1) // 2, len(times) // 2
-    value = float(ordered[-1] if kind == "last" else 0.5 * (ordered[middle[0]] + ordered[middle[1]]))
-    return value if math.isfinite(value) else float("nan")
+    ordered = sorted(math.inf if math.isnan(time) else time for time in times.tolist())
+    middle = (len(ordered) - 1) // 2, len(ordered) // 2
+    value = ordered[-1] if kind == "last" else 0.5 * (ordered[middle[0]] + ordered[middle[1]])
+    return value if math.isfinite(value) else math.nan
 
 
 def _numbered() -> list[tuple[str, str]]:

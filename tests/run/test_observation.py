@@ -3,7 +3,7 @@
 import numpy as np
 
 from cgrosim import Params
-from cgrosim.run.observation import Observation, share_wrong
+from cgrosim.run.observation import TESTS, Observation, share_wrong
 
 
 def test_a_margin_of_zero_is_wrong():
@@ -21,5 +21,5 @@ class OneState(list):
 
 def test_a_margin_of_zero_is_wrong_on_fresh_samples_too():
     found = np.array([0.0, 1.0]), np.array([0.0, -1.0]), np.array([3.0, -3.0])
-    observed = Observation(Params.from_paper(50), None, OneState([None]), lambda state: found)
-    assert observed.tests == [(0.5, 1.0, 3.0)]
+    observed = Observation(Params.from_paper(50), None, OneState([None]), lambda state: found, TESTS)
+    assert observed.tests == {"clean_test_error": [0.5], "robust_test_error": [1.0], "test_noise_std": [3.0]}
