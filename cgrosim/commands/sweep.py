@@ -75,7 +75,9 @@ class Sweep:
         from cgrosim.errors import UserError
         from cgrosim.model.toml import read_toml
         from cgrosim.sweeps.grid_file import GridFile
+        from cgrosim.sweeps.store import check_installed
 
+        check_installed()
         if self.grid is not None and self.config is not None:
             raise UserError("a grid file and --config both give parameters; leave one of them out.")
         asked = GridFile() if self.grid is None else GridFile.read(self.grid)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +57,7 @@ class ZarrStore:
         FileError
             If another program is at it, if it is the store of another sweep, or if the place cannot be written to.
         """
-        _zarr()
+        check_installed()
         with only_here(folder / GROUP):
             plan = wanted
             if (folder / PLAN_NAME).exists():
@@ -284,6 +285,18 @@ def _blocks(marks: list[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
         block.append(mark)
     if block:
         yield block
+
+
+def check_installed() -> None:
+    """Refuse a folder where there is nothing to keep it with, without importing that.
+
+    Raises
+    ------
+    UserError
+        If Zarr is not installed.
+    """
+    if find_spec("zarr") is None:
+        raise UserError(MISSING)
 
 
 def _zarr() -> Any:

@@ -30,7 +30,7 @@ from cgrosim.sweeps.layout import STATUS, kept_names, sizes, variables
 from cgrosim.sweeps.memory_store import MemoryStore, Store, missing_rows
 from cgrosim.sweeps.plan import Measured, Plan
 from cgrosim.sweeps.progress import Watch, Watcher, in_words
-from cgrosim.sweeps.store import ZarrStore
+from cgrosim.sweeps.store import ZarrStore, check_installed
 from cgrosim.sweeps.table import Table
 
 MOST_CELLS = 10**6
@@ -111,6 +111,8 @@ def sweep(
         params, over, seeds=seeds, keep=keep, points=points, record_at=record_at, until=until,
         predicted_seeds=predicted_seeds, most_cells=most_cells,
     )  # fmt: skip
+    if out is not None:
+        check_installed()
     with executor_for(_workers(workers), scheduler, executor) as chosen:
         if out is None:
             return _work(MemoryStore(plan), chosen, watch)

@@ -80,6 +80,17 @@ def test_what_makes_no_sense_is_one_sentence(arguments, sentence, tmp_path, monk
     assert list(tmp_path.iterdir()) == []  # no empty folder is left
 
 
+def test_without_zarr_it_is_refused_before_anything_begins(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("cgrosim.sweeps.store.find_spec", lambda name: None)
+    assert main(["sweep", "--vary", "gap=0.1,0.2", *SMALL]) == 2
+    (said,) = capsys.readouterr().err.splitlines()
+    assert "Zarr, which is not installed; install cgrosim with its sweep extra" in said
+    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(cgrosim.UserError, match="Zarr, which is not installed"):
+        cgrosim.sweep({"dimension": 100}, {"gap": [0.1]}, out=tmp_path / "a")
+
+
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
