@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cgrosim.model.params import Params
-from cgrosim.model.sampling import draw_gram
+from cgrosim.model.sampling import ClosedSystem, draw_gram
 from cgrosim.predictions.clock import Clock
 from cgrosim.predictions.laws import predict_starts
 from cgrosim.predictions.starts import Starts, starts_of_system
@@ -89,8 +89,12 @@ def predicted_of(run: PaperRun) -> Predicted | None:
 
 def distance_from_start(run: PaperRun, predicted: Predicted) -> float:
     """Distance of the robust test error from 1/2 predicted from the start alone: (gap alpha)^q U f_S(0)."""
-    p = run.claimed
-    scales = p.noise_std * predicted_norms(run, predicted.memorization)
+    return predicted_distance(run.claimed, run.trained.system, predicted)
+
+
+def predicted_distance(p: Params, system: ClosedSystem, predicted: Predicted) -> float:
+    """The same for parameters and the system they start from."""
+    scales = p.noise_std * predicted_norms(p, system, predicted.memorization)
     residual = p.gap**p.power * predicted.signal_margin
     return float(residual * density_at_zero(np.repeat(scales, p.patches - 1), p.power))
 
@@ -98,17 +102,16 @@ def distance_from_start(run: PaperRun, predicted: Predicted) -> float:
 def deviation_from_start(run: PaperRun, predicted: Predicted) -> float:
     """Standard deviation of S predicted from the start alone, overlaps of the filters left out."""
     p = run.claimed
-    norms = predicted_norms(run, predicted.memorization)
+    norms = predicted_norms(p, run.trained.system, predicted.memorization)
     return float(gram_test_noise_std(np.diag(norms**2), power=p.power, noise_std=p.noise_std, patches=p.patches))
 
 
-def predicted_norms(run: PaperRun, memorization: Array) -> Array:
+def predicted_norms(p: Params, system: ClosedSystem, memorization: Array) -> Array:
     """Norms of the filters off w_star at the end, from the start.
 
     The neuron with the largest v_{r,i}(0) memorises sample i: its squared norm grows by (v^2 - v(0)^2)/|X_i|^2 with
     v = V_i^(1/q). Overlaps of the patches, of order d^(-1/2), are left out. Derived here.
     """
-    p, system = run.claimed, run.trained.system
     starts = starts_of_system(p, system)
     squared = np.diag(system.weight_gram).copy()
     for i, value in enumerate(memorization):
