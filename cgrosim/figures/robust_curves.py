@@ -23,6 +23,7 @@ CURVES = (  # name in the history, colour, line
     ("robust_train", style.DARK_VERMILION, {"lw": 2.0, "ls": (0, (4, 2))}),
     ("robust_test", style.VERMILION, {"lw": 3.2}),
 )
+AVERAGED = ("averaged_robust_test", style.GREEN, {"lw": 2.4, "ls": "-."})  # where weights were averaged
 
 
 @dataclass(frozen=True)
@@ -94,13 +95,20 @@ def draw_robust_curves(axes: Axes, panel: RobustCurves) -> None:
     if panel.best_epoch is not None:
         _mark(axes, panel.best_epoch, panel.history)
     labels = []
-    for name, colour, look in CURVES:
+    for name, colour, look in curves_of(panel.history):
         values = 100.0 * panel.history[name]
         line: dict[str, Any] = look
         axes.plot(epochs, values, color=colour, **line)
         dash = "—" if name.endswith("test") else "- -"
-        labels.append(EndLabel(f"{dash} {name.replace('_', ' ')} {values[-1]:.1f}", float(values[-1]), colour))
+        word = f"{dash} {name.replace('_', ' ')}" if name != AVERAGED[0] else "-·- averaged"
+        labels.append(EndLabel(f"{word} {values[-1]:.1f}", float(values[-1]), colour))
     style.label_ends(axes, labels)
+
+
+def curves_of(history: Mapping[str, NDArray[np.float64]]) -> list[tuple[str, str, dict[str, Any]]]:
+    """The curves that a history has."""
+    there = AVERAGED[0] in history and np.isfinite(history[AVERAGED[0]]).any()
+    return [*CURVES, AVERAGED] if there else [*CURVES]
 
 
 def _mark(axes: Axes, best: int, history: Mapping[str, NDArray[np.float64]]) -> None:
@@ -115,7 +123,7 @@ def _mark(axes: Axes, best: int, history: Mapping[str, NDArray[np.float64]]) -> 
     beside = (epochs >= best) & (epochs <= best + reach) if right else (epochs <= best) & (epochs >= best - reach)
     axes.annotate(
         f"selected by validation:\nepoch {best}, robust test {value:.1f}",
-        xy=(best, _free_height([100.0 * history[name][beside] for name, _, _ in CURVES])),
+        xy=(best, _free_height([100.0 * history[name][beside] for name, _, _ in curves_of(history)])),
         xytext=(7 if right else -7, 0),
         textcoords="offset points",
         ha="left" if right else "right",
@@ -129,6 +137,7 @@ def _mark(axes: Axes, best: int, history: Mapping[str, NDArray[np.float64]]) -> 
 def _free_height(curves: Sequence[NDArray[np.float64]]) -> float:
     """The lowest height that is ten points away from all curves, or the one farthest away from them."""
     heights = np.arange(8.0, 96.0, 2.0)
-    distance = np.abs(heights[:, None] - np.concatenate(curves)).min(axis=1)
+    points = np.concatenate(curves)
+    distance = np.abs(heights[:, None] - points[np.isfinite(points)]).min(axis=1)
     free = heights[distance >= 10.0]
     return float(free[0] if len(free) else heights[distance.argmax()])

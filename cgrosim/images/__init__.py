@@ -59,6 +59,7 @@ if TYPE_CHECKING:
     from cgrosim.images.network.layers import (
         SumPositions as SumPositions,
     )
+    from cgrosim.images.training.averaging import Averaging as Averaging
     from cgrosim.images.training.defaults import default_settings as default_settings
     from cgrosim.images.training.defaults import final_attack as final_attack
     from cgrosim.images.training.file import Training as Training
@@ -85,6 +86,7 @@ _ROOMS = {
     "network.architectures": ("lenet", "patch_network", "stack3x3"),
     "network.layers": ("Architecture", "Convolution", "FixedReadout", "FullyConnected", "MaxPool", "Power", "ReLU",
                        "SumPositions"),
+    "training.averaging": ("Averaging",),
     "training.defaults": ("default_settings", "final_attack"),
     "training.file": ("Training",),
     "training.final": ("FinalAccuracies", "final_accuracies"),

@@ -44,11 +44,11 @@ def small_settings(**changes: Any) -> Settings:
 
 
 def same_bits(one: Any, other: Any) -> bool:
-    """Whether two trainings agree in every bit of history, parameters, velocity, selection and snapshots."""
+    """Whether two trainings agree in every bit of history, parameters, velocity, selection, average and snapshots."""
 
     def flat(training: Any) -> dict[str, bytes]:
         groups = {"last": training.last, "velocity": training.velocity, "history": training.history}
-        groups |= {"best": training.best or {}}
+        groups |= {"best": training.best or {}, "averaged": training.averaged or {}}
         groups |= {f"snapshot {epoch}": kept for epoch, kept in training.snapshots.items()}
         return {f"{group} {name}": value.tobytes() for group, found in groups.items() for name, value in found.items()}
 

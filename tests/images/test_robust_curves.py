@@ -46,6 +46,16 @@ def test_ends_and_the_selected_epoch_are_labelled():
     assert "selected" not in " | ".join(texts(robust_curves_figure([RobustCurves("Adversarial", told)], HEADING)))
 
 
+def test_an_average_is_one_more_curve_from_where_it_begins():
+    told = history(9) | {"averaged_robust_test": np.array([np.nan] * 5 + [0.5, 0.6, 0.7, 0.71])}
+    figure = robust_curves_figure([RobustCurves("Adversarial", told, 3)], HEADING)
+    (curve,) = [line for line in figure.axes[0].lines if line.get_linestyle() == "-."]
+    np.testing.assert_array_equal(curve.get_ydata(), 100.0 * told["averaged_robust_test"])
+    assert "averaged 71.0" in " | ".join(texts(figure))
+    none_yet = {**told, "averaged_robust_test": np.full(9, np.nan)}
+    assert "averaged" not in " | ".join(texts(robust_curves_figure([RobustCurves("Adversarial", none_yet)], HEADING)))
+
+
 @pytest.mark.parametrize("epochs", [0, 1, 2, 200])
 def test_any_length_can_be_drawn(epochs, tmp_path):
     panel = RobustCurves("Adversarial", history(epochs), 1 if epochs else None)

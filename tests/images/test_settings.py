@@ -16,6 +16,7 @@ from cgrosim.images.experiments.landscape_search import Search
 from cgrosim.images.experiments.stage_settings import StageSettings
 from cgrosim.images.network.architectures import lenet, patch_network, stack3x3
 from cgrosim.images.network.reference import ReferenceNetwork
+from cgrosim.images.training.averaging import Averaging
 from cgrosim.images.training.defaults import default_settings
 from cgrosim.images.training.schedules import Schedule
 from cgrosim.images.training.settings import Settings
@@ -35,6 +36,7 @@ schedules = st.one_of(
         factor=reals,
     ),
 )
+averagings = st.builds(Averaging, name=st.sampled_from(["swa", "ema"]), value=reals) | st.just(Averaging())
 networks = st.sampled_from([NETWORK, lenet(2), stack3x3(4), patch_network((28, 28, 1), 7, 20)])
 trainings = st.builds(
     Settings,
@@ -53,6 +55,7 @@ trainings = st.builds(
     radius_warmup=st.floats(0.0, 1.0),
     random_shift=st.integers(0, 3),
     random_flip=st.booleans(),
+    averaging=averagings,
     validation=st.integers(0, 10**6),
     subset=st.none() | counts,
     evaluation_samples=counts,
@@ -72,7 +75,7 @@ stages = st.builds(
 searches = st.builds(Search, steps=counts, restarts=counts)
 
 
-@given(st.one_of(attacks, schedules, trainings, class_mean_attacks, stages, searches))
+@given(st.one_of(attacks, schedules, averagings, trainings, class_mean_attacks, stages, searches))
 def test_what_is_dumped_is_what_is_read_back(settings):
     again = type(settings).load(json.loads(json.dumps(settings.dump())))
     assert again == settings

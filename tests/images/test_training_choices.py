@@ -12,6 +12,8 @@ CHOICES = {
     "a growing radius": {"radius_warmup": 0.9},
     "cosine": {"schedule": "cosine"},
     "cyclic": {"schedule": "cyclic"},
+    "the mean of epochs": {"averaging": "swa:0.3"},
+    "the mean of steps": {"averaging": "ema:0.9"},
 }
 
 

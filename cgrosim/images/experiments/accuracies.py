@@ -18,7 +18,7 @@ SHARES = ("clean_train", "robust_train", "clean_test", "robust_test")
 
 
 class Accuracies(Measurement):
-    """Final accuracies of the last network of the training it needs, and of the one selected on validation images."""
+    """Final accuracies of the last, the validation-selected and the averaged network of the training it needs."""
 
     attack: Attack
     selected: bool
@@ -40,12 +40,14 @@ class Accuracies(Measurement):
         return {"rows": [each.dump() for each in found]}
 
     def check(self, found: Mapping[str, Any]) -> None:
-        """Accuracies between 0 and 1 of one network, or of two."""
+        """Accuracies between 0 and 1 of the last network and perhaps others, each once."""
         from cgrosim.images.training.final import FinalAccuracies
 
         rows = [FinalAccuracies.load(row) for row in found["rows"]]
         shares = [getattr(row, name) for row in rows for name in SHARES]
-        if len(found) > 1 or not 1 <= len(rows) <= 2 or not all(0.0 <= share <= 1.0 for share in shares):
+        names = [row.selected for row in rows]
+        once = names[:1] == ["last"] and len({*names}) == len(names)
+        if len(found) > 1 or not once or not all(0.0 <= share <= 1.0 for share in shares):
             raise ValueError("its accuracies are none")
         if any(min(row.train_samples, row.test_samples) < 1 for row in rows):
             raise ValueError("it measured no image")

@@ -199,7 +199,7 @@ def fingerprint(result: Any) -> str:
     from cgrosim.images.training.file import Training
 
     if isinstance(result, Training):
-        groups = {"last": result.last, "best": result.best or {}}
+        groups = {"last": result.last, "best": result.best or {}, "averaged": result.averaged or {}}
         groups |= {f"snapshot {epoch}": kept for epoch, kept in result.snapshots.items()}
         arrays = {f"{group}/{name}": value for group, found in groups.items() for name, value in found.items()}
         return content_digest({"status": result.status, "epochs": result.epochs_done}, arrays)

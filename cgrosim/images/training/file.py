@@ -16,6 +16,7 @@ from cgrosim.files.kinds import Kind
 from cgrosim.files.schema import Expected, check_arrays
 from cgrosim.files.versions import versions
 from cgrosim.files.words import shown
+from cgrosim.images.training.measuring import measured_names
 from cgrosim.images.training.settings import Settings
 from cgrosim.run.processor import other_processor, processor
 
@@ -26,8 +27,7 @@ TRAINING = Kind(
     "train it again",
     older=("cgrosim training 1",),
 )
-MEASURED = ("clean_train", "robust_train", "clean_validation", "robust_validation", "clean_test", "robust_test")
-HISTORY = ("epoch", "learning_rate", "train_loss", *MEASURED)
+HISTORY = ("epoch", "learning_rate", "train_loss")  # before the accuracies
 Parameters = dict[str, NDArray[Any]]
 Status = Literal["running", "finished", "diverged", "interrupted"]
 
@@ -43,12 +43,17 @@ class Training:
     history
         Arrays over the epochs done: ``epoch`` (from 1), ``learning_rate`` (of the epoch's last step), ``train_loss``
         (mean of the minimised loss, nat) and the accuracies ``clean_`` and ``robust_`` of ``train``, ``validation``
-        (nan without validation images) and ``test``, measured after the epoch with ``settings.evaluation_attack``.
+        (nan without validation images) and ``test``, measured after the epoch with ``settings.evaluation_attack``;
+        with ``settings.averaging`` the same of the averaged weights, ``averaged_clean_test`` for example (nan before
+        there are any).
     last, velocity
         Parameters and velocity after the last whole epoch.
     best, best_epoch
         Parameters and number of the epoch with the largest robust validation accuracy (the earliest of equals); None
         without validation images. Never chosen on test images.
+    averaged, averaged_networks
+        Average of the parameters that ``settings.averaging`` asks for, in float64, and of how many networks it is; None
+        and 0 before there is one.
     snapshots
         Parameters after the epochs that ``settings.snapshots`` names, as far as they were reached.
     status, message
@@ -72,6 +77,8 @@ class Training:
     seconds: float = 0.0
     made_with: dict[str, str] = field(default_factory=lambda: {**versions(), "processor": processor()})
     data: str = ""
+    averaged: dict[str, NDArray[np.float64]] | None = None
+    averaged_networks: int = 0
 
     @property
     def epochs_done(self) -> int:
@@ -94,12 +101,14 @@ class Training:
             "seconds": self.seconds,
             "versions": self.made_with,
             "data": self.data,
+            "averaged_networks": self.averaged_networks,
         }
         groups: dict[str, Parameters] = {
             "history": self.history,
             "last": self.last,
             "velocity": self.velocity,
             "best": self.best or {},
+            "averaged": self.averaged or {},
         }
         groups |= {f"snapshot {epoch}": parameters for epoch, parameters in self.snapshots.items()}
         arrays = {f"{group}/{name}": value for group, content in groups.items() for name, value in content.items()}
@@ -133,6 +142,8 @@ class Training:
                 header.seconds,
                 header.versions,
                 header.data,
+                archive.group("averaged/") or None,
+                header.averaged_networks,
             )
             _check(training, archive)
         return training
@@ -149,6 +160,7 @@ class Header(BaseModel):
     message: str
     seconds: Annotated[float, Field(ge=0.0)]
     data: str = ""
+    averaged_networks: Annotated[int, Field(ge=0)] = 0
     versions: dict[str, str]
 
 
@@ -162,14 +174,23 @@ def _check(training: Training, archive: Archive) -> None:
     """
     settings, best = training.settings, training.best_epoch
     done = len(training.history["epoch"])
-    expected = {f"history/{name}": Expected("float64", (done,)) for name in HISTORY}
+    names = (*HISTORY, *measured_names(settings))
+    expected = {f"history/{name}": Expected("float64", (done,)) for name in names}
     kept = [epoch for epoch in settings.snapshots if epoch <= done]
     groups = ["last", "velocity", *(() if best is None else ("best",)), *(f"snapshot {epoch}" for epoch in kept)]
     shapes = settings.architecture.parameter_shapes
     expected |= {f"{group}/{name}": Expected("float32", shapes[name], "finite") for group in groups for name in shapes}
+    if training.averaged_networks:
+        expected |= {f"averaged/{name}": Expected("float64", shape, "finite") for name, shape in shapes.items()}
     check_arrays(archive.arrays, expected)
     if not np.array_equal(training.history["epoch"], np.arange(1, done + 1)) or done > settings.epochs:
         raise ValueError("its epochs are not those of its settings")
+    averaging, count = settings.averaging, training.averaged_networks
+    steps = (
+        count // max(done, 1) if averaging.name == "ema" else 1
+    )  # of an epoch; the number of images is not known here
+    if count != averaging.count(done, settings.epochs, steps) or (settings.averages and done and steps == 0):
+        raise ValueError(f"its average is of {count} networks, which {done} epochs do not have")
     if training.status == "finished" and done < settings.epochs:
         raise ValueError(f"it is finished after {done} of {settings.epochs} epochs")
     if best is not None and not 1 <= best <= done:

@@ -1,4 +1,4 @@
-"""The numbers a training ends with: last and validation-selected network under a stronger attack, checked."""
+"""The numbers a training ends with: last, validation-selected and averaged network under a stronger attack, checked."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class FinalAccuracies(SettingsBase):
 
     Attributes
     ----------
-    selected : ``last`` or ``validation-selected``
+    selected : ``last``, ``validation-selected`` or ``averaged``
     epoch : after which the network was taken
     attack : in words
     collapsed : at least 99 % of the clean training and test images get the same class
@@ -36,7 +36,7 @@ class FinalAccuracies(SettingsBase):
         the attack (see `cgrosim.images.attacks.evaluation.evaluate`)
     """
 
-    selected: Literal["last", "validation-selected"]
+    selected: Literal["last", "validation-selected", "averaged"]
     epoch: int
     attack: str
     clean_train: float
@@ -92,7 +92,7 @@ def final_accuracies(
     black_box_samples: int = 100,
     progress: Progress | None = None,
 ) -> list[FinalAccuracies]:
-    """Measure the last network and, if `selected` and validation images were put aside, the one they select.
+    """Measure the last network, the one that validation images select (if asked for), and the average, if there is one.
 
     Parameters
     ----------
@@ -104,6 +104,8 @@ def final_accuracies(
     networks = [("last", training.epochs_done, training.last)]
     if selected and training.best is not None and training.best_epoch is not None:
         networks.append(("validation-selected", training.best_epoch, training.best))
+    if training.averaged is not None:
+        networks.append(("averaged", training.epochs_done, training.averaged))
     found = []
     for done, (name, epoch, parameters) in enumerate(networks):
         network = new_network(training.settings.architecture, parameters)
@@ -162,14 +164,30 @@ def overfitting_sentence(found: list[FinalAccuracies]) -> str:
         f"accuracy is {_percent(last.robust_train)} on training and {_percent(last.robust_test)} on "
         f"test images, a gap of {_points(last.robust_gap)} (standard error {100 * error:.1f})"
     )
-    if len(found) < 2:
-        return f"{text}."
-    drop = found[1].robust_test - last.robust_test
-    noise = "" if abs(drop) > 3.0 * math.hypot(error, found[1].robust_test_error) else ", within the noise"
-    return (
-        f"{text}. From the validation-selected epoch {found[1].epoch} to the last one the robust test accuracy "
-        f"{'falls' if drop >= 0 else 'rises'} by {_points(abs(drop))}{noise}."
-    )
+    best, averaged = (network_of(found, name) for name in ("validation-selected", "averaged"))
+    text += "."
+    if best is not None:
+        drop = best.robust_test - last.robust_test
+        text += (
+            f" From the validation-selected epoch {best.epoch} to the last one the robust test accuracy "
+            f"{'falls' if drop >= 0 else 'rises'} by {_points(abs(drop))}{_noise(drop, error, best)}."
+        )
+    if averaged is not None:
+        gain = averaged.robust_test - last.robust_test
+        text += (
+            f" The averaged weights have a robust test accuracy of {_percent(averaged.robust_test)}, "
+            f"{_points(abs(gain))} {'more' if gain >= 0 else 'less'} than the last ones{_noise(gain, error, averaged)}."
+        )
+    return text
+
+
+def network_of(found: list[FinalAccuracies], name: str) -> FinalAccuracies | None:
+    """The accuracies of the ``last``, ``validation-selected`` or ``averaged`` network, if it was measured."""
+    return next((each for each in found if each.selected == name), None)
+
+
+def _noise(change: float, error: float, other: FinalAccuracies) -> str:
+    return "" if abs(change) > 3.0 * math.hypot(error, other.robust_test_error) else ", within the noise"
 
 
 def _percent(share: float) -> str:

@@ -77,7 +77,7 @@ class Schedule(SettingsBase):
         """The schedule as the text that `parse` reads."""
         if self.name != "piecewise":
             return self.name
-        return f"piecewise:{','.join(_short(m) for m in self.milestones)}:{_short(self.factor)}"
+        return f"piecewise:{','.join(shortest(m) for m in self.milestones)}:{shortest(self.factor)}"
 
     @classmethod
     def parse(cls, text: str) -> Schedule:
@@ -109,7 +109,7 @@ def _fields(text: str) -> dict[str, Any]:
     return found
 
 
-def _short(value: float) -> str:
+def shortest(value: float) -> str:
     """The shortest text that gives the number back."""
     return f"{value:g}" if float(f"{value:g}") == value else repr(value)
 

@@ -8,6 +8,7 @@ from pydantic import BeforeValidator, Field, InstanceOf, PlainSerializer, model_
 
 from cgrosim.images.attacks.gradient import Attack
 from cgrosim.images.network.layers import Architecture, described, read_architecture
+from cgrosim.images.training.averaging import NO_AVERAGE, Averaging
 from cgrosim.images.training.schedules import CONSTANT, Schedule
 from cgrosim.model.settings import SettingsBase
 
@@ -64,6 +65,12 @@ class Settings(SettingsBase):
     random_flip: bool = Field(
         False, description="mirror a training image left to right or not, anew in every epoch; not for digits"
     )
+    averaging: Averaging = Field(
+        NO_AVERAGE,
+        description="none, swa:SHARE (the mean of the weights after every epoch behind that share of the training) or "
+        "ema:FACTOR (of those after every step, each counting FACTOR times as much as the next); measured beside the "
+        "last weights",
+    )
     validation: int = Field(
         0, ge=0, description="training images put aside, class-balanced, to select the best epoch; 0 selects none"
     )
@@ -92,6 +99,11 @@ class Settings(SettingsBase):
                 f"sight; give at most {min(height, width) - 1}, usual is an eighth of the width."
             )
         return self
+
+    @property
+    def averages(self) -> bool:
+        """Whether weights are averaged."""
+        return self.averaging.name != "none"
 
     def attack_at(self, done: float) -> Attack:
         """The attack of the step that ends at the share `done` of the training, in (0, 1]: smaller in the warm-up."""

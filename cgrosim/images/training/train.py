@@ -15,10 +15,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cgrosim.images.attacks.gradient import Attack, perturb, worst_case
+from cgrosim.images.attacks.gradient import Attack, perturb
 from cgrosim.images.network.layers import Architecture, initial_parameters
 from cgrosim.images.training.augmentation import draw_moves
-from cgrosim.images.training.file import HISTORY, MEASURED, Parameters, Status, Training, continuable
+from cgrosim.images.training.averaging import Average
+from cgrosim.images.training.file import HISTORY, Parameters, Status, Training, continuable
+from cgrosim.images.training.measuring import AVERAGED, measure, measured_names, measuring_work
 from cgrosim.images.training.samples import Samples, TrainingData, training_data
 from cgrosim.images.training.settings import Settings
 from cgrosim.interrupts import Interrupts
@@ -105,7 +107,13 @@ def _interrupted(epoch: int) -> str:
 def work(settings: Settings, dataset: Dataset) -> float:
     """How much a training costs, in passes of one image through the network: to share out one progress bar."""
     data = training_data(settings, dataset)
-    return settings.epochs * (_training_work(settings, len(data.train)) + sum(_measuring_work(settings, data).values()))
+    return sum(sum(_costs(settings, data, epoch)) for epoch in range(1, settings.epochs + 1))
+
+
+def _costs(settings: Settings, data: TrainingData, epoch: int) -> tuple[float, float]:
+    """Work of descending and of measuring in an epoch."""
+    averaged = settings.averages and settings.averaging.count(epoch, settings.epochs, 1) > 0
+    return _training_work(settings, len(data.train)), measuring_work(settings, data) * (2.0 if averaged else 1.0)
 
 
 def _training_work(settings: Settings, images: int) -> float:
@@ -115,16 +123,12 @@ def _training_work(settings: Settings, images: int) -> float:
     return images * (clean + (adversarial if settings.adversarial_weight > 0.0 else 0.0))
 
 
-def _measuring_work(settings: Settings, data: TrainingData) -> dict[str, float]:
-    attack = settings.evaluation_attack
-    return {name: len(part) * (1.0 + 2.0 * attack.steps * attack.restarts) for name, part in data.measured.items()}
-
-
 def _start(settings: Settings, data: str) -> Training:
     parameters = initial_parameters(settings.architecture, stream(settings.seed, TrainingStream.INITIAL))
     zero = {name: np.zeros_like(value) for name, value in parameters.items()}
     kept = {0: parameters} if 0 in settings.snapshots else {}
-    return Training(settings, {name: np.empty(0) for name in HISTORY}, parameters, zero, snapshots=kept, data=data)
+    names = (*HISTORY, *measured_names(settings))
+    return Training(settings, {name: np.empty(0) for name in names}, parameters, zero, snapshots=kept, data=data)
 
 
 @dataclass
@@ -157,9 +161,10 @@ def _next_epoch(run: _Run, training: Training) -> Training:
     """The training after one more epoch, or stopped where it was."""
     began, settings = time.perf_counter(), run.settings
     epoch = training.epochs_done + 1
+    average = Average(settings.averaging, training.averaged, training.averaged_networks)
     try:
-        loss, rate = _descend(run, epoch)
-        row = {"epoch": epoch, "learning_rate": rate, "train_loss": loss, **_measure(run, epoch)}
+        loss, rate = _descend(run, epoch, average)
+        row = {"epoch": epoch, "learning_rate": rate, "train_loss": loss, **_measure(run, epoch, average)}
     except _Stopped as stop:
         return replace(training, status=stop.status, message=stop.message)
     run.told = f", robust train {row['robust_train']:.0%}, test {row['robust_test']:.0%}"
@@ -169,19 +174,21 @@ def _next_epoch(run: _Run, training: Training) -> Training:
     )
     return replace(
         training,
-        history={name: np.append(training.history[name], row[name]) for name in HISTORY},
+        history={name: np.append(training.history[name], row[name]) for name in training.history},
         last=parameters,
         velocity=run.network.velocity(),
         best=parameters if chosen else training.best,
         best_epoch=epoch if chosen else training.best_epoch,
         snapshots={**training.snapshots, epoch: parameters} if epoch in settings.snapshots else training.snapshots,
+        averaged=average.mean(),
+        averaged_networks=average.count,
         status="finished" if epoch == settings.epochs else "running",
         seconds=training.seconds + time.perf_counter() - began,
     )
 
 
-def _descend(run: _Run, epoch: int) -> tuple[float, float]:
-    """One epoch of descent; the mean loss and the last learning rate."""
+def _descend(run: _Run, epoch: int, average: Average) -> tuple[float, float]:
+    """One epoch of descent, with its networks taken into the average; the mean loss and the last learning rate."""
     from cgrosim.images.network.network import NonFiniteError
 
     settings, samples = run.settings, run.data.train
@@ -189,8 +196,7 @@ def _descend(run: _Run, epoch: int) -> tuple[float, float]:
     order = generator.permutation(len(samples))
     moves = draw_moves(settings, epoch, len(samples))
     batches = [order[at : at + settings.batch_size] for at in range(0, len(order), settings.batch_size)]
-    share = _training_work(settings, len(samples))
-    share /= share + sum(_measuring_work(settings, run.data).values())
+    share = _training_share(run, epoch)
     total = rate = 0.0
     for step, batch in enumerate(batches):
         if run.interrupts.asked:
@@ -205,9 +211,18 @@ def _descend(run: _Run, epoch: int) -> tuple[float, float]:
         except NonFiniteError as error:
             raise _diverged(settings, epoch, step, str(error)) from None
         run.network.step(rate, settings.momentum, settings.weight_decay)
+        if settings.averaging.name == "ema":
+            average.add(run.network.parameters())
         total += loss * len(batch)
         run.report(epoch, share * (step + 1) / len(batches))
+    if settings.averaging.after_epoch(epoch / settings.epochs):
+        average.add(run.network.parameters())
     return total / len(samples), rate
+
+
+def _training_share(run: _Run, epoch: int) -> float:
+    descending, measuring = _costs(run.settings, run.data, epoch)
+    return descending / (descending + measuring)
 
 
 def _accumulate(
@@ -225,31 +240,24 @@ def _accumulate(
     return loss
 
 
-def _measure(run: _Run, epoch: int) -> dict[str, float]:
-    """Clean and robust accuracy of the measured samples; the random starts are the same in every epoch."""
+def _measure(run: _Run, epoch: int, average: Average) -> dict[str, float]:
+    """Accuracies of the network and, if weights are averaged, of their average."""
     from cgrosim.images.network.network import NonFiniteError
 
-    settings, found = run.settings, dict.fromkeys(MEASURED, math.nan)
-    costs = _measuring_work(settings, run.data)
-    left = sum(costs.values())
-    whole = left + _training_work(settings, len(run.data.train))
-    for place, (name, samples) in enumerate(run.data.measured.items()):
-        if not len(samples):
-            continue
-        try:
-            worst = worst_case(
-                run.network,
-                samples.images,
-                samples.labels,
-                settings.evaluation_attack,
-                stream(settings.seed, TrainingStream.START, place),
-            )
-        except NonFiniteError as error:
-            raise _diverged(settings, epoch, None, str(error)) from None
-        found[f"clean_{name}"] = float(np.mean(worst.clean_margins > 0.0))
-        found[f"robust_{name}"] = float(np.mean(worst.margins > 0.0))
-        left -= costs[name]
-        run.report(epoch, 1.0 - left / whole)
+    settings, share = run.settings, _training_share(run, epoch)
+    mean = average.mean()
+    networks = [run.network, *(() if mean is None else (new_network(settings.architecture, mean),))]
+    found = dict.fromkeys(measured_names(settings), math.nan)
+    try:
+        for part, network in enumerate(networks):
+
+            def tell(done: float, part: int = part) -> None:
+                run.report(epoch, share + (1.0 - share) * (part + done) / len(networks))
+
+            measured = measure(network, settings, run.data, tell)
+            found |= {f"{AVERAGED if part else ''}{name}": value for name, value in measured.items()}
+    except NonFiniteError as error:
+        raise _diverged(settings, epoch, None, str(error)) from None
     return found
 
 

@@ -122,13 +122,15 @@ class Capacity(Experiment):
 
     def table(self, results: Mapping[str, Any]) -> list[Result]:
         """Every training that was measured, in the order of `runs`."""
+        from cgrosim.images.training.final import network_of
+
         found = []
         for width, seed, adversarial in self.runs():
             name = self.name_of(width, seed, adversarial)
             rows = rows_of(results, name)
             if rows:
                 training, size = results[name], self.settings_of(width, seed, adversarial).architecture.parameter_count
-                selected = rows[1] if len(rows) > 1 else None
+                selected = network_of(rows, "validation-selected")
                 found.append(
                     Result(width, seed, adversarial, size, rows[0], selected, training.status, training.message,
                            training.seconds)

@@ -105,7 +105,9 @@ class Cures(Experiment):
         from cgrosim.figures.image_cures import Accuracy, image_cures_figure
 
         measured = {
-            label(name): tuple(Accuracy(*(getattr(row, share) for share in SHARES)) for row in found)
+            label(name): tuple(
+                Accuracy(*(getattr(row, share) for share in SHARES)) for row in found if row.selected != "averaged"
+            )
             for name, found in rows.items()
         }
         told = [*heading(self.settings)[:-1], f"Robust accuracy: {self.attack.describe()}"]
@@ -134,6 +136,8 @@ def label(name: str) -> str:
 
 def sentences(rows: Mapping[str, list[FinalAccuracies]]) -> tuple[str, ...]:
     """The largest robust test accuracy at the last epoch, and what stopping early gains without a cure."""
+    from cgrosim.images.training.final import network_of
+
     if len(rows) < 2:
         return ()
     last = {name: found[0] for name, found in rows.items()}
@@ -144,8 +148,8 @@ def sentences(rows: Mapping[str, list[FinalAccuracies]]) -> tuple[str, ...]:
         f"{100 * plain.robust_test:.1f} % with {label(first)}; robust gap {100 * cured.robust_gap:.1f} against "
         f"{100 * plain.robust_gap:.1f} (one training each: differences of a few images in a hundred are chance)."
     ]
-    if len(rows[first]) > 1:
-        early = rows[first][1]
+    early = network_of(rows[first], "validation-selected")
+    if early is not None:
         said.append(
             f"Stopping early, at epoch {early.epoch} with {label(first)}: {100 * early.robust_test:.1f} %, "
             f"{100 * (early.robust_test - plain.robust_test):+.1f} to the last epoch; in the model it gains nothing."
