@@ -5,6 +5,8 @@ from __future__ import annotations
 import html
 from dataclasses import dataclass
 
+INSTEAD = "The classroom is not shown in a notebook that is not trusted; run this cell, or trust the notebook."
+
 
 @dataclass(frozen=True)
 class Page:
@@ -21,9 +23,11 @@ class Page:
 
     def _repr_html_(self) -> str:
         content = html.escape(self.text, quote=True)
-        return (
-            f'<iframe srcdoc="{content}" title="cgrosim classroom" sandbox="allow-scripts allow-downloads allow-modals '
-            f'allow-same-origin" style="width:100%;height:{self.height}px;border:1px solid #888"></iframe>'
+        return (  # the frame covers the sentence, which stays where a notebook leaves frames of strangers out
+            f'<p style="height:0;margin:0">{html.escape(INSTEAD)}</p>'
+            f'<iframe srcdoc="{content}" title="cgrosim classroom" '
+            'sandbox="allow-scripts allow-downloads allow-modals" style="display:block;position:relative;width:100%;'
+            f'height:{self.height}px;box-sizing:border-box;border:1px solid #888;background:#fff"></iframe>'
         )
 
     def __repr__(self) -> str:

@@ -2,6 +2,8 @@
 
 import json
 import os
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -159,6 +161,19 @@ def test_the_command_writes_one_page(tmp_path, capsys):
     assert "needs no network" in " ".join(capsys.readouterr().out.split())
 
 
+def test_the_command_opens_the_page_in_the_browser_that_is_set(tmp_path):
+    """In a process of its own: Python reads BROWSER once. The name has a letter and a space that an address escapes."""
+    out, browser = tmp_path / "première leçon.html", tmp_path / "browser"
+    browser.write_text(f'#!/bin/sh\nprintf %s "$1" > "{tmp_path}/opened"\n', encoding="utf-8")
+    browser.chmod(0o755)
+    command = [sys.executable, "-m", "cgrosim", "classroom", "--open", "--out", str(out)]
+    for program, said in ((browser, ""), (tmp_path / "none", "no browser was found")):
+        environment = {**os.environ, "BROWSER": f"{program} %s"}
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+        assert said in done.stdout
+    assert (tmp_path / "opened").read_text(encoding="utf-8") == out.as_uri()
+
+
 def test_the_command_takes_a_run(tmp_path):
     run = cgrosim.simulate(small(steps=50))
     run.save(tmp_path / "run.nc")
@@ -186,7 +201,7 @@ def test_the_command_spares_other_files(tmp_path, capsys):
 
 def test_notebooks_show_the_page():
     shown = cgrosim.classroom.show(height=500)._repr_html_()
-    assert shown.startswith("<iframe srcdoc=")
+    assert shown.count("<iframe srcdoc=") == 1
     assert "height:500px" in shown
     assert "<script" not in shown  # escaped, so that nothing runs outside the frame
 

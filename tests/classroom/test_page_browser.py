@@ -299,5 +299,12 @@ def test_the_notebooks_frame_works(browser, tmp_path):
     try:
         browser.wait("typeof view !== 'undefined' && document.documentElement.dataset.busy === 'no'")
         assert browser.run("return view.result.main.records.length") > 100
+        browser.run("change({ samples: 24, patches: 3 })")  # in a worker, which the sandbox allows
+        browser.wait("document.documentElement.dataset.busy === 'no' && view.result")
+        assert browser.run("return runner.worker !== null && !runner.broken")
+        assert browser.run("return self.origin") == "null"  # nothing of the notebook is within its reach
     finally:
         browser.driver.switch_to.default_content()
+    covering = "const r = document.querySelector('p').getBoundingClientRect(); "
+    assert browser.run(f"{covering} return document.elementFromPoint(r.x + 20, r.y + 8).tagName") == "IFRAME"
+    assert browser.run("return document.documentElement.scrollWidth <= innerWidth")

@@ -28,6 +28,19 @@ def test_nothing_is_cut_off_on_the_projector(browser, html):
         assert seen == [[]] * 3, number
 
 
+@pytest.mark.parametrize("fragment", ["lesson=0&time=end", "lesson=0&samples=45", "lesson=0&samples=100"])
+def test_tiles_stay_in_their_panel(browser, html, fragment):
+    """However many samples there are, no tile lies under the sentence below them or outside the panel."""
+    browser.open(html, fragment)
+    browser.wait("Object.values(view.panels).every((p) => p.size.height === Math.max(90, p.body.clientHeight))")
+    outside = browser.run(
+        "const b = view.panels.samples.body.getBoundingClientRect(); "
+        "return [...document.querySelectorAll('.tile')].map((t) => t.getBoundingClientRect())"
+        ".filter((r) => r.right > b.right + 1 || r.bottom > b.bottom + 1).length"
+    )
+    assert outside == 0
+
+
 @pytest.mark.parametrize("width", [375, 1280])
 def test_names_on_the_map_stay_in_their_regions(browser, html, width):
     browser.size(width, 800)

@@ -85,7 +85,7 @@ const Exports = (() => {
       pen.textBaseline = "top";
       const words = drawing ? [panel.querySelector("h3 > span"), panel.querySelector(".hint")] : panel.querySelectorAll("h3 > span, .hint, .value, .interval, .head, .row, td, th, .real p, .tile");
       for (const each of words) {
-        if (!each || !each.textContent) continue;
+        if (!each || !(each.textContent || each.matches(".tile"))) continue;
         const place = each.getBoundingClientRect(), own = getComputedStyle(each);
         pen.font = `${own.fontWeight} ${own.fontSize} DejaVu Sans, Verdana, sans-serif`;
         if (each.matches(".tile")) {

@@ -219,10 +219,12 @@ PANELS.neurons = {
 PANELS.samples = {
   draw(panel, view) {
     const n = view.begun.start.labels.length, size = letter();
-    const box = sizeOf(panel), columns = Math.max(1, Math.ceil(Math.sqrt((n * box.width) / box.height)));
-    const tiles = node("div", { class: "tiles", style: `position:absolute;inset:0;grid-template-columns:repeat(${columns},1fr);${n > 60 ? "gap:2px;" : ""}`, role: "group", "aria-label": T.panels.samples });
+    const box = sizeOf(panel), tile = 2.13 * size, across = Math.floor(box.width / tile), down = Math.floor(box.height / tile); // of the smallest tile with its gap
+    const dense = n > across * down, wanted = Math.ceil(Math.sqrt((n * box.width) / box.height));
+    const columns = Math.max(1, dense ? wanted : Math.max(Math.min(wanted, across), Math.ceil(n / down)));
+    const tiles = node("div", { class: dense ? "tiles dense" : "tiles", style: `position:absolute;inset:0;grid-template-columns:repeat(${columns},1fr);`, role: "group", "aria-label": T.panels.samples });
     panel.tiles = view.begun.start.labels.map((_, i) => {
-      const fill = node("i"), label = node("span", { text: n <= 60 ? String(i + 1) : "" });
+      const fill = node("i"), label = node("span", { text: dense ? "" : String(i + 1) });
       const tile = node("button", { class: `tile${view.begun.start.truth[i] < 0 ? " wrong" : ""}`, "aria-pressed": "false", onclick: () => view.choose({ sample: i }), onpointerenter: () => view.choose({ sample: i }) }, [fill, label]);
       const predicted = view.begun.marks.times[i];
       tile.title = predicted < Infinity ? filled(T.samples.predicted, { step: shown(predicted) }) : T.samples.never;
@@ -329,7 +331,7 @@ PANELS.data = {
       const kappa = s.gap < 1 ? Model.attackedCoefficient({ ...s, threat: "signal_span" }, U, truth) : s.signal_strength;
       const clean = truth * Math.pow(s.signal_strength, s.power) * U, attacked = truth * Math.pow(kappa, s.power) * U;
       const above = (share) => Math.max(share, 0) + Math.max(V, 0), under = (share) => Math.min(share, 0) + Math.min(V, 0);
-      const least = Math.min(under(clean), under(attacked)), room = c.width - origin.x - (wide ? 1.2 : 6.6) * size, unit = room / (Math.max(2, above(clean), above(attacked)) - least);
+      const least = Math.min(under(clean), under(attacked)), room = c.width - origin.x - (wide ? 1.2 : 7.8) * size, unit = room / (Math.max(2, above(clean), above(attacked)) - least);
       const zero = origin.x - least * unit; // what is wrong stands on the left of it
       const below = wide ? 1.75 * size : 0.4 * size; // room under a bar; where it is narrow the figures stand beside it
       const tall = Math.max(12, Math.min(2.1 * size, (c.height - origin.y) / 2 - below));
@@ -345,7 +347,7 @@ PANELS.data = {
         c.root.append(figures);
       });
       c.root.append(svg("text", { x: c.width - 2, y: origin.y - 0.65 * size, "text-anchor": "end", style: `font-size:${0.85 * size}px` }, [
-        svg("tspan", { class: "soft", text: `${T.data.shares} ` }), svg("tspan", { class: "signal-text", text: T.data.signal_share }), svg("tspan", { text: " + " }), svg("tspan", { class: "noise-text", text: T.data.noise_share }),
+        c.width > 16 * size && svg("tspan", { class: "soft", text: `${T.data.shares} ` }), svg("tspan", { class: "signal-text", text: T.data.signal_share }), svg("tspan", { text: " + " }), svg("tspan", { class: "noise-text", text: T.data.noise_share }),
       ]));
     }
     panel.hint.textContent = `${truth < 0 ? `${T.data.flipped} ` : ""}${s.gap < 1 ? filled(T.data.erased, { share: `${Number((100 * (1 - s.gap)).toPrecision(3))} %` }) : T.data.no_attack}`;

@@ -34,7 +34,7 @@ function filled(text, values) {
 
 /** A number for people: three digits, powers of ten beyond. */
 function shown(x, digits = 3) {
-  if (x === Infinity) return "never";
+  if (x === Infinity) return TEXTS.page.never;
   if (!Number.isFinite(x)) return "–";
   if (x === 0) return "0";
   const size = Math.abs(x);
@@ -89,7 +89,6 @@ function readAddress() {
   const lesson = entries.filter(([name]) => name === "lesson").map(([, value]) => allowed("lesson", value)).pop();
   if (lesson) Object.assign(state, lessonState(lesson));
   for (const [name, value] of entries) {
-    if (name === "theme") continue;
     const read = allowed(name, value);
     if (read === undefined) wrong.push(`${name} = ${value.slice(0, 40)}`);
     else state[name] = read;
