@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from cgrosim.figures import style
 from cgrosim.figures.stage_strip import GROWTH, MEMORISATION, STAGNATION, Stage, draw_strip, shade
 from cgrosim.figures.style import EndLabel, number
+from cgrosim.files.words import last_part
 from cgrosim.model.thresholds import MEMORISED, SIGNAL_GROWN
 
 if TYPE_CHECKING:
@@ -71,8 +72,8 @@ def _heading(run: xarray.Dataset) -> list[str]:
     names = ", ".join(p["class_names"]) if len(p["class_names"]) > 2 else " against ".join(p["class_names"])
     readout = "summed" if len(p["class_names"]) == 2 else "summed by class"
     return [
-        f"{p['dataset']}: {names}, {run.sizes['sample']} training and {run.sizes['fresh']} fresh test images; "
-        f"{p['filters']} filters on {p['patch']} × {p['patch']} patches, odd power {p['exponent']}, {readout}; "
+        f"{last_part(p['dataset'])}: {names}, {run.sizes['sample']} training and {run.sizes['fresh']} fresh test "
+        f"images; {p['filters']} filters on {p['patch']} × {p['patch']} patches, odd power {p['exponent']}, {readout}; "
         f"learning rate {p['learning_rate']:g}, $\\sigma_0$ = {number(p['initial_scale'])}, seed {p['seed']}",
         f"Attack of every robust number: {run.attrs['attack'].partition('; measured by ')[2]}",
     ]

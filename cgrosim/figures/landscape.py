@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from cgrosim.figures import style
 from cgrosim.figures.style import number
+from cgrosim.files.words import last_part
 
 if TYPE_CHECKING:
     import xarray
@@ -60,7 +61,7 @@ def landscape_figure(curves: xarray.Dataset, notes: Mapping[tuple[str, str], str
 def _heading(curves: xarray.Dataset) -> list[str]:
     about = curves.attrs
     points = f"mean over {about['points']} training and {about['points']} test points, band: 95 % bootstrap interval"
-    lines = [f"{about['dataset']}, {about['architecture']}, seed {about['seed']}; {points}"]
+    lines = [f"{last_part(about['dataset'])}, {about['architecture']}, seed {about['seed']}; {points}"]
     lines += [f"{name}: {text}" for name, text in json.loads(about["attacks"]).items()]
     lines += [f"largest values found, lower bounds of the maxima: {about['search']}"]
     return [short for line in lines for short in textwrap.wrap(line, LETTERS)]

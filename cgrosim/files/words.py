@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import os
 from collections.abc import Iterable
 
 from cgrosim.errors import printable
@@ -27,6 +28,12 @@ def quoted(value: object) -> str:
         return printable(repr(value), LONGEST)
     except (ValueError, RecursionError):
         return shown(value)
+
+
+def last_part(name: object) -> str:
+    """What a heading calls something that may be a path: its last part."""
+    text = str(name)
+    return shown(os.path.basename(os.path.normpath(text)) or text) if text else ""
 
 
 def suggested(word: object, known: Iterable[str], otherwise: str) -> str:

@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 
 from cgrosim.errors import ParameterError
 from cgrosim.files.digest import content_digest
+from cgrosim.images.data.own.load import read_own
+from cgrosim.images.data.own.place import own_place
 from cgrosim.images.data.raw_files import Bytes, Split
 from cgrosim.images.data.sources import source_of
 from cgrosim.progress import Progress
@@ -96,7 +98,7 @@ class Dataset:
 
 
 def load_dataset(
-    name: str,
+    name: str | Path,
     data_dir: str | Path | None = None,
     *,
     train_count: int | None = None,
@@ -110,10 +112,18 @@ def load_dataset(
     variable ``CGROSIM_DATA`` names (in a folder named after the data set or in the folder itself), and are else
     downloaded into the user's cache. A folder that is given must hold the data set; files are parsed, never unpickled.
 
+    Images of one's own are named by their path. An .npz file holds ``images`` (n, height, width) or (n, height, width,
+    3), uint8 or floating-point numbers in [0, 1], and ``labels`` (n,), whole numbers from 0 or names; a test part is
+    ``test_images`` and ``test_labels``, and ``class_names`` may name the classes. A folder holds one folder of PNG or
+    JPEG images a class, or such folders below ``train`` and ``test``. Without a test part a fifth of every class, those
+    with the smallest checksums, is put aside. The images are in the order of class and checksum, so that the same
+    images are the same data set wherever they come from.
+
     Parameters
     ----------
-    name : "digits", "mnist", "fashion-mnist" or "cifar-10", or another module of `cgrosim.images.data.sets`
-    data_dir : folder with the files; not used by "digits"
+    name : "digits", "mnist", "fashion-mnist" or "cifar-10", another module of `cgrosim.images.data.sets`, or the path
+        of an .npz file or of a folder
+    data_dir : folder with the files of a known data set; not used by "digits"
     train_count, test_count, generator : draw a subset as `Dataset.subset` does, before the pixels become float32
     progress : called with a text and the share done while something is downloaded
 
@@ -124,10 +134,15 @@ def load_dataset(
     FileError
         If files are missing, damaged, cut short, mislabelled or of another format, or cannot be downloaded.
     """
-    source = source_of(name)
-    raw = source.read(None if data_dir is None else Path(data_dir), progress)
     if generator is None and (train_count, test_count) != (None, None):
         raise ParameterError("a subset is drawn at random; give the generator that draws it.")
+    place = own_place(name := str(name))
+    if place is not None:
+        own, other, class_names = read_own(place, progress)
+        dataset = Dataset(name, own.images, own.labels, other.images, other.labels, class_names)
+        return dataset if generator is None else dataset.subset(train_count, test_count, generator)
+    source = source_of(name)
+    raw = source.read(None if data_dir is None else Path(data_dir), progress)
     train, test = raw.train, raw.test
     if generator is not None:
         train_generator, test_generator = generator.spawn(2)

@@ -26,10 +26,12 @@ class Outcome:
     ----------
     results : by name of the job, as far as they came
     status : ``finished``; ``diverged`` if a job did; ``interrupted`` if there is something left to do
+    data : digest of the images
     """
 
     results: dict[str, Any]
     status: str
+    data: str = ""
 
 
 def run_experiment(
@@ -63,7 +65,7 @@ def run_experiment(
     except KeyboardInterrupt:
         statuses.add("interrupted")
     status = next((each for each in ("interrupted", "diverged") if each in statuses), "finished")
-    return Outcome({job.name: results[job.name] for job in jobs if job.name in results}, status)
+    return Outcome({job.name: results[job.name] for job in jobs if job.name in results}, status, data.digest)
 
 
 def work_through(
@@ -94,20 +96,26 @@ def work_through(
     tell("done", 1.0)
 
 
-def write_conclusion(conclusion: Conclusion, folder: str | Path, dpi: float = 100.0) -> list[Path]:
+def write_conclusion(
+    conclusion: Conclusion, folder: str | Path, dpi: float = 100.0, *, data: str | None = None
+) -> list[Path]:
     """Write records and datasets first, then the figures.
+
+    Parameters
+    ----------
+    data : digest of the images, as `Outcome.data`; it stands in every record and dataset
 
     Raises
     ------
     FileError
         If the place cannot be written to.
     """
-    written = write_numbers(conclusion, folder)
+    written = write_numbers(conclusion, folder, data)
     return written + write_figures(conclusion.figures, folder, dpi)
 
 
-def write_numbers(conclusion: Conclusion, folder: str | Path) -> list[Path]:
-    """Write records and datasets.
+def write_numbers(conclusion: Conclusion, folder: str | Path, data: str | None = None) -> list[Path]:
+    """Write records and datasets, each with the digest of the images where that is given.
 
     Raises
     ------
@@ -117,10 +125,13 @@ def write_numbers(conclusion: Conclusion, folder: str | Path) -> list[Path]:
     from cgrosim.files.netcdf import write_netcdf
     from cgrosim.files.records import write_record
 
-    place = Path(folder)
-    written = [write_record(place / f"{name}.json", content) for name, content in conclusion.records.items()]
+    place, digest = Path(folder), {} if data is None else {"data": data}
+    written = [
+        write_record(place / f"{name}.json", {**digest, **content}) for name, content in conclusion.records.items()
+    ]
     return written + [
-        write_netcdf(place / f"{name}.nc", kind, data) for name, (data, kind) in conclusion.datasets.items()
+        write_netcdf(place / f"{name}.nc", kind, found.assign_attrs(digest))
+        for name, (found, kind) in conclusion.datasets.items()
     ]
 
 

@@ -7,22 +7,30 @@ from typing import Any
 
 from pydantic import Field, create_model
 
+from cgrosim.errors import ParameterError
+from cgrosim.files.words import shown
 from cgrosim.images.attacks.gradient import Norm
 from cgrosim.images.experiments.experiment import Options
-from cgrosim.images.training.defaults import ATTACK_STEPS, DEFAULTS, EVALUATION_STEPS, default_settings
+from cgrosim.images.network.files import read_network
+from cgrosim.images.network.layers import Architecture
+from cgrosim.images.training.defaults import ATTACK_STEPS, DEFAULTS, EVALUATION_STEPS, default_settings, defaults_of
 from cgrosim.images.training.settings import Settings
 from cgrosim.model.settings import SettingsBase
 
 FROM_SETTINGS = ("subset", "epochs", "batch_size", "learning_rate", "momentum", "weight_decay", "label_smoothing",
                  "schedule", "adversarial_weight", "radius_warmup", "random_shift", "random_flip", "averaging",
                  "evaluation_samples", "validation", "seed")  # fmt: skip
+OWN = "the path of images of your own (an .npz file, or a folder with one folder a class)"
 
 
 class Choice(Options):
     """What is asked of a data set's training; what is not given is the data set's own default."""
 
-    dataset: str = Field("digits", description=f"data set: {', '.join(DEFAULTS)}")
+    dataset: str = Field("digits", description=f"data set: {', '.join(DEFAULTS)}, or {OWN}")
     architecture: str | None = Field(None, description="network: lenet or stack3x3")
+    network: str | None = Field(
+        None, description="TOML file of a network of your own", json_schema_extra={"none": "none"}
+    )
     width: int | None = Field(None, description="capacity factor of lenet, filters of stack3x3")
     norm: Norm = Field("linf", description="of the attack")
     radius: float | None = Field(None, description="of the attack, pixels in [0, 1], 8/255 for example")
@@ -39,8 +47,20 @@ class Choice(Options):
         ParameterError
             If a value is bad.
         """
-        names = (*Choice.model_fields, *FROM_SETTINGS)
-        return default_settings(**{"dataset": "digits", **{k: v for k, v in self.given().items() if k in names}})
+        names = ({*Choice.model_fields} | {*FROM_SETTINGS}) - {"network"}
+        asked = {"dataset": "digits", **{k: v for k, v in self.given().items() if k in names}}
+        network = self._own_network()
+        return default_settings(**asked if network is None else {**asked, "architecture": network})
+
+    def _own_network(self) -> Architecture | None:
+        """The network of the file, if there is one, for the images of the data set."""
+        if self.network is None:
+            return None
+        for name in ("architecture", "width"):
+            if getattr(self, name) is not None:
+                raise ParameterError(f"network is {shown(self.network)}, which has its own {name}; give one of them.")
+        start = defaults_of(self.dataset)
+        return read_network(self.network, start.input_shape, start.classes)
 
     @classmethod
     def defaults(cls) -> dict[str, str]:

@@ -200,8 +200,11 @@ def _check(layer: Layer) -> None:
         value = getattr(layer, name, 1)
         if isinstance(value, bool) or not isinstance(value, int):
             raise ParameterError(f"{layer} has {name} {value!r}, which must be a whole number.")
+    if not isinstance(getattr(layer, "bias", True), bool):
+        raise ParameterError(f"{layer} has bias {layer.bias!r}, which must be True or False.")  # type: ignore[union-attr]
     scale = getattr(layer, "initial_scale", None)
-    if scale is not None and not (math.isfinite(scale) and scale >= 0.0):
+    number = isinstance(scale, int | float) and not isinstance(scale, bool)
+    if scale is not None and not (number and math.isfinite(scale) and scale >= 0.0):
         raise ParameterError(f"{layer} has the initial_scale {scale}, which must be at least 0.")
     if isinstance(layer, FixedReadout) and layer.kind not in ("class_sums", "signed_sum"):
         raise ParameterError(f"{layer} has the kind {layer.kind!r}; choose 'class_sums' or 'signed_sum'.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 from typing import Literal
 
 from cgrosim.errors import ParameterError
@@ -19,8 +20,11 @@ def choose_layout(architecture: Architecture) -> Layout:
     cannot leave out the zeros behind a pooling, and a batch of 50 fills 50 of 64 places.
     """
     stages = list(fuse(architecture))
-    if not all(isinstance(stage.layer, Convolution | FullyConnected | FixedReadout) for stage in stages):
+    if not all(isinstance(stage.layer, _BY_SAMPLES) for stage in stages):
+        check_layout(architecture, "channels")
         return "channels"
+    if _padded_behind_dense(stages) is not None:
+        return "samples"
     by_channels = sum(_instructions(stage, first=number == 0) for number, stage in enumerate(stages))
     by_samples = sum(2 * _products(stage) * math.prod(stage.out[2:]) / 16 for stage in stages) * 64 / 50
     return "samples" if by_samples < by_channels else "channels"
@@ -36,9 +40,27 @@ def check_layout(architecture: Architecture, layout: Layout) -> None:
     """
     if layout not in ("auto", "channels", "samples"):
         raise ParameterError(f"layout is {layout!r}, but must be auto, channels or samples.")
-    for stage in fuse(architecture) if layout == "samples" else ():
-        if not isinstance(stage.layer, Convolution | FullyConnected | FixedReadout):
+    stages = list(fuse(architecture))
+    for stage in stages if layout == "samples" else ():
+        if not isinstance(stage.layer, _BY_SAMPLES):
             raise ParameterError(f"layout samples has no kernel for {stage.layer} standing alone; use layout channels.")
+    padded = _padded_behind_dense(stages) if layout == "channels" else None
+    if padded is not None:
+        raise ParameterError(
+            f"layout channels has no kernel for {padded.layer} behind a dense layer, whose output has no room for "
+            "padding; set the padding to 0."
+        )
+
+
+_BY_SAMPLES = (Convolution, FullyConnected, FixedReadout)
+
+
+def _padded_behind_dense(stages: list[Stage]) -> Stage | None:
+    """The first padded convolution right behind a dense layer."""
+    for before, stage in pairwise(stages):
+        if before.dense and isinstance(stage.layer, Convolution) and stage.layer.padding:
+            return stage
+    return None
 
 
 def _positions(stage: Stage) -> int:

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
 
 from cgrosim.errors import ParameterError
 from cgrosim.files.words import or_rather, quoted
 from cgrosim.images.attacks.gradient import Attack
+from cgrosim.images.data.own.place import own_place, settled_name
 from cgrosim.images.network.architectures import lenet, stack3x3
 from cgrosim.images.network.layers import Architecture, Shape
 from cgrosim.images.training.schedules import Schedule
 from cgrosim.images.training.settings import Settings
+
+if TYPE_CHECKING:
+    from cgrosim.images.data.own.found import Outline
 
 Norm = Literal["linf", "l2"]
 ARCHITECTURES: Mapping[str, Callable[[int, Shape, int], Architecture]] = {"lenet": lenet, "stack3x3": stack3x3}
@@ -72,24 +78,48 @@ ATTACK_STEPS, EVALUATION_STEPS, RESTARTS = 7, 10, 5
 
 
 def defaults_of(dataset: str) -> Defaults:
-    """The starting point of a data set.
+    """The starting point of a data set; of images of one's own by their size and number.
 
     Raises
     ------
-    ParameterError
-        If there is none of this name.
+    UserError
+        If there is none of this name, or no images are at this path.
     """
-    if dataset not in DEFAULTS:
+    if dataset in DEFAULTS:
+        return DEFAULTS[dataset]
+    place = own_place(dataset)
+    if place is None:
         raise ParameterError(
-            f"dataset is {quoted(dataset)}, but must be one of {', '.join(DEFAULTS)}{or_rather(dataset, DEFAULTS)}"
+            f"dataset is {quoted(dataset)}, but must be one of {', '.join(DEFAULTS)}, or the path of images of your "
+            f"own (an .npz file, or a folder with one folder a class){or_rather(dataset, DEFAULTS)}"
         )
-    return DEFAULTS[dataset]
+    from cgrosim.images.data.own.load import outline_of
+
+    return _own_defaults(outline_of(place))
+
+
+def _own_defaults(outline: Outline) -> Defaults:
+    """LeNet for grey images, the stack for colour; radii as for Fashion-MNIST and CIFAR-10; a tenth for validation."""
+    height, width, channels = outline.input_shape
+    least, classes = min(outline.train_counts), len(outline.class_names)
+    colour = DEFAULTS["cifar-10"] if channels > 1 else DEFAULTS["fashion-mnist"]
+    training = {"validation": classes * max(1, least // 10), "epochs": 30, "batch_size": 25,
+                "learning_rate": 0.02 if channels == 1 else 0.005, "adversarial_weight": 0.5}  # fmt: skip
+    # the largest squares of which an image has at least two in every row
+    side = math.gcd(height, width)
+    patch = max(
+        each for each in range(1, side + 1) if side % each == 0 and (each == 1 or 2 * each <= min(height, width))
+    )
+    stages = {**(STAGES if min(height, width) >= 16 else {}), "patch": patch, "samples": min(1000, 2 * least),
+              "test_samples": min(500, 2 * min(outline.test_counts))}  # fmt: skip
+    return Defaults(outline.input_shape, classes, colour.architecture, colour.width, colour.linf_radius,
+                    colour.l2_radius, training, stages)  # fmt: skip
 
 
 def default_settings(
-    dataset: str,
+    dataset: str | Path,
     *,
-    architecture: str | None = None,
+    architecture: str | Architecture | None = None,
     width: int | None = None,
     norm: Norm = "linf",
     radius: float | None = None,
@@ -101,34 +131,46 @@ def default_settings(
 
     Parameters
     ----------
-    architecture : ``lenet`` or ``stack3x3``
+    dataset : name of a data set, or path of images of your own, as `load_dataset` takes it
+    architecture : ``lenet`` or ``stack3x3``, or a network of your own for images of this shape
+    width : of ``lenet`` or ``stack3x3``
     radius : of the attack in `norm`, pixels in [0, 1]
     attack_steps, evaluation_steps : of PGD in training and in the measurement after every epoch
     **changes : fields of `Settings`
 
     Raises
     ------
-    ParameterError
-        If a value makes no sense.
+    UserError
+        If a value makes no sense, or there are no images at the path.
     """
+    dataset = settled_name(str(dataset))
     start = defaults_of(dataset)
+    if norm not in ("linf", "l2"):
+        raise ParameterError(f"norm is {norm!r}, but must be linf or l2.")
+    if radius is None:
+        radius = start.linf_radius if norm == "linf" else start.l2_radius
+    network = _network(start, architecture, width)
+    attack, evaluation = (Attack.pgd(norm, radius, steps) for steps in (attack_steps, evaluation_steps))
+    schedule = Schedule("piecewise", (0.6, 0.85), 0.1)
+    return Settings(dataset, network, attack, evaluation, **{"schedule": schedule, **start.training, **changes})
+
+
+def _network(start: Defaults, architecture: str | Architecture | None, width: int | None) -> Architecture:
+    """The network asked for, or a data set's own."""
+    if isinstance(architecture, Architecture):
+        if width is not None:
+            raise ParameterError(f"width is {width}, but {architecture.name} has its own; leave one of them out.")
+        return architecture
     name = start.architecture if architecture is None else architecture
     if name not in ARCHITECTURES:
         raise ParameterError(
             f"architecture is {quoted(name)}, but must be one of {', '.join(ARCHITECTURES)}"
             f"{or_rather(name, ARCHITECTURES)}"
         )
-    if norm not in ("linf", "l2"):
-        raise ParameterError(f"norm is {norm!r}, but must be linf or l2.")
-    if radius is None:
-        radius = start.linf_radius if norm == "linf" else start.l2_radius
     width = start.width if width is None else width
     if width < 1:
         raise ParameterError(f"width is {width}, but must be at least 1.")
-    network = ARCHITECTURES[name](width, start.input_shape, start.classes)
-    attack, evaluation = (Attack.pgd(norm, radius, steps) for steps in (attack_steps, evaluation_steps))
-    schedule = Schedule("piecewise", (0.6, 0.85), 0.1)
-    return Settings(dataset, network, attack, evaluation, **{"schedule": schedule, **start.training, **changes})
+    return ARCHITECTURES[name](width, start.input_shape, start.classes)
 
 
 def final_attack(settings: Settings, restarts: int = RESTARTS) -> Attack:

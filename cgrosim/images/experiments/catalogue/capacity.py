@@ -16,7 +16,7 @@ from pydantic import Field, model_validator
 
 from cgrosim.errors import UserError
 from cgrosim.files.versions import versions
-from cgrosim.files.words import counted
+from cgrosim.files.words import counted, last_part, shown
 from cgrosim.images.attacks.gradient import Attack
 from cgrosim.images.experiments.accuracies import rows_of, trained_and_measured
 from cgrosim.images.experiments.capacity_statistics import (
@@ -59,6 +59,11 @@ class Options(TrainingOptions):
         """The sweep over the widths of one family of networks."""
         if self.width is not None:
             raise UserError("width is one number, but the sweep trains several; give --widths instead.")
+        if self.network is not None:
+            raise UserError(
+                f"network is {shown(self.network)}, which has one width, but the sweep trains several; give an "
+                "--architecture."
+            )
         settings = self.settings()
         return Capacity(
             settings,
@@ -178,8 +183,8 @@ class Capacity(Experiment):
         """What was trained on what, against and measured with which attack, in lines above the figure."""
         settings = self.settings
         return [
-            f"{settings.dataset}, {settings.subset or 'all other'} training images, {self.family}, {settings.epochs} "
-            f"epochs, batches of {settings.batch_size}, learning rate {settings.learning_rate:g} "
+            f"{last_part(settings.dataset)}, {settings.subset or 'all other'} training images, {self.family}, "
+            f"{settings.epochs} epochs, batches of {settings.batch_size}, learning rate {settings.learning_rate:g} "
             f"({settings.schedule.describe()}), {counted(len(self.seeds), 'seed')} (mean, standard deviation, each)",
             f"Adversarial training (λ = {settings.adversarial_weight:g}) against {settings.attack.describe()}",
             f"Robust accuracy: {self.attack.describe()}",
@@ -206,7 +211,8 @@ class Capacity(Experiment):
         first = table[0].last
         title = (
             f"accuracy (%), mean and standard deviation over seeds, on {first.train_samples} training and "
-            f"{first.test_samples} test images of {self.settings.dataset}\nrobust: {self.attack.describe()}\n"
+            f"{first.test_samples} test images of {last_part(self.settings.dataset)}\n"
+            f"robust: {self.attack.describe()}\n"
             f"trained with λ = {self.settings.adversarial_weight:g} against {self.settings.attack.describe()}\n"
             "const: seeds with one class for 99 % of the images; selected: epoch of best robust validation accuracy"
         )

@@ -13,10 +13,11 @@ from pydantic import Field
 from cgrosim.errors import ParameterError
 from cgrosim.images.attacks.class_means import ClassMeanAttack
 from cgrosim.images.attacks.gradient import Attack
-from cgrosim.images.data.sources import source_of
+from cgrosim.images.data.own.load import class_names_of
+from cgrosim.images.data.own.place import settled_name
 from cgrosim.images.experiments.experiment import Conclusion, Experiment, Job, Measurement, Options, Table, pair
 from cgrosim.images.experiments.stage_settings import StageSettings
-from cgrosim.images.experiments.training_options import in_words, optional_fields, short
+from cgrosim.images.experiments.training_options import OWN, in_words, optional_fields, short
 from cgrosim.images.training.defaults import DEFAULTS, defaults_of
 from cgrosim.model.settings import whole_number
 from cgrosim.model.streams import StagesStream, stream
@@ -37,7 +38,7 @@ COPIED = ("patch", "filters", "exponent", "learning_rate", "initial_scale", "adv
 class Asked(Options):
     """What is asked of both trainings."""
 
-    dataset: str = Field("digits", description="digits, mnist, fashion-mnist or cifar-10")
+    dataset: str = Field("digits", description=f"{', '.join(DEFAULTS)}, or {OWN}")
     classes: tuple[str, ...] = Field(("0", "1"), description="two classes, the second with label +1; or more; or all")
     attack: Literal["class-mean", "class-mean-shift", "linf", "l2"] = Field(
         "class-mean",
@@ -56,8 +57,9 @@ class Asked(Options):
 
     def experiment(self) -> ThreeStages:
         """The data set's defaults, changed by what was given."""
-        start = defaults_of(self.dataset)
-        names, classes = source_of(self.dataset).class_names, self.classes
+        dataset = settled_name(self.dataset)
+        start = defaults_of(dataset)
+        names, classes = class_names_of(dataset), self.classes
         chosen = tuple(range(len(names))) if classes == ("all",) else tuple(whole_number(text) for text in classes)
         for each in chosen:
             if not isinstance(each, int):
@@ -66,7 +68,7 @@ class Asked(Options):
                 raise ParameterError(f"classes contain {each}, but {self.dataset} has 0 to {len(names) - 1}.")
         given = {name: getattr(self, name) for name in COPIED if name in self.model_fields_set}
         settings = StageSettings(
-            dataset=self.dataset,
+            dataset=dataset,
             classes=chosen,
             class_names=tuple(names[each] for each in chosen),
             attack=self._attack(1),

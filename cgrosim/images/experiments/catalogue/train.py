@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import Field
 
 from cgrosim.files.versions import versions
+from cgrosim.files.words import last_part
 from cgrosim.images.attacks.gradient import Attack
 from cgrosim.images.experiments.accuracies import rows_of, trained_and_measured
 from cgrosim.images.experiments.experiment import Conclusion, Experiment, Job, Table, pair
@@ -122,9 +123,9 @@ class RobustOverfitting(Experiment):
 def heading(settings: Settings) -> list[str]:
     """What was trained on what, against and measured with which attack, in lines above a figure."""
     return [
-        f"{settings.dataset}, {settings.subset or 'all other'} training images, {settings.architecture.name}, batches "
-        f"of {settings.batch_size}, learning rate {settings.learning_rate:g} ({settings.schedule.describe()}), "
-        f"seed {settings.seed}",
+        f"{last_part(settings.dataset)}, {settings.subset or 'all other'} training images, "
+        f"{settings.architecture.name}, batches of {settings.batch_size}, learning rate {settings.learning_rate:g} "
+        f"({settings.schedule.describe()}), seed {settings.seed}",
         f"Adversarial training (λ = {settings.adversarial_weight:g}) against {settings.attack.describe()}",
         f"Robust accuracy: {settings.evaluation_attack.describe()}",
     ]
