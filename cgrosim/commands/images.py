@@ -1,4 +1,4 @@
-"""``cgrosim images``: the experiments on real images, one subcommand each, made from the experiments' own options."""
+"""``cgrosim images``: one subcommand for every experiment on real images, made from its own options, and the tools."""
 
 from __future__ import annotations
 
@@ -12,14 +12,16 @@ import tyro
 
 from cgrosim.commands.experiment_folder import RECORD, check_images, check_work, place_of, record_of
 from cgrosim.commands.folders import held
+from cgrosim.commands.image_tools import TOOLS
 from cgrosim.commands.options import given, options_of
+from cgrosim.commands.result_tables import print_table
 from cgrosim.commands.terminal import announce_compilation, attempted, console, print_notice, progress_bar
 from cgrosim.executors.choice import executor_for
 from cgrosim.executors.executor import Executor, Here
 from cgrosim.images.experiments.registry import all_experiments
 
 if TYPE_CHECKING:
-    from cgrosim.images.experiments.experiment import Conclusion, Experiment, Table
+    from cgrosim.images.experiments.experiment import Conclusion, Experiment
 
 STATUS = {"finished": 0, "diverged": 1, "interrupted": 130}
 
@@ -118,7 +120,7 @@ def _written(conclusion: Conclusion, record: dict[str, Any], out: Path) -> bool:
     if place != out:
         print_notice(f"{out} holds results of work that ended, and they stay; those of half the work are in {place}.")
     write_record(place / RECORD, record)
-    written = write_numbers(conclusion, place)
+    written = write_numbers(conclusion, place, record["data"])
     attempted("table", lambda: _print(conclusion))
     with progress_bar("drawing"):
         drawn = [
@@ -132,7 +134,7 @@ def _written(conclusion: Conclusion, record: dict[str, Any], out: Path) -> bool:
 
 def _print(conclusion: Conclusion) -> None:
     for table in conclusion.tables:
-        _print_table(table)
+        print_table(table)
     for text in conclusion.warnings:
         console.print("warning ", style="bold red", end="")
         console.print(text, highlight=False, markup=False)
@@ -140,23 +142,9 @@ def _print(conclusion: Conclusion) -> None:
         console.print(text, highlight=False, markup=False)
 
 
-def _print_table(table: Table) -> None:
-    from rich.box import SIMPLE_HEAD
-    from rich.markup import escape
-    from rich.table import Table as RichTable
-
-    drawn = RichTable(title=escape(table.title), title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    for place, column in enumerate(table.columns):
-        numbers = all(row[place][:1].isdigit() or not row[place] for row in table.rows)
-        drawn.add_column(column, justify="right" if numbers else "left", no_wrap=numbers or place == 0)
-    for place, row in enumerate(table.rows):
-        drawn.add_row(*(escape(cell) for cell in row), style=table.styles.get(place))
-    console.print(drawn)
-
-
 def images_commands(text: str) -> Any:
-    """The class behind ``cgrosim images``, with its help: one subcommand for every experiment there is."""
-    commands = {name: _command(name, kind) for name, kind in all_experiments().items()}
+    """The class behind ``cgrosim images``, with its help: one subcommand for every experiment and every tool."""
+    commands = {name: _command(name, kind) for name, kind in all_experiments().items()} | TOOLS
     choice: Any = None
     for name, command in commands.items():
         each: Any = Annotated[command, tyro.conf.subcommand(name)]

@@ -32,9 +32,19 @@ if TYPE_CHECKING:
     from cgrosim.images.experiments.runner import run_experiment as run_experiment
     from cgrosim.images.experiments.runner import write_conclusion as write_conclusion
     from cgrosim.images.experiments.stage_settings import StageSettings as StageSettings
+    from cgrosim.images.inspection.attack_table import AttackTable as AttackTable
+    from cgrosim.images.inspection.attack_table import attack_table as attack_table
+    from cgrosim.images.inspection.attack_table import examples_of as examples_of
+    from cgrosim.images.inspection.errors import Inspection as Inspection
+    from cgrosim.images.inspection.errors import inspect_network as inspect_network
+    from cgrosim.images.inspection.onnx_export import export_onnx as export_onnx
+    from cgrosim.images.inspection.onnx_export import onnx_logits as onnx_logits
+    from cgrosim.images.inspection.subject import TrainedNetwork as TrainedNetwork
+    from cgrosim.images.inspection.subject import open_network as open_network
     from cgrosim.images.network.architectures import lenet as lenet
     from cgrosim.images.network.architectures import patch_network as patch_network
     from cgrosim.images.network.architectures import stack3x3 as stack3x3
+    from cgrosim.images.network.files import read_network as read_network
     from cgrosim.images.network.layers import (
         Architecture as Architecture,
     )
@@ -83,6 +93,11 @@ _ROOMS = {
     "experiments.landscape_search": ("Search",),
     "experiments.runner": ("Outcome", "run_experiment", "write_conclusion"),
     "experiments.stage_settings": ("StageSettings",),
+    "network.files": ("read_network",),
+    "inspection.attack_table": ("AttackTable", "attack_table", "examples_of"),
+    "inspection.errors": ("Inspection", "inspect_network"),
+    "inspection.onnx_export": ("export_onnx", "onnx_logits"),
+    "inspection.subject": ("TrainedNetwork", "open_network"),
     "network.architectures": ("lenet", "patch_network", "stack3x3"),
     "network.layers": ("Architecture", "Convolution", "FixedReadout", "FullyConnected", "MaxPool", "Power", "ReLU",
                        "SumPositions"),
@@ -107,4 +122,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return [*__all__, "attacks", "data", "experiments", "network", "training"]
+    return [*__all__, "attacks", "data", "experiments", "inspection", "network", "training"]

@@ -7,6 +7,7 @@ import io
 import os
 import pkgutil
 
+from cgrosim.commands.image_tools import TOOLS
 from cgrosim.commands.main import main, subcommands
 from cgrosim.images.experiments import catalogue
 
@@ -29,7 +30,8 @@ def help_text(*words: str) -> str:
 
 def pages() -> str:
     """Every command with its help."""
-    images = [("images", module.name) for module in pkgutil.iter_modules(catalogue.__path__)]
+    names = [*(module.name for module in pkgutil.iter_modules(catalogue.__path__)), *TOOLS]
+    images = [("images", name) for name in names]
     words: list[tuple[str, ...]] = [(name,) for name in subcommands([])]
     words[words.index(("images",)) + 1 : words.index(("images",)) + 1] = images
     parts = [f"## cgrosim\n\n```text\n{help_text()}\n```\n"]
