@@ -27,7 +27,7 @@ File = Annotated[
     Path, tyro.conf.Positional, tyro.conf.arg(metavar="NETWORK", help="file of a training, adversarial.npz for example")
 ]
 Which = Annotated[
-    str, tyro.conf.arg(metavar="last|selected|EPOCH", help="last network, the one validation selected, or a kept epoch")
+    str, tyro.conf.arg(metavar="last|selected|averaged|EPOCH", help="which network of the training; EPOCH: one it kept")
 ]
 Images = Annotated[
     str | None,

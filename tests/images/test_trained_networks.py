@@ -46,6 +46,7 @@ def trained(tmp_path_factory):
     settings = default_settings(
         place / "my.npz", architecture=Architecture("own", (8, 8, 1), LAYERS), epochs=2, batch_size=20, attack_steps=1,
         evaluation_steps=2, snapshots=(0, 1), radius=0.1,
+        averaging="ema:0.9",
     )  # fmt: skip
     train(settings, checkpoint=place / "net.npz")
     return place
@@ -63,7 +64,10 @@ def test_which_network_is_taken(trained, subject):
     for name, values in subject.training.snapshots[1].items():
         np.testing.assert_array_equal(first.network.parameters()[name], values)
     assert open_network(trained / "net.npz", which="selected").epoch == subject.training.best_epoch
-    with pytest.raises(ParameterError, match=r"which is '7', but this training has last, selected, 0, 1\."):
+    averaged = open_network(trained / "net.npz", which="averaged").network.parameters()
+    for name, values in averaged.items():
+        np.testing.assert_array_equal(values, subject.training.averaged[name].astype(np.float32))
+    with pytest.raises(ParameterError, match=r"which is '7', but this training has last, selected, averaged, 0, 1\."):
         open_network(trained / "net.npz", which="7")
 
 

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from cgrosim.errors import FileError, ParameterError
 from cgrosim.files.words import quoted, shown
 from cgrosim.images.training.file import Parameters, Training
@@ -54,8 +56,8 @@ def chosen_parameters(training: Training, which: str = "last") -> tuple[int, Par
 
     Parameters
     ----------
-    which : ``last``; ``selected``, the one with the best robust validation accuracy; or the number of an epoch after
-        which the training kept its network
+    which : ``last``; ``selected``, the one with the best robust validation accuracy; ``averaged``, the average that the
+        training kept beside it; or the number of an epoch after which the training kept its network
 
     Raises
     ------
@@ -68,9 +70,12 @@ def chosen_parameters(training: Training, which: str = "last") -> tuple[int, Par
         if training.best is None or training.best_epoch is None:
             raise ParameterError("which is 'selected', but the training put no validation images aside; take 'last'.")
         return training.best_epoch, training.best
+    if which == "averaged" and training.averaged is not None:
+        return training.epochs_done, {name: each.astype(np.float32) for name, each in training.averaged.items()}
     kept = {str(epoch): epoch for epoch in training.snapshots}
     if which not in kept:
-        there = ", ".join(("last", *(("selected",) if training.best is not None else ()), *kept))
+        others = {"selected": training.best, "averaged": training.averaged}
+        there = ", ".join(("last", *(name for name, each in others.items() if each is not None), *kept))
         raise ParameterError(f"which is {quoted(which)}, but this training has {there}.")
     return kept[which], training.snapshots[kept[which]]
 
