@@ -52,10 +52,13 @@ def image_mistakes_figure(mistakes: Sequence[ShownMistake], heading: Sequence[st
             axes = figure.add_axes((left / width, 1.0 - (top + CELL) / height, CELL / width, CELL / height))
             draw_image(axes, mistake.image)
             told = f"{_short(mistake.predicted)}: {100 * mistake.probability:.1f} %"
-            axes.text(0.5, -0.04, told, transform=axes.transAxes, ha="center", va="top", size=style.FONT - 1,
-                      color=style.DARK_VERMILION, weight="bold")  # fmt: skip
-            axes.text(0.5, -0.17, f"is {_short(mistake.label)} (image {mistake.place})", transform=axes.transAxes,
-                      ha="center", va="top", size=style.FONT - 3)  # fmt: skip
+            below = f"is {_short(mistake.label)} (image {mistake.place})"
+            for text, down, look in (
+                (told, -4, {"color": style.DARK_VERMILION, "weight": "bold", "size": style.FONT - 3}),
+                (below, -19, {"size": style.FONT - 3}),
+            ):
+                axes.annotate(text, (0.5, 0.0), (0, down), xycoords="axes fraction", textcoords="offset points",
+                              ha="center", va="top", annotation_clip=False, **look)  # fmt: skip
     return figure
 
 
