@@ -18,7 +18,7 @@ SCHEMES = ("tcp", "tls", "ws", "wss", "ucx")
 LOOK_SECONDS = 0.02  # between two looks at what has been done
 MOST_TRIES = 3
 ENDED = "the workers of the cluster ended over it again and again, perhaps because memory ran out"
-MISSING = "this needs Dask, which is not installed; install cgrosim with its sweep extra: pip install 'cgrosim[sweep]'."
+MISSING = "this needs Dask, which is not installed; run pip install '.[sweep]' in the checkout of cgrosim."
 
 
 def knock(address: str, seconds: float) -> None:

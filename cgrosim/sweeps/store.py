@@ -34,7 +34,7 @@ GROUP, MARKS, PLAN_NAME = "cells.zarr", "marks", "plan.json"
 CHUNK_ROWS, CHUNK_BYTES = 1024, 2**22
 BLOCK_ROWS = 8192  # rows read at once when marks are checked
 UNREADABLE = (OSError, ValueError, RuntimeError, KeyError)  # what Zarr and its codecs raise over a damaged chunk
-MISSING = "a sweep is kept in Zarr, which is not installed; install cgrosim with its sweep extra: cgrosim[sweep]."
+MISSING = "a sweep is kept in Zarr, which is not installed; run pip install '.[sweep]' in the checkout of cgrosim."
 
 
 class ZarrStore:

@@ -85,7 +85,7 @@ def test_without_zarr_it_is_refused_before_anything_begins(tmp_path, monkeypatch
     monkeypatch.setattr("cgrosim.sweeps.store.find_spec", lambda name: None)
     assert main(["sweep", "--vary", "gap=0.1,0.2", *SMALL]) == 2
     (said,) = capsys.readouterr().err.splitlines()
-    assert "Zarr, which is not installed; install cgrosim with its sweep extra" in said
+    assert "Zarr, which is not installed; run pip install '.[sweep]'" in said
     assert list(tmp_path.iterdir()) == []
     with pytest.raises(cgrosim.UserError, match="Zarr, which is not installed"):
         cgrosim.sweep({"dimension": 100}, {"gap": [0.1]}, out=tmp_path / "a")
