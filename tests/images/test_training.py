@@ -76,7 +76,7 @@ def test_one_step_is_the_step_of_the_weighted_loss(weight, smoothing):
 
 def test_a_loss_without_weight_is_not_computed(monkeypatch):
     calls = []
-    monkeypatch.setattr("cgrosim.images.training.train.perturb", lambda *a, **k: calls.append(a))
+    monkeypatch.setattr("cgrosim.images.training.objective.perturb", lambda *a, **k: calls.append(a))
     train(small_settings(adversarial_weight=0.0, epochs=1), DATA)
     assert not calls
 

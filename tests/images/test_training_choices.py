@@ -12,6 +12,7 @@ CHOICES = {
     "a growing radius": {"radius_warmup": 0.9},
     "cosine": {"schedule": "cosine"},
     "cyclic": {"schedule": "cyclic"},
+    "TRADES": {"trades_beta": 3.0},
     "the mean of epochs": {"averaging": "swa:0.3"},
     "the mean of steps": {"averaging": "ema:0.9"},
 }
@@ -46,7 +47,7 @@ def test_the_radius_grows_evenly_and_the_step_with_it(norm, monkeypatch):
         met.append(attack)
         return perturb(network, images, labels, attack, generator)
 
-    monkeypatch.setattr("cgrosim.images.training.train.perturb", seen)
+    monkeypatch.setattr("cgrosim.images.training.objective.perturb", seen)
     full = Attack.pgd(norm, 0.05, 2)
     settings = small_settings(attack=full, radius_warmup=0.5, epochs=4, validation=0)
     train(settings, DATA)  # four batches an epoch: 16 steps, of which the first 8 have a smaller radius

@@ -20,6 +20,7 @@ from cgrosim.kernels import threads
 
 Floats = NDArray[np.float32]
 LOGITS, PIXELS, WEIGHTS, IMAGES = slots.FOR_LOGITS, slots.FOR_PIXELS, slots.FOR_WEIGHTS, slots.FOR_IMAGES
+LOGARITHMS, SLOPES = slots.LOGARITHMS, slots.SLOPES
 NORMS = {"linf": slots.LINF, "l2": slots.L2}
 
 
@@ -34,6 +35,14 @@ class Ascent:
     low: float = 0.0
     high: float = 1.0
     keep_worst: bool = False
+
+
+@dataclass(frozen=True)
+class Given:
+    """A number for every sample and class, ``(n, classes)``: `LOGARITHMS` of probabilities, or `SLOPES` to add."""
+
+    kind: int
+    values: NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -137,10 +146,12 @@ class Engine:
         ascent: Ascent,
         scale: float = 1.0,
         smoothing: float = 0.0,
+        given: Given | None = None,
     ) -> Outcome:
         """Attack the images (``(n, pixels)``, changed in place), then do what `goal` asks for.
 
-        `scale` and `smoothing` (of the labels) are those of the weight gradient and its loss alone.
+        `scale` and `smoothing` (of the labels) are those of the weight gradient and its loss alone. With `given`
+        log-probabilities, loss and margin are the divergence from them and its negative.
         """
         count = len(images)
         if count > self.capacity:
@@ -162,6 +173,7 @@ class Engine:
             slots.LEAST: least,
             slots.STUCK: stuck,
             slots.NUMBERS: numbers,
+            slots.GIVEN: np.empty(0) if given is None else given.values,
         }
         orders = {
             slots.TASK: task.address,
@@ -171,6 +183,7 @@ class Engine:
             slots.KEEP: int(ascent.keep_worst),
             slots.STEPS: ascent.steps,
             slots.GOAL: goal,
+            slots.GIVEN_KIND: slots.NOTHING if given is None else given.kind,
         }
         for slot, array in arrays.items():
             self._context[slot] = array.ctypes.data

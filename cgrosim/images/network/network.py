@@ -9,7 +9,19 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from cgrosim.errors import ParameterError, UserError
-from cgrosim.images.network.engine import IMAGES, LOGITS, PIXELS, WEIGHTS, Ascent, Engine, Floats, Outcome
+from cgrosim.images.network.engine import (
+    IMAGES,
+    LOGARITHMS,
+    LOGITS,
+    PIXELS,
+    SLOPES,
+    WEIGHTS,
+    Ascent,
+    Engine,
+    Floats,
+    Given,
+    Outcome,
+)
 from cgrosim.images.network.layers import Architecture
 from cgrosim.images.network.layouts import Layout, check_layout, choose_layout
 from cgrosim.images.network.reference import cut_patches, join_patches
@@ -100,6 +112,7 @@ class Network:
         judge: bool = True,
         low: float = 0.0,
         high: float = 1.0,
+        log_probabilities: ArrayLike | None = None,
     ) -> tuple[Floats, NDArray[np.float64], NDArray[np.bool_]]:
         """Projected gradient ascent on the loss of every sample.
 
@@ -111,6 +124,8 @@ class Network:
         start : where to begin, shaped like `images`
         keep_worst : return the point of least margin on the way, the start and the end included, instead of the end
         judge : whether to compute the margins; training does not need them (they are nan then)
+        log_probabilities : ``(n, classes)``, of distributions p; what rises is then the divergence KL(p || q) of the
+            network's own q from them, and what is returned as margin is its negative
 
         Returns
         -------
@@ -119,23 +134,45 @@ class Network:
         """
         ascent = Ascent(steps, norm, radius, step_size, low, high, keep_worst)
         goal = LOGITS if judge or keep_worst else IMAGES
-        found = self._run(images, labels, goal, ascent, start=start)
+        given = None if log_probabilities is None else self._given(LOGARITHMS, log_probabilities)
+        found = self._run(images, labels, goal, ascent, start=start, given=given)
         joined = self._join(np.concatenate([each.images for each in found]))
         return joined, np.concatenate([e.margins for e in found]), np.concatenate([e.stuck for e in found])
 
     def accumulate_gradient(
-        self, images: ArrayLike, labels: ArrayLike, weight: float, smoothing: float = 0.0
+        self,
+        images: ArrayLike,
+        labels: ArrayLike,
+        weight: float,
+        smoothing: float = 0.0,
+        slopes: ArrayLike | None = None,
     ) -> NDArray[np.float64]:
         """Add `weight` times the gradient of the mean loss to the stored gradient; return the loss of every sample.
 
         With `smoothing` eps the loss is the cross-entropy of the target 1 - eps + eps/K for the label and eps/K for
-        each other of K classes (Szegedy et al. 2016, arXiv 1512.00567).
+        each other of K classes (Szegedy et al. 2016, arXiv 1512.00567). `slopes` ``(n, classes)`` are added to the
+        gradient of every sample's loss with respect to its logits: that of a term that is none of its label.
         """
         scale = weight / len(np.asarray(labels))
-        found = self._run(images, labels, WEIGHTS, Ascent(), scale=scale, smoothing=smoothing)
+        given = None if slopes is None else self._given(SLOPES, slopes)
+        found = self._run(images, labels, WEIGHTS, Ascent(), scale=scale, smoothing=smoothing, given=given)
         losses = np.concatenate([each.losses for each in found])
         self._engine.clear_untrained()
         return losses
+
+    def accumulate_divergence(
+        self, images: ArrayLike, log_probabilities: ArrayLike, weight: float
+    ) -> tuple[NDArray[np.float64], Floats]:
+        """Add `weight` times the gradient of the mean divergence KL(p || q) of the network's q from given log p.
+
+        Returns
+        -------
+        the divergence of every sample (nat), and the logits
+        """
+        given = self._given(LOGARITHMS, log_probabilities)
+        found = self._run(images, None, WEIGHTS, Ascent(), scale=weight / len(given.values), given=given)
+        self._engine.clear_untrained()
+        return np.concatenate([each.losses for each in found]), np.concatenate([each.logits for each in found])
 
     def step(self, learning_rate: float, momentum: float = 0.0, weight_decay: float = 0.0) -> None:
         """One step with the stored gradient g, which is then zero: v <- mu v + g + decay w; w <- w - rate v."""
@@ -154,6 +191,7 @@ class Network:
         start: ArrayLike | None = None,
         scale: float = 1.0,
         smoothing: float = 0.0,
+        given: Given | None = None,
     ) -> list[Outcome]:
         self._check_parameters()
         clean = self._flat("images", images)
@@ -163,11 +201,16 @@ class Network:
                 f"start has the shape {begin.shape}, but the images {clean.shape}; give one start each."
             )
         marks = self._checked_labels(labels, len(clean))
+        if given is not None and len(given.values) != len(clean):
+            raise ParameterError(f"{len(given.values)} rows are given for {len(clean)} images; give one row each.")
         size = self._engine.largest_batch
         found = []
         for first in range(0, len(clean), size):
             part = slice(first, first + size)
-            outcome = self._engine.run(begin[part].copy(), clean[part], marks[part], goal, ascent, scale, smoothing)
+            rows = None if given is None else Given(given.kind, given.values[part])
+            outcome = self._engine.run(
+                begin[part].copy(), clean[part], marks[part], goal, ascent, scale, smoothing, rows
+            )
             if not np.isfinite(outcome.logits).all():
                 raise self._locate(outcome, first)
             found.append(outcome)
@@ -206,6 +249,18 @@ class Network:
                 f"labels hold {worst}, but {self.architecture.name} has classes 0 to {self.architecture.classes - 1}."
             )
         return found
+
+    def _given(self, kind: int, values: ArrayLike) -> Given:
+        """What is given for every sample and class, checked but for the number of samples."""
+        found = np.ascontiguousarray(values, np.float64)
+        if found.ndim != 2 or found.shape[1] != self.architecture.classes:
+            raise ParameterError(
+                f"rows of the shape {found.shape} are given, but {self.architecture.name} has "
+                f"{self.architecture.classes} classes; give (n, {self.architecture.classes})."
+            )
+        if not np.isfinite(found).all():
+            raise NonFiniteError("what is given for the classes is not finite; lower the learning rate.")
+        return Given(kind, found)
 
     def _check_parameters(self) -> None:
         """Once after every change: a weight of minus infinity, for one, could hide behind a ReLU."""

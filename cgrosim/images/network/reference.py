@@ -11,6 +11,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from cgrosim.images.network.divergence import Diverging, divergence, log_softmax
 from cgrosim.images.network.layers import (
     Architecture,
     Convolution,
@@ -169,23 +170,44 @@ class ReferenceNetwork:
 
     def input_gradient(self, images: ArrayLike, labels: NDArray[np.int64]) -> Array:
         """Gradient of every sample's own loss with respect to its pixels, shaped like `images`."""
-        found = self.activations(images)
-        gradient = cross_entropy(found[-1][:, 0, 0, :], labels)[1][:, None, None, :]
+        return self.pixel_gradient(images, cross_entropy(self.logits(images), labels)[1])
+
+    def pixel_gradient(self, images: ArrayLike, slopes: Array) -> Array:
+        """Gradient with respect to the pixels, given that of every sample with respect to its logits."""
+        found, gradient = self.activations(images), slopes[:, None, None, :]
         for index in reversed(range(len(self.architecture.layers))):
             gradient = self._backward(index, found[index], found[index + 1], gradient)
         return join_patches(gradient, self.architecture.patch)
 
     def accumulate_gradient(
-        self, images: ArrayLike, labels: NDArray[np.int64], weight: float, smoothing: float = 0.0
+        self,
+        images: ArrayLike,
+        labels: NDArray[np.int64],
+        weight: float,
+        smoothing: float = 0.0,
+        slopes: Array | None = None,
     ) -> Array:
         """Add ``weight * mean loss``'s gradient, of smoothed labels, to the stored one; return every sample's loss."""
         found = self.activations(images)
         losses, gradient = smoothed_cross_entropy(found[-1][:, 0, 0, :], labels, smoothing)
-        gradient = (weight / len(labels)) * gradient[:, None, None, :]
+        self._add_gradient(found, (weight / len(labels)) * (gradient if slopes is None else gradient + slopes))
+        return losses
+
+    def accumulate_divergence(
+        self, images: ArrayLike, log_probabilities: ArrayLike, weight: float
+    ) -> tuple[Array, Array]:
+        """Add ``weight * mean divergence``'s gradient to the stored one; every sample's divergence, and the logits."""
+        found = self.activations(images)
+        logits = found[-1][:, 0, 0, :]
+        losses, _, rise = divergence(np.asarray(log_probabilities, np.float64), log_softmax(logits))
+        self._add_gradient(found, (weight / len(losses)) * rise)
+        return losses, logits
+
+    def _add_gradient(self, found: list[Array], slopes: Array) -> None:
+        gradient = slopes[:, None, None, :]
         for index in reversed(range(len(self.architecture.layers))):
             self._add_weight_gradient(index, found[index], gradient)
             gradient = self._backward(index, found[index], found[index + 1], gradient)
-        return losses
 
     def gradient(self) -> dict[str, Array]:
         """Copies of the stored gradient."""
@@ -222,8 +244,12 @@ class ReferenceNetwork:
         judge: bool = True,
         low: float = 0.0,
         high: float = 1.0,
+        log_probabilities: ArrayLike | None = None,
     ) -> tuple[Array, Array, NDArray[np.bool_]]:
         """Projected gradient ascent on the loss; see `cgrosim.images.network.network.Network.perturb`."""
+        if log_probabilities is not None:
+            rising, nobody = Diverging(self, log_probabilities), np.zeros(len(labels), np.int64)
+            return ascend(rising, images, nobody, start, norm, radius, step_size, steps, keep_worst, low, high)
         return ascend(self, images, labels, start, norm, radius, step_size, steps, keep_worst, low, high)
 
     def _weight(self, index: int) -> Array:

@@ -21,6 +21,9 @@ class Settings(SettingsBase):
     Stochastic gradient descent: v <- momentum v + gradient + weight_decay w; w <- w - rate v.
     With label smoothing eps the loss is the cross-entropy of the target 1 - eps + eps/K for the label and eps/K for
     each other of K classes, clean and attacked (Szegedy et al. 2016, arXiv 1512.00567); K = 2 as in the patch model.
+    With TRADES (Zhang et al. 2019, arXiv 1901.08573) it is the clean cross-entropy plus lam beta times the
+    Kullback-Leibler divergence of the softmax at the attacked image from that at the clean one; the gradient goes
+    through both, and the attack goes up the divergence, from a random point of the ball.
     The best epoch is the one of the largest robust accuracy on the validation images.
     Split, subset, start and shuffles depend on the seed alone, so that trainings of one seed are paired.
 
@@ -48,6 +51,12 @@ class Settings(SettingsBase):
     schedule: Schedule = Field(CONSTANT, description="constant, cosine, cyclic or piecewise:SHARES:FACTOR")
     adversarial_weight: float = Field(
         1.0, ge=0, le=1, description="lam in (1 - lam) clean + lam adversarial loss; 0 is standard training"
+    )
+    trades_beta: float = Field(
+        0.0,
+        ge=0,
+        description="beta of TRADES, whose loss CE + lam beta KL replaces the one above: the divergence of the answer "
+        "to the attacked image from that to the clean one, which the attack makes large; usual is 6; 0 is no TRADES",
     )
     radius_warmup: float = Field(
         0.0,
@@ -92,6 +101,11 @@ class Settings(SettingsBase):
             raise ValueError(f"snapshots are {self.snapshots}, but must lie between 0 and epochs = {self.epochs}.")
         for attack in (self.attack, self.evaluation_attack):
             attack.check_reach(self.architecture.input_shape)
+        if self.trades_beta > 0 and self.adversarial_weight > 0 and not self.attack.random_start:
+            raise ValueError(
+                f"trades_beta is {self.trades_beta:g}, but the attack has no random start, and at the image itself the "
+                "divergence has no direction to rise in; use random starts."
+            )
         height, width, _ = self.architecture.input_shape
         if self.random_shift >= min(height, width):
             raise ValueError(
@@ -99,6 +113,13 @@ class Settings(SettingsBase):
                 f"sight; give at most {min(height, width) - 1}, usual is an eighth of the width."
             )
         return self
+
+    @property
+    def objective(self) -> str:
+        """The kind of adversarial training, with its weights."""
+        if self.trades_beta > 0:
+            return f"TRADES (β = {self.trades_beta:g}, λ = {self.adversarial_weight:g})"
+        return f"Adversarial training (λ = {self.adversarial_weight:g})"
 
     @property
     def averages(self) -> bool:
@@ -115,8 +136,11 @@ class Settings(SettingsBase):
     @property
     def attack_description(self) -> str:
         """The exact attacks of training and of every epoch's measurement."""
+        trades = f" by TRADES (beta {self.trades_beta:g})" if self.trades_beta > 0 else ""
         trained = (
-            f"trained against {self.attack.describe()}" if self.adversarial_weight > 0 else "trained without attack"
+            f"trained{trades} against {self.attack.describe()}"
+            if self.adversarial_weight > 0
+            else "trained without attack"
         )
         if self.adversarial_weight > 0 and self.radius_warmup > 0:
             trained += f" (radius growing over the first {self.radius_warmup:.4g} of the training)"

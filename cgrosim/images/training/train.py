@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cgrosim.images.attacks.gradient import Attack, perturb
 from cgrosim.images.network.layers import Architecture, initial_parameters
 from cgrosim.images.training.augmentation import draw_moves
 from cgrosim.images.training.averaging import Average
 from cgrosim.images.training.file import HISTORY, Parameters, Status, Training, continuable
 from cgrosim.images.training.measuring import AVERAGED, measure, measured_names, measuring_work
-from cgrosim.images.training.samples import Samples, TrainingData, training_data
+from cgrosim.images.training.objective import accumulate, training_work
+from cgrosim.images.training.samples import TrainingData, training_data
 from cgrosim.images.training.settings import Settings
 from cgrosim.interrupts import Interrupts
 from cgrosim.model.streams import TrainingStream, stream
@@ -113,14 +113,7 @@ def work(settings: Settings, dataset: Dataset) -> float:
 def _costs(settings: Settings, data: TrainingData, epoch: int) -> tuple[float, float]:
     """Work of descending and of measuring in an epoch."""
     averaged = settings.averages and settings.averaging.count(epoch, settings.epochs, 1) > 0
-    return _training_work(settings, len(data.train)), measuring_work(settings, data) * (2.0 if averaged else 1.0)
-
-
-def _training_work(settings: Settings, images: int) -> float:
-    """Forward, backward and weight gradient of every loss that has a weight; two passes for a step of the attack."""
-    clean = 3.0 if settings.adversarial_weight < 1.0 else 0.0
-    adversarial = 3.0 + 2.0 * settings.attack.steps * settings.attack.restarts
-    return images * (clean + (adversarial if settings.adversarial_weight > 0.0 else 0.0))
+    return training_work(settings, len(data.train)), measuring_work(settings, data) * (2.0 if averaged else 1.0)
 
 
 def _start(settings: Settings, data: str) -> Training:
@@ -205,7 +198,7 @@ def _descend(run: _Run, epoch: int, average: Average) -> tuple[float, float]:
         attack = settings.attack_at((epoch - 1 + (step + 1) / len(batches)) / settings.epochs)
         seen = samples.take(batch) if moves is None else moves.of(samples, batch)
         try:
-            loss = _accumulate(run.network, settings, seen, attack, generator)
+            loss = accumulate(run.network, settings, seen, attack, generator)
             if not math.isfinite(loss):
                 raise NonFiniteError(f"the loss is {loss}")
         except NonFiniteError as error:
@@ -223,21 +216,6 @@ def _descend(run: _Run, epoch: int, average: Average) -> tuple[float, float]:
 def _training_share(run: _Run, epoch: int) -> float:
     descending, measuring = _costs(run.settings, run.data, epoch)
     return descending / (descending + measuring)
-
-
-def _accumulate(
-    network: Any, settings: Settings, batch: Samples, attack: Attack, generator: np.random.Generator
-) -> float:
-    """Add the gradient of (1 - lam) clean + lam adversarial loss; return that loss."""
-    weight, loss = settings.adversarial_weight, 0.0
-    if weight < 1.0:
-        losses = network.accumulate_gradient(batch.images, batch.labels, 1.0 - weight, settings.label_smoothing)
-        loss += (1.0 - weight) * float(np.mean(losses, dtype=np.float64))
-    if weight > 0.0:
-        images, _, _ = perturb(network, batch.images, batch.labels, attack, generator)
-        losses = network.accumulate_gradient(images, batch.labels, weight, settings.label_smoothing)
-        loss += weight * float(np.mean(losses, dtype=np.float64))
-    return loss
 
 
 def _measure(run: _Run, epoch: int, average: Average) -> dict[str, float]:

@@ -186,7 +186,7 @@ class Capacity(Experiment):
             f"{last_part(settings.dataset)}, {settings.subset or 'all other'} training images, {self.family}, "
             f"{settings.epochs} epochs, batches of {settings.batch_size}, learning rate {settings.learning_rate:g} "
             f"({settings.schedule.describe()}), {counted(len(self.seeds), 'seed')} (mean, standard deviation, each)",
-            f"Adversarial training (λ = {settings.adversarial_weight:g}) against {settings.attack.describe()}",
+            f"{settings.objective} against {settings.attack.describe()}",
             f"Robust accuracy: {self.attack.describe()}",
         ]
 
@@ -213,7 +213,7 @@ class Capacity(Experiment):
             f"accuracy (%), mean and standard deviation over seeds, on {first.train_samples} training and "
             f"{first.test_samples} test images of {last_part(self.settings.dataset)}\n"
             f"robust: {self.attack.describe()}\n"
-            f"trained with λ = {self.settings.adversarial_weight:g} against {self.settings.attack.describe()}\n"
+            f"{self.settings.objective} against {self.settings.attack.describe()}\n"
             "const: seeds with one class for 99 % of the images; selected: epoch of best robust validation accuracy"
         )
         paper = self.paper_numbers()

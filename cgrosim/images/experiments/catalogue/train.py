@@ -126,7 +126,7 @@ def heading(settings: Settings) -> list[str]:
         f"{last_part(settings.dataset)}, {settings.subset or 'all other'} training images, "
         f"{settings.architecture.name}, batches of {settings.batch_size}, learning rate {settings.learning_rate:g} "
         f"({settings.schedule.describe()}), seed {settings.seed}",
-        f"Adversarial training (λ = {settings.adversarial_weight:g}) against {settings.attack.describe()}",
+        f"{settings.objective} against {settings.attack.describe()}",
         f"Robust accuracy: {settings.evaluation_attack.describe()}",
     ]
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from cgrosim.images.network.kernels import slots
 from cgrosim.images.network.kernels.caching import INNER, callback, entry, fingerprint
 from cgrosim.images.network.kernels.dense import add_outer_products, multiply, multiply_back, pack, part_of
-from cgrosim.images.network.kernels.head import DERIVATIVE, DIRECTION, climb, judge
+from cgrosim.images.network.kernels.head import DERIVATIVE, DIRECTION, add_slope, climb, diverge, judge
 from cgrosim.images.network.kernels.linking import (
     TASK,
     bytes_at,
@@ -89,7 +89,13 @@ def _do_head(context, table, n, state, gradients):  # type: ignore[no-untyped-de
     at = table[s * WIDE + INPUT] + n * table[s * WIDE + INPUT_SIZE]
     to = table[s * WIDE + GRADIENT] + n * table[s * WIDE + GRADIENT_SIZE]
     classes = table[s * WIDE + CHANNELS]
-    losses[n], margins[n] = judge(state, at, 1, classes, label, gradients, to, kind, scale, smoothing)
+    given, given_kind = doubles_at(context[slots.GIVEN]), context[slots.GIVEN_KIND]
+    if given_kind == slots.LOGARITHMS:
+        losses[n], margins[n] = diverge(state, at, 1, classes, given, n * classes, gradients, to, kind, scale)
+    else:
+        losses[n], margins[n] = judge(state, at, 1, classes, label, gradients, to, kind, scale, smoothing)
+    if given_kind == slots.SLOPES:
+        add_slope(gradients, to, 1, classes, given, n * classes, scale)
     if context[slots.KEEP] == 0 or margins[n] < least[n]:
         least[n] = margins[n]
         for i in range(n * context[slots.PIXEL_COUNT], (n + 1) * context[slots.PIXEL_COUNT]):

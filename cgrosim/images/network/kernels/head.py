@@ -51,6 +51,56 @@ def judge(logits, at, stride, classes, label, gradient, to, kind, scale, smoothi
 
 
 @njit(**INNER)
+def diverge(logits, at, stride, classes, given, row, gradient, to, kind, scale):  # type: ignore[no-untyped-def]
+    """Kullback-Leibler divergence KL(p || q) of one sample, from given log p to its own q; its gradient q - p.
+
+    Places as in `judge`. With DIRECTION the gradient is divided by the largest probability of a class that is not the
+    first of p, and then by its largest entry: nothing vanishes by saturation.
+    Returns the divergence and, as what an attack makes small, its negative.
+    """
+    top, most = 0, -math.inf
+    for k in range(classes):
+        if given[row + k] > given[row + top]:
+            top = k
+        if not logits[at + k * stride] <= most:
+            most = logits[at + k * stride]
+    total = 0.0
+    for k in range(classes):
+        total += math.exp(logits[at + k * stride] - most)
+    whole = most + math.log(total)
+    divergence, second = 0.0, -math.inf
+    for k in range(classes):
+        ours = logits[at + k * stride] - whole
+        divergence += math.exp(given[row + k]) * (given[row + k] - ours)
+        if k != top:
+            second = max(second, ours, given[row + k])
+    shift = second if kind == DIRECTION else 0.0
+    rest, largest = 0.0, 0.0
+    for k in range(classes):
+        if k != top:
+            apart = math.exp(logits[at + k * stride] - whole - shift) - math.exp(given[row + k] - shift)
+            rest += apart
+            largest = max(largest, abs(apart))
+    largest = max(largest, abs(rest))
+    length = scale
+    if kind == DIRECTION:
+        length = 1.0 / largest if largest > 0.0 else 0.0
+    for k in range(classes):
+        apart = -rest
+        if k != top:
+            apart = math.exp(logits[at + k * stride] - whole - shift) - math.exp(given[row + k] - shift)
+        gradient[to + k * stride] = np.float32(apart * length)
+    return divergence, -divergence
+
+
+@njit(**INNER)
+def add_slope(gradient, to, stride, classes, given, row, scale):  # type: ignore[no-untyped-def]
+    """Add what is given, times `scale`, to the gradient with respect to the logits."""
+    for k in range(classes):
+        gradient[to + k * stride] += np.float32(given[row + k] * scale)
+
+
+@njit(**INNER)
 def climb(image, clean, gradient, first, step, count, norm, numbers):  # type: ignore[no-untyped-def]
     """One step of projected ascent for one sample: image, clean and gradient hold its pixels at ``first + i step``.
 

@@ -14,7 +14,7 @@ from numba import njit
 
 from cgrosim.images.network.kernels import slots
 from cgrosim.images.network.kernels.caching import INNER, callback, entry, fingerprint
-from cgrosim.images.network.kernels.head import DERIVATIVE, DIRECTION, climb, judge
+from cgrosim.images.network.kernels.head import DERIVATIVE, DIRECTION, add_slope, climb, diverge, judge
 from cgrosim.images.network.kernels.linking import TASK, bytes_at, doubles_at, floats_at, link, longs_at, shared
 from cgrosim.images.network.kernels.microkernels import PLAIN, RELU
 from cgrosim.images.network.kernels.pooling import pool_pair, unpool_pair
@@ -162,14 +162,23 @@ def _judge_lanes(context, table, block, state, gradients, kind, lanes):  # type:
     numbers = doubles_at(context[slots.NUMBERS])
     scale = numbers[slots.NUMBER_SCALE] if kind == DERIVATIVE else 1.0
     smoothing = numbers[slots.NUMBER_SMOOTHING]
+    given, given_kind = doubles_at(context[slots.GIVEN]), context[slots.GIVEN_KIND]
     at = table[s * WIDE + INPUT] + block * table[s * WIDE + INPUT_SIZE]
     to = table[s * WIDE + GRADIENT] + block * table[s * WIDE + GRADIENT_SIZE]
     for i in range(classes * BLOCK):
         gradients[to + i] = _ZERO
     for lane in range(min(BLOCK, context[slots.COUNT] - n)):
-        losses[n + lane], margins[n + lane] = judge(
-            state, at + lane, BLOCK, classes, labels[n + lane], gradients, to + lane, kind, scale, smoothing
-        )
+        row = (n + lane) * classes
+        if given_kind == slots.LOGARITHMS:
+            losses[n + lane], margins[n + lane] = diverge(
+                state, at + lane, BLOCK, classes, given, row, gradients, to + lane, kind, scale
+            )
+        else:
+            losses[n + lane], margins[n + lane] = judge(
+                state, at + lane, BLOCK, classes, labels[n + lane], gradients, to + lane, kind, scale, smoothing
+            )
+        if given_kind == slots.SLOPES:
+            add_slope(gradients, to + lane, BLOCK, classes, given, row, scale)
         if context[slots.KEEP] == 0 or margins[n + lane] < least[n + lane]:
             least[n + lane] = margins[n + lane]
             for i in range(size):

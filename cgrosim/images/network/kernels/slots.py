@@ -47,7 +47,10 @@ TASKS = 38
 GROUPS = 39
 KIND = 40
 
-COUNT_OF_SLOTS = 41
+GIVEN = 41  # float64: what is given for every sample and class, and which of those below it is
+GIVEN_KIND = 42
+
+COUNT_OF_SLOTS = 43
 
 # Places in the array NUMBERS.
 NUMBER_SCALE = 0  # of the weight gradient
@@ -58,4 +61,5 @@ NUMBER_HIGH = 4
 NUMBER_SMOOTHING = 5  # of the labels, in the true gradient
 
 LINF, L2 = 0, 1  # norms
+NOTHING, LOGARITHMS, SLOPES = range(3)  # given: log-probabilities to diverge from, a gradient to add
 FOR_LOGITS, FOR_PIXELS, FOR_WEIGHTS, FOR_IMAGES = range(4)  # goals: what follows the steps of an attack
