@@ -72,7 +72,7 @@ def _frame(panel: Panel) -> tuple[Figure, Axes]:
     width, height = 8.0, 4.2 + bottom + top
     figure = style.new_figure(width, height, layout=None)
     axes = figure.add_axes((left / width, bottom / height, 1.0 - (left + 0.2) / width, 4.2 / height))
-    axes.set_title("\n".join(title))
+    axes.set_title("\n".join(title), y=1.0)  # a place given is one that no labels have to be measured for
     axes.set_xlabel("\n".join(below))
     axes.set_ylabel("\n".join(beside))
     return figure, axes

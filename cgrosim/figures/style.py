@@ -218,10 +218,19 @@ def log_ticks(axis: Any) -> None:
     low, high = sorted(axis.get_view_interval())
     if high > 100.0 * low:
         axis.set_major_locator(LogLocator(base=10.0, numticks=9))
+        axis.set_major_formatter(FuncFormatter(lambda value, _: decade(value)))
     else:
         axis.set_major_locator(LogLocator(base=10.0, subs=(1.0, 2.0, 5.0)))
         axis.set_major_formatter(FuncFormatter(lambda value, _: number(value)))
     axis.set_minor_locator(NullLocator())
+
+
+RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
+def decade(value: float) -> str:
+    """A power of ten with its exponent raised, as plain text: mathematical text takes ten times as long to set."""
+    return f"10{str(round(float(np.log10(value)))).translate(RAISED)}" if value > 0.0 else ""
 
 
 def _fraction(axes: Axes, height: float) -> float:

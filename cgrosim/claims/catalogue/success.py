@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,11 +14,11 @@ from cgrosim.claims import checks
 from cgrosim.claims.claim import Claim, Context, Evidence, Panel, Series, Slack
 from cgrosim.claims.success_runs import SETUPS, Setup, predicted_rate
 from cgrosim.model.params import Params
-from cgrosim.model.sampling import draw_gram
+from cgrosim.model.sampling import draw_for_gram
 from cgrosim.predictions.clock import Clock
 from cgrosim.predictions.laws import required_exposures
 from cgrosim.predictions.regime import slacks
-from cgrosim.predictions.starts import starts_of_system
+from cgrosim.predictions.starts import Starts
 from cgrosim.run.stopping import memorised
 from cgrosim.studies.recording import record, whole_steps
 from cgrosim.studies.world import World, plus, times
@@ -32,11 +33,14 @@ HYPOTHESES = ("signal-beats-noise", "signal-wins-race", "signal-grows-first", "a
 
 def foreseen(params: Params, seeds: Sequence[int], exposure: float) -> list[bool]:
     """Whether starts of their own succeed, samples taken as decoupled: a live filter, all exposures in time."""
-    starts = [starts_of_system(params, draw_gram(params.model_copy(update={"seed": seed}))) for seed in seeds]
-    noise, energy = (np.concatenate([getattr(one, field) for one in starts]) for field in ("noise", "energy"))
-    needed = required_exposures(params, replace(starts[0], noise=noise, energy=energy)).reshape(len(seeds), -1)
-    live = [np.any(one.signal > 0.0) for one in starts]
-    return [bool(one and np.all(times <= exposure)) for one, times in zip(live, needed, strict=True)]
+    drawn = draw_for_gram([params.model_copy(update={"seed": seed}) for seed in seeds])
+    shape = (len(seeds) * params.samples, params.patches - 1, params.neurons)
+    noise = params.init_std * (drawn.factor @ drawn.normal).reshape(shape)
+    energy = np.broadcast_to(np.sum(drawn.factor**2, axis=-1).reshape(*shape[:2], 1), shape)
+    flat = Starts(drawn.signal, *((x.reshape(shape[0], -1)) for x in (drawn.labels.reshape(-1, 1, 1) * noise, energy)))
+    needed = required_exposures(params, flat).reshape(len(seeds), -1)
+    live = np.any(drawn.signal > 0.0, axis=1)
+    return [bool(one) for one in live & np.all(needed <= exposure, axis=1)]
 
 
 def succeeds(params: Params, steps: float) -> bool:
@@ -69,10 +73,7 @@ def success_study(context: Context, world: World) -> tuple[Counted, ...]:
     """Starts and runs of every setting; a run is paired with the start that its seed has as claimed."""
     found = []
     for number, setup in enumerate(SETUPS):
-        generator = context.generator(f"success-rate-{number}")
-        steps, rate = setup.steps(), predicted_rate(setup, generator)
-        clock = Clock(setup.params(0), _typical_start(setup))
-        exposure = float(clock.exposures(steps))
+        steps, rate, exposure = _foretold(context, number)
         seeds = context.seeds(f"success-rate-{number}", context.choose(1000, 10_000))
         there = setup.params(0, world)
         told = [one for k in range(0, len(seeds), 20) for one in foreseen(there, seeds[k : k + 20], exposure)]
@@ -84,6 +85,15 @@ def success_study(context: Context, world: World) -> tuple[Counted, ...]:
         )
         found.append(Counted(rate, len(seeds), sum(told), len(some), won, lost))
     return tuple(found)
+
+
+@lru_cache(maxsize=16)
+def _foretold(context: Context, number: int) -> tuple[float, float, float]:
+    """Horizon, predicted rate, and exposure at the horizon of one setting: the same in every world."""
+    setup = SETUPS[number]
+    rate = predicted_rate(setup, context.generator(f"success-rate-{number}"))
+    clock = Clock(setup.params(0), _typical_start(setup))
+    return setup.steps(), rate, float(clock.exposures(setup.steps()))
 
 
 def _typical_start(setup: Setup) -> Array:
