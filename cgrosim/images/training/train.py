@@ -47,6 +47,7 @@ def train(
     checkpoint: str | Path | None = None,
     progress: Progress | None = None,
     on_epoch: Callable[[int, Any], None] | None = None,
+    until: Callable[[Training], bool] | None = None,
 ) -> Training:
     """Train a network.
 
@@ -64,6 +65,8 @@ def train(
         Called after every step with a word and the share done.
     on_epoch
         Called with the number of every epoch done in this call and the network after it (not to be changed).
+    until
+        Asked after every epoch done in this call; where it holds the training is finished, before its last epoch.
 
     Returns
     -------
@@ -95,6 +98,8 @@ def train(
                 training.save(checkpoint)
             if on_epoch is not None and training.status != "diverged":
                 on_epoch(training.epochs_done, run.network)
+            if until is not None and training.status == "running" and until(training):
+                training = replace(training, status="finished")
     if run.interrupts.left:
         return replace(training, status="interrupted", message=_interrupted(training.epochs_done + 1))
     return training
