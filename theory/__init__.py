@@ -38,6 +38,7 @@ Algorithms
 
 Test errors
     noise_moments: moments of the test noise S (L7)
+    needed_balls: memorising networks with balls only around the samples that need one
     noise_law: its exact law for orthogonal filters
     small_ball: its density at 0
     chaos: bounds of its tails and small balls
@@ -94,6 +95,7 @@ __all__ = [
     "memorisation_laws",
     "minibatches",
     "momentum",
+    "needed_balls",
     "noise_law",
     "noise_moments",
     "phase",

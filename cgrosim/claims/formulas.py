@@ -37,6 +37,7 @@ FORMULAS = {
     "threat-gap": 'delta = (1 - gap) alpha > |xi| :  "robust training error 0 to the true feature, 1 to the ball"',
     "cgro-classifier": "L_train^robust = 0,  L_test^clean <= L(f_clean),  L_test^robust = Omega(1)",
     "cgro-count": '"parameters" = poly(D) + N (6 D + 2) "in" L_oo,   poly(D) + N (2 D + 5) "in" L_2',
+    "cgro-needed-balls": 'poly(D) + mu N (6 D + 2)  "parameters",   mu = P("f_clean not right on the ball")',
     "yarotsky-squares": "a^2 <= f_m(a) = a - sum_s g_s(a) / 4^s <= a^2 + 2^-(2 m + 2)",
     "ball-coverage": "P(X in B_1 ... B_N) = E[1 - (1 - p(X))^N]",
     "excluded-parameters": "W < 2^D / D  ->  L^robust > 1/4",

@@ -41,6 +41,7 @@ READING_ORDER = (
     "robust_distance",
     "threat_gap",
     "representation",
+    "representation_needed",
     "coverage",
     "representation_robust",
     "flatness",

@@ -103,10 +103,11 @@ def test_the_decline_from_the_selected_epoch_is_told(worlds):
     assert "stays the same within the intervals" in claims.decline_sentence([steady])
 
 
-def test_a_training_ends_at_the_criterion_and_its_rate_over_seeds_is_judged(worlds, monkeypatch):
+def test_a_training_ends_at_the_criterion_and_its_rate_over_seeds_is_judged(worlds):
     run = worlds["adversarial training"]
-    history = {"robust_train": np.array([0.5, 1.0 - claims.CRITERION])}
-    assert claims.fits_robustly(dataclasses.replace(run.training, history=history))
+    for share, there in ((0.9, True), (1.1, False)):
+        history = {"robust_train": np.array([0.5, 1.0 - share * claims.CRITERION])}
+        assert claims.fits_robustly(dataclasses.replace(run.training, history=history)) == there
     good, bad = (pretend(run, train, 0.6) for train in (0.99, 0.8))
     rate = claims.overfitting_checks([good] * claims.RATED)[0]
     assert (rate.outcome, rate.measured) == ("supported", 1.0)

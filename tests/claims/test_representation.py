@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 import cgrosim.claims.memorising_networks as networks
-from cgrosim.claims.catalogue import coverage, representation
+from cgrosim.claims.catalogue import coverage, representation, representation_needed
 from cgrosim.claims.checks import combine
 from cgrosim.claims.claim import Context
 from cgrosim.studies.world import CLAIMED
@@ -13,7 +13,9 @@ from cgrosim.theory.balls import CubeDesign
 from cgrosim.theory.relu_network import ReluNetwork
 
 
-@pytest.mark.parametrize("claim", representation.CLAIMS + coverage.CLAIMS, ids=lambda claim: claim.name)
+@pytest.mark.parametrize(
+    "claim", representation.CLAIMS + representation_needed.CLAIMS + coverage.CLAIMS, ids=lambda claim: claim.name
+)
 def test_supported_with_rejected_wrong_worlds(verdict_of, claim):
     verdict = verdict_of(claim)
     assert (verdict.verdict, verdict.rejection) == ("supported", "violated")
