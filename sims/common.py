@@ -142,6 +142,8 @@ def run_images(experiment: Any, data: Any, folder: Path) -> dict[str, Any]:
     print(file=sys.stderr)
     if outcome.status == "interrupted":
         raise KeyboardInterrupt
+    if outcome.messages:
+        raise UserError(" ".join(outcome.messages))
     return outcome.results
 
 

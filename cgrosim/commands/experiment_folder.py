@@ -16,6 +16,8 @@ from cgrosim.files.words import shown
 RECORD = "experiment.json"
 INTERRUPTED = "interrupted"
 """Folder below OUT for the conclusion of an interrupted experiment where a finished one stands."""
+HALF = ("interrupted", "failed")
+"""Statuses of work of which something is missing."""
 
 DRAWN = (".json", ".nc", ".png")
 WORK = Kind(
@@ -90,7 +92,7 @@ def place_of(out: Path, status: str) -> Path:
         found = _standing(out)
     except FileError:
         found = None
-    kept = status == "interrupted" and found is not None and found["status"] != "interrupted"
+    kept = status in HALF and found is not None and found["status"] not in HALF
     return out / INTERRUPTED if kept else out
 
 

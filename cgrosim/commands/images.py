@@ -23,7 +23,7 @@ from cgrosim.images.experiments.registry import all_experiments
 if TYPE_CHECKING:
     from cgrosim.images.experiments.experiment import Conclusion, Experiment
 
-STATUS = {"finished": 0, "diverged": 1, "interrupted": 130}
+STATUS = {"finished": 0, "diverged": 1, "failed": 1, "interrupted": 130}
 
 
 def _command(name: str, experiment: type[Experiment]) -> Any:
@@ -106,6 +106,8 @@ def _run_in(
         outcome = run_experiment(experiment, data, out, progress, None if isinstance(executor, Here) else executor)
     conclusion = experiment.conclude(outcome.results)
     whole = _written(conclusion, record_of(name, settings, data.digest, outcome.status), out)
+    for sentence in outcome.messages:
+        print_notice(sentence)
     if outcome.status == "interrupted":
         console.print("interrupted; the same command goes on from here")
     return max(STATUS[outcome.status], 0 if whole else 1)

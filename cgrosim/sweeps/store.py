@@ -21,6 +21,7 @@ from cgrosim.errors import FileError, UserError
 from cgrosim.files.digest import content_digest
 from cgrosim.files.kinds import Kind
 from cgrosim.files.lock import only_here
+from cgrosim.files.marks import whole_marks, write_mark
 from cgrosim.files.records import read_record, write_record
 from cgrosim.files.words import shown
 from cgrosim.sweeps.batches import Batch, Found
@@ -30,7 +31,7 @@ from cgrosim.sweeps.plan import Plan, Rows
 
 PLAN = Kind("cgrosim sweep 1", "sweep of cgrosim", "the folder of one (--out)", "take another --out (out=...)")
 MARK = Kind("cgrosim sweep mark 1", "mark of a sweep", "a sweep's folder", "remove it, and its cells are run again")
-GROUP, MARKS, PLAN_NAME = "cells.zarr", "marks", "plan.json"
+GROUP, PLAN_NAME = "cells.zarr", "plan.json"
 CHUNK_ROWS, CHUNK_BYTES = 1024, 2**22
 BLOCK_ROWS = 8192  # rows read at once when marks are checked
 UNREADABLE = (OSError, ValueError, RuntimeError, KeyError)  # what Zarr and its codecs raise over a damaged chunk
@@ -114,17 +115,13 @@ class ZarrStore:
 
     def _marks(self) -> list[dict[str, Any]]:
         """Every whole mark, in the order of its rows; a damaged one is no mark."""
-        found = []
-        for path in sorted((self.folder / MARKS).glob("*.json")):
-            try:
-                mark = read_record(path, MARK)
-                with MARK.judging(path):
-                    if not 0 <= int(mark["first"]) < int(mark["last"]) <= self.plan.rows:
-                        raise ValueError("its rows are not those of the plan")
-            except FileError:
-                self.damaged += 1
-                continue
-            found.append(mark)
+
+        def judge(mark: dict[str, Any]) -> None:
+            if not 0 <= int(mark["first"]) < int(mark["last"]) <= self.plan.rows:
+                raise ValueError("its rows are not those of the plan")
+
+        found, damaged = whole_marks(self.folder, MARK, judge)
+        self.damaged += damaged
         return sorted(found, key=lambda mark: int(mark["first"]))
 
     def _check(self, block: list[dict[str, Any]]) -> None:
@@ -172,7 +169,6 @@ class ZarrStore:
             for place, text in found.messages.items():
                 texts.setdefault(text, []).append(place)
             mark = {
-                "format": MARK.format,
                 "first": batch.first,
                 "last": batch.last,
                 "lengths": dict(batch.lengths),
@@ -180,7 +176,7 @@ class ZarrStore:
                 "messages": [[text, places] for text, places in texts.items()],
                 "seconds": round(found.seconds, 6),
             }
-            write_record(self.folder / MARKS / f"{batch.first:010d}-{batch.last:010d}.json", mark)
+            write_mark(self.folder, MARK, f"{batch.first:010d}-{batch.last:010d}", mark)
         self._texts |= {batch.first + place: text for place, text in found.messages.items()}
         done[batch.first : batch.last] = True
 

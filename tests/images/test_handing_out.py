@@ -7,11 +7,13 @@ import pytest
 from small_trainings import same_bits, small_dataset, small_settings
 
 from cgrosim import UserError
+from cgrosim.errors import ParameterError
 from cgrosim.executors.executor import Here, Lost
 from cgrosim.executors.pool import Pool
 from cgrosim.images.attacks.gradient import Attack
+from cgrosim.images.experiments.accuracies import Accuracies
 from cgrosim.images.experiments.catalogue.capacity import Capacity
-from cgrosim.images.experiments.runner import run_experiment
+from cgrosim.images.experiments.runner import run_experiment, statuses_of
 
 ATTACK = Attack.pgd("linf", 0.05, 2)
 SMALL = Capacity(small_settings(epochs=2), (2, 1), (5,), ATTACK, black_box_samples=3)
@@ -67,8 +69,15 @@ def test_what_was_done_is_taken_up_and_what_is_given_up_is_said(expected, tmp_pa
                 else:
                     yield from super().map(function, [job])
 
-    with pytest.raises(UserError, match=r"adversarial.* was given up, because its worker ended; what was done is kept"):
-        run_experiment(SMALL, small_dataset(), tmp_path, executor=Losing())
+    found = run_experiment(SMALL, small_dataset(), tmp_path, executor=Losing())
+    assert found.status == "failed"
+    names = [job.name for job in SMALL.jobs()]
+    assert list(found.results) == [name for name in names if "adversarial" not in name]  # nothing else stops
+    assert sorted(found.messages) == [
+        f"{name} has failed: its worker ended." for name in sorted(names) if name.endswith("adversarial-seed5")
+    ]
+    failed = {name for name, status in statuses_of(tmp_path).items() if status == "failed"}
+    assert failed == {name for name in names if name.endswith("adversarial-seed5")}
 
     class Interrupted(Sent):
         def map(self, function, jobs):
@@ -78,6 +87,31 @@ def test_what_was_done_is_taken_up_and_what_is_given_up_is_said(expected, tmp_pa
     found = run_experiment(SMALL, small_dataset(), tmp_path, executor=Interrupted())
     assert (found.status, len(found.results)) == ("interrupted", 1)
     assert same(run_experiment(SMALL, small_dataset(), tmp_path), expected)
+    assert statuses_of(tmp_path) == dict.fromkeys(names, "finished")
+
+
+def test_a_job_that_fails_stops_nothing_but_what_needs_it(tmp_path, monkeypatch):
+    measure = Accuracies.measure
+
+    def failing(self, data, given, tell):
+        if self.name.startswith("lenet-x1-standard"):
+            raise ParameterError("its attack is impossible.")
+        return measure(self, data, given, tell)
+
+    monkeypatch.setattr(Accuracies, "measure", failing)
+    found = run_experiment(SMALL, small_dataset(), tmp_path)
+    assert (found.status, len(found.results)) == ("failed", len(SMALL.jobs()) - 1)
+    assert found.messages == ("lenet-x1-standard-seed5-accuracies has failed: its attack is impossible.",)
+
+
+def test_a_second_program_in_a_folder_is_refused(tmp_path):
+    class Nested(Sent):
+        def map(self, function, jobs):
+            with pytest.raises(UserError, match=r"is being written by another run"):
+                run_experiment(SMALL, small_dataset(), tmp_path)
+            return iter(())
+
+    assert run_experiment(SMALL, small_dataset(), tmp_path, executor=Nested()).results == {}
 
 
 @pytest.mark.slow  # processes are started

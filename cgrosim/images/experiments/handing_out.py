@@ -45,19 +45,21 @@ def work_elsewhere(
 ) -> Iterator[tuple[Job, Any]]:
     """Every job with its result, as it is done: all that need nothing more at once, then those that need them.
 
+    `Lost` stands for the result of one that failed; what needs it is left out.
+
     Raises
     ------
     UserError
-        If the workers ended over a job again and again, or do not see the folder.
+        If the workers do not see the folder.
     """
     costs = {job.name: job.cost(data) for job in jobs}
-    whole, done = sum(costs.values()) or 1.0, 0.0
+    whole, behind = sum(costs.values()) or 1.0, 0.0
     results: dict[str, Any] = {}
     left = list(jobs)
     with _images_in_a_file(data, folder) as images:
         while left:
             ready = [job for job in left if all(name in results for name in job.needs)]
-            if not ready:  # what they need was interrupted
+            if not ready:  # what they need was interrupted, or failed
                 return
             left = [job for job in left if job not in ready]
             asked = [
@@ -65,18 +67,32 @@ def work_elsewhere(
             ]
             for handed, found in executor.map(do, asked):
                 job = handed.job
-                if isinstance(found, Lost):
-                    raise UserError(f"{job.name} was given up, because {found.reason}; what was done is kept.")
-                if job.status(found) != "interrupted":
+                if not isinstance(found, Lost) and job.status(found) != "interrupted":
                     results[job.name] = found
-                done += costs[job.name]
-                tell(f"{job.name} done", done / whole)
+                behind += costs[job.name]
+                tell(f"{job.name} done", behind / whole)
                 yield job, found
 
 
 def do(handed: Handed) -> Any:
     """Do a job, in the worker."""
-    return handed.job.run(_images(handed.images, handed.digest), handed.given, handed.folder, silent)
+    return done(handed.job, _images(handed.images, handed.digest), handed.given, handed.folder, silent)
+
+
+def done(job: Job, data: Dataset, given: Mapping[str, Any], folder: Path | None, tell: Progress) -> Any:
+    """The result of a job, or why it has none; what is wrong with a file or the machine concerns every job.
+
+    Raises
+    ------
+    FileError
+        If a file in the folder is damaged, or of other work.
+    """
+    try:
+        return job.run(data, given, folder, tell)
+    except FileError:
+        raise
+    except (UserError, ArithmeticError) as error:
+        return Lost(str(error).rstrip("."))
 
 
 @contextmanager

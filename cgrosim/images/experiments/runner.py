@@ -7,7 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cgrosim.images.experiments.experiment import Conclusion, Experiment, Job
+from cgrosim.executors.executor import Lost
+from cgrosim.files.kinds import Kind
+from cgrosim.files.lock import only_here
+from cgrosim.files.marks import MARKS, whole_marks, write_mark
+from cgrosim.images.experiments.experiment import Conclusion, Experiment, Job, fingerprint
+from cgrosim.images.experiments.handing_out import done, work_elsewhere
 from cgrosim.interrupts import raising_interrupts
 from cgrosim.progress import Progress, part_of, silent
 
@@ -17,6 +22,11 @@ if TYPE_CHECKING:
     from cgrosim.executors.executor import Executor
     from cgrosim.images.data.datasets import Dataset
 
+MARK = Kind(
+    "cgrosim job mark 1", "mark of a job", "the folder of an experiment", "remove it, and run the command again"
+)
+WORST_FIRST = ("interrupted", "failed", "diverged", "finished")
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -25,13 +35,15 @@ class Outcome:
     Attributes
     ----------
     results : by name of the job, as far as they came
-    status : ``finished``; ``diverged`` if a job did; ``interrupted`` if there is something left to do
+    status : ``finished``; ``diverged`` or ``failed`` if a job did; ``interrupted`` if there is something left to do
+    messages : a sentence for every job that failed
     data : digest of the images
     """
 
     results: dict[str, Any]
     status: str
     data: str = ""
+    messages: tuple[str, ...] = ()
 
 
 def run_experiment(
@@ -45,27 +57,58 @@ def run_experiment(
 
     With an executor (of `cgrosim.executors`) jobs that do not need one another are done side by side, with the same
     bits; its workers have to see the folder. Finished jobs and whole epochs are kept there: after Ctrl-C or a kill
-    another call goes on, bit for bit as if nothing had happened. The folder holds NAME.npz for every training and
-    ``measured/`` for what was measured.
+    another call goes on, bit for bit as if nothing had happened. A job that fails does not stop those that do not need
+    it. The folder holds NAME.npz for every training, ``measured/`` for what was measured, and in ``marks/`` how every
+    job ended, as that of a sweep does for its cells; it is nobody else's meanwhile.
 
     Raises
     ------
     FileError
-        If a file in `folder` is damaged, or of other settings or other data.
-    UserError
-        If the workers of the executor ended over a job again and again.
+        If a file in `folder` is damaged, or of other settings or other data, or if another program works there.
     """
-    results: dict[str, Any] = {}
-    statuses = set()
-    jobs = experiment.jobs()
-    try:
-        for job, result in work_through(jobs, data, folder, progress, executor):
-            results[job.name] = result
-            statuses.add(job.status(result))
-    except KeyboardInterrupt:
-        statuses.add("interrupted")
-    status = next((each for each in ("interrupted", "diverged") if each in statuses), "finished")
-    return Outcome({job.name: results[job.name] for job in jobs if job.name in results}, status, data.digest)
+    results, messages, statuses = dict[str, Any](), list[str](), set[str]()
+    jobs, place = experiment.jobs(), None if folder is None else Path(folder)
+    with only_here(None if place is None else place / MARKS):
+        try:
+            for job, result in work_through(jobs, data, place, progress, executor):
+                failed = isinstance(result, Lost)
+                status = "failed" if failed else job.status(result)
+                statuses.add(status)
+                if failed:
+                    messages.append(f"{job.name} has failed: {result.reason}.")
+                else:
+                    results[job.name] = result
+                if place is not None:
+                    _mark(place, job, data.digest, status, result)
+        except KeyboardInterrupt:
+            statuses.add("interrupted")
+    status = next((each for each in WORST_FIRST if each in statuses), "finished")
+    found = {job.name: results[job.name] for job in jobs if job.name in results}
+    return Outcome(found, status, data.digest, tuple(messages))
+
+
+def statuses_of(folder: str | Path) -> dict[str, str]:
+    """How every job in a folder ended that was begun there, by its name: finished, diverged, interrupted or failed."""
+    marks, _ = whole_marks(Path(folder), MARK, _judge)
+    return {str(mark["job"]): str(mark["status"]) for mark in marks}
+
+
+def _judge(mark: Mapping[str, Any]) -> None:
+    if mark["status"] not in WORST_FIRST:
+        raise ValueError("its status is none")
+
+
+def _mark(folder: Path, job: Job, data: str, status: str, result: Any) -> None:
+    failed = isinstance(result, Lost)
+    content = {
+        "job": job.name,
+        "settings": job.digest(),
+        "data": data,
+        "status": status,
+        "message": result.reason if failed else str(getattr(result, "message", "")),
+        "result": "" if failed else fingerprint(result),
+    }
+    write_mark(folder, MARK, f"{job.name}-{job.digest()}", content)
 
 
 def work_through(
@@ -75,11 +118,9 @@ def work_through(
     progress: Progress | None = None,
     executor: Executor | None = None,
 ) -> Iterator[tuple[Job, Any]]:
-    """Every job with its result, as it is done; nothing comes after one that was interrupted."""
+    """Every job with its result, as it is done, `Lost` for one that failed; nothing comes after an interrupted one."""
     tell, place = progress or silent, None if folder is None else Path(folder)
     if executor is not None:
-        from cgrosim.images.experiments.handing_out import work_elsewhere
-
         with raising_interrupts():  # what the workers are at goes on from its last whole epoch
             yield from work_elsewhere(jobs, data, place, tell, executor)
         tell("done", 1.0)
@@ -88,11 +129,15 @@ def work_through(
     whole = sum(costs) or 1.0
     results: dict[str, Any] = {}
     for number, job in enumerate(jobs):
+        if any(name not in results for name in job.needs):
+            continue
         part = part_of(tell, job.name, sum(costs[:number]) / whole, costs[number] / whole)
-        results[job.name] = job.run(data, {name: results[name] for name in job.needs}, place, part)
-        yield job, results[job.name]
-        if job.status(results[job.name]) == "interrupted":
-            return
+        found = done(job, data, {name: results[name] for name in job.needs}, place, part)
+        yield job, found
+        if not isinstance(found, Lost):
+            results[job.name] = found
+            if job.status(found) == "interrupted":
+                return
     tell("done", 1.0)
 
 
