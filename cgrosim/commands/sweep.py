@@ -111,7 +111,7 @@ class Sweep:
         plan = planned(asked.parameters, asked.over(), **settings)  # refuses what makes no sense, before any work
         fresh = not self.out.exists()
         check_directory(self.out)
-        _refuse_foreign(self.out, plan.measured.keep)
+        _refuse_foreign(self.out, plan)
         try:
             return self._do(asked, plan, settings, workers)
         finally:
@@ -152,23 +152,25 @@ class Sweep:
         return _ended(table, states[0], self.out)
 
 
-def _refuse_foreign(out: Path, kept: tuple[str, ...]) -> None:
-    """Refuse a folder without a sweep in which something stands under a name that this one writes.
+def _refuse_foreign(out: Path, plan: Plan) -> None:
+    """Refuse a folder of another sweep, or one without a sweep in which something stands that this one would write.
 
     Raises
     ------
     FileError
-        Naming the first of them.
+        Naming the first thing that differs or stands there.
     """
     from cgrosim.errors import FileError
     from cgrosim.sweeps.page import PAGE
-    from cgrosim.sweeps.store import PLAN_NAME
+    from cgrosim.sweeps.store import PLAN_NAME, read_plan
 
-    names = (PAGE, TABLE_NAME, GRID_NAME, *(f"{name}{kind}.png" for name in kept for kind in ("", "_curves")))
-    if not (out / PLAN_NAME).exists():
-        for name in names:
-            if os.path.lexists(out / name):
-                raise FileError(f"{shown(out / name)} exists already, and is of no sweep there; choose another --out.")
+    if (out / PLAN_NAME).exists():
+        read_plan(out).check_same_sweep(plan, out)
+        return
+    figures = (f"{name}{kind}.png" for name in plan.measured.keep for kind in ("", "_curves"))
+    for name in (PAGE, TABLE_NAME, GRID_NAME, *figures):
+        if os.path.lexists(out / name):
+            raise FileError(f"{shown(out / name)} exists already, and is of no sweep there; choose another --out.")
 
 
 def _ended(table: Table, state: State, out: Path) -> int:

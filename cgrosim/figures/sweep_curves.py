@@ -74,8 +74,9 @@ def sweep_curves_figure(data: CurvesData) -> Figure:
             _panel(axes, data, panel)
         for axes in list(grid.flat)[len(data.panels) :]:
             axes.axis("off")
-        for axes in grid[-1]:
+        for axes in list(grid.flat)[: len(data.panels)][-columns:]:  # those with nothing below them
             axes.set_xlabel("gradient step")
+            axes.tick_params(labelbottom=True)
         for axes in grid[:, 0]:
             axes.set_ylabel(data.title if data.unit == "1" else f"{data.title} ({data.unit})", wrap=True)
         handles, labels = grid[0, 0].get_legend_handles_labels()

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cgrosim.files.atomic import write_text
+from cgrosim.files.words import counted
 from cgrosim.sweeps.progress import State, in_words
 
 PAGE = "index.html"
@@ -85,7 +86,7 @@ def page(state: State, figures: Sequence[str] = (), failures: Sequence[str] = ()
 
 def _varied(state: State) -> str:
     parts = [f"{axis.dim.replace('_', ' ')} ({len(axis)})" for axis in state.grid.axes]
-    return html.escape(f"{', '.join(parts)} and {len(state.grid.seeds)} seeds")
+    return html.escape(f"{', '.join(parts)} and {counted(len(state.grid.seeds), 'seed')}")
 
 
 def _map(state: State) -> str:

@@ -137,12 +137,6 @@ class Plan:
             Naming the first thing in which the other plan is another sweep.
         """
         take = "take another --out (out=...)"
-        for name, ours in self.identity.items():
-            if other.identity.get(name) != ours:
-                raise FileError(
-                    f"{shown(path)} holds a sweep computed with {name} {ours}, but this is "
-                    f"{other.identity.get(name)}; go on with the same, or {take}."
-                )
         mine, asked = ({**p.base.values, "from_paper": p.base.paper, **p.measured.dump()} for p in (self, other))
         for name in {**mine, **asked}:
             if mine.get(name) != asked.get(name):
@@ -156,6 +150,13 @@ class Plan:
                 f"{shown(path)} holds another sweep, over {_named(over)}, not over {_named(wanted)}; {take}."
             )
         self._check_rules(other.asked, path, take)
+        # last, because what kind of processor counts depends on the engine
+        for name, ours in self.identity.items():
+            if other.identity.get(name) != ours:
+                raise FileError(
+                    f"{shown(path)} holds a sweep computed with {name} {ours}, but this is "
+                    f"{other.identity.get(name)}; go on with the same, or {take}."
+                )
 
     def _check_rules(self, grid: Grid, path: Any, take: str) -> None:
         """Values that follow from the others must be what they were where the points are the same."""

@@ -108,6 +108,15 @@ def test_a_bad_grid_file_is_one_sentence(text, sentence, tmp_path, monkeypatch, 
     assert sentence in capsys.readouterr().err
 
 
+def test_the_folder_of_another_sweep_is_refused_before_anything_is_compiled(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main(["sweep", "--vary", "gap=0.1,0.2", *SMALL]) == 0
+    monkeypatch.setattr("cgrosim.commands.warmup.compile_kernels", lambda: pytest.fail("it was begun"))
+    capsys.readouterr()
+    assert main(["sweep", "--vary", "gap=0.1,0.2", *SMALL, "--steps", "41"]) == 2
+    assert capsys.readouterr().err.count("holds another sweep: its steps is 40, not 41") == 1
+
+
 @pytest.mark.parametrize("name", ["grid.toml", "table.nc", "index.html", "clean_loss.png"])
 def test_nothing_that_is_of_no_sweep_is_written_over(name, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)

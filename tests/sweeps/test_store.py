@@ -169,6 +169,8 @@ def test_a_second_program_on_a_store_is_refused(tmp_path):
     [
         (SMALL.replace(steps=41), OVER, SETTINGS, "holds another sweep: its steps is 40, not 41"),
         (SMALL, {"gap": [0.1]}, SETTINGS, "holds another sweep, over gap, samples, not over gap"),
+        # another engine, whose bits another kind of processor decides: that is not what is wrong
+        (SMALL.replace(engine="flow"), OVER, SETTINGS, "holds another sweep: its engine is reduced, not flow"),
         (SMALL, OVER, {**SETTINGS, "keep": ()}, "holds another sweep: its keep is"),
         (SMALL, OVER, {**SETTINGS, "points": 5}, "holds another sweep: its record_at is None"),
     ],
