@@ -2,7 +2,7 @@
 
 Processor time is printed on any machine. It is held against the bounds on an idle one only: beside other programs,
 which share caches and the threads of a core, the same work takes up to twice the processor time. Some minutes; with
-CGROSIM_FULL=1 the heat map and the phase diagram are run whole, some quarter of an hour.
+CGROSIM_FULL_BENCHMARK=1 the heat map and the phase diagram are run whole, some quarter of an hour.
 """
 
 import os
@@ -28,7 +28,7 @@ BENIGN = Params(
 KEEP = ("clean_train_error", "clean_test_error")
 
 
-FULL = bool(os.environ.get("CGROSIM_FULL"))
+FULL = bool(os.environ.get("CGROSIM_FULL_BENCHMARK"))
 
 
 def busy():
@@ -150,7 +150,7 @@ def test_two_workers_are_nearly_twice_as_fast(capsys, tmp_path):
     assert spent[1] / spent[2] >= 1.8
 
 
-@pytest.mark.skipif(not FULL, reason="a minute on two idle cores; set CGROSIM_FULL=1")
+@pytest.mark.skipif(not FULL, reason="a minute on two idle cores; set CGROSIM_FULL_BENCHMARK=1")
 def test_the_whole_heat_map_by_two_workers(capsys, tmp_path):
     began = time.perf_counter()
     table = heat_map(NORMS, DIMENSIONS, workers=2, out=tmp_path)

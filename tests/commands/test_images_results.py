@@ -66,7 +66,7 @@ def test_a_folder_says_of_which_work_it_is(done):
     record = json.loads((done / "experiment.json").read_text())
     assert (record["experiment"], record["status"]) == ("stages", "finished")
     assert record["settings"]["settings"]["steps"] == 4
-    assert sorted(os.listdir(done)) == sorted([*DRAWN, "adversarial.npz", "standard.npz"])
+    assert sorted(os.listdir(done)) == sorted([*DRAWN, "adversarial.npz", "marks", "standard.npz"])
 
 
 @pytest.mark.parametrize(

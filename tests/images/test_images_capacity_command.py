@@ -25,7 +25,14 @@ def words(captured):
 def test_it_writes_figure_numbers_and_every_training(done):
     names = {path.name for path in done.iterdir()}
     stems = {f"lenet-x{w}-{kind}-seed{s}" for w in (1, 2) for kind in ("adversarial", "standard") for s in (0, 1)}
-    assert names == {"experiment.json", "capacity.png", "capacity.json", "measured", *(f"{s}.npz" for s in stems)}
+    assert names == {
+        "experiment.json",
+        "capacity.png",
+        "capacity.json",
+        "marks",
+        "measured",
+        *(f"{s}.npz" for s in stems),
+    }
     assert len(list((done / "measured").iterdir())) == 8
     assert (done / "capacity.png").read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
     told = json.loads((done / "capacity.json").read_text())
