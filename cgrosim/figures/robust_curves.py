@@ -100,7 +100,7 @@ def draw_robust_curves(axes: Axes, panel: RobustCurves) -> None:
         line: dict[str, Any] = look
         axes.plot(epochs, values, color=colour, **line)
         dash = "—" if name.endswith("test") else "- -"
-        word = f"{dash} {name.replace('_', ' ')}" if name != AVERAGED[0] else "-·- averaged"
+        word = f"{dash} {name.replace('_', ' ')}" if name != AVERAGED[0] else "-·- averaged\nrobust test"
         labels.append(EndLabel(f"{word} {values[-1]:.1f}", float(values[-1]), colour))
     style.label_ends(axes, labels)
 

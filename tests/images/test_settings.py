@@ -155,6 +155,18 @@ def test_a_network_is_an_architecture():
         small_settings().replace(architecture="vgg")
 
 
+def test_what_a_figure_says_of_a_training():
+    assert small_settings().besides == ()
+    told = small_settings(trades_beta=6, random_shift=2, random_flip=True, averaging="swa", radius_warmup=0.3)
+    assert told.objective == "TRADES (β = 6, λ = 1)"
+    assert told.besides == (
+        "radius growing over the first 0.3 of the training",
+        "images moved by up to 2 pixels",
+        "images mirrored",
+        "weights averaged (swa:0.75)",
+    )
+
+
 def test_settings_cannot_be_changed_in_place():
     with pytest.raises(ParameterError, match=r"use replace\(seed=\.\.\.\)"):
         small_settings().seed = 4

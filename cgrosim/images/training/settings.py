@@ -122,6 +122,18 @@ class Settings(SettingsBase):
         return f"Adversarial training (λ = {self.adversarial_weight:g})"
 
     @property
+    def besides(self) -> tuple[str, ...]:
+        """What the training does beside that, in words; nothing where everything is left as it is."""
+        told = {
+            f"labels smoothed by {self.label_smoothing:g}": self.label_smoothing > 0,
+            f"radius growing over the first {self.radius_warmup:.4g} of the training": self.radius_warmup > 0,
+            f"images moved by up to {self.random_shift} pixels": self.random_shift > 0,
+            "images mirrored": self.random_flip,
+            f"weights averaged ({self.averaging.describe()})": self.averages,
+        }
+        return tuple(text for text, done in told.items() if done)
+
+    @property
     def averages(self) -> bool:
         """Whether weights are averaged."""
         return self.averaging.name != "none"

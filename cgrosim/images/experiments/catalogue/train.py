@@ -126,7 +126,7 @@ def heading(settings: Settings) -> list[str]:
         f"{last_part(settings.dataset)}, {settings.subset or 'all other'} training images, "
         f"{settings.architecture.name}, batches of {settings.batch_size}, learning rate {settings.learning_rate:g} "
         f"({settings.schedule.describe()}), seed {settings.seed}",
-        f"{settings.objective} against {settings.attack.describe()}",
+        "; ".join((f"{settings.objective} against {settings.attack.describe()}", *settings.besides)),
         f"Robust accuracy: {settings.evaluation_attack.describe()}",
     ]
 
