@@ -157,14 +157,31 @@ class _SamplePath:
             low, high = np.where(below, middle, low), np.where(below, high, middle)
         # Panels of at most half a unit of log V, so that e^V is smooth on each (sixteen nodes: rounding).
         panels = max(1, int(np.ceil(2.0 * self.power * float(np.max(high)))))
-        half = 0.5 * high / panels
-        points = (half[:, None, None] * (2.0 * np.arange(panels)[:, None] + NODES + 1.0)).reshape(high.size, -1)
+        if np.any(negative > 1.0):
+            edges = self._graded(panels, float(np.max(negative)) + threshold)
+            middles, halves = 0.5 * (edges[1:] + edges[:-1]), 0.5 * np.diff(edges)
+            points = (high[:, None, None] * (middles[:, None] + halves[:, None] * NODES)).reshape(high.size, -1)
+            half, panels, widths = high, len(halves), np.log(halves)
+        else:
+            half, widths = 0.5 * high / panels, np.zeros(panels)
+            points = (half[:, None, None] * (2.0 * np.arange(panels)[:, None] + NODES + 1.0)).reshape(high.size, -1)
         margin = self.margins(points)
         slowdown = np.logaddexp(0.0, margin) - np.log(2.0) if saturation == 1.0 else margin
         log_integrand = slowdown - self.excess * (self.log_reference[:, None] + points)
-        weights = np.broadcast_to(LOG_WEIGHTS, (panels, LOG_WEIGHTS.size)).reshape(-1)
+        weights = (widths[:, None] + LOG_WEIGHTS).reshape(-1)
         with np.errstate(over="ignore", divide="ignore"):
             return np.exp(logsumexp(log_integrand + weights, axis=-1) + np.log(half)) / self.reference_energy
+
+    def _graded(self, panels: int, largest: float) -> Array:
+        """Edges in [0, 1] where negative starts are large: halving towards both ends, down to where V is smooth.
+
+        A negative start falls within a growth of 1/|ratio|, and V rises from -`largest` to the threshold within the
+        last 1/`largest`: even panels would step over both.
+        """
+        even = np.linspace(0.0, 1.0, panels + 1)
+        steepest = max(1.0, float(np.max(np.abs(self.ratios))))
+        first, last = (0.5 ** np.arange(1.0, 4.0 + np.ceil(np.log2(steep))) for steep in (steepest, max(1.0, largest)))
+        return np.unique(np.concatenate([even, first / panels, 1.0 - last / panels]))
 
 
 def clean_head_start(

@@ -1,9 +1,12 @@
 """Stage III: exposures, times, laws and growth after memorisation, against the coupled equations and Monte Carlo."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from decoupled import World, first_time, integrate, margins_at, random_world
 from scipy.integrate import quad, solve_ivp
+from scipy.optimize import brentq
 from scipy.stats import chi2, kstest
 
 from cgrosim.theory.memorisation import (
@@ -194,3 +197,22 @@ def test_margin_after_memorisation() -> None:
     # Late: log t + (4/3) log log t + constants, so between the logarithm of t and that plus 2 log log t + O(1).
     base = np.log(scale * 1e18)
     assert base < grown[2] < base + 2 * np.log(base)
+
+
+@pytest.mark.parametrize(("positive", "negative"), [(0.5, 0.5), (1.0, 3.0), (4.0, 10.0)])
+@pytest.mark.parametrize("saturation", [1.0, 2.0])
+def test_large_negative_starts_are_not_stepped_over(positive: float, negative: float, saturation: float) -> None:
+    """One start of each sign, q = 3, kappa = 1: v = 1/(1/v0 - B), -w = -1/(1/w0 + B), V = v^3 - w^3 in closed form."""
+
+    def margin(clock: float) -> float:
+        return (1.0 / positive - clock) ** -3 - (1.0 / negative + clock) ** -3
+
+    end = brentq(lambda clock: margin(clock) - 0.7, 0.0, (1.0 - 1e-9) / positive, xtol=1e-16, rtol=1e-15)
+    slowness = (lambda v: 0.5 * (1.0 + np.exp(v))) if saturation == 1.0 else np.exp
+    ends = end * np.concatenate([[0.0], 0.5 ** np.arange(20.0, 1.0, -1.0), 1.0 - 0.5 ** np.arange(1.0, 30.0), [1.0]])
+    exact = sum(quad(lambda b: slowness(margin(b)), low, high, epsabs=0, limit=100)[0] for low, high in pairwise(ends))
+    found = required_exposure(
+        [positive, -negative], 1.0, power=3.0, samples=3.0, learning_rate=1.0, saturation=saturation
+    )
+    # the difference of two cubes of up to 1e3 keeps 1e-13 of them, and e^V as much
+    assert float(found) == pytest.approx(exact, rel=1e-9)
