@@ -193,5 +193,5 @@ def test_memory_is_flat_in_the_number_of_cells(capsys, tmp_path):
     small, large = (peak[cells] / 2**20 for cells in (2_000, 20_000))
     with capsys.disabled():
         print(f"\npeak {small:.0f} MiB at 2,000 cells, {large:.0f} MiB at 20,000: {each:.0f} bytes a cell")
-    # the table that is returned has 100 bytes a cell, a state of a run 7 kB: one that is kept by mistake would show
+    # table and index have some 700 bytes a cell, a state of a run 7 kB: one that is kept by mistake would show
     assert each < 2_000
