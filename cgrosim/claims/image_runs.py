@@ -157,7 +157,7 @@ def train_on_digits(seed: int, images: int, test: int, **changes: Any) -> Traine
 
 def judge(settings: Settings, parameters: Parameters, samples: Samples, attack: Attack, place: int) -> Judged:
     """Attack a network on some images; `place` keeps the random starts of different sets apart."""
-    from cgrosim.images.attacks.gradient import worst_case
+    from cgrosim.images.attacks.worst import worst_case
     from cgrosim.images.training.train import new_network
     from cgrosim.model.streams import TrainingStream, stream
 

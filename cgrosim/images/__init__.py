@@ -13,13 +13,16 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from cgrosim.images.attacks.automatic import AutoPGD as AutoPGD
+    from cgrosim.images.attacks.black_box import Square as Square
     from cgrosim.images.attacks.black_box import square_attack as square_attack
     from cgrosim.images.attacks.class_means import ClassMeanAttack as ClassMeanAttack
     from cgrosim.images.attacks.evaluation import Evaluation as Evaluation
     from cgrosim.images.attacks.evaluation import evaluate as evaluate
     from cgrosim.images.attacks.gradient import Attack as Attack
     from cgrosim.images.attacks.gradient import perturb as perturb
-    from cgrosim.images.attacks.gradient import worst_case as worst_case
+    from cgrosim.images.attacks.standard import Standard as Standard
+    from cgrosim.images.attacks.worst import worst_case as worst_case
     from cgrosim.images.data.datasets import Dataset as Dataset
     from cgrosim.images.data.datasets import load_dataset as load_dataset
     from cgrosim.images.experiments.catalogue.capacity import Capacity as Capacity
@@ -81,10 +84,13 @@ if TYPE_CHECKING:
     from cgrosim.images.training.train import train as train
 
 _ROOMS = {
-    "attacks.black_box": ("square_attack",),
+    "attacks.automatic": ("AutoPGD",),
+    "attacks.black_box": ("Square", "square_attack"),
     "attacks.class_means": ("ClassMeanAttack",),
     "attacks.evaluation": ("Evaluation", "evaluate"),
-    "attacks.gradient": ("Attack", "perturb", "worst_case"),
+    "attacks.gradient": ("Attack", "perturb"),
+    "attacks.standard": ("Standard",),
+    "attacks.worst": ("worst_case",),
     "data.datasets": ("Dataset", "load_dataset"),
     "experiments.catalogue.capacity": ("Capacity",),
     "experiments.catalogue.landscape": ("LossLandscape", "landscape_of"),

@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from cgrosim.errors import ParameterError, UserError
-from cgrosim.images.attacks import gradient as attacks
-from cgrosim.images.attacks.gradient import Attack, finite_margins, perturb, random_start, worst_case
+from cgrosim.images.attacks import worst as attacks
+from cgrosim.images.attacks.gradient import Attack, finite_margins, perturb, random_start
+from cgrosim.images.attacks.worst import worst_case
 from cgrosim.images.network.network import Network, NonFiniteError
 from cgrosim.images.network.reference import ReferenceNetwork
 

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from small_trainings import NETWORK, small_dataset, small_settings
 
 from cgrosim.errors import FileError, ParameterError
-from cgrosim.images.attacks.gradient import Attack, worst_case
+from cgrosim.images.attacks.gradient import Attack
+from cgrosim.images.attacks.worst import worst_case
 from cgrosim.images.training.averaging import Average, Averaging
 from cgrosim.images.training.file import Training
 from cgrosim.images.training.final import final_accuracies, overfitting_sentence

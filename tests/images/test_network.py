@@ -25,8 +25,9 @@ from network_cases import (
 
 from cgrosim.errors import ParameterError
 from cgrosim.images.network.architectures import lenet, patch_network, stack3x3
+from cgrosim.images.network.ascent import direction, project
 from cgrosim.images.network.layers import Architecture, Convolution, FullyConnected, MaxPool, Power, ReLU
-from cgrosim.images.network.reference import direction, margins, project
+from cgrosim.images.network.losses import margins
 
 pytest.importorskip("cgrosim.images.network.network")
 

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from cgrosim.errors import ParameterError
 from cgrosim.images.attacks.gradient import Attack
 from cgrosim.images.network.architectures import lenet, patch_network
+from cgrosim.images.network.losses import cross_entropy
 from cgrosim.images.network.patch_model import (
     ClassMeanAttack,
     ClassMeans,
@@ -16,7 +17,7 @@ from cgrosim.images.network.patch_model import (
     loss_slopes,
     worst_shift,
 )
-from cgrosim.images.network.reference import ReferenceNetwork, cross_entropy
+from cgrosim.images.network.reference import ReferenceNetwork
 
 
 def small(readout, classes, exponent=3, seed=0, scale=0.2, common=False):

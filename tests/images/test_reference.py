@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from network_cases import Analysis, Case, architectures, make_case
 
 from cgrosim.images.network.architectures import lenet, patch_network, stack3x3
+from cgrosim.images.network.ascent import direction, project
 from cgrosim.images.network.layers import (
     Architecture,
     Convolution,
@@ -19,15 +20,8 @@ from cgrosim.images.network.layers import (
     ReLU,
     SumPositions,
 )
-from cgrosim.images.network.reference import (
-    ReferenceNetwork,
-    cut_patches,
-    direction,
-    join_patches,
-    margins,
-    project,
-    smoothed_cross_entropy,
-)
+from cgrosim.images.network.losses import margins, smoothed_cross_entropy
+from cgrosim.images.network.reference import ReferenceNetwork, cut_patches, join_patches
 from cgrosim.model.reference import smoothed_loss
 
 EPS = np.finfo(np.float64).eps

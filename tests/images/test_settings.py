@@ -11,7 +11,8 @@ from small_trainings import NETWORK, small_dataset, small_settings
 from cgrosim.errors import ParameterError
 from cgrosim.images.attacks.black_box import square_attack
 from cgrosim.images.attacks.class_means import ClassMeanAttack
-from cgrosim.images.attacks.gradient import Attack, perturb, worst_case
+from cgrosim.images.attacks.gradient import Attack, perturb
+from cgrosim.images.attacks.worst import worst_case
 from cgrosim.images.experiments.landscape_search import Search
 from cgrosim.images.experiments.stage_settings import StageSettings
 from cgrosim.images.network.architectures import lenet, patch_network, stack3x3

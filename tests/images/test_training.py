@@ -12,7 +12,8 @@ import pytest
 from small_trainings import NETWORK, same_bits, small_dataset, small_settings
 
 from cgrosim.errors import FileError, ParameterError
-from cgrosim.images.attacks.gradient import Attack, perturb, worst_case
+from cgrosim.images.attacks.gradient import Attack, perturb
+from cgrosim.images.attacks.worst import worst_case
 from cgrosim.images.training.file import Training
 from cgrosim.images.training.samples import training_data
 from cgrosim.images.training.schedules import Schedule

@@ -11,10 +11,12 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field
 
 from cgrosim.errors import ParameterError
 from cgrosim.images.attacks.gradient import (
     Attack,
+    Ball,
     Classifier,
     Images,
     check_pixels,
@@ -46,11 +48,27 @@ class BlackBoxResult:
     queries: NDArray[np.int64]
 
 
+class Square(Ball):
+    """Square Attack as a description: random search by forward passes alone.
+
+    Raises
+    ------
+    ParameterError
+        If a number is out of its range.
+    """
+
+    queries: int = Field(5000, ge=1, description="forward passes for every sample; AutoAttack takes 5000")
+
+    def describe(self) -> str:
+        """The whole attack in a line, to stand beside every number measured with it."""
+        return f"{self.norm} Square Attack, radius {self.radius:.4g}, {self.queries} queries"
+
+
 def square_attack(
     network: Classifier,
     images: NDArray[Any],
     labels: NDArray[np.int64],
-    attack: Attack,
+    attack: Ball,
     generator: np.random.Generator,
     queries: int,
     progress: Progress | None = None,
@@ -72,6 +90,19 @@ def square_attack(
     UserError
         If a margin is not finite.
     """
+    return search(network, images, labels, attack, generator.spawn(len(images)), queries, progress)
+
+
+def search(
+    network: Classifier,
+    images: NDArray[Any],
+    labels: NDArray[np.int64],
+    attack: Ball,
+    streams: list[np.random.Generator],
+    queries: int,
+    progress: Progress | None = None,
+) -> BlackBoxResult:
+    """`square_attack` with a stream for every sample; errors as there."""
     if queries < 1:
         raise ParameterError(f"The black-box attack has {queries} queries for a sample; give it at least 1.")
     check_pixels(images, attack)
@@ -80,7 +111,6 @@ def square_attack(
     spent = np.zeros(len(clean), np.int64)
     attacked = np.flatnonzero(margins > 0)
     search = (_SearchLinf if attack.norm == "linf" else _SearchL2)(clean, attack.radius)
-    streams = generator.spawn(len(clean))
     first = np.array([stream.random(search.first_numbers) for stream in streams])
     draws = np.empty(0)
     for query in range(queries):

@@ -9,12 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cgrosim.errors import ParameterError
-from cgrosim.images.attacks.black_box import square_attack, transfer_attack
-from cgrosim.images.attacks.gradient import Attack, Classifier, WorstCase, check_pixels, worst_case
+from cgrosim.images.attacks.black_box import Square, square_attack, transfer_attack
+from cgrosim.images.attacks.gradient import Attack, Classifier, check_pixels
+from cgrosim.images.attacks.standard import AnyAttack
+from cgrosim.images.attacks.worst import WorstCase, worst_case
 from cgrosim.progress import Progress
 
 OVERSTATED_TOLERANCE = 0.02
 """Robust accuracy this much too high is tolerated: two points, as far as two good attacks of one budget may differ."""
+_TRANSFER_STEPS = 20  # of PGD on the substitute where the attack is not PGD itself
 
 
 @dataclass(frozen=True)
@@ -41,7 +44,7 @@ class SecondOpinion:
         """Share of the samples that are robust to the white-box attack and proved not to be: a lower estimate."""
         return self.only_here / self.samples
 
-    def warning(self, attack: Attack) -> str | None:
+    def warning(self, attack: AnyAttack) -> str | None:
         """The sentence to show if this attack beats the white-box one, or shows it to be off by over two points."""
         if self.accuracy < self.white_box_accuracy:
             return (
@@ -66,7 +69,8 @@ class Evaluation:
     ----------
     clean_accuracy : share of the images classified correctly
     robust_accuracy : share classified correctly on the clean image and on everything `attack` tried on it
-    samples, attack : how many images, and the white-box attack
+    samples, attack : how many images, and what attacked them
+    members : of `attack`, each with the robust accuracy after it and those before it
     zero_gradient_share : share counted as robust although the first gradient of every restart was exactly zero: the
         attack had no direction to go
     black_box : what Square Attack found, None where it was not run
@@ -77,11 +81,12 @@ class Evaluation:
     clean_accuracy: float
     robust_accuracy: float
     samples: int
-    attack: Attack
+    attack: AnyAttack
     zero_gradient_share: float
     black_box: SecondOpinion | None
     transfer: SecondOpinion | None
     warnings: tuple[str, ...]
+    members: tuple[tuple[str, float], ...] = ()
 
     @property
     def black_box_accuracy(self) -> float | None:
@@ -100,7 +105,7 @@ def evaluate(
     network: Classifier,
     images: NDArray[Any],
     labels: NDArray[np.int64],
-    attack: Attack,
+    attack: AnyAttack,
     generator: np.random.Generator,
     *,
     black_box_samples: int = 100,
@@ -116,7 +121,8 @@ def evaluate(
     whatever the reason; a few such images are normal, since gradient ascent with few restarts misses some. Reported
     is a Square Attack that leaves fewer of the same images correct than the white-box attack, although it knows less;
     and one that alone broke more than two points of the images, since a network may hide the gradients of some images
-    only. The numbers stand in the sentence.
+    only. The numbers stand in the sentence. What the black box does is held against the gradient attacks alone. A
+    Square Attack that belongs to `attack` counts, and is reported if it broke more than two points that they had left.
 
     Parameters
     ----------
@@ -138,21 +144,31 @@ def evaluate(
     _check(images, labels, attack)
     white_box, sampling, searching, transferring = generator.spawn(4)
     found = worst_case(network, images, labels, attack, white_box, progress)
+    informed = _before_black_box(found)
     warnings = []
-    zero = int((found.zero_gradient & (found.margins > 0)).sum())
+    zero = int((found.zero_gradient & (informed > 0)).sum())
     if zero:
         warnings.append(
             f"The loss gradient is exactly zero at every start of {attack.describe()} for {zero} of {len(images)} "
             "samples that are classified correctly: they had no direction to go, and robust accuracy may be overstated."
         )
-    chosen = np.sort(sampling.permutation(len(images))[:black_box_samples])
+    broken = int(((informed > 0) & (found.margins <= 0)).sum())
+    if broken > OVERSTATED_TOLERANCE * len(images):
+        warnings.append(
+            f"{found.after[-1][0].describe()} broke {broken} of {len(images)} images that every gradient attack had "
+            "left: they do not count as robust, but gradients are masked or the gradient attacks are too weak."
+        )
+    chosen = np.sort(sampling.permutation(len(images))[: 0 if isinstance(attack, Square) else black_box_samples])
     black_box = transfer = None
     if len(chosen):
         square = square_attack(network, images[chosen], labels[chosen], attack, searching, black_box_queries, progress)
-        black_box = _opinion(f"{attack.norm} Square Attack, {black_box_queries} queries", found, chosen, square.margins)
+        description = f"{attack.norm} Square Attack, {black_box_queries} queries"
+        black_box = _opinion(description, found, informed, chosen, square.margins)
     if len(chosen) and substitute is not None:
-        moved = transfer_attack(network, substitute, images[chosen], labels[chosen], attack, transferring)
-        transfer = _opinion("the same attack on another network", found, chosen, moved.margins)
+        made = attack if isinstance(attack, Attack) else Attack.pgd(attack.norm, attack.radius, _TRANSFER_STEPS)
+        moved = transfer_attack(network, substitute, images[chosen], labels[chosen], made, transferring)
+        same = "the same attack" if made is attack else made.describe()
+        transfer = _opinion(f"{same} on another network", found, informed, chosen, moved.margins)
     for opinion in (black_box, transfer):
         sentence = None if opinion is None else opinion.warning(attack)
         warnings += [] if sentence is None else [sentence]
@@ -165,20 +181,31 @@ def evaluate(
         black_box=black_box,
         transfer=transfer,
         warnings=tuple(warnings),
+        members=tuple((member.describe(), float((left > 0).mean())) for member, left in found.after),
     )
 
 
+def _before_black_box(found: WorstCase) -> NDArray[np.float64]:
+    """Margins after the last gradient attack; those after everything where there was none."""
+    left = [margins for member, margins in found.after if not isinstance(member, Square)]
+    return left[-1] if left else found.margins
+
+
 def _opinion(
-    description: str, found: WorstCase, chosen: NDArray[np.intp], margins: NDArray[np.float64]
+    description: str,
+    found: WorstCase,
+    informed: NDArray[np.float64],
+    chosen: NDArray[np.intp],
+    margins: NDArray[np.float64],
 ) -> SecondOpinion:
-    robust = found.margins[chosen] > 0
+    robust = informed[chosen] > 0
     correct = (found.clean_margins[chosen] > 0) & (margins > 0)
     return SecondOpinion(
         description, len(chosen), float(correct.mean()), float(robust.mean()), int((robust & ~correct).sum())
     )
 
 
-def _check(images: NDArray[Any], labels: NDArray[np.int64], attack: Attack) -> None:
+def _check(images: NDArray[Any], labels: NDArray[np.int64], attack: AnyAttack) -> None:
     if images.ndim != 4 or len(images) == 0 or labels.shape != images.shape[:1]:
         raise ParameterError(
             f"Images of shape {images.shape} with labels of shape {labels.shape} cannot be evaluated; give at least "

@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, Protocol
+from typing import Any, ClassVar, Literal, Protocol, Self, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
 from cgrosim.errors import ParameterError, UserError
-from cgrosim.images.network.reference import margins as margins_of
+from cgrosim.images.network.ascent import Ascended
+from cgrosim.images.network.losses import margins as margins_of
 from cgrosim.model.settings import SettingsBase, real_number, whole_number
-from cgrosim.progress import Progress
 
 Images = NDArray[np.float32]  # (n, height, width, channels), pixels in [0, 1]
 Norm = Literal["linf", "l2"]
 
 ROUNDING = 1e-6  # of pixels: a mean of float32 pixels may miss the box by some eps = 6e-8 of the sum
-_CHUNK = 1000  # images attacked between two calls of `progress`; results do not depend on it
 
 
 class Classifier(Protocol):
@@ -48,7 +46,76 @@ class Classifier(Protocol):
         """Adversarial images, their margins, and where the first gradient was exactly zero."""
 
 
-class Attack(SettingsBase):
+@runtime_checkable
+class Ascending(Protocol):
+    """What APGD needs of a network beside logits."""
+
+    def ascend(
+        self,
+        images: Any,
+        labels: NDArray[np.int64],
+        start: Any,
+        *,
+        norm: str,
+        radius: float,
+        steps: int,
+        loss: str = "ce",
+        targets: Any = None,
+        low: float = 0.0,
+        high: float = 1.0,
+    ) -> Ascended:
+        """Ascent with a step size that adapts."""
+
+
+class Starting(Protocol):
+    """What a random start needs of an attack."""
+
+    @property
+    def norm(self) -> Norm: ...
+    @property
+    def radius(self) -> float: ...
+    @property
+    def random_start(self) -> bool: ...
+
+
+class Ball(SettingsBase):
+    """Where an attack may go: a ball around every image, cut to the pixel box.
+
+    Raises
+    ------
+    ParameterError
+        If the radius is not positive.
+    """
+
+    called: ClassVar[str] = "The attack's "
+
+    norm: Norm = Field(description="linf or l2")
+    radius: float = Field(description="of the ball, in units of pixel values (0 to 1)")
+
+    @model_validator(mode="after")
+    def _positive(self) -> Self:
+        if self.radius <= 0:
+            raise ValueError(f"The attack's radius is {self.radius}, but it must be a positive number.")
+        return self
+
+    def check_reach(self, shape: tuple[int, ...]) -> None:
+        """Refuse a radius beyond which there is no image of this shape.
+
+        Raises
+        ------
+        ParameterError
+            If no two images with pixels in [0, 1] are that far apart.
+        """
+        farthest = 1.0 if self.norm == "linf" else math.sqrt(math.prod(shape))
+        if self.radius > farthest:
+            raise ParameterError(
+                f"The attack's radius is {self.radius:g}, but no two images of {' x '.join(map(str, shape))} pixels in "
+                f"[0, 1] are farther apart than {farthest:g} in {self.norm}; give the radius in these units, such as "
+                "8/255 for 8 of 255 levels."
+            )
+
+
+class Attack(Ball):
     """Projected gradient ascent on the loss (PGD; Madry et al. 2018, arXiv 1706.06083) in a ball and the pixel box.
 
     Every step goes `step_size` along the sign of the gradient (``linf``) or along the gradient divided by its length
@@ -60,20 +127,15 @@ class Attack(SettingsBase):
         If a number is out of its range, or restarts would all be the same.
     """
 
-    called: ClassVar[str] = "The attack's "
-
-    norm: Norm = Field(description="linf or l2")
-    radius: float = Field(description="of the ball, in units of pixel values (0 to 1)")
     steps: int = Field(description="gradient steps of every restart")
     step_size: float = Field(description="length of a step in the norm, same units")
     restarts: int = Field(1, description="number of starts; the one that leaves a sample the smallest margin counts")
     random_start: bool = Field(True, description="start uniformly in the ball (cut to the box), not at the image")
 
     @model_validator(mode="after")
-    def _possible(self) -> Attack:
-        for name in ("radius", "step_size"):
-            if getattr(self, name) <= 0:
-                raise ValueError(f"The attack's {name} is {getattr(self, name)}, but it must be a positive number.")
+    def _possible(self) -> Self:
+        if self.step_size <= 0:
+            raise ValueError(f"The attack's step_size is {self.step_size}, but it must be a positive number.")
         for name in ("steps", "restarts"):
             if getattr(self, name) < 1:
                 raise ValueError(
@@ -100,22 +162,6 @@ class Attack(SettingsBase):
             step_size = 2.5 * length / max(count, 1) if numbers else 1.0  # what is no number is refused in any case
         return cls(norm, radius, steps, step_size, restarts)
 
-    def check_reach(self, shape: tuple[int, ...]) -> None:
-        """Refuse a radius beyond which there is no image of this shape.
-
-        Raises
-        ------
-        ParameterError
-            If no two images with pixels in [0, 1] are that far apart.
-        """
-        farthest = 1.0 if self.norm == "linf" else math.sqrt(math.prod(shape))
-        if self.radius > farthest:
-            raise ParameterError(
-                f"The attack's radius is {self.radius:g}, but no two images of {' x '.join(map(str, shape))} pixels in "
-                f"[0, 1] are farther apart than {farthest:g} in {self.norm}; give the radius in these units, such as "
-                "8/255 for 8 of 255 levels."
-            )
-
     def describe(self) -> str:
         """The whole attack in a line, to stand beside every number measured with it."""
         if self == Attack("linf", self.radius, 1, self.radius, random_start=False):
@@ -125,25 +171,7 @@ class Attack(SettingsBase):
         return f"{self.norm} PGD-{self.steps}, radius {self.radius:.4g}, step {self.step_size:.4g}{restarts}, {start}"
 
 
-@dataclass(frozen=True)
-class WorstCase:
-    """The worst of the clean images and everything an attack tried on them, sample by sample.
-
-    Attributes
-    ----------
-    adversarial : ``(n, height, width, channels)``, the images with the smallest margins met
-    clean_margins, margins : ``(n,)``, logit of the label minus the largest other, at the clean images and the worst
-        ones; a sample is robust where `margins` is positive
-    zero_gradient : ``(n,)``, correctly classified, and the first gradient of every restart was exactly zero
-    """
-
-    adversarial: Images
-    clean_margins: NDArray[np.float64]
-    margins: NDArray[np.float64]
-    zero_gradient: NDArray[np.bool_]
-
-
-def check_pixels(images: NDArray[Any], attack: Attack) -> None:
+def check_pixels(images: NDArray[Any], attack: Ball) -> None:
     """Refuse images outside the pixel box, and a radius that does not fit it.
 
     Raises
@@ -157,7 +185,7 @@ def check_pixels(images: NDArray[Any], attack: Attack) -> None:
     attack.check_reach(images.shape[1:])
 
 
-def random_start(images: NDArray[Any], attack: Attack, generator: np.random.Generator) -> Images:
+def random_start(images: NDArray[Any], attack: Starting, generator: np.random.Generator) -> Images:
     """Uniform points of the balls around the images, cut to the box; the images themselves without a random start.
 
     The draws go through the images in order, so images drawn in two calls get the numbers they get in one.
@@ -205,83 +233,36 @@ def perturb(
         If a margin is not finite (`cgrosim.images.network.network.NonFiniteError` from the compiled network).
     """
     check_pixels(images, attack)
-    tried = WorstCase(
-        np.array(images, np.float32), np.empty(0), np.full(len(images), np.inf), np.ones(len(images), bool)
-    )
-    everything = np.ones(len(images), bool)
+    found, least = np.array(images, np.float32), np.full(len(images), np.inf)
+    stuck = np.ones(len(images), bool)
     for stream in generator.spawn(attack.restarts):
         start = random_start(images, attack, stream)
-        _restart(network, images, labels, attack, start, everything, tried, keep_worst)
-    return tried.adversarial, tried.margins, tried.zero_gradient
-
-
-def worst_case(
-    network: Classifier,
-    images: NDArray[Any],
-    labels: NDArray[np.int64],
-    attack: Attack,
-    generator: np.random.Generator,
-    progress: Progress | None = None,
-) -> WorstCase:
-    """Attack the images for an evaluation: the clean image and every iterate of every restart count.
-
-    Samples that are already misclassified are not attacked again. Parameters and errors as in `perturb`;
-    `progress` is called with a text and the share done.
-    """
-    check_pixels(images, attack)
-    clean = finite_margins(network, images, labels)
-    found = WorstCase(np.array(images, np.float32), clean, clean.copy(), clean > 0)
-    for restart, stream in enumerate(generator.spawn(attack.restarts)):
-        for first in range(0, len(images), _CHUNK):
-            part = slice(first, first + _CHUNK)
-            start = random_start(images[part], attack, stream)
-            view = WorstCase(found.adversarial[part], clean[part], found.margins[part], found.zero_gradient[part])
-            _restart(network, images[part], labels[part], attack, start, view.margins > 0, view, keep_worst=True)
-            if progress is not None:
-                done = (restart + min(first + _CHUNK, len(images)) / len(images)) / attack.restarts
-                progress(attack.describe(), done)
-    return found
-
-
-def _restart(
-    network: Classifier,
-    images: NDArray[Any],
-    labels: NDArray[np.int64],
-    attack: Attack,
-    start: Images,
-    chosen: NDArray[np.bool_],
-    worst: WorstCase,
-    keep_worst: bool,
-) -> None:
-    """Run one restart on the chosen samples and enter what it finds into `worst`."""
-    index = np.flatnonzero(chosen)
-    if len(index) == 0:
-        return
-    adversarial, margins, zero = network.perturb(
-        images[index],
-        labels[index],
-        start[index],
-        norm=attack.norm,
-        radius=attack.radius,
-        step_size=attack.step_size,
-        steps=attack.steps,
-        keep_worst=keep_worst,
-    )
-    _require_finite(margins, index)
-    worst.zero_gradient[index] &= zero
-    better = np.flatnonzero(margins < worst.margins[index])
-    worst.adversarial[index[better]] = adversarial[better]
-    worst.margins[index[better]] = margins[better]
+        adversarial, margins, zero = network.perturb(
+            images,
+            labels,
+            start,
+            norm=attack.norm,
+            radius=attack.radius,
+            step_size=attack.step_size,
+            steps=attack.steps,
+            keep_worst=keep_worst,
+        )
+        require_finite(margins, np.arange(len(images)))
+        stuck &= zero
+        better = margins < least
+        found[better], least[better] = adversarial[better], margins[better]
+    return found, least, stuck
 
 
 def finite_margins(network: Classifier, images: NDArray[Any], labels: NDArray[np.int64]) -> NDArray[np.float64]:
     """Logit of the label minus the largest other logit, ``(n,)``; a UserError if one is not finite."""
     found = margins_of(np.asarray(network.logits(images), np.float64), labels)
-    _require_finite(found, np.arange(len(images)))
+    require_finite(found, np.arange(len(images)))
     return found
 
 
-def _require_finite(margins: NDArray[Any], index: NDArray[np.intp]) -> None:
+def require_finite(margins: NDArray[Any], index: NDArray[np.intp]) -> None:
+    """A UserError if a margin of the samples `index` is not finite."""
     wrong = np.flatnonzero(~np.isfinite(margins))
     if len(wrong):
         raise UserError(

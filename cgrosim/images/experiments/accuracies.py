@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from cgrosim.images.attacks.gradient import Attack
+from cgrosim.images.attacks.standard import AnyAttack
 from cgrosim.images.experiments.experiment import Measurement, TrainingJob
 from cgrosim.progress import Progress
 
@@ -20,7 +20,7 @@ SHARES = ("clean_train", "robust_train", "clean_test", "robust_test")
 class Accuracies(Measurement):
     """Final accuracies of the last, the validation-selected and the averaged network of the training it needs."""
 
-    attack: Attack
+    attack: AnyAttack
     selected: bool
     black_box_samples: int = 100
 
@@ -58,7 +58,7 @@ class Accuracies(Measurement):
 
 
 def trained_and_measured(
-    name: str, settings: Any, attack: Attack, black_box_samples: int = 100
+    name: str, settings: Any, attack: AnyAttack, black_box_samples: int = 100
 ) -> tuple[TrainingJob, Accuracies]:
     """A training and its final accuracies; standard training has no robust accuracy to select an epoch by."""
     adversarial = settings.adversarial_weight > 0.0

@@ -14,8 +14,8 @@ from cgrosim.files.kinds import Kind
 from cgrosim.files.netcdf import read_netcdf
 from cgrosim.files.versions import versions
 from cgrosim.images.experiments.stage_settings import StageSettings
+from cgrosim.images.network.losses import cross_entropy, margins
 from cgrosim.images.network.patch_model import Array, ClassMeans, Labels, PatchNetwork, PatchSamples
-from cgrosim.images.network.reference import cross_entropy, margins
 from cgrosim.model.streams import StagesStream, stream
 from cgrosim.model.thresholds import MEMORISED
 

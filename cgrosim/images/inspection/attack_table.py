@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from cgrosim.errors import ParameterError
 from cgrosim.images.attacks.black_box import square_attack
-from cgrosim.images.attacks.gradient import Attack, Norm, finite_margins, worst_case
+from cgrosim.images.attacks.gradient import Attack, Norm, finite_margins
+from cgrosim.images.attacks.worst import worst_case
 from cgrosim.images.inspection.errors import class_probabilities
 from cgrosim.images.inspection.subject import TrainedNetwork
 from cgrosim.model.streams import TrainingStream, stream

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from cgrosim.images.network.kernels import channels, samples, slots, update
+from cgrosim.images.network.kernels import adaptive, channels, samples, slots, update
 from cgrosim.images.network.kernels.program import Column
 from cgrosim.images.network.kernels.shapes import BLOCK
 from cgrosim.images.network.layers import Architecture
@@ -22,11 +22,19 @@ Floats = NDArray[np.float32]
 LOGITS, PIXELS, WEIGHTS, IMAGES = slots.FOR_LOGITS, slots.FOR_PIXELS, slots.FOR_WEIGHTS, slots.FOR_IMAGES
 LOGARITHMS, SLOPES = slots.LOGARITHMS, slots.SLOPES
 NORMS = {"linf": slots.LINF, "l2": slots.L2}
+LOSSES = {"ce": slots.CROSS_ENTROPY, "dlr": slots.LOGIT_RATIO, "dlr-targeted": slots.TARGETED_RATIO}
 
 
 @dataclass(frozen=True)
 class Ascent:
-    """Steps of projected gradient ascent around clean images; none by default."""
+    """Steps of projected gradient ascent around clean images; none by default.
+
+    Attributes
+    ----------
+    loss : ascended, one of `LOSSES`
+    windows : for a step size that adapts, instead of `rate`: ``(steps + 1,)``, at every step how many steps ago the
+        step size was judged, where it is to be judged, else 0
+    """
 
     steps: int = 0
     norm: str = "linf"
@@ -35,6 +43,8 @@ class Ascent:
     low: float = 0.0
     high: float = 1.0
     keep_worst: bool = False
+    loss: str = "ce"
+    windows: NDArray[np.int64] | None = None
 
 
 @dataclass(frozen=True)
@@ -56,6 +66,7 @@ class Outcome:
     stuck : ``(n,)``, whether the first step's gradient was zero
     pixels : ``(n, pixels)``, gradient of the loss, if asked for
     logits : ``(n, classes)``, of the last images
+    best, largest : ``(n, pixels)`` and ``(n,)``, images of largest loss and that loss, where the step size adapts
     """
 
     images: Floats
@@ -64,6 +75,8 @@ class Outcome:
     stuck: NDArray[np.bool_]
     pixels: Floats
     logits: Floats
+    best: Floats = field(default_factory=lambda: np.empty((0, 0), np.float32))
+    largest: NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
 
 
 class Engine:
@@ -147,6 +160,7 @@ class Engine:
         scale: float = 1.0,
         smoothing: float = 0.0,
         given: Given | None = None,
+        targets: NDArray[np.int64] | None = None,
     ) -> Outcome:
         """Attack the images (``(n, pixels)``, changed in place), then do what `goal` asks for.
 
@@ -161,6 +175,10 @@ class Engine:
         losses, margins, least = np.empty(count), np.empty(count), np.full(count, np.inf)
         worst, pixels, stuck = images.copy(), np.zeros_like(images), np.zeros(count, np.uint8)
         numbers = np.array([scale, ascent.radius, ascent.rate, ascent.low, ascent.high, smoothing])
+        adapts = ascent.windows is not None
+        rows = images.shape if adapts else (0, 0)
+        previous, best, best_slope = (np.empty(rows, np.float32) for _ in range(3))
+        memory = np.empty((rows[0], adaptive.MEMORY_SIZE))
         arrays: dict[int, NDArray[Any]] = {
             **self._arrays,
             slots.IMAGES: images,
@@ -174,6 +192,12 @@ class Engine:
             slots.STUCK: stuck,
             slots.NUMBERS: numbers,
             slots.GIVEN: np.empty(0) if given is None else given.values,
+            slots.TARGETS: labels if targets is None else targets,
+            slots.PREVIOUS: previous,
+            slots.BEST: best,
+            slots.BEST_SLOPE: best_slope,
+            slots.MEMORY: memory,
+            slots.WINDOWS: np.empty(0, np.int64) if ascent.windows is None else ascent.windows,
         }
         orders = {
             slots.TASK: task.address,
@@ -184,6 +208,8 @@ class Engine:
             slots.STEPS: ascent.steps,
             slots.GOAL: goal,
             slots.GIVEN_KIND: slots.NOTHING if given is None else given.kind,
+            slots.LOSS: LOSSES[ascent.loss],
+            slots.ADAPTIVE: int(adapts),
         }
         for slot, array in arrays.items():
             self._context[slot] = array.ctypes.data
@@ -192,7 +218,8 @@ class Engine:
         threads.run(True, forms, self._context, *self._kernels.orders(self.plan, count))
         if goal == IMAGES:
             worst, least = images, np.full(count, np.nan)
-        return Outcome(worst, least, losses, stuck != 0, pixels, self._logits(count))
+        largest = memory[:, adaptive.LARGEST]
+        return Outcome(worst, least, losses, stuck != 0, pixels, self._logits(count), best, largest)
 
     def _logits(self, count: int) -> Floats:
         at, classes = int(self.plan.table[-1, Column.INPUT]), self.plan.architecture.classes

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from cgrosim.errors import ParameterError, UserError
+from cgrosim.images.network.ascent import Ascended, windows
 from cgrosim.images.network.engine import (
     IMAGES,
     LOGARITHMS,
@@ -24,6 +25,7 @@ from cgrosim.images.network.engine import (
 )
 from cgrosim.images.network.layers import Architecture
 from cgrosim.images.network.layouts import Layout, check_layout, choose_layout
+from cgrosim.images.network.losses import check_loss, check_targets
 from cgrosim.images.network.reference import cut_patches, join_patches
 
 
@@ -139,6 +141,45 @@ class Network:
         joined = self._join(np.concatenate([each.images for each in found]))
         return joined, np.concatenate([e.margins for e in found]), np.concatenate([e.stuck for e in found])
 
+    def ascend(
+        self,
+        images: ArrayLike,
+        labels: ArrayLike,
+        start: ArrayLike,
+        *,
+        norm: str,
+        radius: float,
+        steps: int,
+        loss: str = "ce",
+        targets: ArrayLike | None = None,
+        low: float = 0.0,
+        high: float = 1.0,
+    ) -> Ascended:
+        """Ascent with a step size that adapts to every sample (APGD; Croce and Hein 2020, arXiv 2003.01690v2, 3).
+
+        Parameters
+        ----------
+        start : where to begin, shaped like `images`, in the ball and the box
+        loss : ``ce`` (cross-entropy), ``dlr`` (difference of logits ratio) or ``dlr-targeted``
+        targets : for the last, the class to go to, ``(n,)``
+
+        Raises
+        ------
+        ParameterError
+            If the network has too few classes for the loss, or targets are missing or no other classes.
+        """
+        check_loss(loss, self.architecture.classes)
+        ascent = Ascent(steps, norm, radius, 0.0, low, high, True, loss, windows(steps))
+        goals = None if loss != "dlr-targeted" else check_targets(labels, targets, self.architecture.classes)
+        found = self._run(images, labels, LOGITS, ascent, start=start, targets=goals)
+        return Ascended(
+            self._join(np.concatenate([each.best for each in found])),
+            np.concatenate([each.largest for each in found]),
+            self._join(np.concatenate([each.images for each in found])),
+            np.concatenate([each.margins for each in found]),
+            np.concatenate([each.stuck for each in found]),
+        )
+
     def accumulate_gradient(
         self,
         images: ArrayLike,
@@ -192,6 +233,7 @@ class Network:
         scale: float = 1.0,
         smoothing: float = 0.0,
         given: Given | None = None,
+        targets: NDArray[np.int64] | None = None,
     ) -> list[Outcome]:
         self._check_parameters()
         clean = self._flat("images", images)
@@ -208,8 +250,9 @@ class Network:
         for first in range(0, len(clean), size):
             part = slice(first, first + size)
             rows = None if given is None else Given(given.kind, given.values[part])
+            aims = None if targets is None else targets[part]
             outcome = self._engine.run(
-                begin[part].copy(), clean[part], marks[part], goal, ascent, scale, smoothing, rows
+                begin[part].copy(), clean[part], marks[part], goal, ascent, scale, smoothing, rows, aims
             )
             if not np.isfinite(outcome.logits).all():
                 raise self._locate(outcome, first)

@@ -18,8 +18,10 @@ from cgrosim.errors import ParameterError
 from cgrosim.images.attacks.class_means import ClassMeanAttack
 from cgrosim.images.attacks.gradient import Attack
 from cgrosim.images.attacks.gradient import perturb as pixel_attack
+from cgrosim.images.network.ascent import ascend
 from cgrosim.images.network.layers import Architecture, Convolution, FixedReadout, Power
-from cgrosim.images.network.reference import ascend, cut_patches, join_patches, margins
+from cgrosim.images.network.losses import margins
+from cgrosim.images.network.reference import cut_patches, join_patches
 from cgrosim.model.activations import activate, derivative
 from cgrosim.model.linear_algebra import combination, product
 

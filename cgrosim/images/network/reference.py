@@ -6,11 +6,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from cgrosim.images.network.ascent import Ascended, Seen, adaptive_ascent, ascend
 from cgrosim.images.network.divergence import Diverging, divergence, log_softmax
 from cgrosim.images.network.layers import (
     Architecture,
@@ -23,8 +24,7 @@ from cgrosim.images.network.layers import (
     ReLU,
     SumPositions,
 )
-
-Array = NDArray[np.float64]
+from cgrosim.images.network.losses import Array, ascended_loss, cross_entropy, margins, smoothed_cross_entropy
 
 
 def cut_patches(images: NDArray[Any], patch: int) -> NDArray[Any]:
@@ -46,93 +46,6 @@ def windows(padded: Array, size: int) -> Array:
     """All size x size windows of the padded images: ``(n, h, w, size, size, c)``, a view."""
     view = np.lib.stride_tricks.sliding_window_view(padded, (size, size), axis=(1, 2))
     return view.transpose(0, 1, 2, 4, 5, 3)
-
-
-def cross_entropy(logits: Array, labels: NDArray[np.int64]) -> tuple[Array, Array]:
-    """Loss of every sample and its gradient with respect to the logits."""
-    shifted = logits - logits.max(axis=1, keepdims=True)
-    log_probability = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
-    rows = np.arange(len(labels))
-    gradient = np.exp(log_probability)
-    gradient[rows, labels] = 0.0
-    gradient[rows, labels] = -gradient.sum(axis=1)  # not p - 1, which is 0 long before the others are
-    return -log_probability[rows, labels], gradient
-
-
-def smoothed_cross_entropy(logits: Array, labels: NDArray[np.int64], smoothing: float) -> tuple[Array, Array]:
-    """Loss and gradient for targets that give a share `smoothing` of every label to all classes alike."""
-    losses, gradient = cross_entropy(logits, labels)
-    rows, even = np.arange(len(labels)), smoothing / logits.shape[1]
-    apart = logits[rows, labels][:, None] - logits  # -log p_k = loss + apart_k
-    gradient -= even
-    gradient[rows, labels] += smoothing
-    return losses + even * apart.sum(axis=1), gradient
-
-
-def margins(logits: Array, labels: NDArray[np.int64]) -> Array:
-    """Logit of the label minus the largest other logit: the sample is classified correctly where it is positive."""
-    rows = np.arange(len(labels))
-    others = logits.copy()
-    others[rows, labels] = -np.inf
-    return logits[rows, labels] - others.max(axis=1)
-
-
-def direction(gradient: Array, norm: str) -> Array:
-    """Steepest direction of unit length in the norm: the sign for ``linf``, g / |g| for ``l2`` (zero where g is)."""
-    if norm == "linf":
-        return np.sign(gradient)
-    length = np.sqrt((gradient**2).sum(axis=(1, 2, 3), keepdims=True))
-    return gradient / np.where(length > 0, length, 1.0)
-
-
-def project(x: Array, clean: Array, radius: float, norm: str) -> Array:
-    """Nearest point of the ball around `clean`."""
-    if norm == "linf":
-        return np.clip(x, clean - radius, clean + radius)
-    offset = x - clean
-    length = np.sqrt((offset**2).sum(axis=(1, 2, 3), keepdims=True))
-    return clean + offset * np.minimum(1.0, radius / np.where(length > 0, length, 1.0))
-
-
-class Differentiable(Protocol):
-    """What the ascent needs of a network."""
-
-    def logits(self, images: ArrayLike) -> Array:
-        """``(n, classes)``."""
-
-    def input_gradient(self, images: ArrayLike, labels: NDArray[np.int64]) -> Array:
-        """Gradient of every sample's own loss, shaped like `images`."""
-
-
-def ascend(
-    network: Differentiable,
-    images: ArrayLike,
-    labels: NDArray[np.int64],
-    start: ArrayLike,
-    norm: str,
-    radius: float,
-    step_size: float,
-    steps: int,
-    keep_worst: bool,
-    low: float,
-    high: float,
-) -> tuple[Array, Array, NDArray[np.bool_]]:
-    """Projected gradient ascent on the loss in float64; see `cgrosim.images.network.network.Network.perturb`."""
-    clean, x = np.asarray(images, np.float64), np.array(start, np.float64)
-    worst, least = x.copy(), np.full(len(x), np.inf)
-    stuck: NDArray[np.bool_] = np.zeros(len(x), np.bool_)
-    for step in range(steps + 1):
-        if keep_worst or step == steps:
-            found = margins(network.logits(x), labels)
-            better = (found < least) if keep_worst else np.ones(len(x), bool)
-            worst[better], least[better] = x[better], found[better]
-        if step == steps:
-            break
-        gradient = network.input_gradient(x, labels)
-        if step == 0:
-            stuck = np.all(gradient.reshape(len(x), -1) == 0, axis=1)
-        x = np.clip(project(x + step_size * direction(gradient, norm), clean, radius, norm), low, high)
-    return worst, least, stuck
 
 
 class ReferenceNetwork:
@@ -171,6 +84,30 @@ class ReferenceNetwork:
     def input_gradient(self, images: ArrayLike, labels: NDArray[np.int64]) -> Array:
         """Gradient of every sample's own loss with respect to its pixels, shaped like `images`."""
         return self.pixel_gradient(images, cross_entropy(self.logits(images), labels)[1])
+
+    def ascend(
+        self,
+        images: ArrayLike,
+        labels: NDArray[np.int64],
+        start: ArrayLike,
+        *,
+        norm: str,
+        radius: float,
+        steps: int,
+        loss: str = "ce",
+        targets: NDArray[np.int64] | None = None,
+        low: float = 0.0,
+        high: float = 1.0,
+    ) -> Ascended:
+        """Ascent with a step size that adapts; see `cgrosim.images.network.network.Network.ascend`."""
+        judge = ascended_loss(loss, labels, targets, self.architecture.classes)
+
+        def look(x: Array) -> Seen:
+            logits = self.logits(x)
+            value, slope = judge(logits)
+            return Seen(value, margins(logits, labels), self.pixel_gradient(x, slope))
+
+        return adaptive_ascent(look, images, start, norm, radius, steps, low, high)
 
     def pixel_gradient(self, images: ArrayLike, slopes: Array) -> Array:
         """Gradient with respect to the pixels, given that of every sample with respect to its logits."""

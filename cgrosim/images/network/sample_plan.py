@@ -92,7 +92,7 @@ class SamplePlan(Plan):
             rows, columns = int(row[Column.ROWS]), int(row[Column.COLUMNS])
             sizes += [2 * columns * pixel, (rows + around) * (columns + around) * pixel]
         self.scratch_size, self.cell_size, self.panel_rows = max(sizes), 1, 1
-        self.spare_size = 2 * math.prod(self.architecture.input_shape) * BLOCK
+        self.spare_size = 5 * (math.prod(self.architecture.input_shape) + 1) * BLOCK
 
 
 def _describe(row: NDArray[np.int64], stage: Stage) -> None:

@@ -10,10 +10,14 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from cgrosim.errors import ParameterError
 from cgrosim.files.words import or_rather, quoted
+from cgrosim.images.attacks.automatic import AutoPGD
+from cgrosim.images.attacks.black_box import Square
 from cgrosim.images.attacks.gradient import Attack
+from cgrosim.images.attacks.standard import AnyAttack, Standard
 from cgrosim.images.data.own.place import own_place, settled_name
 from cgrosim.images.network.architectures import lenet, stack3x3
 from cgrosim.images.network.layers import Architecture, Shape
+from cgrosim.images.network.losses import check_loss
 from cgrosim.images.training.schedules import Schedule
 from cgrosim.images.training.settings import Settings
 
@@ -21,6 +25,7 @@ if TYPE_CHECKING:
     from cgrosim.images.data.own.found import Outline
 
 Norm = Literal["linf", "l2"]
+Kind = Literal["pgd", "apgd-ce", "apgd-dlr", "square", "standard"]
 ARCHITECTURES: Mapping[str, Callable[[int, Shape, int], Architecture]] = {"lenet": lenet, "stack3x3": stack3x3}
 
 STAGES = {"patch": 14, "samples": 1000, "learning_rate": 0.02, "initial_scale": 0.03, "steps": 3000,
@@ -173,7 +178,28 @@ def _network(start: Defaults, architecture: str | Architecture | None, width: in
     return ARCHITECTURES[name](width, start.input_shape, start.classes)
 
 
-def final_attack(settings: Settings, restarts: int = RESTARTS) -> Attack:
-    """The stronger attack of final numbers: twice the steps of every epoch's measurement, and restarts."""
-    attack = settings.evaluation_attack
+def final_attack(settings: Settings, restarts: int = RESTARTS, kind: Kind = "pgd") -> AnyAttack:
+    """The stronger attack of final numbers, in the ball of every epoch's measurement.
+
+    Parameters
+    ----------
+    restarts : of PGD, which takes twice the steps of every epoch's measurement
+    kind : ``pgd``; ``apgd-ce``, ``apgd-dlr`` (targeted where there are the classes for it) or ``square``; ``standard``
+        is the worst of them image by image
+
+    Raises
+    ------
+    ParameterError
+        If there are no restarts, or too few classes for the ratio of logits.
+    """
+    attack, classes = settings.evaluation_attack, settings.architecture.classes
+    if kind == "standard":
+        return Standard(attack.norm, attack.radius, pgd_steps=2 * attack.steps, pgd_restarts=restarts)
+    if kind == "square":
+        return Square(attack.norm, attack.radius)
+    if kind == "apgd-ce":
+        return AutoPGD(attack.norm, attack.radius, "ce")
+    if kind == "apgd-dlr":
+        check_loss("dlr", classes)
+        return AutoPGD(attack.norm, attack.radius, "dlr-targeted" if classes > 3 else "dlr")
     return Attack.pgd(attack.norm, attack.radius, 2 * attack.steps, restarts=restarts)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cgrosim.images.attacks.evaluation import Evaluation, evaluate
-from cgrosim.images.attacks.gradient import Attack
+from cgrosim.images.attacks.standard import AnyAttack
 from cgrosim.images.training.samples import training_data
 from cgrosim.images.training.train import Training, new_network
 from cgrosim.model.settings import SettingsBase
@@ -86,7 +86,7 @@ def is_constant(predictions: NDArray[Any]) -> bool:
 def final_accuracies(
     training: Training,
     dataset: Dataset,
-    attack: Attack,
+    attack: AnyAttack,
     *,
     selected: bool = True,
     black_box_samples: int = 100,

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from cgrosim.images.attacks.gradient import worst_case
+from cgrosim.images.attacks.worst import worst_case
 from cgrosim.images.training.samples import TrainingData
 from cgrosim.images.training.settings import Settings
 from cgrosim.model.streams import TrainingStream, stream

@@ -17,7 +17,7 @@ from pydantic import Field, model_validator
 from cgrosim.errors import UserError
 from cgrosim.files.versions import versions
 from cgrosim.files.words import counted, last_part, shown
-from cgrosim.images.attacks.gradient import Attack
+from cgrosim.images.attacks.standard import AnyAttack
 from cgrosim.images.experiments.accuracies import rows_of, trained_and_measured
 from cgrosim.images.experiments.capacity_statistics import (
     CURVES,
@@ -30,7 +30,7 @@ from cgrosim.images.experiments.capacity_statistics import (
 from cgrosim.images.experiments.experiment import Conclusion, Experiment, Job, Table
 from cgrosim.images.experiments.runner import plain
 from cgrosim.images.experiments.training_options import TrainingOptions
-from cgrosim.images.training.defaults import ARCHITECTURES, defaults_of, final_attack
+from cgrosim.images.training.defaults import ARCHITECTURES, Kind, defaults_of, final_attack
 from cgrosim.images.training.settings import Settings
 
 if TYPE_CHECKING:
@@ -52,6 +52,10 @@ class Options(TrainingOptions):
 
     widths: tuple[int, ...] = Field((1, 2, 4, 8, 12, 16), description="capacity factors")
     seeds: int = Field(3, description="trainings of every width, from --seed on")
+    attack: Kind = Field(
+        "pgd",
+        description="of the final numbers; standard is the worst of the others, image by image, and takes much longer",
+    )
     restarts: int = Field(2, description="of PGD for the final numbers")
     control: bool = Field(True, description="also train every width without attack")
 
@@ -69,7 +73,7 @@ class Options(TrainingOptions):
             settings,
             self.widths,
             tuple(range(settings.seed, settings.seed + self.seeds)),
-            final_attack(settings, self.restarts),
+            final_attack(settings, self.restarts, self.attack),
             self.architecture or defaults_of(settings.dataset).architecture,
             self.control,
         )
@@ -87,7 +91,7 @@ class Capacity(Experiment):
     settings: Settings = Field(description="of every training but for architecture and seed")
     widths: tuple[int, ...] = Field(description="capacity factors")
     seeds: tuple[int, ...] = Field(description="one training each for every width")
-    attack: Attack = Field(description="of the final measurement, on the images that every epoch is measured on")
+    attack: AnyAttack = Field(description="of the final measurement, on the images that every epoch is measured on")
     family: str = Field("lenet", description="lenet or stack3x3")
     control: bool = Field(True, description="also train every width and seed without attack")
     black_box_samples: int = Field(100, ge=0, description="images on which Square Attack checks the attack")

@@ -14,9 +14,10 @@ from numba import njit
 from numpy.typing import NDArray
 
 from cgrosim.images.network.kernels import slots
+from cgrosim.images.network.kernels.adaptive import FOUND, MEMORY_SIZE, advance, remember
 from cgrosim.images.network.kernels.caching import INNER, callback, entry, fingerprint
 from cgrosim.images.network.kernels.dense import add_outer_products, multiply, multiply_back, pack, part_of
-from cgrosim.images.network.kernels.head import DERIVATIVE, DIRECTION, add_slope, climb, diverge, judge
+from cgrosim.images.network.kernels.head import DERIVATIVE, DIRECTION, add_slope, climb, diverge, judge, weigh_ratio
 from cgrosim.images.network.kernels.linking import (
     TASK,
     bytes_at,
@@ -57,7 +58,6 @@ Orders = NDArray[np.int64]
     _LOAD, _FORWARD, _BACKWARD, _PACK_INPUT, _PACK_GRADIENT, _DENSE, _DENSE_INPUT, _DENSE_WEIGHT, _WEIGHT,
     _HEAD, _CLIMB, _TAKE,
 ) = range(12)  # fmt: skip
-_FIRST_STEP = 1
 
 
 @njit(**INNER)
@@ -88,18 +88,29 @@ def _do_head(context, table, n, state, gradients):  # type: ignore[no-untyped-de
     smoothing = numbers[slots.NUMBER_SMOOTHING]
     at = table[s * WIDE + INPUT] + n * table[s * WIDE + INPUT_SIZE]
     to = table[s * WIDE + GRADIENT] + n * table[s * WIDE + GRADIENT_SIZE]
-    classes = table[s * WIDE + CHANNELS]
+    classes, size = table[s * WIDE + CHANNELS], context[slots.PIXEL_COUNT]
     given, given_kind = doubles_at(context[slots.GIVEN]), context[slots.GIVEN_KIND]
     if given_kind == slots.LOGARITHMS:
         losses[n], margins[n] = diverge(state, at, 1, classes, given, n * classes, gradients, to, kind, scale)
-    else:
+    elif context[slots.LOSS] == slots.CROSS_ENTROPY:
         losses[n], margins[n] = judge(state, at, 1, classes, label, gradients, to, kind, scale, smoothing)
+    else:
+        target = longs_at(context[slots.TARGETS])[n]
+        losses[n], margins[n] = weigh_ratio(state, at, 1, classes, label, target, gradients, to, context[slots.LOSS])
     if given_kind == slots.SLOPES:
         add_slope(gradients, to, 1, classes, given, n * classes, scale)
     if context[slots.KEEP] == 0 or margins[n] < least[n]:
         least[n] = margins[n]
-        for i in range(n * context[slots.PIXEL_COUNT], (n + 1) * context[slots.PIXEL_COUNT]):
+        for i in range(n * size, (n + 1) * size):
             worst[i] = images[i]
+    if context[slots.ADAPTIVE]:
+        memory, step = doubles_at(context[slots.MEMORY]), context[slots.STEP]
+        window, radius = longs_at(context[slots.WINDOWS])[step], doubles_at(context[slots.NUMBERS])[slots.NUMBER_RADIUS]
+        remember(memory, n * MEMORY_SIZE, losses[n], step, window, radius)
+        if memory[n * MEMORY_SIZE + FOUND] != 0.0:
+            best = floats_at(context[slots.BEST])
+            for i in range(n * size, (n + 1) * size):
+                best[i] = images[i]
 
 
 @njit(**INNER)
@@ -109,8 +120,28 @@ def _do_climb(context, table, n, thread, gradients):  # type: ignore[no-untyped-
     take_pixels(table, thread, n, gradients, pixels)
     if context[slots.PHASE] == _CLIMB:
         images, clean = floats_at(context[slots.IMAGES]), floats_at(context[slots.CLEAN])
-        zero = climb(images, clean, pixels, n * size, 1, size, context[slots.NORM], doubles_at(context[slots.NUMBERS]))
-        if context[slots.KIND] == _FIRST_STEP:
+        norm, numbers, step = context[slots.NORM], doubles_at(context[slots.NUMBERS]), context[slots.STEP]
+        if context[slots.ADAPTIVE]:
+            previous, best = floats_at(context[slots.PREVIOUS]), floats_at(context[slots.BEST])
+            kept, memory = floats_at(context[slots.BEST_SLOPE]), doubles_at(context[slots.MEMORY])
+            zero = advance(
+                images,
+                clean,
+                previous,
+                pixels,
+                best,
+                kept,
+                n * size,
+                size,
+                memory,
+                n * MEMORY_SIZE,
+                step,
+                norm,
+                numbers,
+            )
+        else:
+            zero = climb(images, clean, pixels, n * size, 1, size, norm, numbers)
+        if step == 0:
             bytes_at(context[slots.STUCK])[n] = zero
 
 
@@ -223,12 +254,11 @@ def compiled() -> tuple[Any, Any]:
                 for half in range(2):
                     phases = forward if half == 0 else weights if final and goal == slots.FOR_WEIGHTS else backward
                     for i in range(phases.shape[0]):
-                        phase, kind = phases[i, 0], _FIRST_STEP if step == 0 else 0
-                        if phase == _HEAD:
-                            kind = DERIVATIVE if final else DIRECTION
-                        elif phase == _CLIMB and final:
+                        phase = phases[i, 0]
+                        if phase == _CLIMB and final:
                             phase = _TAKE
-                        context[slots.PHASE], context[slots.KIND], context[slots.TASKS] = phase, kind, phases[i, 3]
+                        context[slots.PHASE], context[slots.TASKS], context[slots.STEP] = phase, phases[i, 3], step
+                        context[slots.KIND] = DERIVATIVE if final else DIRECTION
                         context[slots.FIRST], context[slots.LAST] = phases[i, 1], phases[i, 2]
                         share(context, phases[i, 3])
                     if final and goal == slots.FOR_LOGITS:

@@ -11,6 +11,7 @@ from cgrosim.images.network.kernels import slots
 from cgrosim.images.network.kernels.caching import INNER
 
 DIRECTION, DERIVATIVE = 0, 1  # kinds of gradient: for attacks, which need no length, and the true one
+TINY = 1e-12  # least denominator of a ratio of logits that are all but equal
 
 
 @njit(**INNER)
@@ -98,6 +99,43 @@ def add_slope(gradient, to, stride, classes, given, row, scale):  # type: ignore
     """Add what is given, times `scale`, to the gradient with respect to the logits."""
     for k in range(classes):
         gradient[to + k * stride] += np.float32(given[row + k] * scale)
+
+
+@njit(**INNER)
+def weigh_ratio(logits, at, stride, classes, label, target, gradient, to, loss):  # type: ignore[no-untyped-def]
+    """Difference of logits ratio and margin of one sample (Croce and Hein 2020, arXiv 2003.01690v2, Section 4).
+
+    With z1 >= z2 >= ... the sorted logits, y the label and o the largest other class the loss is
+    ``-(z_y - z_o) / (z1 - z3)``, and with a target t ``-(z_y - z_t) / (z1 - (z3 + z4) / 2)``. The gradient is
+    multiplied by the denominator: attacks need no length.
+    """
+    first = second = third = fourth = -1  # places of the largest logits; of equal ones the first comes first
+    for k in range(classes):
+        value = logits[at + k * stride]
+        if first < 0 or value > logits[at + first * stride]:
+            first, second, third, fourth = k, first, second, third
+        elif second < 0 or value > logits[at + second * stride]:
+            second, third, fourth = k, second, third
+        elif third < 0 or value > logits[at + third * stride]:
+            third, fourth = k, third
+        elif fourth < 0 or value > logits[at + fourth * stride]:
+            fourth = k
+    rival = second if first == label else first
+    mine, most = np.float64(logits[at + label * stride]), np.float64(logits[at + rival * stride])
+    aim = target if loss == slots.TARGETED_RATIO else rival
+    if loss == slots.LOGIT_RATIO:
+        fourth = third
+    low = (np.float64(logits[at + third * stride]) + np.float64(logits[at + fourth * stride])) / 2.0
+    ratio = np.float64(logits[at + aim * stride]) - mine
+    ratio /= max(np.float64(logits[at + first * stride]) - low, TINY)
+    for k in range(classes):
+        gradient[to + k * stride] = np.float32(0.0)
+    gradient[to + aim * stride] += np.float32(1.0)
+    gradient[to + label * stride] -= np.float32(1.0)
+    gradient[to + first * stride] -= np.float32(ratio)
+    gradient[to + third * stride] += np.float32(ratio / 2.0)
+    gradient[to + fourth * stride] += np.float32(ratio / 2.0)
+    return ratio, mine - most
 
 
 @njit(**INNER)

@@ -13,8 +13,9 @@ import numpy as np
 from numba import njit
 
 from cgrosim.images.network.kernels import slots
+from cgrosim.images.network.kernels.adaptive import MEMORY_SIZE, advance_lanes, keep_lanes, remember
 from cgrosim.images.network.kernels.caching import INNER, callback, entry, fingerprint
-from cgrosim.images.network.kernels.head import DERIVATIVE, DIRECTION, add_slope, climb, diverge, judge
+from cgrosim.images.network.kernels.head import DERIVATIVE, DIRECTION, add_slope, climb, diverge, judge, weigh_ratio
 from cgrosim.images.network.kernels.linking import TASK, bytes_at, doubles_at, floats_at, link, longs_at, shared
 from cgrosim.images.network.kernels.microkernels import PLAIN, RELU
 from cgrosim.images.network.kernels.pooling import pool_pair, unpool_pair
@@ -153,8 +154,14 @@ def _backward(context, table, s, block, state, gradients, scratch, weigh, chunk)
 
 
 @njit(**INNER)
-def _judge_lanes(context, table, block, state, gradients, kind, lanes):  # type: ignore[no-untyped-def]
-    """Loss and margin of a block's samples; their images if they are the worst."""
+def _row_of(spare, size, row):  # type: ignore[no-untyped-def]
+    """Work space of a thread for the images of a block: five rows, with room for one more number a lane behind each."""
+    return floats_at(spare + 4 * row * (size + 1) * BLOCK)
+
+
+@njit(**INNER)
+def _judge_lanes(context, table, block, state, gradients, kind, lanes, best, step):  # type: ignore[no-untyped-def]
+    """Loss and margin of a block's samples; their images if they are the worst, or those of largest loss."""
     s, size, n = context[slots.STAGES], context[slots.PIXEL_COUNT], block * BLOCK
     losses, margins = doubles_at(context[slots.LOSSES]), doubles_at(context[slots.MARGINS])
     least, labels = doubles_at(context[slots.LEAST]), longs_at(context[slots.LABELS])
@@ -168,14 +175,19 @@ def _judge_lanes(context, table, block, state, gradients, kind, lanes):  # type:
     for i in range(classes * BLOCK):
         gradients[to + i] = _ZERO
     for lane in range(min(BLOCK, context[slots.COUNT] - n)):
-        row = (n + lane) * classes
+        row, label = (n + lane) * classes, labels[n + lane]
         if given_kind == slots.LOGARITHMS:
             losses[n + lane], margins[n + lane] = diverge(
                 state, at + lane, BLOCK, classes, given, row, gradients, to + lane, kind, scale
             )
-        else:
+        elif context[slots.LOSS] == slots.CROSS_ENTROPY:
             losses[n + lane], margins[n + lane] = judge(
-                state, at + lane, BLOCK, classes, labels[n + lane], gradients, to + lane, kind, scale, smoothing
+                state, at + lane, BLOCK, classes, label, gradients, to + lane, kind, scale, smoothing
+            )
+        else:
+            target = longs_at(context[slots.TARGETS])[n + lane]
+            losses[n + lane], margins[n + lane] = weigh_ratio(
+                state, at + lane, BLOCK, classes, label, target, gradients, to + lane, context[slots.LOSS]
             )
         if given_kind == slots.SLOPES:
             add_slope(gradients, to + lane, BLOCK, classes, given, row, scale)
@@ -183,19 +195,32 @@ def _judge_lanes(context, table, block, state, gradients, kind, lanes):  # type:
             least[n + lane] = margins[n + lane]
             for i in range(size):
                 worst[(n + lane) * size + i] = lanes[i * BLOCK + lane]
+    if context[slots.ADAPTIVE]:
+        memory, window = doubles_at(context[slots.MEMORY]), longs_at(context[slots.WINDOWS])[step]
+        radius, inside = doubles_at(context[slots.NUMBERS])[slots.NUMBER_RADIUS], min(BLOCK, context[slots.COUNT] - n)
+        for lane in range(inside):
+            remember(memory, (n + lane) * MEMORY_SIZE, losses[n + lane], step, window, radius)
+        keep_lanes(lanes, best, size, memory, n * MEMORY_SIZE, inside)
 
 
 @njit(**INNER)
-def _climb_lanes(context, block, lanes, clean, gradients, at, first_step):  # type: ignore[no-untyped-def]
+def _climb_lanes(context, block, lanes, clean, spare, gradients, at, step):  # type: ignore[no-untyped-def]
     size, numbers = context[slots.PIXEL_COUNT], doubles_at(context[slots.NUMBERS])
     stuck, inside = bytes_at(context[slots.STUCK]), min(BLOCK, context[slots.COUNT] - block * BLOCK)
-    for lane in range(inside if first_step else 0):
+    for lane in range(inside if step == 0 else 0):
         zero = True
         for i in range(size):
             zero &= gradients[at + i * BLOCK + lane] == 0
         stuck[block * BLOCK + lane] = zero
     slope = floats_at(context[slots.GRADIENTS] + 4 * at)
-    if context[slots.NORM] == slots.LINF:
+    if context[slots.ADAPTIVE]:
+        best, previous = _row_of(spare, size, 2), _row_of(spare, size, 3)
+        best_slope, memory = _row_of(spare, size, 4), doubles_at(context[slots.MEMORY])
+        advance_lanes(
+            lanes, clean, previous, slope, best, best_slope, size, memory, block * BLOCK * MEMORY_SIZE, inside, step,
+            context[slots.NORM], numbers,
+        )  # fmt: skip
+    elif context[slots.NORM] == slots.LINF:
         climb(lanes, clean, slope, 0, 1, size * BLOCK, slots.LINF, numbers)
     else:
         for lane in range(inside):
@@ -250,7 +275,7 @@ def compiled() -> tuple[Any, Any]:
         parameters, tables = floats_at(context[slots.PARAMETERS]), floats_at(context[slots.TABLES])
         scratch = floats_at(context[slots.SCRATCH] + 4 * thread * context[slots.SCRATCH_SIZE])
         spare, size = context[slots.SPARE] + 4 * thread * context[slots.SPARE_SIZE], context[slots.PIXEL_COUNT]
-        lanes, clean = floats_at(spare), floats_at(spare + 4 * size * BLOCK)
+        lanes, clean, best = _row_of(spare, size, 0), _row_of(spare, size, 1), _row_of(spare, size, 2)
         chunk = floats_at(context[slots.CHUNKS] + 4 * block * context[slots.CHUNK_SIZE])
         images, pixels = floats_at(context[slots.IMAGES]), floats_at(context[slots.PIXELS])
         _turn(context, block, images, lanes, False)
@@ -263,7 +288,8 @@ def compiled() -> tuple[Any, Any]:
             _spread(context, table, block, lanes, state)
             for s in range(stages):
                 _forward(table, s, block, parameters, tables, state, bytes_at(context[slots.CHOICES]), scratch)
-            _judge_lanes(context, table, block, state, gradients, DERIVATIVE if final else DIRECTION, lanes)
+            kind = DERIVATIVE if final else DIRECTION
+            _judge_lanes(context, table, block, state, gradients, kind, lanes, best, step)
             if final and goal == slots.FOR_LOGITS:
                 break
             weigh = final and goal == slots.FOR_WEIGHTS
@@ -272,10 +298,12 @@ def compiled() -> tuple[Any, Any]:
             for s in range(stages - 1, -1, -1):
                 _backward(context, table, s, block, state, gradients, scratch, weigh, chunk)
             if not final:
-                _climb_lanes(context, block, lanes, clean, gradients, at, step == 0)
+                _climb_lanes(context, block, lanes, clean, spare, gradients, at, step)
             elif not weigh:
                 _turn(context, block, pixels, floats_at(context[slots.GRADIENTS] + 4 * at), True)
         _turn(context, block, images, lanes, True)
+        if context[slots.ADAPTIVE]:
+            _turn(context, block, floats_at(context[slots.BEST]), best, True)
 
     def make(share: Any) -> Any:
         @entry()
