@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -12,6 +13,8 @@ from numpy.typing import NDArray
 from cgrosim.images.attacks.gradient import Attack, perturb
 from cgrosim.images.network.layers import Architecture, Convolution, FullyConnected, MaxPool, ReLU, initial_parameters
 from cgrosim.images.network.reference import ReferenceNetwork
+
+SHAPE, SIZE = (8, 8, 1), 64  # of the grey images
 
 
 def small_network(seed: int, shape: tuple[int, int, int], classes: int = 3, network: Any = ReferenceNetwork) -> Any:
@@ -40,6 +43,30 @@ def two_layer_network(
     names = ("layer0.weight", "layer0.bias", "layer2.weight", "layer2.bias")
     arrays = (np.asarray(array, np.float32) for array in (*hidden, *readout))
     return network(Architecture("two-layer", shape, layers), dict(zip(names, arrays, strict=True)))
+
+
+def grey_images(seed: int, samples: int) -> NDArray[np.float32]:
+    """Images near 0.5, so that the box cuts no ball of radius 0.1."""
+    return np.random.default_rng(seed).uniform(0.49, 0.51, (samples, *SHAPE)).astype(np.float32)
+
+
+def cliff_network(
+    slope: float, direction: NDArray[Any] | None = None, height: float = 0.5 * SIZE * 0.1
+) -> ReferenceNetwork:
+    """Class 0 until the pixels' sum along `direction` (all ones) exceeds that of grey by `height`, then class 1.
+
+    One hidden unit is dead below the cliff. The other has the sum itself, and makes class 0 more likely (`slope`) the
+    *larger* the sum: with slope 0 the gradient is zero below the cliff, with a positive one it leads away from it.
+    By default the cliff is half of what the l_inf ball of radius r allows away: a random start is beyond it with
+    probability below exp(-2 (32 r)^2 / (64 (2 r)^2)) = exp(-8) (Hoeffding), a square of one sign over most of the image
+    is beyond.
+    """
+    direction = np.ones(SIZE) if direction is None else direction
+    side = math.isqrt(len(direction))
+    offset = np.array([-height, 20.0]) - 0.5 * direction.sum()  # 20: more than any sum, so that the second never dies
+    hidden = np.stack([direction, direction], axis=1), offset
+    readout = np.array([[0.0, 100.0], [slope, 0.0]]), np.array([1.0, 0.0])
+    return two_layer_network(hidden, readout, (side, side, 1))
 
 
 def train(

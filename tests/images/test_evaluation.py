@@ -1,10 +1,8 @@
 """Evaluations: what each check finds, and that each warning is raised where it must be and only there."""
 
-import math
-
 import numpy as np
 import pytest
-from attacked_networks import linear_network, small_network, two_layer_network
+from attacked_networks import SHAPE, SIZE, cliff_network, grey_images, linear_network, small_network, two_layer_network
 
 from cgrosim.errors import ParameterError, UserError
 from cgrosim.images.attacks.evaluation import SecondOpinion, evaluate
@@ -12,30 +10,8 @@ from cgrosim.images.attacks.gradient import Attack, finite_margins
 from cgrosim.images.network.network import Network
 from cgrosim.images.network.reference import ReferenceNetwork
 
-SHAPE, SIZE, RADIUS = (8, 8, 1), 64, 0.1
+RADIUS = 0.1
 PGD = Attack.pgd("linf", RADIUS, 10, restarts=2)
-
-
-def grey_images(seed, samples):
-    """Images near 0.5, so that the box cuts no ball of radius 0.1."""
-    return np.random.default_rng(seed).uniform(0.49, 0.51, (samples, *SHAPE)).astype(np.float32)
-
-
-def cliff_network(slope, direction=None, height=0.5 * SIZE * RADIUS):
-    """Class 0 until the pixels' sum along `direction` (all ones) exceeds that of grey by `height`, then class 1.
-
-    One hidden unit is dead below the cliff. The other has the sum itself, and makes class 0 more likely (`slope`) the
-    *larger* the sum: with slope 0 the gradient is zero below the cliff, with a positive one it leads away from it.
-    By default the cliff is half of what the l_inf ball of radius r allows away: a random start is beyond it with
-    probability below exp(-2 (32 r)^2 / (64 (2 r)^2)) = exp(-8) (Hoeffding), a square of one sign over most of the image
-    is beyond.
-    """
-    direction = np.ones(SIZE) if direction is None else direction
-    side = math.isqrt(len(direction))
-    offset = np.array([-height, 20.0]) - 0.5 * direction.sum()  # 20: more than any sum, so that the second never dies
-    hidden = np.stack([direction, direction], axis=1), offset
-    readout = np.array([[0.0, 100.0], [slope, 0.0]]), np.array([1.0, 0.0])
-    return two_layer_network(hidden, readout, (side, side, 1))
 
 
 def test_a_linear_network_raises_no_warning():
