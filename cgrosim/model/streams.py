@@ -41,6 +41,7 @@ class TrainingStream(IntEnum):
     FINAL = 7  # the evaluation at the end; place: the part
     SHIFTS = 8  # how far training images are moved; place: the epoch
     FLIPS = 9  # which are mirrored; place: the epoch
+    CONFIRMATION = 10  # random starts of the attacks that confirm a selection
     TABLE = 12  # test images of a table of attacks, and the attacks
     POINTS = 20  # points of the landscape; place: the part
     SEARCH = 21  # searches of the landscape; places: order, epoch, part

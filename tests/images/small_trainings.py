@@ -52,4 +52,5 @@ def same_bits(one: Any, other: Any) -> bool:
         groups |= {f"snapshot {epoch}": kept for epoch, kept in training.snapshots.items()}
         return {f"{group} {name}": value.tobytes() for group, found in groups.items() for name, value in found.items()}
 
-    return flat(one) == flat(other) and one.best_epoch == other.best_epoch and one.settings == other.settings
+    chosen = [(each.best_epoch, each.best_accuracy) for each in (one, other)]
+    return flat(one) == flat(other) and chosen[0] == chosen[1] and one.settings == other.settings

@@ -55,6 +55,7 @@ def worst_case(
     attack: AnyAttack,
     generator: np.random.Generator,
     progress: Progress | None = None,
+    among: NDArray[np.bool_] | None = None,
 ) -> WorstCase:
     """Attack the images for an evaluation: the clean image and every iterate of every start count.
 
@@ -67,6 +68,7 @@ def worst_case(
     generator : every member and every start draws from its own spawned stream, for every sample whether it is still
         attacked or not
     progress : called with a text and the share done
+    among : ``(n,)``, the samples that are attacked; the others have the margin -inf
 
     Raises
     ------
@@ -84,7 +86,8 @@ def worst_case(
             if not isinstance(network, Ascending):
                 raise ParameterError(f"A {type(network).__name__} cannot be attacked by {member.describe()}; use PGD.")
     clean = finite_margins(network, images, labels)
-    found = WorstCase(np.array(images, np.float32), clean, clean.copy(), clean > 0)
+    least = clean.copy() if among is None else np.where(among, clean, -np.inf)
+    found = WorstCase(np.array(images, np.float32), clean, least, clean > 0)
     streams = generator.spawn(len(members)) if isinstance(attack, Standard) else [generator]
     after = []
     for place, (member, stream) in enumerate(zip(members, streams, strict=True)):

@@ -19,7 +19,7 @@ from cgrosim.model.settings import SettingsBase
 
 FROM_SETTINGS = ("subset", "epochs", "batch_size", "learning_rate", "momentum", "weight_decay", "label_smoothing",
                  "schedule", "adversarial_weight", "trades_beta", "radius_warmup", "random_shift", "random_flip",
-                 "averaging", "evaluation_samples", "validation", "seed")  # fmt: skip
+                 "averaging", "evaluation_samples", "validation", "confirmation_steps", "seed")  # fmt: skip
 OWN = "the path of images of your own (an .npz file, or a folder with one folder a class)"
 
 

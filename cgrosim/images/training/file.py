@@ -28,6 +28,7 @@ TRAINING = Kind(
     older=("cgrosim training 1",),
 )
 HISTORY = ("epoch", "learning_rate", "train_loss")  # before the accuracies
+UNSAID = {"confirmation_steps": 0}  # what the settings of a file mean that do not say it
 Parameters = dict[str, NDArray[Any]]
 Status = Literal["running", "finished", "diverged", "interrupted"]
 
@@ -48,9 +49,10 @@ class Training:
         there are any).
     last, velocity
         Parameters and velocity after the last whole epoch.
-    best, best_epoch
-        Parameters and number of the epoch with the largest robust validation accuracy (the earliest of equals); None
-        without validation images. Never chosen on test images.
+    best, best_epoch, best_accuracy
+        Parameters and number of the epoch with the largest robust validation accuracy (the earliest of equals), and
+        that accuracy: what ``settings.evaluation_attack`` and the stronger attacks that confirm it have left
+        (`cgrosim.images.training.selection`). None without validation images. Never chosen on test images.
     averaged, averaged_networks
         Average of the parameters that ``settings.averaging`` asks for, in float64, and of how many networks it is; None
         and 0 before there is one.
@@ -79,6 +81,7 @@ class Training:
     data: str = ""
     averaged: dict[str, NDArray[np.float64]] | None = None
     averaged_networks: int = 0
+    best_accuracy: float | None = None
 
     @property
     def epochs_done(self) -> int:
@@ -96,6 +99,7 @@ class Training:
         header = {
             "settings": self.settings.dump(),
             "best_epoch": self.best_epoch,
+            "best_accuracy": self.best_accuracy,
             "status": self.status,
             "message": self.message,
             "seconds": self.seconds,
@@ -126,7 +130,7 @@ class Training:
         archive = read_archive(path, TRAINING)
         with TRAINING.judging(path):
             header = Header(**archive.header)
-            settings = Settings.load(header.settings)
+            settings = Settings.load({**UNSAID, **header.settings})
             epochs = [int(name) for name in {key.split("/")[0].removeprefix("snapshot ") for key in archive.arrays}
                       if name.isdigit()]  # fmt: skip
             training = cls(
@@ -144,6 +148,7 @@ class Training:
                 header.data,
                 archive.group("averaged/") or None,
                 header.averaged_networks,
+                header.best_accuracy,
             )
             _check(training, archive)
         return training
@@ -156,6 +161,7 @@ class Header(BaseModel):
 
     settings: dict[str, Any]
     best_epoch: int | None
+    best_accuracy: Annotated[float, Field(ge=0.0, le=1.0)] | None = None
     status: Status
     message: str
     seconds: Annotated[float, Field(ge=0.0)]

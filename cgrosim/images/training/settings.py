@@ -24,7 +24,8 @@ class Settings(SettingsBase):
     With TRADES (Zhang et al. 2019, arXiv 1901.08573) it is the clean cross-entropy plus lam beta times the
     Kullback-Leibler divergence of the softmax at the attacked image from that at the clean one; the gradient goes
     through both, and the attack goes up the divergence, from a random point of the ball.
-    The best epoch is the one of the largest robust accuracy on the validation images.
+    The best epoch is the one of the largest robust accuracy on the validation images, after PGD and after the stronger
+    attacks that confirm it (`cgrosim.images.training.selection`).
     Split, subset, start and shuffles depend on the seed alone, so that trainings of one seed are paired.
 
     Raises
@@ -88,6 +89,11 @@ class Settings(SettingsBase):
     )
     evaluation_samples: int = Field(
         1000, ge=1, description="training, validation and test images measured, at most; the same ones every time"
+    )
+    confirmation_steps: int = Field(
+        20,
+        ge=0,
+        description="of APGD, which confirms on the validation images that an epoch is the best; 0: PGD alone selects",
     )
     shuffle_labels: bool = Field(
         False, description="permute the labels of the training images: nothing but memorisation is left to learn"

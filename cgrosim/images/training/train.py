@@ -22,6 +22,7 @@ from cgrosim.images.training.file import HISTORY, Parameters, Status, Training, 
 from cgrosim.images.training.measuring import AVERAGED, measure, measured_names, measuring_work
 from cgrosim.images.training.objective import accumulate, training_work
 from cgrosim.images.training.samples import TrainingData, training_data
+from cgrosim.images.training.selection import confirmed_accuracy, least_to_beat
 from cgrosim.images.training.settings import Settings
 from cgrosim.interrupts import Interrupts
 from cgrosim.model.streams import TrainingStream, stream
@@ -163,20 +164,19 @@ def _next_epoch(run: _Run, training: Training) -> Training:
     try:
         loss, rate = _descend(run, epoch, average)
         row = {"epoch": epoch, "learning_rate": rate, "train_loss": loss, **_measure(run, epoch, average)}
+        accuracy = _confirmed(run, epoch, row["robust_validation"], training) if settings.validation > 0 else None
     except _Stopped as stop:
         return replace(training, status=stop.status, message=stop.message)
     run.told = f", robust train {row['robust_train']:.0%}, test {row['robust_test']:.0%}"
     parameters = run.network.parameters()
-    chosen = settings.validation > 0 and (
-        training.best_epoch is None or row["robust_validation"] > training.history["robust_validation"].max()
-    )
     return replace(
         training,
         history={name: np.append(training.history[name], row[name]) for name in training.history},
         last=parameters,
         velocity=run.network.velocity(),
-        best=parameters if chosen else training.best,
-        best_epoch=epoch if chosen else training.best_epoch,
+        best=training.best if accuracy is None else parameters,
+        best_epoch=training.best_epoch if accuracy is None else epoch,
+        best_accuracy=training.best_accuracy if accuracy is None else accuracy,
         snapshots={**training.snapshots, epoch: parameters} if epoch in settings.snapshots else training.snapshots,
         averaged=average.mean(),
         averaged_networks=average.count,
@@ -221,6 +221,17 @@ def _descend(run: _Run, epoch: int, average: Average) -> tuple[float, float]:
 def _training_share(run: _Run, epoch: int) -> float:
     descending, measuring = _costs(run.settings, run.data, epoch)
     return descending / (descending + measuring)
+
+
+def _confirmed(run: _Run, epoch: int, measured: float, training: Training) -> float | None:
+    """Robust accuracy on the validation images after all attacks, if it is the largest so far."""
+    from cgrosim.images.network.network import NonFiniteError
+
+    beaten, validation = least_to_beat(training), run.data.measured["validation"]
+    try:
+        return confirmed_accuracy(run.network, run.settings, validation, measured, beaten)
+    except NonFiniteError as error:
+        raise _diverged(run.settings, epoch, None, str(error)) from None
 
 
 def _measure(run: _Run, epoch: int, average: Average) -> dict[str, float]:
