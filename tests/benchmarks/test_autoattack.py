@@ -27,7 +27,7 @@ SMALL = {"subset": 2000, "validation": 0, "evaluation_samples": 100}
 NETWORKS: dict[str, tuple[Settings, int]] = {  # what is trained, and how many test images are attacked
     "digits, linf": (default_settings("digits", epochs=30, evaluation_samples=100), 360),
     "digits, l2": (default_settings("digits", norm="l2", epochs=30, evaluation_samples=100), 360),
-    "MNIST, linf": (default_settings("mnist", width=4, epochs=12, **SMALL), 300),
+    "MNIST, linf": (default_settings("mnist", width=4, radius=0.1, epochs=12, **SMALL), 300),
     "MNIST, l2": (default_settings("mnist", width=4, norm="l2", epochs=12, **SMALL), 300),
     "CIFAR-10, linf": (default_settings("cifar-10", width=8, epochs=15, learning_rate=0.01, **SMALL), 400),
     "CIFAR-10, l2": (default_settings("cifar-10", width=8, norm="l2", epochs=15, learning_rate=0.01, **SMALL), 400),
