@@ -115,9 +115,19 @@ def sweep(
         check_installed()
     with executor_for(_workers(workers), scheduler, executor) as chosen:
         if out is None:
-            return _work(MemoryStore(plan), chosen, watch)
-        with ZarrStore.holding(Path(out), plan) as store:
-            return _work(store, chosen, watch)
+            table = _work(MemoryStore(plan), chosen, watch)
+        else:
+            with ZarrStore.holding(Path(out), plan) as store:
+                table = _work(store, chosen, watch)
+
+    def again(quantity: str, points: int) -> Table:
+        measured = Measured((quantity,), _steps(plan.base, plan.asked, points, None), plan.measured.until, 0)
+        with executor_for(_workers(workers), scheduler, executor) as chosen:
+            return _work(
+                MemoryStore(Plan(plan.base, measured, plan.identity, (plan.asked,), plan.asked)), chosen, watch
+            )
+
+    return Table(table.data, again)
 
 
 def planned(

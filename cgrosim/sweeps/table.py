@@ -16,6 +16,7 @@ from cgrosim.files.netcdf import read_netcdf, write_netcdf
 from cgrosim.files.words import quoted, shown, suggested
 from cgrosim.model.params import Params
 from cgrosim.model.settings import plain
+from cgrosim.run.quantities import QUANTITIES
 from cgrosim.sweeps.base import Base
 from cgrosim.sweeps.cells import STATUSES
 from cgrosim.sweeps.dataset import dataset_of
@@ -49,10 +50,12 @@ class Table:
         Dimensions: what was varied and ``seed``, then ``step``, ``neuron``, ``sample`` where they are kept.
         Variables: ``status`` and ``message`` of every run, what was kept, the hitting times, and the theory's numbers
         under ``predicted_...``. Every variable has a long name and units.
+    again : callable, optional
+        What runs the same cells once more and keeps a quantity over so many steps; a table that is read has none.
     """
 
-    def __init__(self, data: xarray.Dataset) -> None:
-        self.data = data
+    def __init__(self, data: xarray.Dataset, again: Callable[[str, int], Table] | None = None) -> None:
+        self.data, self._again = data, again
 
     @classmethod
     def of_store(cls, store: Store) -> Table:
@@ -260,17 +263,25 @@ class Table:
         return sweep_map_figure(map_of(self, quantity, x, y))
 
     def curves(self, quantity: Quantity, *, points: int = 200) -> Figure:
-        """What was kept over steps: for each point the median over seeds, and the band in which 90 % of them lie.
+        """A quantity over steps: for each point the median over seeds, and the band in which 90 % of them lie.
+
+        What `cgrosim.sweep` kept at the end only, or not at all, is got by running the same cells once more in this
+        process or its workers, which takes as long as the sweep did; give ``points`` to the sweep to keep it at once.
 
         Raises
         ------
         ParameterError
-            If it was not kept over steps (give points to `cgrosim.sweep`).
+            If it was not kept over steps, and the table was read or is a part of one.
         """
         from cgrosim.figures.sweep_curves import sweep_curves_figure
         from cgrosim.sweeps.drawing import curves_of
 
-        return sweep_curves_figure(curves_of(self, quantity, points))
+        table = self
+        if self._again is not None and isinstance(quantity, str):
+            kept = self.data.data_vars.get(quantity)
+            if quantity in (*QUANTITIES, *self.kept) and (kept is None or "step" not in kept.dims):
+                table = self._again(quantity, points)
+        return sweep_curves_figure(curves_of(table, quantity, points))
 
     def __repr__(self) -> str:
         sizes = " x ".join(

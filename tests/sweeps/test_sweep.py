@@ -54,6 +54,18 @@ def test_curves_are_the_records_at_the_common_steps():
     np.testing.assert_array_equal(table.final("robust_test_error").sel(steps=10).values, run.final("robust_test_error"))
 
 
+def test_curves_of_what_was_not_kept_run_the_cells_once_more():
+    settings = {"over": {"gap": [0.01, 0.3]}, "seeds": 2, "predicted_seeds": 0}
+    ends = sweep(SMALL, keep="robust_test_error", **settings)
+    whole = sweep(SMALL, keep="robust_train_error", points=5, **settings)
+    drawn = [each.curves("robust_train_error", points=5).axes[0].lines for each in (ends, whole)]
+    assert len(drawn[0]) == len(drawn[1]) > 0
+    for one, other in zip(*drawn, strict=True):
+        np.testing.assert_array_equal(one.get_xydata(), other.get_xydata())
+    with pytest.raises(UserError, match="robust_train_error was not kept"):
+        ends.sel(gap=0.01).curves("robust_train_error")
+
+
 @pytest.mark.parametrize("executor", [Backwards()])
 def test_neither_order_nor_batches_change_a_bit(table, executor):
     assert sweep(SMALL, OVER, executor=executor, **SETTINGS).data.identical(table.data)
