@@ -103,6 +103,7 @@ class AttackCommand:
         ),
     ] = None
     samples: Annotated[int, tyro.conf.arg(help="test images that are attacked, drawn at random, at most")] = 200
+    queries: Annotated[int, tyro.conf.arg(help="of Square Attack for each; the field takes 5000")] = 1000
     images: Annotated[int, tyro.conf.arg(help="images in the figure")] = 5
     seed: Annotated[int, tyro.conf.arg(help="of the draw and the attacks")] = 0
     out: Out = Path("results/images_attack")
@@ -112,7 +113,7 @@ class AttackCommand:
         """Status 1 if the figure failed."""
         from cgrosim.figures.attacked_images import AttackedImage, attacked_images_figure
         from cgrosim.images.experiments.experiment import Table
-        from cgrosim.images.inspection.attack_table import attack_table, examples_of
+        from cgrosim.images.inspection.attack_table import attack_table, ball_of, examples_of, table_attacks
 
         radius = None if self.radius is None else real_number(self.radius)
         if isinstance(radius, str) or (radius is not None and not radius > 0.0):
@@ -122,9 +123,17 @@ class AttackCommand:
         with held(self.out):
             refuse_results(self.out, ("attack.json", "attack.png"), self.overwrite)
             subject = _opened(self.network, self.which, self.dataset, self.data_dir)
+            norm, radius = ball_of(subject, self.norm, radius)
+            attacks = table_attacks(norm, radius, subject.data.classes, self.queries)
             with progress_bar("attacks") as progress:
                 found = attack_table(
-                    subject, norm=self.norm, radius=radius, samples=self.samples, seed=self.seed, progress=progress
+                    subject,
+                    norm=norm,
+                    radius=radius,
+                    attacks=attacks,
+                    samples=self.samples,
+                    seed=self.seed,
+                    progress=progress,
                 )
             examples = examples_of(subject, found, self.images)
             told = [_heading(subject), f"attacked in {found.norm} within radius {found.radius:.4g}"]

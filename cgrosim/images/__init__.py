@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from cgrosim.images.inspection.attack_table import AttackTable as AttackTable
     from cgrosim.images.inspection.attack_table import attack_table as attack_table
     from cgrosim.images.inspection.attack_table import examples_of as examples_of
+    from cgrosim.images.inspection.attack_table import table_attacks as table_attacks
     from cgrosim.images.inspection.errors import Inspection as Inspection
     from cgrosim.images.inspection.errors import inspect_network as inspect_network
     from cgrosim.images.inspection.onnx_export import export_onnx as export_onnx
@@ -100,7 +101,7 @@ _ROOMS = {
     "experiments.runner": ("Outcome", "run_experiment", "write_conclusion"),
     "experiments.stage_settings": ("StageSettings",),
     "network.files": ("read_network",),
-    "inspection.attack_table": ("AttackTable", "attack_table", "examples_of"),
+    "inspection.attack_table": ("AttackTable", "attack_table", "examples_of", "table_attacks"),
     "inspection.errors": ("Inspection", "inspect_network"),
     "inspection.onnx_export": ("export_onnx", "onnx_logits"),
     "inspection.subject": ("TrainedNetwork", "open_network"),

@@ -150,8 +150,12 @@ def test_the_table_holds_every_attack_and_the_worst_of_them(subject):
     for place in range(len(table.tried)):
         others = np.delete(margins, place, axis=0).min(axis=0)
         assert table.only(place) == np.sum((others > 0) & (margins[place] <= 0))
+    words = [each.attack.split(",")[0] for each in table.tried]
+    assert words == ["linf FGSM", "linf PGD-20", "linf APGD-CE", "linf Square Attack"]  # of two classes
     again = attack_table(subject, samples=12, radius=0.15)
     assert again.numbers() == table.numbers()
+    with pytest.raises(ParameterError, match=r"all in linf within 0\.1; give norm and radius"):
+        attack_table(subject, attacks=[Attack.fgsm(0.2)])
     weak = worst_case(subject.network, images, labels, Attack.fgsm(0.15), np.random.default_rng(0))
     np.testing.assert_array_equal(weak.margins, table.tried[0].margins)
 
@@ -229,8 +233,8 @@ def test_show_and_attack_write_what_they_print(trained, tmp_path, capsys):
     assert f"clean accuracy {100 * told['accuracy']:.1f} % of 16 test images" in " ".join(printed.split())
     names = ["confusion.png", "filters.png", "mistakes.png", "show.json"]
     assert sorted(path.name for path in (tmp_path / "show").iterdir()) == names
-    out = ["--out", str(tmp_path / "attack")]
-    assert main(["images", "attack", file, "--samples", "6", "--images", "2", "--radius", "1/10", *out]) == 0
+    out, few = ["--out", str(tmp_path / "attack")], ["--queries", "20"]
+    assert main(["images", "attack", file, "--samples", "6", "--images", "2", "--radius", "1/10", *few, *out]) == 0
     printed = " ".join(capsys.readouterr().out.split())
     told = json.loads((tmp_path / "attack" / "attack.json").read_text())
     assert (told["samples"], told["radius"], told["norm"]) == (6, 0.1, "linf")
@@ -267,6 +271,7 @@ def test_without_onnx_it_says_what_to_install(trained, tmp_path, monkeypatch, ca
         (["attack", "NET", "--radius", "7"], "radius is 7"),
         (["attack", "NET", "--norm", "l2"], "knows a radius in linf; give a radius"),
         (["attack", "NET", "--samples", "0"], "samples is 0"),
+        (["attack", "NET", "--queries", "0"], "queries is 0"),
         (["attack", "NET", "--images", "-1"], "the number of images is -1"),
         (["attack", "NET", "--seed", "-1"], "seed is -1"),
         (["export", "none.npz"], "none.npz"),
@@ -275,7 +280,7 @@ def test_without_onnx_it_says_what_to_install(trained, tmp_path, monkeypatch, ca
 def test_bad_input_is_one_sentence_and_status_two(arguments, told, trained, tmp_path, capsys):
     given = [str(trained / "net.npz") if each == "NET" else each for each in arguments]
     out = [] if given[0] == "export" else ["--out", str(tmp_path / "out")]
-    few = ["--samples", "2"] if "--images" in given else []
+    few = ["--samples", "2", "--queries", "2"] if "--images" in given else []
     assert main(["images", *given, *few, *out]) == 2
     error = " ".join(capsys.readouterr().err.split())
     assert told in error

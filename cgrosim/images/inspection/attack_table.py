@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cgrosim.errors import ParameterError
-from cgrosim.images.attacks.black_box import square_attack
 from cgrosim.images.attacks.gradient import Attack, Norm, finite_margins
+from cgrosim.images.attacks.standard import Single, Standard
 from cgrosim.images.attacks.worst import worst_case
 from cgrosim.images.inspection.errors import class_probabilities
 from cgrosim.images.inspection.subject import TrainedNetwork
 from cgrosim.model.streams import TrainingStream, stream
 from cgrosim.progress import Progress, part_of, silent
 
-PGD_STEPS, RESTARTS, QUERIES = 20, 5, 500
+QUERIES = 1000  # of Square Attack: a fifth of the field's, which takes minutes
 SAMPLES = 200  # test images, as far as there are
-
-_Attacking = Callable[[Any, Any, Any, np.random.Generator, Progress], tuple[Any, Any]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,6 +118,7 @@ def attack_table(
     *,
     norm: Norm | None = None,
     radius: float | None = None,
+    attacks: Sequence[Single] | None = None,
     samples: int = SAMPLES,
     seed: int = 0,
     progress: Progress | None = None,
@@ -130,6 +128,7 @@ def attack_table(
     Parameters
     ----------
     norm, radius : of all attacks; without them those that the training was measured with every epoch
+    attacks : instead of those of `table_attacks`, at least one, all in this ball
     samples : test images, drawn at random, at most
     seed : of the draw and of the attacks; every attack draws from a stream of its own
     progress : called with a text and the share done
@@ -139,29 +138,46 @@ def attack_table(
     UserError
         If a number makes no sense, or a margin is not finite.
     """
-    measured = subject.training.settings.evaluation_attack
-    norm = measured.norm if norm is None else norm
-    if radius is None:
-        if norm != measured.norm:
-            raise ParameterError(f"norm is {norm}, but the training knows a radius in {measured.norm}; give a radius.")
-        radius = measured.radius
+    norm, radius = ball_of(subject, norm, radius)
     if samples < 1:
         raise ParameterError(f"samples is {samples}, but must be at least 1.")
-    attacks = attacks_of(norm, radius)
+    if attacks is None:
+        attacks = table_attacks(norm, radius, subject.data.classes)
+    if not attacks or any((each.norm, each.radius) != (norm, radius) for each in attacks):
+        raise ParameterError(
+            f"attacks must be at least one, all in {norm} within {radius:g}; give norm and radius."
+        )
     drawing, *streams = stream(seed, TrainingStream.TABLE).spawn(1 + len(attacks))
     labels = subject.data.test_labels
     places = np.sort(drawing.permutation(len(labels))[:samples]).astype(np.int64)
     images, labels = subject.data.test_images[places], labels[places]
     clean = finite_margins(subject.network, images, labels)
     adversarial, worst, tried = images.copy(), np.full(len(places), np.inf), []
-    for number, ((words, attacking), generator) in enumerate(zip(attacks, streams, strict=True)):
+    for number, (attack, generator) in enumerate(zip(attacks, streams, strict=True)):
         share = 1.0 / len(attacks)
         tell = part_of(progress or silent, f"attack {number + 1} of {len(attacks)}", number * share, share)
-        found, margins = attacking(subject.network, images, labels, generator, tell)
-        tried.append(Tried(words, margins))
-        better = margins < worst
-        adversarial[better], worst[better] = found[better], margins[better]
+        found = worst_case(subject.network, images, labels, attack, generator, tell)
+        tried.append(Tried(attack.describe(), found.margins))
+        better = found.margins < worst
+        adversarial[better], worst[better] = found.adversarial[better], found.margins[better]
     return AttackTable(norm, radius, places, clean, tuple(tried), adversarial)
+
+
+def ball_of(subject: TrainedNetwork, norm: Norm | None = None, radius: float | None = None) -> tuple[Norm, float]:
+    """Norm and radius of attacks: what is given, else those that the training was measured with every epoch.
+
+    Raises
+    ------
+    ParameterError
+        If the norm is another one and no radius is given.
+    """
+    measured = subject.training.settings.evaluation_attack
+    norm = measured.norm if norm is None else norm
+    if radius is None:
+        if norm != measured.norm:
+            raise ParameterError(f"norm is {norm}, but the training knows a radius in {measured.norm}; give a radius.")
+        radius = measured.radius
+    return norm, radius
 
 
 def examples_of(subject: TrainedNetwork, table: AttackTable, count: int = 5) -> tuple[Example, ...]:
@@ -202,21 +218,13 @@ def _in_turn(index: NDArray[np.intp], labels: NDArray[np.int64]) -> list[int]:
     return [place for _, _, place in sorted(rounds)]
 
 
-def attacks_of(norm: Norm, radius: float) -> tuple[tuple[str, _Attacking], ...]:
-    """Every attack by itself, in words and as what carries it out, the black-box one last."""
-    gradient = [Attack.pgd(norm, radius, PGD_STEPS), Attack.pgd(norm, radius, PGD_STEPS, restarts=RESTARTS)]
-    if norm == "linf":
-        gradient.insert(0, Attack.fgsm(radius))
-    found = [(attack.describe(), partial(_by_gradient, attack)) for attack in gradient]
-    square = f"{norm} Square Attack, radius {radius:.4g}, {QUERIES} queries"
-    return (*found, (square, partial(_black_box, gradient[-1])))
+def table_attacks(norm: Norm, radius: float, classes: int, queries: int = QUERIES) -> tuple[Single, ...]:
+    """The attacks of a table: FGSM in l_inf, and every member of `Standard`, the black-box one last.
 
-
-def _by_gradient(attack: Attack, network: Any, images: Any, labels: Any, generator: Any, tell: Progress) -> Any:
-    found = worst_case(network, images, labels, attack, generator, tell)
-    return found.adversarial, found.margins
-
-
-def _black_box(attack: Attack, network: Any, images: Any, labels: Any, generator: Any, tell: Progress) -> Any:
-    found = square_attack(network, images, labels, attack, generator, QUERIES, tell)
-    return found.adversarial, found.margins
+    Parameters
+    ----------
+    classes : of the network; with 2 or 3 some losses do not exist
+    queries : of Square Attack
+    """
+    fgsm = (Attack.fgsm(radius),) if norm == "linf" else ()
+    return (*fgsm, *Standard(norm, radius, queries=queries).members(classes))
