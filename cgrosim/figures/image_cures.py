@@ -1,20 +1,20 @@
-"""Accuracies on real images by weight decay and batch size, last and selected epoch, beside published ones."""
+"""Accuracies on real images by weight decay, smoothing and batch size, last and selected epoch; published ones."""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cgrosim.figures import style
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 
 class Accuracy(NamedTuple):
-    """Shares of images that are right."""
+    """Shares of images that are right, or their standard errors."""
 
     clean_train: float
     robust_train: float
@@ -22,66 +22,85 @@ class Accuracy(NamedTuple):
     robust_test: float
 
 
+class Column(NamedTuple):
+    """One training: its kind and value, accuracies at the last epoch and where it was stopped early, their errors."""
+
+    kind: str
+    value: str
+    shares: tuple[Accuracy, ...]
+    errors: tuple[Accuracy, ...] = ()
+
+
 CURVES = (
     ("robust_train", "robust, training images", style.VERMILION, "s"),
     ("robust_test", "robust, test images", style.BLUE, "o"),
     ("clean_test", "clean, test images", style.GREEN, "^"),
 )
+CAPTION = "filled: last epoch; open: stopped early, at the epoch that validation images select"
 
 
 def image_cures_figure(
-    measured: Mapping[str, Sequence[Accuracy]],
+    measured: Mapping[str, Sequence[Column]],
     published: Mapping[str, tuple[float, float, float]],
     heading: Sequence[str] = (),
 ) -> Figure:
-    """Left what was measured, a column a training; right published accuracies (robust train, robust test, clean test).
+    """A panel for every title in `measured`, and one of published accuracies (robust train, robust test, clean test).
 
-    Filled marks: last epoch; open ones: the epoch selected on validation images.
+    Bars: standard errors over seeds, where there are several.
     """
     with style.styled():
-        figure = style.new_figure(15.0, 7.0)
-        left, right = figure.subplots(1, 2, width_ratios=(2.2, 1.0), sharey=True)
-        names = list(measured)
-        for key, name, colour, marker in CURVES:
-            for number, places in enumerate(_groups(names)):
-                _curve(
-                    left, [measured[names[k]] for k in places], places, key, name if number == 0 else "", colour, marker
-                )
-        _columns(left, names, "Measured")
+        rows = math.ceil((len(measured) + 1) / 2)
+        figure = style.new_figure(15.0, 2.0 + 5.0 * rows)
+        ratios = (2.2, 1.0) if rows == 1 else (1.0, 1.0)
+        places = figure.subplots(rows, 2, width_ratios=ratios, sharey=True, squeeze=False)
+        for axes, (title, columns) in zip(places.flat, measured.items(), strict=False):
+            _panel(axes, title, columns, first=axes is places[0, 0])
+        last = places.flat[len(measured)]
         for number, (_, _, colour, marker) in enumerate(CURVES):
             shares = [row[number] for row in published.values()]
-            right.plot(range(len(shares)), shares, color=colour, marker=marker, ms=9)
-        _columns(right, [f"weight decay {rho}" for rho in published], "Published: CIFAR-10, 8/255")
-        left.set_ylabel("accuracy")
-        left.set_ylim(0.0, 1.03)
-        figure.legend(loc="outside lower center", ncols=3)
+            last.plot(range(len(shares)), shares, color=colour, marker=marker, ms=9)
+        _ticks(last, [Column("weight decay", rho, ()) for rho in published], "Published: CIFAR-10, 8/255")
+        for axes in places.flat[len(measured) + 1 :]:
+            axes.set_visible(False)
+        for axes in places[:, 0]:
+            axes.set_ylabel("accuracy")
+        places[0, 0].set_ylim(0.0, 1.03)
+        figure.legend(loc="outside lower center", ncols=3, title=CAPTION)
         if heading:
             figure.suptitle("\n".join(heading), x=0.01, ha="left", fontsize=style.FONT - 1)
     return figure
 
 
-def _groups(names: Sequence[str]) -> list[list[int]]:
-    """Places of the trainings that differ in the same setting: only those are joined by a line."""
-    kinds = [name.rpartition(" ")[0] for name in names]
-    return [[k for k, kind in enumerate(kinds) if kind == each] for each in dict.fromkeys(kinds)]
+def _panel(axes: Axes, title: str, columns: Sequence[Column], first: bool) -> None:
+    """Only trainings of one kind, which differ in the same setting, are joined by a line."""
+    for key, name, colour, marker in CURVES:
+        for number, places in enumerate(_groups(columns).values()):
+            label = name if first and number == 0 else None
+            for early in (False, True):
+                found = [k for k in places if len(columns[k].shares) > early]
+                heights = [getattr(columns[k].shares[early], key) for k in found]
+                errors = [getattr(columns[k].errors[early], key) if columns[k].errors else 0.0 for k in found]
+                look: dict[str, Any] = {"mfc": "none", "ls": ":", "ms": 11} if early else {"ms": 9, "label": label}
+                if found:
+                    axes.errorbar(found, heights, errors, color=colour, marker=marker, capsize=3, **look)
+    _ticks(axes, columns, title)
 
 
-def _curve(
-    axes: Axes, rows: Sequence[Sequence[Accuracy]], places: Sequence[int], key: str, name: str, colour: str, marker: str
-) -> None:
-    """One accuracy of some trainings: at the last epoch, and where it was stopped early."""
-    last = [getattr(row[0], key) for row in rows]
-    axes.plot(places, last, color=colour, marker=marker, ms=9, label=f"{name}, last epoch" if name else None)
-    early = [(k, getattr(row[1], key)) for k, row in zip(places, rows, strict=True) if len(row) > 1]
-    if early:
-        look: dict[str, Any] = {"color": colour, "marker": marker, "ms": 11, "mfc": "none", "ls": ":"}
-        axes.plot(*zip(*early, strict=True), **look, label="the same, stopped early" if name else None)
+def _groups(columns: Sequence[Column]) -> dict[str, list[int]]:
+    """Places of the trainings of every kind."""
+    kinds = [column.kind for column in columns]
+    return {kind: [k for k, each in enumerate(kinds) if each == kind] for kind in dict.fromkeys(kinds)}
 
 
-def _columns(axes: Axes, names: Sequence[str], title: str) -> None:
-    axes.set_xticks(
-        range(len(names)),
-        [name.replace("weight decay ", "weight decay\n").replace("batches of ", "batches of\n") for name in names],
-    )
-    axes.set_xlim(-0.4, len(names) - 0.6)
+def _ticks(axes: Axes, columns: Sequence[Column], title: str) -> None:
+    """The values, and below them the name of each kind."""
+    axes.set_xticks(range(len(columns)), [column.value for column in columns])
+    groups = _groups(columns)
+    middles = [sum(places) / len(places) for places in groups.values()]
+    # a hair beside the major tick, where there is one: matplotlib drops a minor tick on top of it
+    axes.set_xticks([middle + 1e-3 for middle in middles], ["\n" + kind for kind in groups], minor=True)
+    axes.tick_params(axis="x", which="minor", length=0)
+    for places in list(groups.values())[1:]:
+        axes.axvline(places[0] - 0.5, color=style.GREY, lw=1.0)
+    axes.set_xlim(-0.5, len(columns) - 0.5)
     axes.set_title(title)

@@ -1,0 +1,112 @@
+"""What the trainings of the sweep over cures found: means over seeds, paired differences, and words for them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cgrosim.images.experiments.accuracies import SHARES
+
+if TYPE_CHECKING:
+    from cgrosim.figures.image_cures import Column
+    from cgrosim.images.training.final import FinalAccuracies
+
+Rows = Mapping[str, Sequence[Sequence["FinalAccuracies"]]]
+"""By kind of training, and seed by seed, its last network and the one that validation images select."""
+
+KINDS = {"decay": "weight decay", "smoothing": "label smoothing", "batch": "batch size"}
+
+
+@dataclass(frozen=True)
+class Mean:
+    """Means over seeds; `errors` (standard errors of the mean over seeds) are empty for one seed."""
+
+    selected: str
+    epochs: str
+    shares: dict[str, float]
+    errors: dict[str, float]
+
+
+def means(seeds: Sequence[Sequence[FinalAccuracies]]) -> list[Mean]:
+    """Of the last networks, and of the selected ones if every seed has one."""
+    found = []
+    for each in zip(*seeds, strict=False):
+        epochs = [row.epoch for row in each]
+        values = {share: np.array([getattr(row, share) for row in each]) for share in SHARES}
+        errors = {share: standard_error(value) for share, value in values.items()} if len(each) > 1 else {}
+        text = str(epochs[0]) if len(set(epochs)) == 1 else f"{min(epochs)}-{max(epochs)}"
+        found.append(Mean(each[0].selected, text, {s: float(v.mean()) for s, v in values.items()}, errors))
+    return found
+
+
+def standard_error(values: NDArray[np.float64]) -> float:
+    """Of the mean of independent values."""
+    return float(np.std(values, ddof=1) / math.sqrt(len(values)))
+
+
+def label(kind: str) -> str:
+    """Words for the name of a kind of training."""
+    name, _, value = kind.partition("-")
+    return f"{KINDS[name]} {value}"
+
+
+def columns(rows: Rows) -> list[Column]:
+    """What `cgrosim.figures.image_cures` draws of them."""
+    from cgrosim.figures.image_cures import Accuracy, Column
+
+    found = []
+    for kind, seeds in rows.items():
+        name, _, value = kind.partition("-")
+        each = means(seeds)
+        shares = tuple(Accuracy(**mean.shares) for mean in each)
+        found.append(Column(KINDS[name], value, shares, tuple(Accuracy(**mean.errors) for mean in each if mean.errors)))
+    return found
+
+
+def sentences(rows: Rows) -> tuple[str, ...]:
+    """The largest robust test accuracy at the last epoch, and what stopping early gains without a cure.
+
+    Trainings of one seed have start, images and order in common, so differences are taken seed by seed.
+    """
+    if len(rows) < 2:
+        return ()
+    last = {kind: means(seeds)[0].shares for kind, seeds in rows.items()}
+    first, best = next(iter(last)), max(last, key=lambda kind: last[kind]["robust_test"])
+    plain, cured = last[first], last[best]
+    change = (
+        "" if best == first else f", {_change([(a[0], b[0]) for a, b in zip(rows[best], rows[first], strict=False)])}"
+    )
+    said = [
+        f"Last epoch: {label(best)} has the largest robust test accuracy, {100 * cured['robust_test']:.1f} %, against "
+        f"{100 * plain['robust_test']:.1f} % with {label(first)}{change}; robust gap {100 * gap(cured):.1f} against "
+        f"{100 * gap(plain):.1f}."
+    ]
+    stopped = [(found[1], found[0]) for found in rows[first] if len(found) > 1]
+    if stopped:
+        epochs = means(rows[first])[1].epochs
+        early = float(np.mean([one.robust_test for one, _ in stopped]))
+        said.append(
+            f"Stopping early, at epoch {epochs} with {label(first)}: {100 * early:.1f} %, {_change(stopped)} to the "
+            "last epoch; in the model it gains nothing."
+        )
+    return tuple(said)
+
+
+def gap(shares: Mapping[str, float]) -> float:
+    """Robust accuracy on training images minus that on test images."""
+    return shares["robust_train"] - shares["robust_test"]
+
+
+def _change(pairs: Sequence[tuple[FinalAccuracies, FinalAccuracies]]) -> str:
+    """Mean difference in the robust test accuracy, and its standard error: over seeds, else of the test images."""
+    moved = np.array([one.robust_test - other.robust_test for one, other in pairs])
+    if len(moved) > 1:
+        return f"{100 * moved.mean():+.1f} ± {100 * standard_error(moved):.1f} over {len(moved)} seeds"
+    ((one, other),) = pairs
+    error = math.hypot(one.robust_test_error, other.robust_test_error)
+    return f"{100 * moved.mean():+.1f} (one training each: at most ± {100 * error:.1f} is chance in the images alone)"
