@@ -30,6 +30,7 @@ class Experiment:
     ----------
     name : stem of the figure and of the JSON file
     question : first line of the script's docstring
+    workers : processes asked for, by the scripts that can share out their runs; None is this one alone
     """
 
     name: str
@@ -37,6 +38,7 @@ class Experiment:
     out: Path
     toy: bool
     seed: int
+    workers: int | None = None
     began: float = field(default_factory=time.perf_counter)
 
     def choose(self, full: Any, toy: Any) -> Any:
@@ -100,16 +102,20 @@ class Experiment:
         return content
 
 
-def start(script: str, doc: str | None, argv: Sequence[str] | None) -> Experiment:
-    """Read the options every script has."""
+def start(script: str, doc: str | None, argv: Sequence[str] | None, parallel: bool = False) -> Experiment:
+    """Read the options every script has, and the number of workers where its runs can be shared out."""
     parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, default=Path("results"), help="directory of the figure and the JSON file")
     parser.add_argument("--toy", action="store_true", help="a version of a few seconds: shows the steps, not the point")
     parser.add_argument("--seed", type=int, default=0, help="seed every draw is spawned from")
+    if parallel:
+        parser.add_argument("--workers", type=int, help="processes that share the runs (default: none beside this)")
     options = parser.parse_args(argv)
     if options.seed < 0:
         parser.error(f"--seed is {options.seed}, but must be at least 0")
-    return Experiment(Path(script).stem, (doc or "").splitlines()[0], options.out, options.toy, options.seed)
+    question = (doc or "").splitlines()[0]
+    workers = options.workers if parallel else None
+    return Experiment(Path(script).stem, question, options.out, options.toy, options.seed, workers)
 
 
 def together(name: str, cells: Iterable[Params]) -> tuple[Params, dict[tuple[str, ...], list[tuple[Any, ...]]]]:
@@ -131,14 +137,16 @@ def plain(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def run_images(experiment: Any, data: Any, folder: Path) -> dict[str, Any]:
+def run_images(experiment: Any, data: Any, folder: Path, workers: int | None = None) -> dict[str, Any]:
     """Results of an experiment on images, by name; what was done before is taken up, and Ctrl-C ends the script."""
+    from cgrosim.executors.choice import executor_for
     from cgrosim.images.experiments.runner import run_experiment
 
     def tell(what: str, share: float) -> None:
         print(f"\r{share:6.1%}  {what}{' ' * 20}", end="", file=sys.stderr, flush=True)
 
-    outcome = run_experiment(experiment, data, folder, tell)
+    with executor_for(workers, None) as executor:
+        outcome = run_experiment(experiment, data, folder, tell, None if workers is None else executor)
     print(file=sys.stderr)
     if outcome.status == "interrupted":
         raise KeyboardInterrupt

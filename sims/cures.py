@@ -4,7 +4,7 @@ One start, ten trainings: plain, stopped early, with too little, the right and t
 weaker attack, smoothed labels, momentum, minibatches; each beside what is predicted from the start alone. Beside the
 table, runs over weight decay and gap with the predicted edges. Look for: only the right weight decay, and an attack
 that leaves more of the signal (at more data sooner), lower the robust *test* error; everything else moves the time of
-memorisation. True of the model and of attacks on the true feature. Two minutes.
+memorisation. True of the model and of attacks on the true feature. Two minutes; --workers N does the runs side by side.
 """
 
 from __future__ import annotations
@@ -32,14 +32,15 @@ def base_params(seed: int, samples: int) -> Params:
 
 def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     """Run every row and the plane, and draw both."""
-    experiment = start(__file__, __doc__, argv)
+    experiment = start(__file__, __doc__, argv, parallel=True)
     base = base_params(experiment.seeds(1)[0], experiment.choose(SAMPLES, 4))
     table = experiment.choose(list(cures(base)), list(cures(base))[:2])
-    rows = [measure(label, params) for label, params in experiment.track(table, "trainings")]
+    rows = measure(experiment.track(table, "trainings"), experiment.workers)
     found = predict(base)
     edges, signal = np.asarray(found.value("decay_edges")), float(np.asarray(found.value("decay_signal_edge")))
     decays = np.geomspace(0.2 * edges.min(), 5.0 * signal, experiment.choose(11, 2))
-    plane = decay_plane(base, decays.tolist(), np.geomspace(3e-3, 0.3, experiment.choose(4, 2)).tolist())
+    gaps = np.geomspace(3e-3, 0.3, experiment.choose(4, 2))
+    plane = decay_plane(base, decays.tolist(), gaps.tolist(), experiment.workers, experiment.watch)
     with experiment.figure(21.0, 8.5) as figure:
         draw_cures(figure, rows, plane)
     numbers = {"table": {row.label: _both(row) for row in rows}, "plane": vars(plane)}

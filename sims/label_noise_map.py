@@ -7,7 +7,7 @@ about like d^(1/4). Conventions that differ from the public study: not the vecto
 exactly in law; the noise is orthogonal to the feature; its mean over filters and patches, f/(mP), is our sum at a rate
 (mP)^-2 from starts (mP)^-1 as large (ReLU is homogeneous: the same trajectory); two logits with cross-entropy are one
 difference with the logistic loss; test labels are not flipped (flips would add tau (1 - 2 error)); ranges of |mu| and
-d, the initial scale 0.01 and the reduced grid are ours. --full takes 100 x 100 cells and 10 repeats.
+d, the initial scale 0.01 and the reduced grid are ours. --full: 100 x 100 cells, 10 repeats; --workers N.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ KEPT = ("clean_test_error", "clean_margin")
 def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     """Train every cell, read the edge, and draw it with the theoretical curve."""
     given = list(sys.argv[1:] if argv is None else argv)
-    experiment = start(__file__, __doc__, [word for word in given if word != "--full"])
+    experiment = start(__file__, __doc__, [word for word in given if word != "--full"], parallel=True)
     cells, repeats = ((100, 100), 10) if "--full" in given else experiment.choose((GRID, REPEATS), ((4, 3), 1))
     norms = np.linspace(0.5, 4.0, cells[0])
     dimensions = np.unique(np.geomspace(100.0, 4000.0, cells[1]).round().astype(int))
@@ -45,7 +45,8 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     seeds = experiment.seeds(repeats)
     scales = [(int(d), base.noise_std, base.init_std) for d in dimensions]
     over = {("dimension", "noise_std", "init_std"): scales, "signal_strength": norms.tolist()}
-    table = sweep(base, over, seeds=seeds, keep=KEPT, record_at=[EPOCHS], watch=experiment.watch)
+    asked = {"record_at": [EPOCHS], "workers": experiment.workers, "watch": experiment.watch}
+    table = sweep(base, over, seeds=seeds, keep=KEPT, **asked)
     last = table.data.isel(step=-1)
     error = last.clean_test_error.mean("seed").transpose("dimension", "signal_strength").values
     fitted = (last.clean_margin > 0.0).mean(("sample", "seed")).transpose("dimension", "signal_strength").values

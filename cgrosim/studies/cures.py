@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from cgrosim.errors import UserError
+from cgrosim.executors.choice import executor_for
+from cgrosim.executors.executor import Lost
 from cgrosim.model.params import Params
+from cgrosim.model.thresholds import MEMORISED
 from cgrosim.predictions.predict import predict
 from cgrosim.predictions.predicted import Predictions
 from cgrosim.run.session import simulate
+
+if TYPE_CHECKING:
+    from cgrosim.sweeps.progress import Watcher
 
 Array = NDArray[np.float64]
 
@@ -66,8 +74,26 @@ def cures(base: Params) -> Iterator[tuple[str, Params]]:
         yield "batches of N/4", base.replace(batch_size=quarter, engine="reduced", steps=int(1.3 * times.max()))
 
 
-def measure(label: str, params: Params) -> Row:
+def measure(cells: Iterable[tuple[str, Params]], workers: int | None = None) -> list[Row]:
+    """The rows of these algorithms in their order, done in this process or by some workers.
+
+    Raises
+    ------
+    UserError
+        If there can be no such number of workers, or they ended over a row again and again.
+    """
+    rows: dict[str, Row] = {}
+    with executor_for(workers, None) as executor:
+        for (label, _), row in executor.map(measured_row, order := list(cells)):
+            if isinstance(row, Lost):
+                raise UserError(row.reason)
+            rows[label] = row
+    return [rows[label] for label, _ in order]
+
+
+def measured_row(cell: tuple[str, Params]) -> Row:
     """Predict a row from the start, run it, and look at its end."""
+    label, params = cell
     run = simulate(params)
     times = run.data["memorization_time"].values
     last = float(np.max(np.where(np.isnan(times), np.inf, times)))
@@ -121,21 +147,30 @@ class DecayPlane:
     free: Array
 
 
-def decay_plane(base: Params, decays: Sequence[float], gaps: Sequence[float]) -> DecayPlane:
-    """One run for every decay and gap, each twenty decay times long."""
+def decay_plane(
+    base: Params,
+    decays: Sequence[float],
+    gaps: Sequence[float],
+    workers: int | None = None,
+    watch: Watcher | None = None,
+) -> DecayPlane:
+    """One run for every decay and gap, each twenty decay times long: a sweep, in this process or by some workers."""
     from cgrosim.predictions.values import Window
+    from cgrosim.sweeps.sweep import sweep
 
-    shape = len(decays), len(gaps)
-    robust, memorised, free = np.empty(shape), np.empty(shape), np.empty(len(gaps))
+    free = np.empty(len(gaps))
     start = predict(base)
     for j, gap in enumerate(gaps):
         window = predict(base.replace(gap=gap)).value("decay_escape_edges")
         free[j] = window.lower if isinstance(window, Window) else np.nan
-        for i, decay in enumerate(decays):
-            steps = int(np.ceil(DECAY_TIMES / (decay * base.flow_rate)))
-            run = simulate(base.replace(gap=gap, weight_decay=decay, steps=steps))
-            robust[i, j] = float(run.final("robust_test_error"))
-            memorised[i, j] = np.mean(np.isfinite(run.data["memorization_time"].values))
+    lengths = [(decay, int(np.ceil(DECAY_TIMES / (decay * base.flow_rate)))) for decay in decays]
+    over = {("weight_decay", "steps"): lengths, "gap": list(gaps)}
+    table = sweep(
+        base, over, seeds=[base.seed], keep=("robust_test_error", "memorization"), workers=workers, watch=watch
+    )
+    data = table.data.isel(seed=0).transpose("weight_decay", "gap", ...)
+    robust = data.robust_test_error.values
+    memorised = (data.memorization >= MEMORISED).mean("sample").values
     edges = np.asarray(start.value("decay_edges"))
     signal = _number(start, "decay_signal_edge")
     return DecayPlane(

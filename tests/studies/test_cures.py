@@ -6,8 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cgrosim import Params
-from cgrosim.studies.cures import cures, decay_plane, measure
+from cgrosim import Params, simulate
+from cgrosim.errors import ParameterError
+from cgrosim.model.thresholds import MEMORISED
+from cgrosim.studies.cures import DECAY_TIMES, cures, decay_plane, measure
 
 PAGE = (Path(__file__).parents[2] / "docs" / "cures.md").read_text(encoding="utf-8")
 BASE = Params.from_paper(
@@ -27,7 +29,7 @@ def test_the_calculation_by_hand_is_what_the_simulator_finds(capsys):
 def test_rows_with_decay_end_as_predicted():
     """Errors of 500 fresh samples are good to 0.022, four of which are allowed; times as in the table's own caption."""
     rows = {
-        label: measure(label, params) for label, params in cures(BASE) if label.startswith(("none", "weight decay"))
+        row.label: row for row in measure(cell for cell in cures(BASE) if cell[0].startswith(("none", "weight decay")))
     }
     assert rows["weight decay, right"].measured.robust_test == 0.0 < 0.3 < rows["none"].measured.robust_test
     assert np.isinf(rows["weight decay, right"].measured.memorised)
@@ -45,3 +47,24 @@ def test_the_plane_has_its_edges():
     plane = decay_plane(BASE, [0.3 * low, 3.0 * high], [0.01])
     assert plane.memorised.ravel().tolist() == [1.0, 0.0]
     assert plane.robust_test[1, 0] == 0.0 < plane.robust_test[0, 0]
+
+
+def test_a_cell_of_the_plane_is_the_run_of_its_parameters():
+    decay = 2e-3
+    plane = decay_plane(BASE, [decay], [0.01, 0.1])
+    for gap, error, share in zip((0.01, 0.1), plane.robust_test[0], plane.memorised[0], strict=True):
+        steps = int(np.ceil(DECAY_TIMES / (decay * BASE.flow_rate)))
+        run = simulate(BASE.replace(gap=gap, weight_decay=decay, steps=steps))
+        assert error == run.final("robust_test_error")
+        assert share == np.mean(run.final("memorization") >= MEMORISED)
+
+
+@pytest.mark.slow
+def test_workers_give_the_same_rows():
+    cells = [cell for cell in cures(BASE) if cell[0] in ("weight decay, too much", "early stopping")]
+    assert repr(measure(cells, workers=1)) == repr(measure(cells))  # nan among them
+
+
+def test_no_workers_are_refused():
+    with pytest.raises(ParameterError, match="workers is 0"):
+        measure([], workers=0)
