@@ -19,7 +19,7 @@ from cgrosim.figures import save_figure
 from cgrosim.figures.image_cures import image_cures_figure
 from cgrosim.images.data.datasets import load_dataset
 from cgrosim.images.experiments.catalogue.cures import PUBLISHED, Options
-from cgrosim.images.experiments.cure_rows import columns, sentences
+from cgrosim.images.experiments.cure_rows import columns, sentences, warnings
 
 MEASURED = {"attack_steps": 4, "evaluation_steps": 4, "evaluation_samples": 250, "subset": 300, "validation": 200,
             "batch_size": 16, "weight_decays": (0.0, 5e-3, 5e-2), "label_smoothings": (0.2,)}  # fmt: skip
@@ -47,7 +47,7 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
         found, settings = cures.rows(results), cures.settings
         title = f"{NAMES[name]}, {settings.subset} images, radius {settings.attack.radius:.2g}"
         panels[f"{title}, {cures.seeds} seed{'s' * (cures.seeds > 1)}"] = columns(found)
-        numbers[name] = {"sentences": sentences(found), "accuracies": {
+        numbers[name] = {"sentences": [*sentences(found), *warnings(found)], "accuracies": {
             kind: [[row.numbers() for row in each] for each in seeds] for kind, seeds in found.items()
         }}  # fmt: skip
         params[name], attacks[name] = (

@@ -37,6 +37,7 @@ CURVES = (
     ("clean_test", "clean, test images", style.GREEN, "^"),
 )
 CAPTION = "filled: last epoch; open: stopped early, at the epoch that validation images select"
+STAR = "; *: without trainings that ended in a constant prediction"
 
 
 def image_cures_figure(
@@ -46,7 +47,7 @@ def image_cures_figure(
 ) -> Figure:
     """A panel for every title in `measured`, and one of published accuracies (robust train, robust test, clean test).
 
-    Bars: standard errors over seeds, where there are several.
+    Bars: standard errors over seeds, where there are several. A value that ends in a star has trainings left out.
     """
     with style.styled():
         rows = math.ceil((len(measured) + 1) / 2)
@@ -65,7 +66,8 @@ def image_cures_figure(
         for axes in places[:, 0]:
             axes.set_ylabel("accuracy")
         places[0, 0].set_ylim(0.0, 1.03)
-        figure.legend(loc="outside lower center", ncols=3, title=CAPTION)
+        stars = any(column.value.endswith("*") for columns in measured.values() for column in columns)
+        figure.legend(loc="outside lower center", ncols=3, title=CAPTION + (STAR if stars else ""))
         if heading:
             figure.suptitle("\n".join(heading), x=0.01, ha="left", fontsize=style.FONT - 1)
     return figure

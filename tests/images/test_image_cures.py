@@ -7,7 +7,7 @@ import pytest
 
 from cgrosim.errors import ParameterError
 from cgrosim.images.experiments.catalogue.cures import Cures, Options
-from cgrosim.images.experiments.cure_rows import columns, means, sentences
+from cgrosim.images.experiments.cure_rows import columns, means, sentences, warnings
 from cgrosim.images.training.final import FinalAccuracies
 
 
@@ -73,6 +73,23 @@ def test_differences_are_taken_seed_by_seed():
     assert last.shares["robust_test"] == pytest.approx(0.55)
     assert last.errors["robust_test"] == pytest.approx(np.std([0.5, 0.6], ddof=1) / np.sqrt(2))
     assert early.epochs == "7-8"
+
+
+def test_a_constant_prediction_is_left_out_and_told_of():
+    found = rows((0.6, 0.6), (0.1, 0.1))
+    found[1] = [row.replace(collapsed=True) for row in found[1]]
+    assert means(found)[0].shares["robust_test"] == pytest.approx(0.6)
+    both = {"decay-0": rows((0.5, 0.5), (0.5, 0.5)), "batch-5": found}
+    assert warnings(both) == ("batch size 5: 1 of 2 ended in a constant prediction, left out of the means (*)",)
+    assert [column.value for column in columns(both)] == ["0", "5*"]
+    assert "+10.0 (one training each" in sentences(both)[0]
+    assert means(found[1:])[0].shares["robust_test"] == pytest.approx(0.1)  # nothing else is there
+    assert warnings({"batch-5": found[1:]}) == ("batch size 5: 1 of 1 ended in a constant prediction",)
+
+
+def test_where_nothing_helps_it_says_so():
+    said = sentences({"decay-0": rows((0.6, 0.6)), "decay-0.01": rows((0.5, 0.5))})
+    assert "nothing has a larger robust test accuracy than weight decay 0, 60.0 %; robust gap 30.0." in said[0]
 
 
 def test_the_figure_has_a_column_a_training_and_names_every_kind():

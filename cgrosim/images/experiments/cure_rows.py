@@ -32,10 +32,18 @@ class Mean:
     errors: dict[str, float]
 
 
+def constant(seeds: Sequence[Sequence[FinalAccuracies]]) -> int:
+    """How many trainings ended in a constant prediction."""
+    return sum(found[0].collapsed for found in seeds)
+
+
 def means(seeds: Sequence[Sequence[FinalAccuracies]]) -> list[Mean]:
-    """Of the last networks, and of the selected ones if every seed has one."""
+    """Of the last networks, and of the selected ones if every seed has one.
+
+    Trainings that ended in a constant prediction are left out beside others that did not, and told of.
+    """
     found = []
-    for each in zip(*seeds, strict=False):
+    for each in zip(*([rows for rows in seeds if not rows[0].collapsed] or seeds), strict=False):
         epochs = [row.epoch for row in each]
         values = {share: np.array([getattr(row, share) for row in each]) for share in SHARES}
         errors = {share: standard_error(value) for share, value in values.items()} if len(each) > 1 else {}
@@ -55,6 +63,21 @@ def label(kind: str) -> str:
     return f"{KINDS[name]} {value}"
 
 
+def mark(seeds: Sequence[Sequence[FinalAccuracies]]) -> str:
+    """A star where trainings are left out of the means."""
+    return "*" if 0 < constant(seeds) < len(seeds) else ""
+
+
+def warnings(rows: Rows) -> tuple[str, ...]:
+    """Which trainings ended in a constant prediction."""
+    return tuple(
+        f"{label(kind)}: {constant(seeds)} of {len(seeds)} ended in a constant prediction"
+        f"{', left out of the means (*)' if mark(seeds) else ''}"
+        for kind, seeds in rows.items()
+        if constant(seeds)
+    )
+
+
 def columns(rows: Rows) -> list[Column]:
     """What `cgrosim.figures.image_cures` draws of them."""
     from cgrosim.figures.image_cures import Accuracy, Column
@@ -64,6 +87,7 @@ def columns(rows: Rows) -> list[Column]:
         name, _, value = kind.partition("-")
         each = means(seeds)
         shares = tuple(Accuracy(**mean.shares) for mean in each)
+        value += mark(seeds)
         found.append(Column(KINDS[name], value, shares, tuple(Accuracy(**mean.errors) for mean in each if mean.errors)))
     return found
 
@@ -78,20 +102,24 @@ def sentences(rows: Rows) -> tuple[str, ...]:
     last = {kind: means(seeds)[0].shares for kind, seeds in rows.items()}
     first, best = next(iter(last)), max(last, key=lambda kind: last[kind]["robust_test"])
     plain, cured = last[first], last[best]
-    change = (
-        "" if best == first else f", {_change([(a[0], b[0]) for a, b in zip(rows[best], rows[first], strict=False)])}"
-    )
-    said = [
-        f"Last epoch: {label(best)} has the largest robust test accuracy, {100 * cured['robust_test']:.1f} %, against "
-        f"{100 * plain['robust_test']:.1f} % with {label(first)}{change}; robust gap {100 * gap(cured):.1f} against "
-        f"{100 * gap(plain):.1f}."
-    ]
-    stopped = [(found[1], found[0]) for found in rows[first] if len(found) > 1]
+    gaps = f"robust gap {100 * gap(cured):.1f}"
+    if best == first:
+        most = f"{label(first)}, {100 * plain['robust_test']:.1f} %"
+        text = f"nothing has a larger robust test accuracy than {most}; {gaps}."
+    else:
+        both = zip(rows[best], rows[first], strict=False)
+        change = _change([(a[0], b[0]) for a, b in both if not a[0].collapsed and not b[0].collapsed])
+        text = (
+            f"{label(best)} has the largest robust test accuracy, {100 * cured['robust_test']:.1f} %, against "
+            f"{100 * plain['robust_test']:.1f} % with {label(first)}{change}; {gaps} against {100 * gap(plain):.1f}."
+        )
+    said = [f"Last epoch: {text}"]
+    stopped = [(found[1], found[0]) for found in rows[first] if len(found) > 1 and not found[0].collapsed]
     if stopped:
         epochs = means(rows[first])[1].epochs
         early = float(np.mean([one.robust_test for one, _ in stopped]))
         said.append(
-            f"Stopping early, at epoch {epochs} with {label(first)}: {100 * early:.1f} %, {_change(stopped)} to the "
+            f"Stopping early, at epoch {epochs} with {label(first)}: {100 * early:.1f} %{_change(stopped)} to the "
             "last epoch; in the model it gains nothing."
         )
     return tuple(said)
@@ -105,8 +133,10 @@ def gap(shares: Mapping[str, float]) -> float:
 def _change(pairs: Sequence[tuple[FinalAccuracies, FinalAccuracies]]) -> str:
     """Mean difference in the robust test accuracy, and its standard error: over seeds, else of the test images."""
     moved = np.array([one.robust_test - other.robust_test for one, other in pairs])
+    if not len(moved):
+        return ""
     if len(moved) > 1:
-        return f"{100 * moved.mean():+.1f} ± {100 * standard_error(moved):.1f} over {len(moved)} seeds"
-    ((one, other),) = pairs
+        return f", {100 * moved.mean():+.1f} ± {100 * standard_error(moved):.1f} over {len(moved)} seeds"
+    one, other = pairs[0]
     error = math.hypot(one.robust_test_error, other.robust_test_error)
-    return f"{100 * moved.mean():+.1f} (one training each: at most ± {100 * error:.1f} is chance in the images alone)"
+    return f", {100 * moved.mean():+.1f} (one training each: at most ± {100 * error:.1f} is chance in the images alone)"

@@ -13,7 +13,7 @@ from cgrosim.files.versions import versions
 from cgrosim.images.attacks.standard import AnyAttack
 from cgrosim.images.experiments.accuracies import SHARES, rows_of, trained_and_measured
 from cgrosim.images.experiments.catalogue.train import heading
-from cgrosim.images.experiments.cure_rows import Rows, columns, label, means, sentences
+from cgrosim.images.experiments.cure_rows import Rows, columns, label, mark, means, sentences, warnings
 from cgrosim.images.experiments.experiment import Conclusion, Experiment, Job, Table
 from cgrosim.images.experiments.training_options import TrainingOptions
 from cgrosim.images.training.defaults import Kind, final_attack
@@ -124,7 +124,7 @@ class Cures(Experiment):
         seconds = {name: round(each.seconds, 1) for name, each in trained.items()}
         return Conclusion(
             tables=(self._table(rows),) if rows else (),
-            warnings=tuple(f"{name}: {each.message}" for name, each in trained.items() if each.message),
+            warnings=(*(f"{name}: {each.message}" for name, each in trained.items() if each.message), *warnings(rows)),
             sentences=sentences(rows),
             figures={"cures": partial(self.draw, rows)} if rows else {},
             records={"cures": {"versions": versions(), "settings": settings, "final_attack": self.attack.describe(),
@@ -142,7 +142,7 @@ class Cures(Experiment):
 
     def _table(self, rows: Rows) -> Table:
         lines = [
-            (label(kind), each.selected.removeprefix("validation-"), each.epochs,
+            (label(kind) + mark(seeds), each.selected.removeprefix("validation-"), each.epochs,
              *(_percent(each.shares[share], each.errors.get(share)) for share in SHARES),
              f"{100 * (each.shares['robust_train'] - each.shares['robust_test']):.1f}")
             for kind, seeds in rows.items() for each in means(seeds)
