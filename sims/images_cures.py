@@ -25,7 +25,7 @@ MEASURED = {"attack_steps": 4, "evaluation_steps": 4, "evaluation_samples": 250,
             "batch_size": 16, "weight_decays": (0.0, 5e-3, 5e-2), "label_smoothings": (0.2,)}  # fmt: skip
 FULL: dict[str, dict[str, Any]] = {
     "digits": {"width": 4, "weight_decays": (0.0, 5e-4, 5e-3, 2e-2, 5e-2), "label_smoothings": (0.1, 0.3),
-               "batch_sizes": (5, 100), "seeds": 2},
+               "batch_sizes": (5, 100), "seeds": 3},
     "mnist": {**MEASURED, "width": 4, "radius": 0.2, "epochs": 24, "batch_sizes": (48,)},
     "cifar-10": {**MEASURED, "architecture": "lenet", "width": 4, "radius": "2/255", "learning_rate": 0.01,
                  "epochs": 48},

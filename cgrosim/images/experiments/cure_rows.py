@@ -17,8 +17,9 @@ if TYPE_CHECKING:
     from cgrosim.images.training.final import FinalAccuracies
 
 Rows = Mapping[str, Sequence[Sequence["FinalAccuracies"]]]
-"""By kind of training, and seed by seed, its last network and the one that validation images select."""
+"""By kind of training, and seed by seed, its networks as `final_accuracies` finds them, the last one first."""
 
+EARLY = "validation-selected"
 KINDS = {"decay": "weight decay", "smoothing": "label smoothing", "batch": "batch size"}
 
 
@@ -85,7 +86,7 @@ def columns(rows: Rows) -> list[Column]:
     found = []
     for kind, seeds in rows.items():
         name, _, value = kind.partition("-")
-        each = means(seeds)
+        each = [mean for mean in means(seeds) if mean.selected in ("last", EARLY)]
         shares = tuple(Accuracy(**mean.shares) for mean in each)
         value += mark(seeds)
         found.append(Column(KINDS[name], value, shares, tuple(Accuracy(**mean.errors) for mean in each if mean.errors)))
@@ -97,6 +98,8 @@ def sentences(rows: Rows) -> tuple[str, ...]:
 
     Trainings of one seed have start, images and order in common, so differences are taken seed by seed.
     """
+    from cgrosim.images.training.final import network_of
+
     if len(rows) < 2:
         return ()
     last = {kind: means(seeds)[0].shares for kind, seeds in rows.items()}
@@ -114,12 +117,13 @@ def sentences(rows: Rows) -> tuple[str, ...]:
             f"{100 * plain['robust_test']:.1f} % with {label(first)}{change}; {gaps} against {100 * gap(plain):.1f}."
         )
     said = [f"Last epoch: {text}"]
-    stopped = [(found[1], found[0]) for found in rows[first] if len(found) > 1 and not found[0].collapsed]
+    kept = [found for found in rows[first] if not found[0].collapsed]
+    stopped = [(early, found[0]) for found in kept if (early := network_of(list(found), EARLY)) is not None]
     if stopped:
-        epochs = means(rows[first])[1].epochs
-        early = float(np.mean([one.robust_test for one, _ in stopped]))
+        epochs = next(mean.epochs for mean in means([[one] for one, _ in stopped]))
+        reached = float(np.mean([one.robust_test for one, _ in stopped]))
         said.append(
-            f"Stopping early, at epoch {epochs} with {label(first)}: {100 * early:.1f} %{_change(stopped)} to the "
+            f"Stopping early, at epoch {epochs} with {label(first)}: {100 * reached:.1f} %{_change(stopped)} to the "
             "last epoch; in the model it gains nothing."
         )
     return tuple(said)
