@@ -3,7 +3,7 @@
     CGROSIM_DATA=... pytest tests/benchmarks/test_autoattack.py -m benchmark -s -n 0
 
 AutoAttack is the package `autoattack` if it is installed, else that of `torchattacks`. Ours may leave no more than half
-a point more than theirs, nor find half a point less; the parts that both have are compared in print. Half an hour.
+a point more than theirs, nor find half a point less; the parts that both have are compared in print. An hour.
 """
 
 from __future__ import annotations
