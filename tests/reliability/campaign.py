@@ -1,17 +1,19 @@
 """The table of a campaign: for every kind of mishap how often it was tried, and what came of it.
 
-``CGROSIM_CAMPAIGN=FOLDER pytest -m campaign -n 0 tests/reliability`` writes FOLDER/reliability.md, whose rows are kept
-in FOLDER as they are done, so that a campaign can be done in parts.
+``CGROSIM_CAMPAIGN=FOLDER pytest -m campaign -n 0 tests/reliability`` writes FOLDER/reliability.md. Every trial has a
+number, from which all that is random in it is drawn; which were done, and what came of them, is kept in FOLDER as they
+are done. The next sitting does the others, and those that failed; several programs may sit on different rows at once.
 """
 
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import os
 import platform
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -31,7 +33,9 @@ or fewer of them:
 export CGROSIM_CAMPAIGN_SHARE=0.1 CGROSIM_CAMPAIGN_SECONDS=60             # of the trials, and at most for a row
 ```
 
-Rows whose goal was not reached were ended by the time they were given. A run of no size of its own (an integration
+A campaign can be ended at any moment and done in several sittings: as long as the versions and the machine are the
+same, what was tried is kept in its folder, and the next sitting goes on with what was not, and with what failed. Rows
+whose goal was not reached were ended by the time they were given. A run of no size of its own (an integration
 that comes to a stand, a horizon beyond a month of work) counts as refused or survived when it ends with a sentence.
 
 *Refused* means: one sentence that says what is wrong, exit status 2 or 128 + signal, no traceback, nothing old lost.
@@ -45,6 +49,11 @@ for the same versions of libraries and the same type of processor.
 """
 
 
+COUNTS = ("refused", "survived")
+KEPT_EVERY = 5.0
+"""Seconds between two writings of what was done; one that is killed tries the trials since then again."""
+
+
 @dataclass
 class Row:
     """One kind of mishap.
@@ -52,10 +61,14 @@ class Row:
     Attributes
     ----------
     name : what was done
-    goal : how many trials a whole campaign makes
+    goal : how many trials a whole campaign makes; 0 for a row of the ordinary suite, which is not kept
     refused, survived : how many trials ended so
     failures : what happened in the others
     note : what to know of the row
+    done : the numbers of the trials that need not be tried again
+    again : how many of the refused and survived belong to trials in which something else failed: they are made again
+    sittings : in how many parts the trials were made
+    seconds : that they took, all sittings together
     """
 
     name: str
@@ -64,12 +77,38 @@ class Row:
     survived: int = 0
     failures: list[str] = field(default_factory=list)
     note: str = ""
+    done: list[int] = field(default_factory=list)
+    again: list[int] = field(default_factory=lambda: [0, 0])
+    sittings: int = 0
     seconds: float = 0.0
     began: float = field(default_factory=time.monotonic)
+    written: float = field(default_factory=time.monotonic)
+    dates: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        """Go on from what earlier sittings of the same versions did."""
+        path = self.path
+        if path is None or not path.exists():
+            return
+        found = json.loads(path.read_text())
+        if (found["machine"], found["versions"]) != (machine(), versions()):
+            return
+        self.refused, self.survived = (found[name] - less for name, less in zip(COUNTS, found["again"], strict=True))
+        self.done, self.dates = found["done"], found["dates"]
+        self.seconds, self.sittings = found["seconds"], found["sittings"]
+
+    @property
+    def path(self) -> Path | None:
+        """Where the row is kept, if it is."""
+        folder = os.environ.get("CGROSIM_CAMPAIGN")
+        if not folder or not self.goal:
+            return None
+        short = "".join(letter if letter.isalnum() else "_" for letter in self.name)[:80]
+        return Path(folder) / "rows" / f"{short}_{hashlib.sha256(self.name.encode()).hexdigest()[:8]}.json"
 
     @property
     def over(self) -> bool:
-        """Whether the time that a row may take in a campaign is over; it then holds fewer trials than its goal."""
+        """Whether the time that a row may take in a sitting is over; it then holds fewer trials than its goal."""
         return time.monotonic() - self.began > float(os.environ.get("CGROSIM_CAMPAIGN_SECONDS", "inf"))
 
     @property
@@ -77,16 +116,49 @@ class Row:
         """All trials."""
         return self.refused + self.survived + len(self.failures)
 
+    def numbers(self, most: int | None = None, enough: Callable[[], bool] = lambda: False) -> Iterator[int]:
+        """The numbers of the trials to be made, below `most` and until there are enough; each is kept when it is done.
+
+        A trial in which something fails is not done: the next sitting tries it again.
+        """
+        before, sitting = {*self.done}, False
+        for number in itertools.count() if most is None else range(most):
+            if number in before:
+                continue
+            if self.over or enough():
+                return
+            if not sitting:
+                sitting, self.sittings = True, self.sittings + 1
+                self.dates = sorted({*self.dates, time.strftime("%Y-%m-%d")})
+            failed, counts = len(self.failures), [self.refused, self.survived]
+            yield number
+            if len(self.failures) == failed:
+                self.done.append(number)
+            else:
+                new = zip((self.refused, self.survived), counts, self.again, strict=True)
+                self.again = [lost + now - then for now, then, lost in new]
+            if time.monotonic() - self.written > KEPT_EVERY:
+                self.keep()
+
     def fail(self, what: str) -> None:
         """Count a failure, in a line."""
         self.failures.append(" ".join(what.split())[:300])
 
+    def keep(self) -> None:
+        """Keep the row where a campaign is running."""
+        self.written = time.monotonic()
+        path = self.path
+        if path is None or not self.tried:
+            return
+        spent = self.seconds + time.monotonic() - self.began
+        content = {**asdict(self), "began": 0, "written": 0, "seconds": spent}
+        _replace(path, json.dumps({**content, "machine": machine(), "versions": versions()}, indent=None))
+
     def finish(self) -> None:
-        """Keep the row where a campaign is running, and refuse failures."""
-        self.seconds = time.monotonic() - self.began
-        folder = os.environ.get("CGROSIM_CAMPAIGN")
-        if folder and self.goal and self.tried:
-            keep(self, Path(folder))
+        """Keep the row, write the table of all rows that are there, and refuse failures."""
+        self.keep()
+        if self.path is not None and self.tried:
+            write_table(self.path.parents[1])
         assert self.tried
         assert not self.failures, "\n".join([f"{len(self.failures)} of {self.tried} failed", *self.failures[:10]])
 
@@ -96,32 +168,33 @@ def trials(goal: int) -> int:
     return max(1, round(goal * float(os.environ.get("CGROSIM_CAMPAIGN_SHARE", "1"))))
 
 
-def keep(row: Row, folder: Path) -> None:
-    """Keep a row, and write the table of all that are there."""
-    rows = folder / "rows"
-    rows.mkdir(parents=True, exist_ok=True)
-    short = "".join(letter if letter.isalnum() else "_" for letter in row.name)[:80]
-    name = f"{short}_{hashlib.sha256(row.name.encode()).hexdigest()[:8]}"
-    content = {
-        **asdict(row),
-        "began": 0,
-        "date": time.strftime("%Y-%m-%d"),
-        "machine": machine(),
-        "versions": versions(),
-    }
-    (rows / f"{name}.json").write_text(json.dumps(content, indent=1))
-    found = [json.loads(path.read_text()) for path in sorted(rows.glob("*.json"))]
-    (folder / "reliability.md").write_text(page(found), encoding="utf-8")
+def write_table(folder: Path) -> None:
+    """Write the table of all rows that are kept in a folder."""
+    found = [json.loads(path.read_text()) for path in sorted((folder / "rows").glob("*.json"))]
+    _replace(folder / "reliability.md", page(found))
+
+
+def _replace(path: Path, text: str) -> None:
+    """Write whole or not at all: a campaign may be ended at any moment."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f"{path.name}.{os.getpid()}")
+    partial.write_text(text, encoding="utf-8")
+    partial.replace(path)
 
 
 def page(rows: list[Mapping[str, object]]) -> str:
     """The table in words."""
     lines = [HEAD]
-    dates = sorted({str(row["date"]) for row in rows})
+    dates = sorted({date for row in rows for date in row["dates"]})  # type: ignore[attr-defined]
+    sittings = max(int(row["sittings"]) for row in rows)  # type: ignore[call-overload]
     lines.append(
-        f"Run of {' to '.join(dict.fromkeys([dates[0], dates[-1]]))} on {rows[0]['machine']}; {rows[0]['versions']}.\n"
+        f"Run of {' to '.join(dict.fromkeys([dates[0], dates[-1]]))}, in at most {sittings} sittings a row, on "
+        f"{rows[0]['machine']}; {rows[0]['versions']}.\n"
     )
-    lines += ["| what was done | tried (goal) | refused in words | survived | failed |", "|---|---|---|---|---|"]
+    lines += [
+        "| what was done | tried (goal) | sittings | refused in words | survived | failed |",
+        "|---|---|---|---|---|---|",
+    ]
     totals = [0, 0, 0, 0]
     for row in rows:
         failed = len(row["failures"])  # type: ignore[arg-type]
@@ -129,8 +202,11 @@ def page(rows: list[Mapping[str, object]]) -> str:
         totals = [total + int(count) for total, count in zip(totals, counts, strict=True)]
         note = f" ({row['note']})" if row["note"] else ""
         aim = "" if counts[0] >= int(row["goal"]) else f" ({row['goal']})"  # type: ignore[call-overload]
-        lines.append(f"| {row['name']}{note} | {counts[0]}{aim} | {counts[1]} | {counts[2]} | {counts[3]} |")
-    lines.append(f"| **all** | {' | '.join(f'**{total}**' for total in totals)} |")
+        lines.append(
+            f"| {row['name']}{note} | {counts[0]}{aim} | {row['sittings']} | {counts[1]} | {counts[2]} | {counts[3]} |"
+        )
+    told = [f"**{total}**" for total in totals]
+    lines.append(f"| **all** | {' | '.join([told[0], '', *told[1:]])} |")
     failures = [f"- {row['name']}: {text}" for row in rows for text in row["failures"]]  # type: ignore[attr-defined]
     if failures:
         lines += ["\nWhat failed:\n", *failures]

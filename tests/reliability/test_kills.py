@@ -15,7 +15,7 @@ pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs POSIX pro
 
 GOAL = 25  # kills of each: 200 of engines and experiments in all, a third of them in the middle of a write
 IN_A_WRITE = 3  # every so manyth
-MOST_ATTEMPTS = 40
+MOST_ENDS = 40  # trials a kill, some of which end before it comes
 
 
 @pytest.fixture(scope="module")
@@ -59,15 +59,13 @@ def killed(name, folder, draw, in_a_write, seconds, writes):
 def disturb(name, kills, whole, place, row):
     """Kill until there were so many kills, and go on each time, one to three kills before every end."""
     expected, seconds, writes = whole(name)
-    draw, done, attempts = random.Random(name), 0, 0
-    while done < kills and attempts < MOST_ATTEMPTS * kills and not row.over:
-        folder, hit = place / f"{attempts}", 0
+    for number in row.numbers(MOST_ENDS * kills, enough=lambda: row.tried >= kills):
+        draw, folder, hit = random.Random(f"{name} {number}"), place / f"{number}", 0
         folder.mkdir()
         for _ in range(draw.randint(1, 3)):
-            attempts += 1
-            status = killed(name, folder, draw, done % IN_A_WRITE == 0, seconds, writes)
+            status = killed(name, folder, draw, draw.randrange(IN_A_WRITE) == 0, seconds, writes)
             if status == -9:
-                hit, done = hit + 1, done + 1
+                hit += 1
             elif status != 0:
                 row.fail(f"{name}: status {status} before the kill: {folder.with_suffix('.log').read_text()[-200:]}")
         status = ended(forked(lambda folder=folder: all_work()[name](folder), folder.with_suffix(".log")))

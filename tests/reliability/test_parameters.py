@@ -18,6 +18,7 @@ from cgrosim.run.planning import plan
 
 GOAL = 10_000
 RUNS_GOAL = 500
+TOGETHER = 10  # runs, one after the other in a child
 HANGING = 300.0
 """Seconds without a word after which a run counts as hanging: most take milliseconds, and share a busy machine."""
 SECONDS = 10.0
@@ -100,17 +101,13 @@ def count(row, came, what):
 
 def through(way, number, place, row, seed=0):
     """So many sets."""
-    draw = random.Random(seed)
-    for _ in range(number):
-        if row.over:
-            return
-        values, make = way(draw, place)
+    for trial in row.numbers(number):
+        values, make = way(random.Random(f"{seed} {trial}"), place)
         count(row, experiment_of(make), values)
 
 
 def by_command_line(number, place, row, seed=0):
     """So many commands; what is said on the terminal is a sentence and no traceback, and nothing runs."""
-    draw = random.Random(seed)
 
     def planned(params, **options):
         count(row, experiment_of(lambda: params), params)
@@ -118,10 +115,8 @@ def by_command_line(number, place, row, seed=0):
 
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(session, "simulate", planned)
-        for _ in range(number):
-            if row.over:
-                return
-            before, began = row.tried, time.process_time()
+        for trial in row.numbers(number):
+            draw, before, began = random.Random(f"line {seed} {trial}"), row.tried, time.process_time()
             words = [
                 f"--{draw.choice(NAMES).replace('_', '-')}={drawn(draw, odd=False)}" for _ in range(draw.randint(0, 4))
             ]
@@ -265,10 +260,8 @@ def outcomes(sets, place):
 def test_valid_runs_end_in_numbers_or_words(tmp_path):
     note = "extremes of every scale; survived: finite numbers, or a message"
     row = Row("small valid runs to their end", RUNS_GOAL, note=note)
-    draw = random.Random(3)
-    sets = [small_run(draw) for _ in range(trials(RUNS_GOAL))]
-    for number, came in enumerate(outcomes(sets, tmp_path)):
-        count(row, came, f"{number} {sets[number]}")
-        if row.over:
-            break
+    for first in row.numbers(max(1, trials(RUNS_GOAL) // TOGETHER)):
+        sets = [small_run(random.Random(f"run {first} {number}")) for number in range(TOGETHER)]
+        for number, came in enumerate(outcomes(sets, tmp_path)):
+            count(row, came, f"{number} {sets[number]}")
     row.finish()

@@ -50,11 +50,8 @@ def judge(status, log, row, what, allowed=(0, 1, 2)):
 
 def limited(count, place, row, names):
     """A largest size of files, drawn between nothing and more than enough; old results stand in the folder."""
-    draw = random.Random(7)
-    for number in range(count):
-        if row.over:
-            return
-        what, size = names[number % len(names)], int(2 ** draw.uniform(0.0, 20.0))
+    for number in row.numbers(count):
+        what, size = names[number % len(names)], int(2 ** random.Random(f"limited {number}").uniform(0.0, 20.0))
         folder = _made(place / f"limited {number}")
         (folder / "old.txt").write_text("old")
 
@@ -105,11 +102,8 @@ def small_disk(folder, size):
 
 def full(count, place, row, names):
     """Disks of 16 KiB to 9 MiB, of which the commands ask for 8 beforehand."""
-    draw = random.Random(8)
-    for number in range(count):
-        if row.over:
-            return
-        what, size = names[number % len(names)], int(2 ** draw.uniform(14.0, 23.3))
+    for number in row.numbers(count):
+        what, size = names[number % len(names)], int(2 ** random.Random(f"full {number}").uniform(14.0, 23.3))
         with small_disk(place / f"disk {number}", size) as disk:
             (disk / "old.txt").write_text("old")
             log = place / f"disk {number}.log"
@@ -129,9 +123,7 @@ def forbidden(count, place, row, names):
     for parent in (place, *place.parents):
         with suppress(OSError):
             parent.chmod(parent.stat().st_mode | 0o755)
-    for number in range(count):
-        if row.over:
-            return
+    for number in row.numbers(count):
         what, how = names[number % len(names)], number // len(names) % 4
         folder = place / f"forbidden {number}"
         shutil.copytree(whole, folder)
@@ -160,11 +152,9 @@ def forbidden(count, place, row, names):
 def together(count, place, row, names):
     """Two programs at once on one folder, the second a moment later: one does its work, the other says why not."""
     row.note = "one does its work as if alone, the other says why not, or finds it done"
-    draw = random.Random(9)
-    for number in range(count):
-        if row.over:
-            return
-        what, folder = names[number % len(names)], _made(place / f"together {number}")
+    for number in row.numbers(count):
+        what, draw = names[number % len(names)], random.Random(f"two {number}")
+        folder = _made(place / f"together {number}")
         logs = [place / f"together {number} {which}.log" for which in "ab"]
         children = []
         for log in logs:

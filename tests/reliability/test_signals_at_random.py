@@ -68,23 +68,17 @@ def judge(status, number, log, folder, row, what):
 
 def signalled(what, count, place, row):
     """Send so many signals, one a process, at moments spread over the time of a whole command."""
-    draw, make = random.Random(what), commands()[what]
-    seconds = 1.0
-    for number in range(count + 1):
-        if row.over:
-            return
-        folder = place / f"{what}-{number}"
-        folder.mkdir()
-        log, began = folder.with_suffix(".log"), time.monotonic()
+    make, log = commands()[what], place / f"{what}-undisturbed.log"
+    folder, began = _made(place / f"{what}-undisturbed"), time.monotonic()
+    status = ended(forked(lambda: command(make(folder)), log))
+    if status != 0:
+        row.fail(f"{what} undisturbed: status {status}: {log.read_text()[-300:]}")
+        return
+    seconds = time.monotonic() - began
+    for number in row.numbers(3 * count, enough=lambda: row.tried >= count):
+        draw, folder = random.Random(f"{what} {number}"), _made(place / f"{what}-{number}")
+        log, sent = folder.with_suffix(".log"), draw.choice(ENDING)
         child = forked(lambda folder=folder: command(make(folder)), log)
-        if number == 0:
-            status = ended(child)
-            if status != 0:
-                row.fail(f"{what} undisturbed: status {status}: {log.read_text()[-300:]}")
-                return
-            seconds = time.monotonic() - began
-            continue
-        sent = draw.choice(ENDING)
         status = ended_before(child, draw.uniform(0.0, seconds))
         if status is not None:
             judge(status, sent, log, folder, row, what)
@@ -97,6 +91,11 @@ def signalled(what, count, place, row):
         if status == -sent and not said and not any(folder.iterdir()):
             continue  # it came before the command had begun: no trial of it
         judge(status, sent, log, folder, row, what)
+
+
+def _made(folder):
+    folder.mkdir()
+    return folder
 
 
 @pytest.fixture(autouse=True)
@@ -136,19 +135,24 @@ def test_signals_to_commands_that_begin(fresh, tmp_path):
     goal = 10
     where = "kernels still to compile" if fresh else "kernels on disk"
     row = Row(f"the same to starting processes of simulate, verify, images stages; {where}", goal)
-    draw = random.Random(str(fresh))
     lines = {
         "simulate": lambda folder: commands()["simulate"](folder),
         "images stages": lambda folder: commands()["images stages"](folder),
-        "verify": lambda folder: ["verify", "initial-laws", "dead-start-probability", "--out", str(folder / "report")],
+        "verify": lambda folder: [
+            "verify",
+            "yarotsky-squares",
+            "sampling-same-numbers",
+            "--out",
+            str(folder / "report"),
+        ],
     }
     names = list(lines)
-    for number in range(trials(goal)):
-        if row.over:
-            break
-        what = names[number % len(names)]
-        folder = tmp_path / f"{number}"
-        folder.mkdir()
+    for number in row.numbers(trials(goal)):
+        draw, what, folder = (
+            random.Random(f"{fresh} {number}"),
+            names[number % len(names)],
+            _made(tmp_path / f"{number}"),
+        )
         log = folder.with_suffix(".log")
         environment = {**os.environ, **({"NUMBA_CACHE_DIR": str(tmp_path / f"cache {number}")} if fresh else {})}
         with log.open("w") as stream:

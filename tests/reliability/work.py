@@ -44,7 +44,7 @@ SWEEP = ["sweep", *PLAIN, "--vary", "gap=0.01,0.1,0.3,0.5", "--vary", "power=3,3
 OTHERS: dict[str, list[str]] = {
     "sweep, two workers": [*SWEEP, "--workers", "2"],
     "sweep": [*SWEEP, "--workers", "0"],
-    "verify": ["verify", "initial-laws", "dead-start-probability", "--workers", "1"],
+    "verify": ["verify", "yarotsky-squares", "sampling-same-numbers", "--workers", "1"],
     "classroom": ["classroom"],
 }
 """Commands beside simulate and the experiments; the first two leave the same table."""
