@@ -111,6 +111,10 @@ class Row:
         """Whether the time that a row may take in a sitting is over; it then holds fewer trials than its goal."""
         return time.monotonic() - self.began > float(os.environ.get("CGROSIM_CAMPAIGN_SECONDS", "inf"))
 
+    def restart(self) -> None:
+        """Let the time that the row may take begin now."""
+        self.began = time.monotonic()
+
     @property
     def tried(self) -> int:
         """All trials."""
