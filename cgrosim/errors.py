@@ -23,5 +23,11 @@ class ParameterError(UserError):
     """A parameter, or a combination of parameters, that no experiment can have."""
 
 
+class UnknownNameError(ParameterError, KeyError):
+    """A name that is none of those there are."""
+
+    __str__ = ValueError.__str__  # a KeyError writes what it is given as Python does
+
+
 class FileError(UserError):
     """A file that is missing, truncated, foreign or not writable."""

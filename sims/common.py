@@ -18,6 +18,7 @@ from cgrosim.errors import UserError
 from cgrosim.figures import save_figure, style
 from cgrosim.files.records import write_record
 from cgrosim.files.versions import versions
+from cgrosim.interrupts import INTERRUPTED, raising_interrupts
 from cgrosim.model.params import Params
 from cgrosim.model.streams import replicate_seeds
 
@@ -156,9 +157,13 @@ def run_images(experiment: Any, data: Any, folder: Path, workers: int | None = N
 
 
 def run_script(main: Callable[[], Any]) -> None:
-    """Run a script; a user's mistake is one sentence and exit status 2."""
+    """Run a script; a user's mistake is one sentence and exit status 2, and Ctrl-C draws no figure of half its runs."""
     try:
-        main()
+        with raising_interrupts():
+            main()
+    except KeyboardInterrupt:
+        print("Interrupted; nothing was drawn.", file=sys.stderr)
+        raise SystemExit(INTERRUPTED) from None
     except UserError as error:
         print(error, file=sys.stderr)
         raise SystemExit(2) from None

@@ -26,6 +26,7 @@ FLOORS = (
     ("engines",),
     ("model",),
     ("kernels", "executors"),
+    ("arguments",),
     ("files",),
     ("errors", "interrupts", "progress"),
 )

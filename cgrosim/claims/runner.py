@@ -17,6 +17,7 @@ from multiprocessing import active_children, get_context
 from pathlib import Path
 from typing import Any, NoReturn
 
+from cgrosim.arguments import checked
 from cgrosim.claims.claim import Claim, Context, Verdict, evaluate
 from cgrosim.claims.homes import Home, home_of
 from cgrosim.claims.power import PARAMETERS, Noticed, smallest_noticed
@@ -34,6 +35,7 @@ PowerProgress = Callable[[str, Noticed, int, int], None]
 """Called with a claim, what it notices in one parameter, how many of them there are, and how many there will be."""
 
 
+@checked
 def verify(
     claims: Sequence[str | Claim] = (),
     context: Context | None = None,
@@ -87,7 +89,7 @@ def verify(
             note(verdict)
     groups = _sharing([claim for name, claim in chosen.items() if name not in arrived])
     homes = [tuple(home_of(claim) for claim in group) for group in groups]
-    with suppress(KeyboardInterrupt):
+    with suppress(KeyboardInterrupt), raising_interrupts():  # a claim must not judge half a run
         if any(None in group for group in homes) or _processes(workers, len(homes)) == 1:
             for claim in (claim for group in groups for claim in group):
                 note(evaluate(claim, context))
@@ -97,6 +99,7 @@ def verify(
     return Verdicts(arrived[name] for name in chosen if name in arrived)
 
 
+@checked
 def measure_power(
     claims: Sequence[str | Claim] = (),
     context: Context | None = None,
@@ -124,7 +127,7 @@ def measure_power(
 
     groups = _sharing(chosen)
     homes = [tuple(home_of(claim) for claim in group) for group in groups]
-    with suppress(KeyboardInterrupt):
+    with suppress(KeyboardInterrupt), raising_interrupts():  # a claim must not judge half a run
         if any(None in group for group in homes) or _processes(workers, total) == 1:
             for claim, parameter in product((claim for group in groups for claim in group), parameters):
                 note({claim.name: smallest_noticed(claim, context, parameter)})
@@ -147,7 +150,7 @@ def _processes(workers: int | None, tasks: int) -> int:
 
 
 def _evaluate_at(homes: Sequence[Home], context: Context) -> list[Verdict]:
-    with raising_interrupts():  # a claim must not judge half a run
+    with raising_interrupts():
         verdicts = [evaluate(home.find(), context) for home in homes]
     return [replace(one, claim=_stand_in(one.claim.name)) for one in verdicts]  # not every process has its module
 

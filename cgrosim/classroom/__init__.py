@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from cgrosim.arguments import checked
+
 if TYPE_CHECKING:
     from cgrosim.classroom.notebook import Page
     from cgrosim.run.results import Run
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["show"]
 
 
+@checked
 def show(run: Run | None = None, *, height: int = 720) -> Page:
     """The page in a notebook.
 

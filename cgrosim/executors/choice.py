@@ -9,6 +9,10 @@ from cgrosim.errors import ParameterError
 from cgrosim.executors.cluster import Cluster
 from cgrosim.executors.executor import Executor, Here
 from cgrosim.executors.pool import Pool
+from cgrosim.files.words import quoted
+
+MOST_WORKERS = 10_000
+"""More processes no machine has a use for."""
 
 
 @contextmanager
@@ -32,7 +36,7 @@ def executor_for(workers: int | None, scheduler: str | None, executor: Executor 
             cluster.close()
     elif workers is None:
         yield Here()
-    elif workers < 1:
-        raise ParameterError(f"workers is {workers}, but must be a whole number of at least 1.")
+    elif not 1 <= workers <= MOST_WORKERS:
+        raise ParameterError(f"workers is {quoted(workers)}, but must be a whole number from 1 to {MOST_WORKERS}.")
     else:
         yield Pool(workers)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from cgrosim.arguments import checked
 from cgrosim.figures import style
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ DASHES: tuple[Any, ...] = ("-", "--", "-.", (0, (1, 1.2)))
 HATCHES = ("", "///", "...", "xx", "\\\\\\", "++")
 
 
+@checked
 def panel_figure(panel: Panel) -> Figure:
     """Draw a panel of a claim; sets of marks differ in shape or dash as well as in colour.
 

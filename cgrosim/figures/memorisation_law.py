@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from cgrosim.arguments import checked
 from cgrosim.figures import style
 from cgrosim.figures.heading import parameter_line, warnings_of
 from cgrosim.figures.style import number
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 Array = NDArray[np.float64]
 
 
+@checked
 def memorisation_law_figure(run: Run, predictions: Predictions | None = None) -> Figure:
     """Draw the share of samples memorised by each step, measured and predicted, over logarithmic time.
 

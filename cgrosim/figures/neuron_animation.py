@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from cgrosim.arguments import checked
 from cgrosim.errors import FileError
 from cgrosim.figures import style
 from cgrosim.figures.neuron_plane import Track, draw_track, plane_frame, tracks_of
@@ -26,6 +27,7 @@ FRAME_MILLISECONDS = 90
 REST_MILLISECONDS = 1800  # on the last frame, to look at the outcome before the film starts again
 
 
+@checked
 def neuron_plane_animation(
     run: Run, standard: Run | None = None, path: str | Path = "neuron_plane.gif", *, frames: int = FRAMES
 ) -> Path:

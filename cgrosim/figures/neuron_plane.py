@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cgrosim.arguments import checked
 from cgrosim.figures import style
 from cgrosim.figures.heading import parameter_line
 from cgrosim.figures.style import number
@@ -35,6 +36,7 @@ class Track:
     title: str
 
 
+@checked
 def neuron_plane_figure(run: Run, standard: Run | None = None, *, step: float | None = None) -> Figure:
     """Draw the way of every neuron from its start (ring) to its last place (dot), coloured by time.
 

@@ -14,6 +14,8 @@ from typing import IO, TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from cgrosim.arguments import checked
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
@@ -99,6 +101,7 @@ def new_figure(width: float, height: float, *, layout: Literal["constrained"] | 
     return figure
 
 
+@checked
 def save_figure(figure: Figure, path: str | Path, *, dpi: float = 150.0) -> Path:
     """Write a figure atomically; the suffix of `path` (.png, .svg, .pdf) gives the format.
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cgrosim.arguments import checked
 from cgrosim.figures import style
 from cgrosim.figures.decay_marks import edge_lines, mark_cure, mark_rest
 from cgrosim.figures.heading import parameter_line, warnings_of
@@ -28,6 +29,7 @@ CLEAN, ADVERSARIAL = style.BLUE, style.VERMILION
 HUGE = 1e100  # values of a run that blew up, beyond which an axis cannot be drawn
 
 
+@checked
 def three_stage_figure(run: Run, predictions: Predictions | None = None) -> Figure:
     """Draw a run: signal, memorised noise, losses and errors over the same logarithmic time axis.
 

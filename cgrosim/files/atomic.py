@@ -167,6 +167,16 @@ def _remove_abandoned(partial: Path) -> bool:
         os.close(handle)
 
 
+def remove_leftovers(folder: Path) -> None:
+    """Remove what killed writers left unfinished below a folder, for files whose names are not written again.
+
+    The caller holds the folder's lock; what another program is writing all the same stays.
+    """
+    for partial in folder.rglob("*.partial"):
+        with suppress(OSError):  # nothing depends on it
+            _remove_abandoned(partial)
+
+
 def _settle(folder: Path) -> None:
     """Make the new name survive a power cut, where a directory can be synchronised."""
     if sys.platform == "win32":

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
 
 from pydantic import Field, model_validator
 
+from cgrosim.arguments import checked
 from cgrosim.errors import FileError, ParameterError
 from cgrosim.files.words import quoted, shown
 from cgrosim.model.activations import ACTIVATIONS, SecondLayerSign, activation
@@ -340,6 +341,7 @@ class Params(SettingsBase):
         return cls(dimension=d, **merged)
 
     @classmethod
+    @checked
     def from_toml(cls, path: str | Path) -> Params:
         """Read parameters from a TOML file; fields that are left out take the paper's values at its dimension."""
         values = read_toml(path)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from cgrosim.errors import ParameterError, UserError
+from cgrosim.arguments import checked
+from cgrosim.errors import ParameterError
 from cgrosim.model.params import Params
 from cgrosim.predictions.experiment import Experiment, Silent, first_line
 from cgrosim.predictions.predicted import Prediction, Predictions
@@ -20,6 +21,7 @@ CHI_SHARP = 0.1  # coupling below which the decoupled time of a single sample is
 FOREIGN = "this run's starts cannot be drawn again by this version"
 
 
+@checked
 def predict(params_or_run: Params | Run) -> Predictions:
     """Everything the theory predicts for an experiment, with units, sources and the hypotheses it rests on.
 
@@ -40,8 +42,6 @@ def predict(params_or_run: Params | Run) -> Predictions:
     UserError
         If the argument is neither parameters nor a run.
     """
-    if not isinstance(params_or_run, Params | Run):
-        raise UserError(f"predict takes Params or a Run, not a {type(params_or_run).__name__}.")
     params = params_or_run if isinstance(params_or_run, Params) else params_or_run.params
     silent = why_not(params)
     if silent:

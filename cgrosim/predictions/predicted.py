@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+from cgrosim.arguments import checked
 from cgrosim.errors import UserError
 from cgrosim.files.words import quoted, suggested
 from cgrosim.model.params import Params
@@ -70,6 +71,7 @@ class Predictions:
     regime: tuple[Slack, ...] = ()
     notes: tuple[str, ...] = ()
 
+    @checked
     def __getitem__(self, name: str) -> Prediction:
         """One predicted quantity.
 
@@ -94,10 +96,12 @@ class Predictions:
         """The names of all quantities."""
         return tuple(entry.name for entry in self.entries)
 
+    @checked
     def value(self, name: str) -> Any:
         """The value of one quantity; None where the theory is silent or does not know the name."""
         return next((entry.value for entry in self.entries if entry.name == name), None)
 
+    @checked
     def plot(self, run: Run) -> Figure:
         """Draw these predictions over a run: the three-stage figure."""
         return run.plot(self)

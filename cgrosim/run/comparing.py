@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from cgrosim.arguments import checked
+from cgrosim.errors import UnknownNameError
+from cgrosim.files.words import quoted, suggested
 from cgrosim.model.hitting_times import HITTING_TIMES
 from cgrosim.run.presenting import PRESENTERS
 from cgrosim.run.results import Run
@@ -51,11 +54,20 @@ class Comparison:
         """The steps that both runs recorded."""
         return np.intersect1d(self.first.data["step"].values, self.second.data["step"].values)
 
+    @checked
     def parts_at(self, name: str) -> int | str | None:
         """The first common step at which a variable differs by more than rounding.
 
         None where it never does; a word where there is nothing to compare.
+
+        Raises
+        ------
+        UnknownNameError
+            If not both runs recorded it.
         """
+        if name not in self.variables:
+            hint = suggested(name, self.variables, "they are")
+            raise UnknownNameError(f"{quoted(name)} is not a variable that both runs recorded; {hint}")
         steps = self.common_steps
         one, other = (run.data[name].sel(step=steps).values for run in (self.first, self.second))
         if one.shape != other.shape:
@@ -99,6 +111,7 @@ class Comparison:
         return as_html(self.rows())
 
 
+@checked
 def compare(first: Run, second: Run, *, tolerance: float = TOLERANCE) -> Comparison:
     """Put two runs side by side: parameters, hitting times, last records, and the step at which each variable parts.
 

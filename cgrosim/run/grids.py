@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from cgrosim.arguments import checked
 from cgrosim.errors import ParameterError
 from cgrosim.run.quantities import QUANTITIES
 from cgrosim.run.recorder import given_steps
@@ -72,6 +73,7 @@ def _between(
         return np.where(exact, before, before + share * (values[right] - before))
 
 
+@checked
 def stack(runs: Iterable[Run], steps: ArrayLike | None = None) -> xarray.Dataset:
     """Several runs in one dataset, with a dimension ``run`` in front.
 

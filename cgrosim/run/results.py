@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from cgrosim.errors import ParameterError
+from cgrosim.arguments import checked
+from cgrosim.errors import ParameterError, UnknownNameError
+from cgrosim.files.words import quoted, suggested
 from cgrosim.model.hitting_times import HITTING_TIMES, hitting_time
 from cgrosim.model.params import Params
 from cgrosim.model.sampling import ClosedSystem
@@ -101,10 +103,18 @@ class Run:
         """Gradient steps taken, also of a run that diverged or was interrupted."""
         return int(self._brief("steps_taken", "steps"))
 
+    @checked
     def final(self, name: str) -> Any:
-        """The last record of a variable."""
+        """The last record of a variable.
+
+        Raises
+        ------
+        UnknownNameError
+            If the run has no variable of this name.
+        """
         return self.values(name)[-1][()]
 
+    @checked
     def on_grid(self, steps: ArrayLike) -> xarray.Dataset:
         """The records at given steps: see `cgrosim.run.grids.on_grid` for what is between two records.
 
@@ -115,20 +125,26 @@ class Run:
         """
         return on_grid(self.data, steps)
 
+    @checked
     def values(self, name: str) -> NDArray[Any]:
         """All records of a variable over the recorded steps (or a hitting time), without making `data`.
 
         Raises
         ------
-        KeyError
-            If the run has no variable of this name.
+        UnknownNameError
+            If the run has no variable of this name; it is a KeyError, too.
         """
-        if "data" in self.__dict__ or self._recorded is None:
-            return np.asarray(self.data[name].values)
-        if name in self._recorded.records:
-            return self._recorded.records[name]
-        return np.asarray(getattr(self._recorded.crossings, hitting_time(name)))
+        try:
+            if "data" in self.__dict__ or self._recorded is None:
+                return np.asarray(self.data[name].values)
+            if name in self._recorded.records:
+                return self._recorded.records[name]
+            return np.asarray(getattr(self._recorded.crossings, hitting_time(name)))
+        except KeyError:
+            hint = suggested(name, map(str, self.data.variables), "it recorded")
+            raise UnknownNameError(f"{quoted(name)} is not recorded in this run; {hint}") from None
 
+    @checked
     def save(self, path: str | Path, *, with_start: bool = False) -> Path:
         """Write the run as netCDF, atomically: the file is either the old one or the whole new one.
 
@@ -168,6 +184,7 @@ class Run:
     def _kept(self, name: str) -> bool:
         return name in (self.data if "data" in self.__dict__ or self._recorded is None else self._recorded.records)
 
+    @checked
     def plot(self, predictions: Predictions | None = None) -> matplotlib.figure.Figure:
         """Draw the three-stage figure; without `predictions` they are computed, where the theory applies."""
         try:
@@ -182,6 +199,7 @@ class Run:
         return figure
 
 
+@checked
 def load(path: str | Path) -> Run:
     """Read a run that `Run.save` wrote.
 

@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from cgrosim.arguments import checked
 from cgrosim.engines import Engine, make_engine
 from cgrosim.engines.base import can_trace, follow
 from cgrosim.errors import ParameterError
 from cgrosim.files.archive import check_replaceable
 from cgrosim.files.lock import only_here
-from cgrosim.files.words import quoted
 from cgrosim.interrupts import Interrupts
 from cgrosim.model.hitting_times import HITTING_TIMES
 from cgrosim.model.params import MAX_STEPS, Params
@@ -65,6 +65,7 @@ class Started:
     seconds: float = 0.0  # spent before a resume
 
 
+@checked
 def simulate(
     params: Params,
     *,
@@ -117,10 +118,6 @@ def simulate(
     FileError
         If something else than a checkpoint stands at the place of the checkpoint, or another run is writing there.
     """
-    if not isinstance(params, Params):
-        raise ParameterError(f"a run begins with {quoted(params)}; give Params, such as Params.from_paper(1000).")
-    if start is not None and not isinstance(start, ClosedSystem):
-        raise ParameterError(f"start is a {type(start).__name__}, but must be a ClosedSystem, such as run.start.")
     asked = asked_for(params, start, record_at, until, keep)
     if checkpoint is not None:
         check_replaceable(checkpoint, CHECKPOINT)
@@ -146,6 +143,7 @@ def asked_for(
     )
 
 
+@checked
 def resume(
     path: str | Path,
     *,

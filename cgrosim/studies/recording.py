@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from cgrosim.interrupts import raising_interrupts
 from cgrosim.model.params import Params
 from cgrosim.model.sampling import ClosedSystem
 from cgrosim.run.quantities import QUANTITIES
@@ -31,7 +32,8 @@ def record(
     options = tuple(sorted({option for name in names if (option := QUANTITIES[name].option)}))
     if params.steps is not None or params.record != options:
         params = params.replace(steps=None, record=options)
-    run = simulate(params, start=start, record_at=at, until=until, keep=names)
+    with raising_interrupts():  # half a run is none
+        run = simulate(params, start=start, record_at=at, until=until, keep=names)
     assert run.status == "finished", run.message
     return run
 

@@ -64,6 +64,8 @@ class Base:
             for one, other in (RADIUS, RADIUS[::-1]):
                 if one in values and other not in values:
                     fixed.pop(other, None)
+            if "dimension" not in {**fixed, **values}:
+                raise ParameterError("the sweep has no dimension; give or vary it, such as 1000.")
             return Params.from_paper(**{**fixed, **values})
         odd = [name for name in values if name in FACTORS]
         if odd:

@@ -153,7 +153,7 @@ def seeds_of(base: Base, given: Any) -> tuple[int, ...]:
         if count < 1:
             raise ParameterError(f"seeds is {count}, but must be at least 1, or a list of seeds.")
         if count > 10**6:
-            raise ParameterError(f"seeds is {count:g}, but at most 1e6 fit; take fewer.")
+            raise ParameterError(f"seeds is {quoted(count)}, but at most 1e6 fit; take fewer.")
         return tuple(replicate_seeds(int(whole_number(base.values.get("seed", 0))), count))
     if not isinstance(given, Iterable) or isinstance(given, str):
         raise ParameterError(f"seeds is {quoted(given)}, but must be a number of seeds, or a list of them.")

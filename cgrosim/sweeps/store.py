@@ -18,10 +18,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cgrosim.errors import FileError, UserError
+from cgrosim.files.atomic import remove_leftovers
 from cgrosim.files.digest import content_digest
 from cgrosim.files.kinds import Kind
 from cgrosim.files.lock import only_here
-from cgrosim.files.marks import whole_marks, write_mark
+from cgrosim.files.marks import MARKS, whole_marks, write_mark
 from cgrosim.files.records import read_record, write_record
 from cgrosim.files.words import shown
 from cgrosim.sweeps.batches import Batch, Found
@@ -86,6 +87,8 @@ class ZarrStore:
     def _prepare(self) -> None:
         """Write the plan, and make or lengthen the arrays."""
         with writing(self.folder):
+            for part in (GROUP, MARKS):  # cells may be cut into other batches than before, and Zarr's own are unique
+                remove_leftovers(self.folder / part)
             write_record(self.folder / PLAN_NAME, {"format": PLAN.format, **self.plan.dump()})
             lengths, rows = sizes(self.plan), self.plan.rows
             group = _zarr().open_group(str(self.folder / GROUP), mode="a", zarr_format=3)

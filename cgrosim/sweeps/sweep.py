@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from cgrosim.arguments import checked
 from cgrosim.errors import ParameterError, UserError
 from cgrosim.executors.choice import executor_for
 from cgrosim.executors.executor import Executor, Lost
@@ -39,6 +40,7 @@ WATCH_SECONDS = 0.25  # between two calls of a watcher
 CORNERS = 64
 
 
+@checked
 def sweep(
     params: Params | Mapping[str, Any],
     over: Mapping[Any, Any],

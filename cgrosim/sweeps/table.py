@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from cgrosim.arguments import checked
 from cgrosim.errors import FileError, ParameterError
 from cgrosim.files.kinds import Kind
 from cgrosim.files.netcdf import read_netcdf, write_netcdf
@@ -114,7 +115,9 @@ class Table:
                     data = data.isel({name: int(np.argmin(np.abs(values - value)))})
                 else:
                     data = data.sel({name: value})
-            except (KeyError, TypeError):
+                if not all(data.sizes.values()):
+                    raise KeyError
+            except (KeyError, TypeError, ValueError):
                 known = ", ".join(map(str, values[:20]))
                 raise ParameterError(f"{name} takes the values {known}, but not {quoted(value)}.") from None
         return Table(data)
@@ -132,6 +135,7 @@ class Table:
         names = [name for name in data.coords if name in {*Params.model_fields, *json.loads(data.attrs["names"])}]
         return self.base.params({str(name): plain(data[name].values[()]) for name in names})
 
+    @checked
     def values(self, quantity: Quantity) -> xarray.DataArray:
         """A variable by its name, or what a function of the dataset gives.
 
@@ -148,6 +152,7 @@ class Table:
             raise ParameterError(f"{shown(quantity)} was not kept; {suggested(quantity, names, 'kept are')}")
         return self.data[quantity]
 
+    @checked
     def final(self, quantity: Quantity) -> xarray.DataArray:
         """One number a cell: the last of the steps that was reached, and the mean over samples or neurons.
 
@@ -169,6 +174,7 @@ class Table:
         inner = [dim for dim in values.dims if dim not in (*self.varied, "seed")]
         return values.mean(inner, keep_attrs=True) if inner else values
 
+    @checked
     def intervals(self, quantity: Quantity, *, confidence: float = 0.95, kind: str | None = None) -> xarray.Dataset:
         """Intervals over seeds: variables ``low``, ``middle`` and ``high``.
 
@@ -219,6 +225,7 @@ class Table:
             data = data.drop_vars([name for name in data.variables if not set(data[name].dims) <= cells])
         return data.to_dataframe().reset_index()
 
+    @checked
     def to_netcdf(self, path: str | Path) -> Path:
         """Write the table as netCDF, atomically; `cgrosim.load_table` reads it.
 
@@ -229,6 +236,7 @@ class Table:
         """
         return write_netcdf(path, TABLE, encoded(self.data))
 
+    @checked
     def to_zarr(self, path: str | Path) -> Path:
         """Write the table as a Zarr group over its dimensions, for other programs.
 
@@ -244,6 +252,7 @@ class Table:
             raise FileError(f"{shown(path)} cannot be written ({reason}); choose another place.") from None
         return Path(path)
 
+    @checked
     def plot(self, quantity: Quantity, *, x: str | None = None, y: str | None = None) -> Figure:
         """A heat map over two of the varied parameters, or a curve over one, with the predicted edges.
 
@@ -262,6 +271,7 @@ class Table:
             return sweep_line_figure(line_of(self, quantity))
         return sweep_map_figure(map_of(self, quantity, x, y))
 
+    @checked
     def curves(self, quantity: Quantity, *, points: int = 200) -> Figure:
         """A quantity over steps: for each point the median over seeds, and the band in which 90 % of them lie.
 
@@ -294,6 +304,7 @@ class Table:
         return str(self.data._repr_html_())
 
 
+@checked
 def load_table(path: str | Path) -> Table:
     """The table of a sweep's folder, or of a file that `Table.to_netcdf` wrote.
 

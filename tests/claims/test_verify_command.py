@@ -2,10 +2,12 @@
 
 import json
 import pkgutil
+import signal
 
 import pytest
 
-from cgrosim.claims import catalogue
+from cgrosim import Params, memorised, simulate
+from cgrosim.claims import Claim, catalogue
 from cgrosim.claims.checks import ERROR_RATE, STATISTICAL_BUDGET
 from cgrosim.claims.claim import Context
 from cgrosim.claims.registry import READING_ORDER, all_claims
@@ -40,6 +42,18 @@ def test_an_interruption_keeps_the_verdicts_that_have_arrived():
 
     verdicts = verify(["transfer-attack", "margin-decomposition"], Context(), workers=1, progress=stop)
     assert len(verdicts) == 1
+
+
+def test_a_claim_does_not_judge_half_a_run(pressable):
+    """Ctrl-C while a claim is evaluated in this process."""
+
+    def pressed(context, world):
+        params = Params.from_paper(40, samples=2, neurons=2, steps=50, engine="reduced")
+        run = simulate(params, until=memorised(), progress=lambda *told: signal.raise_signal(signal.SIGINT))
+        raise AssertionError(f"judged a run that was {run.status}")
+
+    claim = Claim("half", "half a run", "x", "nowhere", "exact identity", pressed, ())
+    assert len(verify([claim], workers=1)) == 0
 
 
 def test_list_names_every_claim(capsys):

@@ -3,12 +3,13 @@
 import importlib
 import json
 import math
+import signal
 import sys
 from pathlib import Path
 
 import pytest
 
-from cgrosim import Params
+from cgrosim import Params, memorised, simulate
 from cgrosim.files.versions import versions
 from cgrosim.images.training.settings import Settings
 
@@ -108,3 +109,15 @@ def test_what_never_happened_becomes_null(load):
 def test_every_experiment_is_described_once_in_the_readme():
     text = (SIMS / "README.md").read_text()
     assert [text.count(f"python sims/{name}.py") for name in SCRIPTS] == [1] * len(SCRIPTS)
+
+
+def test_an_interrupted_script_draws_nothing(load, pressable, capsys):
+    def main():
+        simulate(Params.from_paper(40, samples=2, neurons=2, steps=50, engine="reduced"), until=memorised(),
+                 progress=lambda *told: signal.raise_signal(signal.SIGINT))  # fmt: skip
+        raise AssertionError("drew half a run")
+
+    with pytest.raises(SystemExit) as caught:
+        load("common").run_script(main)
+    assert caught.value.code == 130
+    assert capsys.readouterr().err == "Interrupted; nothing was drawn.\n"

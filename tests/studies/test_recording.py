@@ -1,11 +1,15 @@
 """What studies record and choose: the right steps, the right arrays, starts by what they are."""
 
+import signal
+
 import numpy as np
 import pytest
 
 from cgrosim import Params
 from cgrosim.model.sampling import draw_gram
+from cgrosim.run import session
 from cgrosim.run.stopping import memorised
+from cgrosim.studies import recording
 from cgrosim.studies.memorisation import memorisation_times, small_coupling
 from cgrosim.studies.recording import projections, record, whole_steps
 from cgrosim.studies.starts import chosen_starts
@@ -22,6 +26,17 @@ def test_projections_are_those_of_the_recorded_weights(engine):
     rows = run.start.data.noise.reshape(-1, 40)
     for found, weights in zip(projections(run), run.values("weights"), strict=True):
         np.testing.assert_allclose(found, rows @ weights.T, rtol=1e-9, atol=1e-12)  # forty products each
+
+
+def test_half_a_record_is_none(pressable, monkeypatch):
+    """Ctrl-C in the middle of a study is no finding of it."""
+
+    def pressed(params, **how):
+        return session.simulate(params, progress=lambda *told: signal.raise_signal(signal.SIGINT), **how)
+
+    monkeypatch.setattr(recording, "simulate", pressed)
+    with pytest.raises(KeyboardInterrupt):
+        record(SMALL.replace(engine="reduced"), [0, 10, 50], "memorization", until=memorised())
 
 
 def test_a_rule_ends_a_record():

@@ -56,6 +56,17 @@ def test_a_grid_that_grows_runs_what_is_new(tmp_path):
     np.testing.assert_array_equal(again.data.robust_test_error, sweep(SMALL, OVER, **SETTINGS).data.robust_test_error)
 
 
+def test_what_a_killed_sweep_left_half_written_goes(tmp_path):
+    """Batches may be cut otherwise the next time, and Zarr's unfinished files have names of their own."""
+    sweep(SMALL, OVER, out=tmp_path, **SETTINGS)
+    left = [tmp_path / "marks" / ".0000000003-0000000007.json.partial", tmp_path / "cells.zarr" / "c" / "0.abc.partial"]
+    left[1].parent.mkdir()
+    for path in left:
+        path.write_bytes(b"half")
+    sweep(SMALL, OVER, out=tmp_path, **SETTINGS)
+    assert not [path for path in left if path.exists()]
+
+
 SCRIPT = """
 import signal, sys, time
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a runner in the background may ignore it

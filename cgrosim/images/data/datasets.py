@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from cgrosim.arguments import checked, checked_class
 from cgrosim.errors import ParameterError
 from cgrosim.files.digest import content_digest
 from cgrosim.images.data.own.load import read_own
@@ -21,6 +22,7 @@ Images = NDArray[np.float32]
 Labels = NDArray[np.int64]
 
 
+@checked_class
 @dataclass(frozen=True, eq=False)
 class Dataset:
     """Training and test images of one data set.
@@ -75,6 +77,7 @@ class Dataset:
         names = ("train_images", "train_labels", "test_images", "test_labels")
         return content_digest({}, {name: getattr(self, name) for name in names})
 
+    @checked
     def subset(self, train_count: int | None, test_count: int | None, generator: np.random.Generator) -> Dataset:
         """Return a class-balanced draw of training and test images; None keeps them all.
 
@@ -97,6 +100,7 @@ class Dataset:
         )
 
 
+@checked
 def load_dataset(
     name: str | Path,
     data_dir: str | Path | None = None,

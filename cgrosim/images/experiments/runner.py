@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from cgrosim.arguments import checked
 from cgrosim.executors.executor import Lost
 from cgrosim.files.kinds import Kind
 from cgrosim.files.lock import only_here
@@ -46,6 +47,7 @@ class Outcome:
     messages: tuple[str, ...] = ()
 
 
+@checked
 def run_experiment(
     experiment: Experiment,
     data: Dataset,
@@ -141,6 +143,7 @@ def work_through(
     tell("done", 1.0)
 
 
+@checked
 def write_conclusion(
     conclusion: Conclusion, folder: str | Path, dpi: float = 100.0, *, data: str | None = None
 ) -> list[Path]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+from cgrosim.arguments import checked
 from cgrosim.images.network.layers import (
     Architecture,
     Convolution,
@@ -18,6 +19,7 @@ from cgrosim.images.network.layers import (
 )
 
 
+@checked
 def lenet(width: int, input_shape: Shape = (28, 28, 1), classes: int = 10) -> Architecture:
     """LeNet after Madry et al. (2018, arXiv 1706.06083): two 5x5 convolutions with pooling, two dense layers.
 
@@ -39,6 +41,7 @@ def lenet(width: int, input_shape: Shape = (28, 28, 1), classes: int = 10) -> Ar
     return Architecture(f"lenet-x{width}", input_shape, layers)
 
 
+@checked
 def stack3x3(width: int = 32, input_shape: Shape = (32, 32, 3), classes: int = 10) -> Architecture:
     """Four 3x3 convolutions (two of `width`, two of 2 `width` filters), pooled after every second; a dense layer."""
     layers: list[Layer] = []
@@ -47,6 +50,7 @@ def stack3x3(width: int = 32, input_shape: Shape = (32, 32, 3), classes: int = 1
     return Architecture(f"stack3x3-{width}", input_shape, (*layers, FullyConnected(classes)))
 
 
+@checked
 def patch_network(
     input_shape: Shape,
     patch: int,

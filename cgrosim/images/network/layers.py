@@ -15,6 +15,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from cgrosim.arguments import checked_class
 from cgrosim.errors import ParameterError
 from cgrosim.model.settings import whole_number
 
@@ -87,6 +88,7 @@ class FixedReadout:
 Layer = Convolution | ReLU | Power | MaxPool | SumPositions | FullyConnected | FixedReadout
 
 
+@checked_class
 @dataclass(frozen=True)
 class Architecture:
     """A stack of layers on images of shape `input_shape` (height, width, channels).

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
+from cgrosim.arguments import checked
 from cgrosim.errors import FileError
 from cgrosim.files.archive import Archive, read_archive, write_archive
 from cgrosim.files.kinds import Kind
@@ -119,6 +120,7 @@ class Training:
         return write_archive(path, TRAINING, header, arrays)
 
     @classmethod
+    @checked
     def load(cls, path: str | Path) -> Training:
         """Read a training that `save` wrote.
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from cgrosim.arguments import checked
 from cgrosim.images.attacks.evaluation import Evaluation, evaluate
 from cgrosim.images.attacks.standard import AnyAttack
 from cgrosim.images.training.samples import training_data
@@ -83,6 +84,7 @@ def is_constant(predictions: NDArray[Any]) -> bool:
     return bool(counts.max() >= CONSTANT * counts.sum())
 
 
+@checked
 def final_accuracies(
     training: Training,
     dataset: Dataset,

@@ -7,6 +7,7 @@ from typing import Any, Literal, get_args
 
 from pydantic import ConfigDict, Field, field_validator, model_validator
 
+from cgrosim.arguments import checked
 from cgrosim.errors import ParameterError
 from cgrosim.files.words import or_rather, quoted
 from cgrosim.model.settings import SettingsBase
@@ -45,7 +46,7 @@ class Schedule(SettingsBase):
     @field_validator("name", mode="before")
     @classmethod
     def _known(cls, name: Any) -> Any:
-        if name not in get_args(Name):
+        if not isinstance(name, str) or name not in get_args(Name):
             raise ValueError(
                 f"schedule is {quoted(name)}, but must be one of {', '.join(get_args(Name))}"
                 f"{or_rather(name, get_args(Name))}"
@@ -80,6 +81,7 @@ class Schedule(SettingsBase):
         return f"piecewise:{','.join(shortest(m) for m in self.milestones)}:{shortest(self.factor)}"
 
     @classmethod
+    @checked
     def parse(cls, text: str) -> Schedule:
         """Read ``constant``, ``cosine``, ``cyclic``, ``piecewise`` or ``piecewise:0.5,0.75:0.1``.
 

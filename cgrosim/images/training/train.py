@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from cgrosim.arguments import checked
 from cgrosim.images.network.layers import Architecture, initial_parameters
 from cgrosim.images.training.augmentation import draw_moves
 from cgrosim.images.training.averaging import Average
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 __all__ = ["Settings", "Training", "new_network", "train", "work"]
 
 
+@checked
 def new_network(architecture: Architecture, parameters: Parameters) -> Any:
     """A network with these parameters on the compiled kernels."""
     from cgrosim.images.network.network import Network
@@ -41,6 +43,7 @@ def new_network(architecture: Architecture, parameters: Parameters) -> Any:
     return Network(architecture, parameters)
 
 
+@checked
 def train(
     settings: Settings,
     dataset: Dataset | None = None,

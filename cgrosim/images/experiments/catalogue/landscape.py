@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from pydantic import Field, model_validator
 
+from cgrosim.arguments import checked
 from cgrosim.errors import ParameterError
 from cgrosim.images.experiments.experiment import (
     Conclusion,
@@ -229,6 +230,7 @@ class LossLandscape(Experiment):
         }
 
 
+@checked
 def landscape_of(settings: Settings, networks: int, points: int, search: Search) -> LossLandscape:
     """Standard and adversarial training side by side, around the radius of the training attack.
 
