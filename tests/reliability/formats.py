@@ -17,6 +17,8 @@ from work import COMMANDS, RUNS, experiment, params_of
 
 import cgrosim
 
+FEW = 25
+
 
 @dataclass(frozen=True)
 class Format:
@@ -28,12 +30,14 @@ class Format:
     content : of a whole one
     read : from a path to a digest of all that was read
     sealed : whether the file carries a checksum, so that a change must be noticed
+    together : how many files a campaign tries in a turn; few where reading goes on with work
     """
 
     suffix: str
     content: bytes
     read: Callable[[Path], str]
     sealed: bool = True
+    together: int = 100
 
 
 def digest(*values: Any) -> str:
@@ -130,7 +134,7 @@ def _of_images(place: Path) -> dict[str, Format]:
     return {
         "training": Format(".npz", of("train", "adversarial.npz"), training),
         "measurement": Format(".npz", measured.read_bytes(), measurement),
-        "stages, checkpoint": Format(".npz", of("stages", "adversarial.npz"), goes_on),
+        "stages, checkpoint": Format(".npz", of("stages", "adversarial.npz"), goes_on, together=FEW),
         "stages.nc": Format(".nc", of("stages", "adversarial.nc"), lambda path: digest(stages(path))),
         "landscape.nc": Format(".nc", of("landscape", "landscape.nc"), lambda path: digest(landscape(path))),
     }
@@ -155,7 +159,7 @@ def _of_sweeps(folder: Path) -> dict[str, Format]:
         return goes_on
 
     files = {"plan of a sweep": folder / "plan.json", "mark of a sweep": mark, "cells of a sweep": chunks[0]}
-    formats = {name: Format(path.suffix, path.read_bytes(), among(path)) for name, path in files.items()}
+    formats = {name: Format(path.suffix, path.read_bytes(), among(path), together=FEW) for name, path in files.items()}
     whole = (folder / "table.nc").read_bytes()
     formats["table.nc"] = Format(".nc", whole, lambda path: digest(cgrosim.load_table(path).data))
     return formats

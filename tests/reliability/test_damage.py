@@ -16,7 +16,7 @@ from cgrosim.errors import UserError
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs POSIX processes")
 
 GOAL = 5000
-BATCH = 25  # files that one child reads
+BATCH = 50  # files that one child reads
 MEMORY = 2 * 2**30
 """Bytes that reading may add to a process that has everything loaded; the files have some kilobytes."""
 
@@ -130,7 +130,8 @@ def test_many_damaged_files(sealed, formats, tmp_path):
     kinds = [*chosen]
     for number in row.numbers(enough=lambda: row.tried >= trials(goal)):  # in turns: a short campaign meets all formats
         what, turn = kinds[number % len(kinds)], number // len(kinds)
-        read_all(chosen[what], files_of(chosen[what], range(turn * BATCH, (turn + 1) * BATCH)), tmp_path, row, what)
+        form, first = chosen[what], turn * chosen[what].together
+        read_all(form, files_of(form, range(first, first + form.together)), tmp_path, row, what)
     row.finish()
 
 
