@@ -22,6 +22,7 @@ SEGMENTS_PER_DECADE = 1
 MOST_EVALUATIONS = 100_000
 """From one restart to the next; a decade of steps usually takes some dozens. So many take seconds."""
 CROSSING_DIGITS = 1e-10  # relative precision of a crossing time, well below the tolerance of the trajectory
+MOST_HALVINGS = 10_000  # to find one between two steps of any two sizes: a float has 2,000 halvings of its exponent
 
 
 class _Stuck(Exception):
@@ -165,7 +166,7 @@ class FlowEngine:
         elif level(right) < 0.0:
             root = right  # the interpolant meets the end of the step only to round-off
         else:
-            root = brentq(level, left, right, rtol=CROSSING_DIGITS, xtol=1e-300)
+            root = brentq(level, left, right, rtol=CROSSING_DIGITS, xtol=1e-300, maxiter=MOST_HALVINGS)
         return float(root / self._params.learning_rate)
 
     def snapshot(self) -> Snapshot:

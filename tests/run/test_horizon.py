@@ -51,3 +51,16 @@ def test_a_horizon_that_no_machine_reaches_is_refused_before_the_first_step(chan
         simulate(params)
     assert str(refused.value).endswith(way_out)
     assert simulate(params.replace(steps=50)).status == "finished"
+
+
+def test_a_crossing_is_found_between_steps_of_any_two_sizes():
+    """A level that is passed so soon after the beginning of a step that a hundred halvings do not find where."""
+    params = Params(
+        dimension=17, patches=3, samples=8, neurons=5, activation="relu_power", power=2.0, threat="none",
+        signal_strength=6.114294635918937e-126, noise_std=6.686175957725712e22, init_std=3.871505582001372e-200,
+        learning_rate=1002.5187486536115, gap=0.5, adversarial_weight=0.5, engine="reduced", test_samples=0,
+        records=8, seed=439,
+    )  # fmt: skip
+    run = simulate(params)
+    assert run.status == "diverged"
+    assert "The search for the horizon failed" in run.message

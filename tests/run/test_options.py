@@ -128,7 +128,7 @@ def test_a_hitting_time_at_the_last_step_is_noted_without_a_record():
 @pytest.mark.parametrize(
     ("steps", "words"),
     [
-        ([], "list of whole steps"), ([[1, 2]], "list of whole steps"), (["a"], "list of whole steps"),
+        ([], "list of whole steps"), ([[1, 2]], "list of whole steps"), (["a"], "must be numbers"),
         ([True, False], "list of whole steps"), ([0, 1.5], "holds 1.5"), ([-1, 3], "holds -1"),
         ([0, np.nan], "holds nan"), ([0, 3, 3], "must increase"), ([0, 5, 4], "holds 4 after 5"),
         ([0, 3000], "ends at 3000, after steps 2000"), ([10**19], "holds"),
