@@ -157,7 +157,8 @@ def fits(value: Any, kind: Any) -> bool:
     if isinstance(origin, _Unknown):
         return origin.__name__ in {cls.__name__ for cls in type(value).__mro__}
     if getattr(origin, "_is_protocol", False) and origin not in vars(collections.abc).values():
-        return not isinstance(value, type) and all(hasattr(value, name) for name in _members(origin))
+        # a function may need but one of the methods
+        return not isinstance(value, type) and any(hasattr(value, name) for name in _methods(origin))
     if not isinstance(value, origin):
         return False
     if isinstance(value, str | bytes) and origin not in (str, bytes, object):
@@ -179,10 +180,9 @@ def _entries_fit(value: Any, origin: Any, inner: tuple[Any, ...]) -> bool:
     return not isinstance(value, collections.abc.Collection) or all(fits(one, inner[0]) for one in value)
 
 
-def _members(protocol: Any) -> set[str]:
+def _methods(protocol: Any) -> set[str]:
     """What a protocol asks for."""
-    names = {*vars(protocol), *getattr(protocol, "__annotations__", {})}
-    return {name for name in names if not name.startswith("_")}
+    return {name for name in vars(protocol) if not name.startswith("_")}
 
 
 def _is_union(kind: Any) -> bool:
