@@ -72,7 +72,7 @@ def simulate(
     start: ClosedSystem | None = None,
     record_at: ArrayLike | None = None,
     until: StopRule | None = None,
-    keep: Iterable[str] | None = None,
+    keep: str | Iterable[str] | None = None,
     progress: Progress | None = None,
     announce: Announce | None = None,
     checkpoint: str | Path | None = None,
@@ -130,7 +130,7 @@ def asked_for(
     start: ClosedSystem | None,
     record_at: ArrayLike | None,
     until: StopRule | None,
-    keep: Iterable[str] | None,
+    keep: str | Iterable[str] | None,
 ) -> Asked:
     """What was asked for, checked."""
     times = [entry.variable for entry in HITTING_TIMES.values()]

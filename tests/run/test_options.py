@@ -199,7 +199,7 @@ def test_bad_rules_get_one_sentence():
     for share in (0, 1.5, -1, np.nan, True, "all"):
         with pytest.raises(ParameterError, match="share is"):
             memorised(share)
-    with pytest.raises(ParameterError, match="must be a rule"):
+    with pytest.raises(ParameterError, match="must be a StopRule"):
         simulate(SMALL, until="memorised")
     with pytest.raises(ParameterError, match="needs an end"):
         simulate(SMALL.replace(steps=None, record_grid="linear"), until=grown())
