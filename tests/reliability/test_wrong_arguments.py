@@ -42,25 +42,6 @@ def _data():
     return Dataset("mine", images, labels, images, labels, ("a", "b"))
 
 
-class Plain:
-    """A network that knows nothing."""
-
-    def logits(self, images):
-        return np.zeros((len(images), 2))
-
-    def input_gradient(self, images, labels):
-        return np.zeros_like(images)
-
-    def perturb(self, images, labels, start, **how):
-        return images, np.zeros(len(labels)), np.zeros(len(labels), dtype=bool)
-
-
-def _attacked():
-    data, draw = _data(), np.random.default_rng(0)
-    return {"network": Plain(), "images": data.test_images, "labels": data.test_labels,
-            "attack": cgrosim.images.Attack.pgd("linf", 0.1, 1), "generator": draw}  # fmt: skip
-
-
 def _settings():
     return cgrosim.images.default_settings("digits", epochs=1)
 
@@ -136,11 +117,6 @@ def attacks():
     yield "Attack.fgsm", images.Attack.fgsm, {"radius": 0.1}
     yield "Attack.pgd", images.Attack.pgd, {"norm": "linf", "radius": 0.1, "steps": 1, "step_size": 0.1, "restarts": 1}
     yield "ClassMeanAttack", images.ClassMeanAttack, {"gap": 0.1}
-    yield "perturb", images.perturb, {**_attacked(), "keep_worst": False}
-    yield "worst_case", images.worst_case, {**_attacked(), "progress": None}
-    yield "evaluate", images.evaluate, {**_attacked(), "black_box_samples": 0, "black_box_queries": 1,
-                                        "substitute": None, "progress": None}  # fmt: skip
-    yield "square_attack", images.square_attack, {**_attacked(), "queries": 1, "progress": None}
     yield "load_dataset", images.load_dataset, {"name": "digits", "data_dir": None, "train_count": 20,
                                                 "test_count": 20, "generator": np.random.default_rng(0),
                                                 "progress": None}  # fmt: skip
@@ -161,10 +137,6 @@ def attacks():
 def trainings():
     """Of the images: trainings and experiments."""
     images, data, path = cgrosim.images, _data(), NOWHERE
-    yield "default_settings", images.default_settings, {
-        "dataset": "digits", "architecture": "lenet", "width": 1, "norm": "linf", "radius": 0.1, "attack_steps": 1,
-        "evaluation_steps": 1, "epochs": 1}  # fmt: skip
-    yield "final_attack", images.final_attack, {"settings": _settings(), "restarts": 1}
     yield "Schedule", images.Schedule, {"name": "constant"}
     yield "Schedule.parse", images.Schedule.parse, {"text": "constant"}
     yield "Search", images.Search, {"steps": 1, "restarts": 0}

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cgrosim.images.attacks.gradient import Attack, check_attackable, perturb, random_start
+from cgrosim.images.attacks.gradient import Attack, check_pixels, perturb, random_start
 from cgrosim.images.network.divergence import divergence, log_softmax
 from cgrosim.images.training.samples import Samples
 from cgrosim.images.training.settings import Settings
@@ -62,7 +62,7 @@ def most_divergent(
     Steps, ball and starts are those of `cgrosim.images.attacks.gradient.perturb`; of several restarts the one with the
     largest divergence counts.
     """
-    check_attackable(batch.images, batch.labels, attack)
+    check_pixels(batch.images, attack)
     found, least = np.array(batch.images), np.full(len(batch), np.inf)
     for stream in generator.spawn(attack.restarts):
         images, negative, _ = network.perturb(
