@@ -83,7 +83,7 @@ def test_the_paper_stands_beside_mnist():
     ("arguments", "text"),
     [
         (["--widths", "1,two"], "widths is 'two'"),
-        (["--workers", "0"], "workers is 0, but must be a whole number of at least 1"),
+        (["--workers", "0"], "workers is 0, but must be a whole number from 1 to"),
         (["--scheduler", "tcp://127.0.0.1:1"], "no Dask scheduler answers at tcp://127.0.0.1:1"),
         (["--scheduler", "tcp://127.0.0.1:1", "--workers", "2"], "exclude each other; give one of them"),
         (["--widths", "1,1"], "widths are (1, 1)"),

@@ -70,7 +70,7 @@ def test_the_patch_network_can_be_described(tmp_path):
         ('layers = [{layer = "Convolution", filters = 3, size = 9}, {layer = "FullyConnected"}]', "leaves nothing"),
         ('layers = [{layer = "FullyConnected", units = 7}]', "gives 7 numbers, but there are 4 classes"),
         ('patch = 3\nlayers = [{layer = "FullyConnected"}]', "patch is 3, which does not divide"),
-        ('patch = "a"\nlayers = [{layer = "FullyConnected"}]', "patch a"),
+        ('patch = "a"\nlayers = [{layer = "FullyConnected"}]', "patch is 'a', but must be a whole number"),
         ('layers = [{layer = "FullyConnected", units = 100000000000}, {layer = "FullyConnected"}]', "fit into memory"),
         ('layers = [{layer = "FullyConnected", units = 3}, {layer = "Power"},\n'
          '{layer = "FullyConnected", units = 3}, {layer = "Convolution", filters = 2, size = 2, padding = 1},\n'

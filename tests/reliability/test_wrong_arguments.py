@@ -42,6 +42,12 @@ def _data():
     return Dataset("mine", images, labels, images, labels, ("a", "b"))
 
 
+def _network():
+    architecture, draw = cgrosim.images.lenet(1, (8, 8, 1), 2), np.random.default_rng(0)
+    shapes = architecture.parameter_shapes
+    return cgrosim.images.new_network(architecture, {name: draw.random(shapes[name]) for name in shapes})
+
+
 def _settings():
     return cgrosim.images.default_settings("digits", epochs=1)
 
@@ -121,6 +127,18 @@ def attacks():
                                                 "test_count": 20, "generator": np.random.default_rng(0),
                                                 "progress": None}  # fmt: skip
     data = _data()
+    given = {"network": _network(), "images": data.test_images, "labels": data.test_labels,
+             "generator": np.random.default_rng(0)}  # fmt: skip
+    attack = images.Attack.pgd("linf", 0.1, 1)
+    yield "perturb", images.perturb, {**given, "attack": attack, "keep_worst": False}
+    yield "worst_case", images.worst_case, {**given, "attack": attack, "progress": None, "among": None}
+    yield "evaluate", images.evaluate, {**given, "attack": attack, "black_box_samples": 2, "black_box_queries": 1,
+                                        "substitute": None, "progress": None}  # fmt: skip
+    yield "square_attack", images.square_attack, {**given, "attack": attack, "queries": 1, "progress": None}
+    yield "default_settings", images.default_settings, {"dataset": "digits", "architecture": None, "width": None,
+                                                        "norm": "linf", "radius": None, "attack_steps": 1,
+                                                        "evaluation_steps": 1, "epochs": 2}  # fmt: skip
+    yield "final_attack", images.final_attack, {"settings": _settings(), "restarts": 1, "kind": "pgd"}
     yield "Dataset", images.Dataset, {"name": "mine", "train_images": data.train_images,
                                       "train_labels": data.train_labels, "test_images": data.test_images,
                                       "test_labels": data.test_labels, "class_names": ("a", "b")}  # fmt: skip

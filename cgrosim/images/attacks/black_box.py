@@ -13,13 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from cgrosim.arguments import checked
 from cgrosim.errors import ParameterError
 from cgrosim.images.attacks.gradient import (
     Attack,
     Ball,
     Classifier,
     Images,
-    check_pixels,
+    check_batch,
     finite_margins,
     perturb,
 )
@@ -64,6 +65,7 @@ class Square(Ball):
         return f"{self.norm} Square Attack, radius {self.radius:.4g}, {self.queries} queries"
 
 
+@checked
 def square_attack(
     network: Classifier,
     images: NDArray[Any],
@@ -105,7 +107,7 @@ def search(
     """`square_attack` with a stream for every sample; errors as there."""
     if queries < 1:
         raise ParameterError(f"The black-box attack has {queries} queries for a sample; give it at least 1.")
-    check_pixels(images, attack)
+    check_batch(network, images, labels, attack)
     clean = np.array(images, np.float32)
     best, margins = clean.copy(), finite_margins(network, clean, labels)
     spent = np.zeros(len(clean), np.int64)

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cgrosim.errors import ParameterError
+from cgrosim.arguments import checked
 from cgrosim.images.attacks.black_box import Square, square_attack, transfer_attack
-from cgrosim.images.attacks.gradient import Attack, Classifier, check_pixels
+from cgrosim.images.attacks.gradient import Attack, Classifier, check_batch
 from cgrosim.images.attacks.standard import AnyAttack
 from cgrosim.images.attacks.worst import WorstCase, worst_case
 from cgrosim.progress import Progress
@@ -101,6 +101,7 @@ class Evaluation:
         )
 
 
+@checked
 def evaluate(
     network: Classifier,
     images: NDArray[Any],
@@ -141,7 +142,7 @@ def evaluate(
     UserError
         If a margin is not finite.
     """
-    _check(images, labels, attack)
+    check_batch(network, images, labels, attack)
     white_box, sampling, searching, transferring = generator.spawn(4)
     found = worst_case(network, images, labels, attack, white_box, progress)
     informed = _before_black_box(found)
@@ -203,12 +204,3 @@ def _opinion(
     return SecondOpinion(
         description, len(chosen), float(correct.mean()), float(robust.mean()), int((robust & ~correct).sum())
     )
-
-
-def _check(images: NDArray[Any], labels: NDArray[np.int64], attack: AnyAttack) -> None:
-    if images.ndim != 4 or len(images) == 0 or labels.shape != images.shape[:1]:
-        raise ParameterError(
-            f"Images of shape {images.shape} with labels of shape {labels.shape} cannot be evaluated; give at least "
-            "one image as (n, height, width, channels) and one label for each."
-        )
-    check_pixels(images, attack)

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
+from cgrosim.arguments import checked
 from cgrosim.errors import ParameterError, UserError
 from cgrosim.images.network.ascent import Ascended
 from cgrosim.images.network.losses import margins as margins_of
@@ -185,6 +186,31 @@ def check_pixels(images: NDArray[Any], attack: Ball) -> None:
     attack.check_reach(images.shape[1:])
 
 
+def check_batch(network: Classifier, images: NDArray[Any], labels: NDArray[Any], attack: Ball) -> None:
+    """`check_pixels`, and refuse images and labels that fit neither one another nor the network.
+
+    Raises
+    ------
+    ParameterError
+        If they do not fit, pixels are outside [0, 1], or the radius is larger than the box.
+    """
+    architecture = getattr(network, "architecture", None)
+    if np.ndim(images) != 4 or not len(images) or np.shape(labels) != np.shape(images)[:1]:
+        raise ParameterError(
+            f"Images of shape {np.shape(images)} with labels of shape {np.shape(labels)} cannot be attacked; give at "
+            "least one image as (n, height, width, channels) and one label for each."
+        )
+    if architecture is not None and np.shape(images)[1:] != tuple(architecture.input_shape):
+        raise ParameterError(
+            f"Images of shape {np.shape(images)[1:]} do not fit the network, which takes {architecture.input_shape}."
+        )
+    classes = np.inf if architecture is None else architecture.classes
+    if np.asarray(labels).dtype.kind not in "iu" or not (0 <= int(np.min(labels)) <= int(np.max(labels)) < classes):
+        most = "" if architecture is None else f" to {classes - 1}"
+        raise ParameterError(f"Labels must be whole numbers from 0{most}, one of the classes each.")
+    check_pixels(images, attack)
+
+
 def random_start(images: NDArray[Any], attack: Starting, generator: np.random.Generator) -> Images:
     """Uniform points of the balls around the images, cut to the box; the images themselves without a random start.
 
@@ -204,6 +230,7 @@ def random_start(images: NDArray[Any], attack: Starting, generator: np.random.Ge
     return np.clip(images + offset, 0.0, 1.0).astype(np.float32)
 
 
+@checked
 def perturb(
     network: Classifier,
     images: NDArray[Any],
@@ -232,7 +259,7 @@ def perturb(
     UserError
         If a margin is not finite (`cgrosim.images.network.network.NonFiniteError` from the compiled network).
     """
-    check_pixels(images, attack)
+    check_batch(network, images, labels, attack)
     found, least = np.array(images, np.float32), np.full(len(images), np.inf)
     stuck = np.ones(len(images), bool)
     for stream in generator.spawn(attack.restarts):

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cgrosim.arguments import checked
 from cgrosim.errors import ParameterError
 from cgrosim.images.attacks.automatic import AutoPGD
 from cgrosim.images.attacks.black_box import Square, search
@@ -16,7 +17,7 @@ from cgrosim.images.attacks.gradient import (
     Attack,
     Classifier,
     Images,
-    check_pixels,
+    check_batch,
     finite_margins,
     random_start,
     require_finite,
@@ -48,6 +49,7 @@ class WorstCase:
     after: tuple[tuple[Single, NDArray[np.float64]], ...] = ()
 
 
+@checked
 def worst_case(
     network: Classifier,
     images: NDArray[Any],
@@ -77,7 +79,9 @@ def worst_case(
     UserError
         If a margin is not finite.
     """
-    check_pixels(images, attack)
+    check_batch(network, images, labels, attack)
+    if among is not None and np.shape(among) != (len(images),):
+        raise ParameterError(f"among has the shape {np.shape(among)}, but needs one truth value for each image.")
     classes = np.shape(network.logits(images[:1]))[1]
     members = attack.members(classes) if isinstance(attack, Standard) else (attack,)
     for member in members:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cgrosim.arguments import checked
-from cgrosim.executors.executor import Lost
+from cgrosim.executors.executor import Executor, Lost
 from cgrosim.files.kinds import Kind
 from cgrosim.files.lock import only_here
 from cgrosim.files.marks import MARKS, whole_marks, write_mark
@@ -20,7 +20,6 @@ from cgrosim.progress import Progress, part_of, silent
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from cgrosim.executors.executor import Executor
     from cgrosim.images.data.datasets import Dataset
 
 MARK = Kind(

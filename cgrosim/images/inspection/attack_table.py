@@ -144,9 +144,7 @@ def attack_table(
     if attacks is None:
         attacks = table_attacks(norm, radius, subject.data.classes)
     if not attacks or any((each.norm, each.radius) != (norm, radius) for each in attacks):
-        raise ParameterError(
-            f"attacks must be at least one, all in {norm} within {radius:g}; give norm and radius."
-        )
+        raise ParameterError(f"attacks must be at least one, all in {norm} within {radius:g}; give norm and radius.")
     drawing, *streams = stream(seed, TrainingStream.TABLE).spawn(1 + len(attacks))
     labels = subject.data.test_labels
     places = np.sort(drawing.permutation(len(labels))[:samples]).astype(np.int64)

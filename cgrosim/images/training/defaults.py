@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from cgrosim.arguments import checked
 from cgrosim.errors import ParameterError
 from cgrosim.files.words import or_rather, quoted
 from cgrosim.images.attacks.automatic import AutoPGD
@@ -20,6 +21,7 @@ from cgrosim.images.network.layers import Architecture, Shape
 from cgrosim.images.network.losses import check_loss
 from cgrosim.images.training.schedules import Schedule
 from cgrosim.images.training.settings import Settings
+from cgrosim.model.settings import real_number
 
 if TYPE_CHECKING:
     from cgrosim.images.data.own.found import Outline
@@ -121,13 +123,14 @@ def _own_defaults(outline: Outline) -> Defaults:
                     colour.l2_radius, training, stages)  # fmt: skip
 
 
+@checked
 def default_settings(
     dataset: str | Path,
     *,
     architecture: str | Architecture | None = None,
     width: int | None = None,
     norm: Norm = "linf",
-    radius: float | None = None,
+    radius: float | str | None = None,
     attack_steps: int = ATTACK_STEPS,
     evaluation_steps: int = EVALUATION_STEPS,
     **changes: Any,
@@ -139,7 +142,7 @@ def default_settings(
     dataset : name of a data set, or path of images of your own, as `load_dataset` takes it
     architecture : ``lenet`` or ``stack3x3``, or a network of your own for images of this shape
     width : of ``lenet`` or ``stack3x3``
-    radius : of the attack in `norm`, pixels in [0, 1]
+    radius : of the attack in `norm`, pixels in [0, 1]; a ratio such as ``8/255`` as text
     attack_steps, evaluation_steps : of PGD in training and in the measurement after every epoch
     **changes : fields of `Settings`
 
@@ -154,8 +157,9 @@ def default_settings(
         raise ParameterError(f"norm is {norm!r}, but must be linf or l2.")
     if radius is None:
         radius = start.linf_radius if norm == "linf" else start.l2_radius
+    length: Any = real_number(radius)  # what is no number is refused with the attack
     network = _network(start, architecture, width)
-    attack, evaluation = (Attack.pgd(norm, radius, steps) for steps in (attack_steps, evaluation_steps))
+    attack, evaluation = (Attack.pgd(norm, length, steps) for steps in (attack_steps, evaluation_steps))
     schedule = Schedule("piecewise", (0.6, 0.85), 0.1)
     return Settings(dataset, network, attack, evaluation, **{"schedule": schedule, **start.training, **changes})
 
@@ -178,6 +182,7 @@ def _network(start: Defaults, architecture: str | Architecture | None, width: in
     return ARCHITECTURES[name](width, start.input_shape, start.classes)
 
 
+@checked
 def final_attack(settings: Settings, restarts: int = RESTARTS, kind: Kind = "pgd") -> AnyAttack:
     """The stronger attack of final numbers, in the ball of every epoch's measurement.
 

@@ -55,14 +55,16 @@ def confirmed_accuracy(
     measured : what `settings.evaluation_attack` has left of them
     """
     # The measurement is repeated, to know which images it left; the draws are the same in every epoch.
-    attacks: list[tuple[AnyAttack, tuple[TrainingStream, int]]]
-    attacks = [(settings.evaluation_attack, (TrainingStream.START, VALIDATION_PLACE))]
-    attacks += [(each, (TrainingStream.CONFIRMATION, place)) for place, each in enumerate(confirming_attacks(settings))]
+    attacks: list[tuple[AnyAttack, np.random.Generator]]
+    attacks = [(settings.evaluation_attack, stream(settings.seed, TrainingStream.START, VALIDATION_PLACE))]
+    attacks += [
+        (each, stream(settings.seed, TrainingStream.CONFIRMATION, place))
+        for place, each in enumerate(confirming_attacks(settings))
+    ]
     left, accuracy = np.ones(len(validation.labels), np.bool_), measured
-    for attack, key in attacks if len(attacks) > 1 else ():
+    for attack, draws in attacks if len(attacks) > 1 else ():
         if accuracy <= beaten:
             return None
-        draws = stream(settings.seed, *key)
         left &= worst_case(network, validation.images, validation.labels, attack, draws, among=left).margins > 0.0
         accuracy = float(left.mean())
     return None if accuracy <= beaten else accuracy
