@@ -8,23 +8,28 @@ from pinned_regions import assert_pinned
 
 from cgrosim.claims.claim import Claim, Context, Verdict, evaluate
 
-COSTLY = {
-    "adversarial-weight-sweep",
+COSTLIEST = {
     "ball-coverage",
-    "dead-filters-stay-dead",
     "dead-start-probability",
-    "fresh-noise-variance",
-    "initial-laws",
-    "memorisation-kicks",
     "memorisation-law",
     "memorisation-slope-rates",
     "memorisation-slope-starts",
+    "signal-growth-slopes",
+}
+"""Claims of which one world takes seconds: left to `-m slow` and `cgrosim verify`."""
+
+COSTLY = {
+    "adversarial-weight-sweep",
+    "dead-filters-stay-dead",
+    "fresh-noise-variance",
+    "initial-laws",
+    "memorisation-kicks",
     "memorisation-times",
     "plateau-quadrature",
     "sampling-in-law",
     "signal-growth-law",
-    "signal-growth-slopes",
     "signal-growth-window",
+    "threat-gap",
 }
 """Claims whose whole kill matrix takes seconds: the ordinary suite puts them to their first wrong world (test_costly),
 `-m slow` and `cgrosim verify` to all of them."""
@@ -34,7 +39,7 @@ COSTLY = {
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         names = getattr(item, "fixturenames", ())
-        if "verdict_of" in names and COSTLY & {getattr(getattr(item, "callspec", None), "id", "")}:
+        if "verdict_of" in names and (COSTLY | COSTLIEST) & {getattr(getattr(item, "callspec", None), "id", "")}:
             item.add_marker(pytest.mark.slow)
 
 

@@ -53,6 +53,7 @@ def test_a_shuffle_alone_does_not_pass():
     assert combine(checks) == "violated"
 
 
+@pytest.mark.slow
 def test_small_trainings_order_and_standard_training_does_not_fit():
     sizes = claims.Sizes(widths=(1, 4), images=60, test=60, epochs=25, attack_steps=3, judging_steps=5)
     table, control = (claims.trained_table((4,), sizes, adversarial) for adversarial in (True, False))

@@ -16,10 +16,12 @@ from cgrosim.theory.lower_bound import hard_points, hard_samples
 
 @pytest.mark.parametrize(
     ("name", "expected", "rejection"),
-    [("excluded-parameters", "supported", "violated"), ("robust-width", "supported", "violated")],
+    [
+        ("excluded-parameters", "supported", "violated"),
+        pytest.param("robust-width", "supported", "violated", marks=pytest.mark.slow),
+    ],
 )
 def test_verdicts_of_the_quick_sizes(verdict_of, name, expected, rejection):
-    """D = 3 to 6 is too short a range for the slope of the width, in any world; the full sizes decide it."""
     claim = next(claim for claim in representation_robust.CLAIMS if claim.name == name)
     verdict = verdict_of(claim)
     assert (verdict.verdict, verdict.rejection) == (expected, rejection)

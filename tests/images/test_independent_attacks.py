@@ -17,6 +17,8 @@ from cgrosim.images.data.datasets import load_dataset
 from cgrosim.images.network.architectures import lenet
 from cgrosim.images.network.network import Network
 
+pytestmark = pytest.mark.slow
+
 TWO_POINTS = 0.02  # what the comparison allows
 QUERIES = 200  # of the square attacks, for each sample
 RADII = {"digits": {"linf": 0.1, "l2": 0.6}, "mnist": {"linf": 0.1, "l2": 1.0}}
@@ -143,20 +145,12 @@ def compare(library, problem, radii, training, norm, kind):
         assert theirs <= ours + TWO_POINTS, report  # nor does ours find less robustness: it is the same attack
 
 
-@pytest.mark.parametrize(
-    ("norm", "kind"),
-    [
-        ("linf", "pgd"),
-        ("l2", "pgd"),
-        *(pytest.param("linf", kind, marks=pytest.mark.slow) for kind in ("fgsm", "square")),
-    ],
-)
-@pytest.mark.parametrize("training", [pytest.param("standard", marks=pytest.mark.slow), "adversarial"])
+@pytest.mark.parametrize(("norm", "kind"), [("linf", "pgd"), ("l2", "pgd"), ("linf", "fgsm"), ("linf", "square")])
+@pytest.mark.parametrize("training", ["standard", "adversarial"])
 def test_the_library_finds_no_less_robustness_on_digits(library, on_digits, training, norm, kind):
     compare(library, on_digits, RADII["digits"], training, norm, kind)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["pgd", "square"])
 @pytest.mark.parametrize("training", ["standard", "adversarial"])
 def test_the_library_finds_no_less_robustness_on_mnist(library, on_mnist, training, kind):

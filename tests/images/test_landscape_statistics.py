@@ -36,6 +36,7 @@ def test_exchanging_training_and_test_points_gives_the_opposite_answer():
     assert found.sharpening.above_one == "opposite seen"
 
 
+@pytest.mark.slow
 def test_samples_of_one_law_are_rarely_told_apart():
     """A 95 % interval misses in 5 % of the cases; more than 11 misses of 60 have probability below 1e-4."""
     generator = np.random.default_rng(1)

@@ -50,6 +50,7 @@ def test_a_mutant_changes_one_expression_and_no_words():
     assert not lines & {mutant.line for mutant in mutants}
 
 
+@pytest.mark.slow
 def test_samples_are_drawn_by_a_seed_and_grow():
     assert sampled("checks", 5, 0) == sampled("checks", 20, 0)[:5] != sampled("checks", 5, 1)
     for room, (_, tests) in ROOMS.items():

@@ -92,7 +92,7 @@ def test_variance_identity() -> None:
 
 def test_kurtosis_identity() -> None:
     # Rounding 2e-16 through a cancellation of 1e8 times the kurtosis of one neuron (733 at q = 5): 2e-5.
-    check(chaoses(), kurtosis_violation, tolerance=1e-4, examples=40)
+    check(chaoses(), kurtosis_violation, tolerance=1e-4, examples=20)
 
 
 def test_quadrature_is_exact_for_one_neuron() -> None:
