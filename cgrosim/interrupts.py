@@ -118,7 +118,11 @@ class Endings:
         time.sleep(_AGAIN)
         with self._lock:
             if self._active:
-                _thread.interrupt_main(signal.Signals(self.number or signal.SIGINT))
+                number = signal.Signals(self.number or signal.SIGINT)
+                if hasattr(signal, "pthread_kill"):  # wakes a main thread that waits, which interrupt_main does not
+                    signal.pthread_kill(threading.main_thread().ident or 0, number)
+                else:
+                    _thread.interrupt_main(number)
 
     def __exit__(self, *exception: object) -> None:
         self.done()

@@ -26,6 +26,7 @@ def test_a_limit_without_the_number_of_samples_is_violated(monkeypatch):
     assert combine(control.CLAIMS[0].measure(Context("quick"), CLAIMED).checks) == "violated"
 
 
+@pytest.mark.slow
 def test_the_pairs_are_decided(verdict_of):
     verdict = verdict_of(control_pairs.CLAIMS[0])
     assert (verdict.verdict, verdict.rejection) == ("supported", "violated")

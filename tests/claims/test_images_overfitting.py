@@ -27,6 +27,7 @@ def worlds():
     return {"adversarial training": make(1, {}), **wrong}
 
 
+@pytest.mark.slow
 def test_standard_training_fits_nothing_robustly(worlds):
     checks = claims.overfitting_checks([worlds["standard training"]])
     assert checks[TRAINING].outcome == "violated"

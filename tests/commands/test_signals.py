@@ -112,6 +112,8 @@ SLOW = pytest.mark.slow  # siblings of a case of the ordinary suite; tests/relia
 )
 def test_a_signal_to_simulate_keeps_what_was_recorded(number, status, tmp_path, begin):
     checkpoint = tmp_path / "run.checkpoint"
+    params = cgrosim.Params.from_paper(200, samples=20, neurons=4, engine="direct", steps=2, test_samples=0)
+    cgrosim.simulate(params)  # compiles: the signal is to come in the middle of the work
     child = begin("simulate", *LONG, "--out", tmp_path, "--checkpoint", checkpoint)
     assert child.stdout.readline() == "running\n"
     time.sleep(2.0)
@@ -140,9 +142,8 @@ def test_ctrl_c_while_kernels_compile_ends_the_command(wait, presses, tmp_path, 
 TRAIN = ["images", "train", "--subset", "20", "--validation", "20", "--epochs", "500", "--width", "1"]
 
 
-@pytest.mark.parametrize(
-    ("number", "status", "fresh"), [(signal.SIGHUP, 129, False), pytest.param(signal.SIGTERM, 143, True, marks=SLOW)]
-)
+@SLOW
+@pytest.mark.parametrize(("number", "status", "fresh"), [(signal.SIGHUP, 129, False), (signal.SIGTERM, 143, True)])
 def test_a_signal_to_an_experiment_ends_it_also_while_its_kernels_compile(number, status, fresh, tmp_path, begin):
     cache = {"NUMBA_CACHE_DIR": str(tmp_path / "cache")} if fresh else {}
     child = begin(*TRAIN, "--out", tmp_path / "out", **cache)

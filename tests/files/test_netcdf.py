@@ -65,6 +65,7 @@ def test_every_damaged_byte_is_noticed_before_the_hdf5_library_reads_it(path, mo
             refused(path, damaged(whole, seed))
 
 
+@pytest.mark.slow
 def test_a_file_written_anew_by_another_program_is_judged_by_its_content(path):
     content = xarray.load_dataset(path, engine="h5netcdf")
     content.to_netcdf(path, engine="h5netcdf")

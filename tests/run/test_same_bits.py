@@ -47,7 +47,10 @@ def usual():
 
 @pytest.mark.parametrize(
     "environment",
-    [{"OPENBLAS_CORETYPE": "Prescott"}, {"NPY_DISABLE_CPU_FEATURES": UNITS}],
+    [
+        pytest.param({"OPENBLAS_CORETYPE": "Prescott"}, marks=pytest.mark.slow),
+        {"NPY_DISABLE_CPU_FEATURES": UNITS},
+    ],
     ids=["another BLAS kernel", "no vector unit"],
 )
 def test_bits_depend_on_neither_blas_nor_vector_unit(usual, environment):

@@ -40,6 +40,7 @@ def test_rows_with_decay_end_as_predicted():
         assert row.measured.memorised == pytest.approx(row.predicted.memorised, rel=0.35), label
 
 
+@pytest.mark.slow
 def test_the_plane_has_its_edges():
     edges = decay_plane(BASE, [1e-3], [0.01])
     low, high = edges.sample_edges
