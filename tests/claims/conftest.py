@@ -9,6 +9,8 @@ from pinned_regions import assert_pinned
 from cgrosim.claims.claim import Claim, Context, Verdict, evaluate
 
 COSTLIEST = {
+    "sampling-in-law",
+    "signal-growth-law",
     "ball-coverage",
     "dead-start-probability",
     "memorisation-law",
@@ -26,8 +28,6 @@ COSTLY = {
     "memorisation-kicks",
     "memorisation-times",
     "plateau-quadrature",
-    "sampling-in-law",
-    "signal-growth-law",
     "signal-growth-window",
     "threat-gap",
 }

@@ -92,6 +92,7 @@ def test_settings_no_kernel_can_run_with_are_one_sentence(variable: str, value: 
     assert f"cgrosim.errors.UserError: {sentence}" in done.stderr
 
 
+@pytest.mark.slow
 def test_the_command_prints_that_sentence_alone() -> None:
     environment = {**os.environ, "CGROSIM_LANES": "16"}
     arguments = [sys.executable, "-m", "cgrosim", "info"]

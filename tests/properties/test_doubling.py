@@ -58,7 +58,8 @@ def test_leading_constant_two_becomes_one_but_not_less() -> None:
     """``T <= 1 + 1/(m x_0) + log(v/x_0)`` holds (sharp form of L2); with 0.95 in front of 1/(m x_0) it does not."""
     check(CUBIC_SLOW, lambda s: late(s, 1 + cubic_form(s, 1, math.log(2))), STEPS)
     assert breaks(CUBIC_SLOW, lambda s: late(s, cubic_form(s, 0.95, 1)))
-    assert breaks(CUBIC_VARYING, lambda s: late(s, cubic_form(s, 2, 0.9)))  # one step, v just above x_0
+    leaps = growth_sequences(power=st.just(3.0), relative_growth=log_uniform(25.0, 50.0))
+    assert breaks(leaps, lambda s: late(s, cubic_form(s, 2, 0.9)))  # one step, v just above x_0
 
 
 def test_logarithm_is_needed() -> None:

@@ -115,7 +115,7 @@ def warm(folder, images):
 
 def test_a_signal_now_and_then(tmp_path):
     row = Row("signals", 0)
-    signalled("simulate", 2, tmp_path, row)
+    signalled("simulate", 1, tmp_path, row)
     row.finish()
 
 

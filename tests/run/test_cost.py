@@ -66,6 +66,7 @@ def test_it_is_said_once_before_the_first_step(changes, monkeypatch):
     assert said[0].startswith("about ")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("engine", ["reduced", "flow"])
 def test_a_resumed_run_costs_what_is_left(engine, tmp_path):
     state, said = tmp_path / "state.npz", []

@@ -25,6 +25,7 @@ def test_the_default_radius_in_l_infinity_is_that_of_the_ball_within_the_paper_s
     assert Params.from_paper(1000, threat="l2_pgd").perturbation_radius == paper.perturbation_radius
 
 
+@pytest.mark.slow
 def test_the_advised_learning_rate_does_not_diverge():
     params = Params.from_paper(
         200, threat="fgsm", perturbation_radius=3.7, steps=2000, seed=1, **{**SMALL, "neurons": 10}

@@ -14,7 +14,14 @@ from cgrosim.files.versions import versions
 from cgrosim.images.training.settings import Settings
 
 SIMS = Path(__file__).parents[2] / "sims"
-SLOW = {"attack_choice", "cures", "phase_diagram", "scaling"}  # seconds, even as toys
+SLOW = {
+    "attack_choice",
+    "cures",
+    "phase_diagram",
+    "representation_complexity",
+    "scaling",
+    "three_stages",
+}  # seconds, even as toys
 SCRIPTS = sorted(path.stem for path in SIMS.glob("*.py") if path.stem != "common")
 NAMES = [name for name in SCRIPTS if not name.startswith("images_")]  # those have tests of their own in tests/images
 EXPERIMENTS = [pytest.param(name, marks=pytest.mark.slow if name in SLOW else ()) for name in NAMES]
