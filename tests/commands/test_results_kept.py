@@ -115,6 +115,9 @@ def test_progress_in_a_pipe_says_a_line_though_the_work_says_nothing(monkeypatch
 
 def test_what_follows_a_run_is_not_silent_either(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(terminal, "PIPE_SECONDS", 1e-3)
+    for name in ("three_stage_figure", "neuron_plane_figure"):  # the thread that speaks gets its turn while others wait
+        draw = getattr(cgrosim.figures, name)
+        monkeypatch.setattr(f"cgrosim.figures.{name}", lambda *a, draw=draw, **k: time.sleep(0.05) or draw(*a, **k))
     assert main([*QUICK, "--out", str(tmp_path)]) == 0
     err = printed(capsys)[1]
     for phase in ("saving and predicting", "drawing three_stages.png", "drawing neuron_plane.png"):

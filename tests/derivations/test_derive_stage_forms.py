@@ -7,6 +7,8 @@ import pytest
 
 from cgrosim.theory.noise_moments import hermite_activation_moment
 
+pytestmark = pytest.mark.slow  # computer algebra
+
 
 @pytest.fixture(scope="module")
 def derive() -> ModuleType:
