@@ -9,6 +9,7 @@ from pinned_regions import assert_pinned
 from cgrosim.claims.claim import Claim, Context, Verdict, evaluate
 
 COSTLIEST = {
+    "cgro-classifier",
     "sampling-in-law",
     "signal-growth-law",
     "ball-coverage",

@@ -143,6 +143,7 @@ def test_a_page_that_cannot_be_written_is_said_once_and_costs_no_cell(tmp_path, 
     assert "12 cells finished" in said.out
 
 
+@pytest.mark.slow
 def test_a_table_that_cannot_be_written_is_no_success(tmp_path, monkeypatch, capsys):
     from cgrosim.sweeps.table import Table
 

@@ -108,7 +108,7 @@ def test_no_candidate_of_a_knee_is_left_out(
             active = np.clip(c * label * signal, 0.0, 1.0) ** (power - 1.0)
             return float(label * ((active * label * signal) @ layer))
 
-        with np.errstate(divide="ignore"):
+        with np.errstate(divide="ignore", over="ignore"):
             kinks = 1.0 / np.abs(signal)
         edges = np.unique(np.clip(np.concatenate([kinks, [low, high]]), low, high))
         candidates = list(edges)

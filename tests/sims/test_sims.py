@@ -74,6 +74,7 @@ def test_an_experiment_leaves_a_figure_and_its_numbers(name, load, tmp_path):
     assert all(math.isfinite(number) for number in numbers)
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_numbers(load, tmp_path):
     module = load("adversarial_weight")
     first, again, other = (

@@ -80,11 +80,11 @@ def wait(state):
 if __name__ == "__main__":
     sweep(SMALL, OVER, out={out!r}, workers={workers}, watch=wait, **SETTINGS)
 """
-POOL = [pytest.param(number, 2, marks=pytest.mark.slow) for number in (signal.SIGKILL, signal.SIGINT)]
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals")
-@pytest.mark.parametrize(("number", "workers"), [(signal.SIGKILL, None), *POOL])
+@pytest.mark.slow  # the ordinary suite interrupts one in tests/commands
+@pytest.mark.parametrize(("number", "workers"), [(signal.SIGKILL, None), (signal.SIGKILL, 2), (signal.SIGINT, 2)])
 def test_what_was_done_before_a_signal_stays(number, workers, tmp_path):
     out = tmp_path / "sweep"
     script = tmp_path / "script.py"
