@@ -152,6 +152,7 @@ def test_a_header_with_other_values_is_refused_or_means_something(name, tmp_path
     assert refused > len(headers) / 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", LOADERS)
 def test_labelled_arrays_that_cannot_be_are_refused(name, tmp_path, monkeypatch):
     monkeypatch.setattr("cgrosim.files.netcdf.inspect_apart", lambda content: None)  # no circles here, and faster

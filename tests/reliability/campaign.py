@@ -21,7 +21,7 @@ HEAD = """# Reliability: what was tried
 
 cgrosim is tried on purpose with what happens to long computations: kills, signals, damaged files, full disks, two
 programs at once, odd parameters. This table is written by the tests themselves (`tests/reliability`); a few trials of
-every row belong to the ordinary suite, and all of them are repeated by
+most rows belong to the ordinary suite, and all of them are repeated by
 
 ```sh
 CGROSIM_CAMPAIGN=somewhere pytest -m campaign -n 0 tests/reliability    # hours

@@ -113,6 +113,7 @@ def warm(folder, images):
         experiment("stages", folder / "stages")
 
 
+@pytest.mark.slow
 def test_a_signal_now_and_then(tmp_path):
     row = Row("signals", 0)
     signalled("simulate", 1, tmp_path, row)

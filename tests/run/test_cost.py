@@ -96,6 +96,7 @@ def test_a_resumed_run_costs_what_is_left(engine, tmp_path):
     assert 0 < count < 0.6 * whole.records
 
 
+@pytest.mark.slow
 def test_the_command_says_it_and_so_does_info(tmp_path, capsys):
     options = ["--dimension", "200", "--samples", "4", "--neurons", "4", "--steps", "30", "--test-samples", "50"]
     assert main(["simulate", *options, "--no-paired", "--out", str(tmp_path)]) == 0

@@ -192,6 +192,7 @@ def test_resume_after_kill_is_bit_identical(engine, steps, tmp_path):
     assert resumed.status == "finished"
 
 
+@pytest.mark.slow
 def test_ctrl_c_keeps_what_was_recorded(tmp_path):
     code = (
         "import signal, sys, cgrosim\n"

@@ -45,10 +45,11 @@ def usual():
     return bits()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "environment",
     [
-        pytest.param({"OPENBLAS_CORETYPE": "Prescott"}, marks=pytest.mark.slow),
+        {"OPENBLAS_CORETYPE": "Prescott"},
         {"NPY_DISABLE_CPU_FEATURES": UNITS},
     ],
     ids=["another BLAS kernel", "no vector unit"],
