@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import shutil
-import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from cgrosim.errors import FileError
+from cgrosim.files.lock import Held, only_here_in
 from cgrosim.files.words import shown
-
-if sys.platform != "win32":
-    import fcntl
 
 FIGURE_BYTES = 8 * 2**20  # more than the figures and the report of any run take
 MOST_FOLDERS = 10**6
-TAKEN = (errno.EWOULDBLOCK, errno.EAGAIN, errno.EACCES)
 
 
 def check_directory(out: Path) -> None:
@@ -60,10 +55,13 @@ def check_space(out: Path, size: int) -> None:
 
 
 @contextmanager
-def held(out: Path) -> Iterator[Path]:
-    """Hold a folder against every other program that holds it, for the duration of a block.
+def held(out: Path, *, spare: bool = False) -> Iterator[Held]:
+    """Hold a folder against every other program for the duration of a block; stores in it are told, and ask no more.
 
-    The lock is one of the system on the folder itself: it ends with the program, however that ends, and leaves no file.
+    Parameters
+    ----------
+    out : made if it is not there
+    spare : remove it at the end if nothing is in it
 
     Raises
     ------
@@ -71,21 +69,12 @@ def held(out: Path) -> Iterator[Path]:
         If the folder cannot be written to, or another program holds it.
     """
     check_directory(out)
-    if sys.platform == "win32":  # a folder cannot be opened there
-        yield out
-        return
-    handle = os.open(out, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0))
     try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            if error.errno in TAKEN:  # other errors: a file system without locks
-                raise FileError(
-                    f"{shown(out)} is being written to by another cgrosim; wait for it, or choose another --out."
-                ) from None
-        yield out
+        with only_here_in(out) as lock:
+            yield lock
     finally:
-        os.close(handle)
+        if spare and not any(out.iterdir()):
+            out.rmdir()
 
 
 def next_folder(parent: Path, name: str = "run") -> Path:

@@ -80,15 +80,12 @@ class Simulate:
             params, start = lesson.params, lesson.start
         else:
             params = params_from(self.config, self.experiment)
-        with held(next_folder(FOLDER) if self.out is None else self.out) as out:
-            try:
-                if not _goes_on(out, params, self.resume):
-                    refuse_results(out, RESULTS, self.overwrite)
-                check_space(out, predicted_bytes(params, params.steps or 10**6)["records"] // 2)
-                return self._run_in(out, params, start)
-            finally:
-                if self.out is None and not any(out.iterdir()):
-                    out.rmdir()  # a run that was refused leaves no empty folder
+        out = next_folder(FOLDER) if self.out is None else self.out
+        with held(out, spare=self.out is None):  # a run that was refused leaves no empty folder
+            if not _goes_on(out, params, self.resume):
+                refuse_results(out, RESULTS, self.overwrite)
+            check_space(out, predicted_bytes(params, params.steps or 10**6)["records"] // 2)
+            return self._run_in(out, params, start)
 
     def _run_in(self, out: Path, params: Params, start: ClosedSystem | None) -> int:
         from cgrosim.predictions.predict import predict

@@ -75,9 +75,9 @@ class Sweep:
         from cgrosim.errors import UserError
         from cgrosim.model.toml import read_toml
         from cgrosim.sweeps.grid_file import GridFile
-        from cgrosim.sweeps.store import check_installed
+        from cgrosim.sweeps.store import SweepStore
 
-        check_installed()
+        SweepStore.check_installed()
         if self.grid is not None and self.config is not None:
             raise UserError("a grid file and --config both give parameters; leave one of them out.")
         asked = GridFile() if self.grid is None else GridFile.read(self.grid)
@@ -161,11 +161,12 @@ def _refuse_foreign(out: Path, plan: Plan) -> None:
         Naming the first thing that differs or stands there.
     """
     from cgrosim.errors import FileError
+    from cgrosim.files.zarr_store import PLAN_NAME
     from cgrosim.sweeps.page import PAGE
-    from cgrosim.sweeps.store import PLAN_NAME, read_plan
+    from cgrosim.sweeps.store import SweepStore
 
     if (out / PLAN_NAME).exists():
-        read_plan(out).check_same_sweep(plan, out)
+        SweepStore.read_plan(out).check_same_sweep(plan, out)
         return
     figures = (f"{name}{kind}.png" for name in plan.measured.keep for kind in ("", "_curves"))
     for name in (PAGE, TABLE_NAME, GRID_NAME, *figures):

@@ -74,13 +74,9 @@ class Verify:
             return _calibrate(chosen, self.full, _seeds(self.seeds), workers or None, self.out or CALIBRATION)
         out = first_free(FOLDER, REPORT) if self.out is None else self.out
         asked = Asked(chosen, Context("full" if self.full else "quick", seed), workers or None, out, self.since)
-        with held(out):
-            try:
-                refuse_results(out, REPORT, self.overwrite)
-                return _power(asked) if self.power else _verify(asked)
-            finally:
-                if self.out is None and not any(out.iterdir()):
-                    out.rmdir()  # a verification that came to nothing leaves no empty folder
+        with held(out, spare=self.out is None):  # a verification that came to nothing leaves no empty folder
+            refuse_results(out, REPORT, self.overwrite)
+            return _power(asked) if self.power else _verify(asked)
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""A file that belongs to one program at a time, for as long as that program works on it."""
+"""A file, or a folder, that belongs to one program at a time, for as long as that program works on it."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from cgrosim.errors import FileError
@@ -15,6 +16,7 @@ from cgrosim.files.words import shown
 if sys.platform != "win32":
     import fcntl
 
+FOLDER_LOCK = ".cgrosim.lock"
 _TAKEN = (errno.EWOULDBLOCK, errno.EAGAIN, errno.EACCES)
 
 
@@ -37,7 +39,37 @@ def only_here(path: str | Path | None) -> Iterator[None]:
         target = Path(os.path.realpath(path))
     except ValueError as error:  # a zero byte in the name
         raise FileError(f"{shown(path)} cannot be written ({error}); choose another place.") from None
-    lock = target.with_name(f".{target.name[:200]}.lock")
+    with _locked(target.with_name(f".{target.name[:200]}.lock"), path):
+        yield
+
+
+@dataclass(frozen=True)
+class Held:
+    """A folder that is ours as long as the block of `only_here_in` runs."""
+
+    folder: Path
+
+
+@contextmanager
+def only_here_in(folder: str | Path) -> Iterator[Held]:
+    """Keep every other program, and every other call in this one, from working in a folder while the block runs.
+
+    The lock is as that of `only_here`, on ``.cgrosim.lock`` in the folder, which is made if it is not there.
+
+    Raises
+    ------
+    FileError
+        If somebody else is at it, or the place cannot be written to.
+    """
+    if sys.platform == "win32":
+        yield Held(Path(folder))
+        return
+    with _locked(Path(folder) / FOLDER_LOCK, folder):
+        yield Held(Path(folder))
+
+
+@contextmanager
+def _locked(lock: Path, path: str | Path) -> Iterator[None]:
     handle = _taken(lock, path)
     try:
         yield

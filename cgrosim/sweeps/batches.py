@@ -5,13 +5,13 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from cgrosim.errors import UserError
+from cgrosim.files.cells import Found
 from cgrosim.files.versions import versions
 from cgrosim.model.params import Params
 from cgrosim.run.processor import processor
@@ -44,22 +44,6 @@ class Batch:
     measured: Measured
     lengths: Mapping[str, int]
     identity: Mapping[str, str]
-
-
-@dataclass(frozen=True)
-class Found:
-    """What came of a batch.
-
-    Attributes
-    ----------
-    arrays : by variable; the first axis counts the cells
-    messages : by the place of the cell in the batch
-    seconds : of work
-    """
-
-    arrays: dict[str, NDArray[Any]]
-    messages: dict[int, str] = field(default_factory=dict)
-    seconds: float = 0.0
 
 
 class OtherVersions(UserError):

@@ -14,7 +14,7 @@ from cgrosim.sweeps.layout import STATUS, variables
 if TYPE_CHECKING:
     import xarray
 
-    from cgrosim.sweeps.memory_store import Store
+    from cgrosim.files.cells import Store
 
 
 def dataset_of(store: Store) -> xarray.Dataset:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cgrosim.errors import ParameterError
+from cgrosim.files.cells import Variable
 from cgrosim.files.words import quoted, suggested
 from cgrosim.model.hitting_times import HITTING_TIMES
 from cgrosim.model.params import Params
@@ -24,27 +24,6 @@ STATUS, STEPS = "status", "steps_taken"
 PER_SAMPLE = {entry.variable: entry for entry in HITTING_TIMES.values() if entry.per_sample}
 SINGLE = {entry.variable: entry for entry in HITTING_TIMES.values() if not entry.per_sample}
 SUMMARIES = {"median": "half of the samples", "last": "every sample"}
-
-
-@dataclass(frozen=True)
-class Variable:
-    """One array of the store; its first dimension is the cell.
-
-    Attributes
-    ----------
-    dimensions : after the cell
-    """
-
-    name: str
-    dimensions: tuple[str, ...]
-    dtype: str
-    long_name: str
-    units: str
-
-    @property
-    def missing(self) -> float | int:
-        """What stands where nothing was found."""
-        return 0 if self.dtype == "int8" else np.nan
 
 
 def variables(measured: Measured) -> tuple[Variable, ...]:

@@ -8,16 +8,14 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from cgrosim.errors import FileError
+from cgrosim.files.cells import Rows
 from cgrosim.files.words import shown
 from cgrosim.model.params import Params
 from cgrosim.run.quantities import QUANTITIES
 from cgrosim.sweeps.base import Base
 from cgrosim.sweeps.grid import Grid
-
-Rows = NDArray[np.int64]
 
 
 @dataclass(frozen=True)

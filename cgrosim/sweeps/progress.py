@@ -9,8 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from cgrosim.files.cells import Found
 from cgrosim.files.words import counted
-from cgrosim.sweeps.batches import Batch, Found
+from cgrosim.sweeps.batches import Batch
 from cgrosim.sweeps.cells import STATUSES
 from cgrosim.sweeps.grid import Grid
 from cgrosim.sweeps.layout import STATUS

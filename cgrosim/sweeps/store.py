@@ -1,306 +1,66 @@
-"""A sweep's folder: a plan, a Zarr group with a row a cell, and a mark for every batch whose data are there.
-
-A batch counts once its mark stands, which is written after its data and holds their checksum: what a kill, a full disk
-or a power cut leaves behind without a mark, or with data that do not fit it, is run again, and nothing else is. Only
-the program that holds the lock writes; workers hand their results to it.
-"""
+"""A sweep's folder: its table with a row a run, and a mark for every batch whose data are there."""
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
-from importlib.util import find_spec
+from collections.abc import Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from cgrosim.errors import FileError, UserError
-from cgrosim.files.atomic import remove_leftovers
-from cgrosim.files.digest import content_digest
+from cgrosim.files.cells import MemoryStore, Variable
 from cgrosim.files.kinds import Kind
-from cgrosim.files.lock import only_here
-from cgrosim.files.marks import MARKS, whole_marks, write_mark
-from cgrosim.files.records import read_record, write_record
-from cgrosim.files.words import shown
-from cgrosim.sweeps.batches import Batch, Found
-from cgrosim.sweeps.layout import Variable, sizes, variables
-from cgrosim.sweeps.memory_store import shape_of
-from cgrosim.sweeps.plan import Plan, Rows
-
-PLAN = Kind("cgrosim sweep 1", "sweep of cgrosim", "the folder of one (--out)", "take another --out (out=...)")
-MARK = Kind("cgrosim sweep mark 1", "mark of a sweep", "a sweep's folder", "remove it, and its cells are run again")
-GROUP, PLAN_NAME = "cells.zarr", "plan.json"
-CHUNK_ROWS, CHUNK_BYTES = 1024, 2**22
-BLOCK_ROWS = 8192  # rows read at once when marks are checked
-UNREADABLE = (OSError, ValueError, RuntimeError, KeyError)  # what Zarr and its codecs raise over a damaged chunk
-MISSING = "a sweep is kept in Zarr, which is not installed; run pip install '.[sweep]' in the checkout of cgrosim."
+from cgrosim.files.zarr_store import ZarrStore
+from cgrosim.sweeps.layout import sizes, variables
+from cgrosim.sweeps.plan import Plan
 
 
-class ZarrStore:
-    """Results in a folder; made by `holding` or `reading`."""
+class SweepStore(ZarrStore[Plan]):
+    """Runs of a grid in a folder."""
 
-    def __init__(self, folder: Path, plan: Plan) -> None:
-        self.folder, self.plan = folder, plan
-        self.damaged = 0
-        self._group: Any = None
-        self._done: NDArray[np.bool_] | None = None
-        self._texts: dict[int, str] = {}
+    PLAN = Kind("cgrosim sweep 1", "sweep of cgrosim", "the folder of one (--out)", "take another --out (out=...)")
+    MARK = Kind("cgrosim sweep mark 1", "mark of a sweep", "a sweep's folder", "remove it, and its cells are run again")
+    MISSING = "a sweep is kept in Zarr, which is not installed; run pip install '.[sweep]' in the checkout of cgrosim."
 
-    @classmethod
-    @contextmanager
-    def holding(cls, folder: Path, wanted: Plan) -> Iterator[ZarrStore]:
-        """The store of a sweep, made or gone on with, and nobody else's for the block.
-
-        Raises
-        ------
-        FileError
-            If another program is at it, if it is the store of another sweep, or if the place cannot be written to.
-        """
-        check_installed()
-        with only_here(folder / GROUP):
-            plan = wanted
-            if (folder / PLAN_NAME).exists():
-                before = read_plan(folder)
-                before.check_same_sweep(wanted, folder)
-                plan = before.grown(wanted.asked)
-            elif (folder / GROUP).exists():
-                raise FileError(f"{shown(folder)} holds a {GROUP} without its plan; take another --out (out=...).")
-            store = cls(folder, plan)
-            store._prepare()
-            yield store
-
-    @classmethod
-    def reading(cls, folder: Path) -> ZarrStore:
-        """The store of a folder, to be read.
-
-        Raises
-        ------
-        FileError
-            If there is none, or it is damaged.
-        """
-        _zarr()
-        return cls(folder, read_plan(folder))
-
-    def _prepare(self) -> None:
-        """Write the plan, and make or lengthen the arrays."""
-        with writing(self.folder):
-            for part in (GROUP, MARKS):  # cells may be cut into other batches than before, and Zarr's own are unique
-                remove_leftovers(self.folder / part)
-            write_record(self.folder / PLAN_NAME, {"format": PLAN.format, **self.plan.dump()})
-            lengths, rows = sizes(self.plan), self.plan.rows
-            group = _zarr().open_group(str(self.folder / GROUP), mode="a", zarr_format=3)
-            for variable in variables(self.plan.measured):
-                wanted = shape_of(variable, rows, lengths)
-                if variable.name not in group:
-                    _create(group, variable, wanted)
-                elif tuple(group[variable.name].shape) != wanted:
-                    group[variable.name].resize(wanted)
-            self._group = group
-
-    def _array(self, name: str) -> Any:
-        if self._group is None:
-            try:
-                self._group = _zarr().open_group(str(self.folder / GROUP), mode="r")
-            except (OSError, ValueError, KeyError) as error:
-                raise PLAN.damaged(self.folder, str(error)) from None
-        return self._group[name]
-
-    def done(self) -> NDArray[np.bool_]:
-        """For every row whether its result is there: marked, and the data as when the mark was made."""
-        if self._done is None:
-            self._done = np.zeros(self.plan.rows, dtype=bool)
-            for block in _blocks(self._marks()):
-                self._check(block)
-        return self._done
-
-    def _marks(self) -> list[dict[str, Any]]:
-        """Every whole mark, in the order of its rows; a damaged one is no mark."""
-
-        def judge(mark: dict[str, Any]) -> None:
-            if not 0 <= int(mark["first"]) < int(mark["last"]) <= self.plan.rows:
-                raise ValueError("its rows are not those of the plan")
-
-        found, damaged = whole_marks(self.folder, MARK, judge)
-        self.damaged += damaged
-        return sorted(found, key=lambda mark: int(mark["first"]))
-
-    def _check(self, block: list[dict[str, Any]]) -> None:
-        """Note the rows of some marks whose data fit them."""
-        assert self._done is not None
-        first, last = int(block[0]["first"]), max(int(mark["last"]) for mark in block)
-        try:
-            read = {v.name: self._array(v.name)[first:last] for v in variables(self.plan.measured)}
-        except UNREADABLE:  # a chunk that cannot be read: look at each batch apart
-            if len(block) > 1:
-                for mark in block:
-                    self._check([mark])
-            else:
-                self.damaged += last - first
-            return
-        for mark in block:
-            rows = slice(int(mark["first"]) - first, int(mark["last"]) - first)
-            arrays = {name: array[rows] for name, array in read.items()}
-            if _digest(self.plan, arrays, mark["lengths"]) != mark["data"]:
-                self.damaged += int(mark["last"]) - int(mark["first"])
-                continue
-            self._done[int(mark["first"]) : int(mark["last"])] = True
-            for text, places in mark["messages"]:
-                self._texts |= {int(mark["first"]) + int(place): str(text) for place in places}
-
-    def write(self, batch: Batch, found: Found) -> None:
-        """Write the data of a batch, then its mark.
-
-        Raises
-        ------
-        FileError
-            If the place cannot be written to; the batch is then not done.
-        """
-        done = self.done()
-        with writing(self.folder):
-            for name, values in found.arrays.items():
-                try:
-                    self._array(name)[batch.first : batch.last] = values
-                except (ValueError, RuntimeError):  # these rows are only a part of a chunk that cannot be read
-                    for rows in self._chunks(name, batch.first, batch.last):
-                        self._remove(name, rows)
-                        done[rows] = False
-                    self._array(name)[batch.first : batch.last] = values
-            texts: dict[str, list[int]] = {}
-            for place, text in found.messages.items():
-                texts.setdefault(text, []).append(place)
-            mark = {
-                "first": batch.first,
-                "last": batch.last,
-                "lengths": dict(batch.lengths),
-                "data": _digest(self.plan, found.arrays, batch.lengths),
-                "messages": [[text, places] for text, places in texts.items()],
-                "seconds": round(found.seconds, 6),
-            }
-            write_mark(self.folder, MARK, f"{batch.first:010d}-{batch.last:010d}", mark)
-        self._texts |= {batch.first + place: text for place, text in found.messages.items()}
-        done[batch.first : batch.last] = True
-
-    def read(self, name: str, rows: Rows) -> NDArray[Any]:
-        """One variable at some rows; what is not done is missing."""
-        try:
-            values = np.asarray(self._array(name)[:])[rows]
-        except (ValueError, RuntimeError):  # rows in chunks that cannot be read are not done
-            values = self._readable(name)[rows]
-        absent = ~self.done()[rows]
-        if np.any(absent):
-            values[absent] = next(v.missing for v in variables(self.plan.measured) if v.name == name)
-        return values
-
-    def _chunks(self, name: str, first: int, last: int) -> Iterator[slice]:
-        """The rows of every chunk of a variable in which some of these rows lie."""
-        length = int(self._array(name).chunks[0])
-        for begin in range(first - first % length, last, length):
-            yield slice(begin, min(begin + length, self.plan.rows))
-
-    def _readable(self, name: str) -> NDArray[Any]:
-        """One variable; what stands in the rows of a chunk that cannot be read is the missing value."""
-        array = self._array(name)
-        found = np.full(array.shape, array.fill_value, dtype=array.dtype)
-        for rows in self._chunks(name, 0, self.plan.rows):
-            with suppress(*UNREADABLE):
-                found[rows] = array[rows]
-        return found
-
-    def _remove(self, name: str, rows: slice) -> None:
-        """Remove the chunk of these rows; all other dimensions lie in one chunk."""
-        place = self.folder / GROUP / name / "c" / str(rows.start // int(self._array(name).chunks[0]))
-        if place.is_dir():
-            shutil.rmtree(place)
-        else:
-            place.unlink(missing_ok=True)
-
-    def messages(self) -> dict[int, str]:
-        """Sentences by row."""
-        self.done()
-        return self._texts
-
-
-def read_plan(folder: Path) -> Plan:
-    """The plan of a store.
-
-    Raises
-    ------
-    FileError
-        If there is none, or it is damaged.
-    """
-    path = folder / PLAN_NAME
-    content = read_record(path, PLAN)
-    with PLAN.judging(path):
+    @staticmethod
+    def load(content: Mapping[str, Any]) -> Plan:
+        """The plan in a record."""
         plan = Plan.load(content)
         variables(plan.measured)
-    return plan
+        return plan
+
+    @staticmethod
+    def dump(plan: Plan) -> dict[str, Any]:
+        """A plan as plain values."""
+        return plan.dump()
+
+    @staticmethod
+    def joined(before: Plan, wanted: Plan, folder: Path) -> Plan:
+        """The plan when another grid of the same sweep is asked for.
+
+        Raises
+        ------
+        FileError
+            If it is another sweep.
+        """
+        before.check_same_sweep(wanted, folder)
+        return before.grown(wanted.asked)
+
+    @property
+    def rows(self) -> int:
+        """How many cells there are in all."""
+        return self.plan.rows
+
+    @cached_property
+    def variables(self) -> tuple[Variable, ...]:
+        """Every array."""
+        return variables(self.plan.measured)
+
+    @cached_property
+    def lengths(self) -> Mapping[str, int]:
+        """Lengths of the dimensions inside a cell."""
+        return sizes(self.plan)
 
 
-@contextmanager
-def writing(folder: Path) -> Iterator[None]:
-    """Turn what the system says of a full or closed disk into one sentence."""
-    try:
-        yield
-    except OSError as error:
-        raise FileError(
-            f"{shown(folder)} cannot be written ({error.strerror or error}); make room, and give the same command "
-            "again: what was done is kept."
-        ) from None
-
-
-def _create(group: Any, variable: Variable, shape: tuple[int, ...]) -> None:
-    row = 8 * int(np.prod(shape[1:], dtype=np.int64))
-    rows = int(np.clip(CHUNK_BYTES // max(row, 1), 1, CHUNK_ROWS))
-    group.create_array(
-        variable.name,
-        shape=shape,
-        chunks=(rows, *(max(length, 1) for length in shape[1:])),
-        dtype=variable.dtype,
-        fill_value=variable.missing,
-        dimension_names=("cell", *variable.dimensions),
-        attributes={"long_name": variable.long_name, "units": variable.units},
-    )
-
-
-def _digest(plan: Plan, arrays: Mapping[str, NDArray[Any]], lengths: Mapping[str, int]) -> str:
-    """Checksum of a batch's data, over the lengths that the dimensions had when it was run."""
-    cut = {}
-    for variable in variables(plan.measured):
-        places = tuple(slice(0, int(lengths[dimension])) for dimension in variable.dimensions)
-        cut[variable.name] = arrays[variable.name][(slice(None), *places)]
-    return content_digest({}, cut)
-
-
-def _blocks(marks: list[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
-    """Marks that lie close together, to be checked with one reading."""
-    block: list[dict[str, Any]] = []
-    for mark in marks:
-        if block and int(mark["last"]) - int(block[0]["first"]) > BLOCK_ROWS:
-            yield block
-            block = []
-        block.append(mark)
-    if block:
-        yield block
-
-
-def check_installed() -> None:
-    """Refuse a folder where there is nothing to keep it with, without importing that.
-
-    Raises
-    ------
-    UserError
-        If Zarr is not installed.
-    """
-    if find_spec("zarr") is None:
-        raise UserError(MISSING)
-
-
-def _zarr() -> Any:
-    try:
-        import zarr
-    except ImportError:
-        raise UserError(MISSING) from None
-    return zarr
+def in_memory(plan: Plan) -> MemoryStore:
+    """A store for a sweep that is not kept in a folder."""
+    return MemoryStore(plan, plan.rows, variables(plan.measured), sizes(plan))

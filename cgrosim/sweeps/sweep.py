@@ -16,6 +16,7 @@ from cgrosim.arguments import checked
 from cgrosim.errors import ParameterError, UserError
 from cgrosim.executors.choice import executor_for
 from cgrosim.executors.executor import Executor, Lost
+from cgrosim.files.cells import Store, missing_rows
 from cgrosim.files.words import quoted
 from cgrosim.interrupts import raising_interrupts
 from cgrosim.model.params import Params
@@ -28,10 +29,9 @@ from cgrosim.sweeps.base import Base
 from cgrosim.sweeps.batches import Batches, identity_of, lost, run_batch
 from cgrosim.sweeps.grid import Grid, make_grid, seeds_of
 from cgrosim.sweeps.layout import STATUS, kept_names, sizes, variables
-from cgrosim.sweeps.memory_store import MemoryStore, Store, missing_rows
 from cgrosim.sweeps.plan import Measured, Plan
 from cgrosim.sweeps.progress import Watch, Watcher, in_words
-from cgrosim.sweeps.store import ZarrStore, check_installed
+from cgrosim.sweeps.store import SweepStore, in_memory
 from cgrosim.sweeps.table import Table
 
 MOST_CELLS = 10**6
@@ -114,20 +114,18 @@ def sweep(
         predicted_seeds=predicted_seeds, most_cells=most_cells,
     )  # fmt: skip
     if out is not None:
-        check_installed()
+        SweepStore.check_installed()
     with executor_for(_workers(workers), scheduler, executor) as chosen:
         if out is None:
-            table = _work(MemoryStore(plan), chosen, watch)
+            table = _work(in_memory(plan), chosen, watch)
         else:
-            with ZarrStore.holding(Path(out), plan) as store:
+            with SweepStore.holding(Path(out), plan) as store:
                 table = _work(store, chosen, watch)
 
     def again(quantity: str, points: int) -> Table:
         measured = Measured((quantity,), _steps(plan.base, plan.asked, points, None), plan.measured.until, 0)
         with executor_for(_workers(workers), scheduler, executor) as chosen:
-            return _work(
-                MemoryStore(Plan(plan.base, measured, plan.identity, (plan.asked,), plan.asked)), chosen, watch
-            )
+            return _work(in_memory(Plan(plan.base, measured, plan.identity, (plan.asked,), plan.asked)), chosen, watch)
 
     return Table(table.data, again)
 
@@ -184,7 +182,7 @@ def _work(store: Store, executor: Executor, watch: Watcher | None) -> Table:
                         continue
                     found = lost(batch, found.reason)
                 batches.note(batch, found)
-                store.write(batch, found)
+                store.write(batch.first, batch.last, found)
                 seen.note(batch, found)
                 if watch is not None and time.perf_counter() - told >= WATCH_SECONDS:
                     watch(seen.state())

@@ -23,14 +23,14 @@ from cgrosim.sweeps.cells import STATUSES
 from cgrosim.sweeps.dataset import dataset_of
 from cgrosim.sweeps.encoding import decoded, encoded
 from cgrosim.sweeps.intervals import quantile_interval, share_interval
-from cgrosim.sweeps.store import ZarrStore
+from cgrosim.sweeps.store import SweepStore
 
 if TYPE_CHECKING:
     import pandas
     import xarray
     from matplotlib.figure import Figure
 
-    from cgrosim.sweeps.memory_store import Store
+    from cgrosim.files.cells import Store
 
 TABLE = Kind(
     "cgrosim table 1",
@@ -314,7 +314,7 @@ def load_table(path: str | Path) -> Table:
         If there is none, or it is damaged.
     """
     if Path(path).is_dir():
-        return Table.of_store(ZarrStore.reading(Path(path)))
+        return Table.of_store(SweepStore.reading(Path(path)))
     data = read_netcdf(path, TABLE)
     with TABLE.judging(path):
         table = Table(decoded(data))

@@ -161,7 +161,7 @@ def test_a_damaged_record_is_a_sentence(copy, content, capsys):
 def test_a_folder_that_another_program_holds(copy, capsys):
     with held(copy):
         assert stages(copy) == 2
-    assert "is being written to by another cgrosim" in told(capsys)
+    assert "is being written by another run" in told(capsys)
     assert stages(copy) == 0
 
 
@@ -207,7 +207,7 @@ def test_a_verification_without_a_folder_gets_the_next_one(tmp_path, verified, m
     assert sorted(os.listdir(tmp_path)) == ["report", "report-2", "report-3"]
     with held(first_free(verify.FOLDER, verify.REPORT)):
         assert main(["verify"]) == 2
-    assert "is being written to" in told(capsys)
+    assert "is being written by" in told(capsys)
 
 
 def test_a_verification_that_came_to_nothing_leaves_no_folder(tmp_path, monkeypatch):

@@ -82,7 +82,7 @@ def test_what_makes_no_sense_is_one_sentence(arguments, sentence, tmp_path, monk
 
 def test_without_zarr_it_is_refused_before_anything_begins(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("cgrosim.sweeps.store.find_spec", lambda name: None)
+    monkeypatch.setattr("cgrosim.files.zarr_store.find_spec", lambda name: None)
     assert main(["sweep", "--vary", "gap=0.1,0.2", *SMALL]) == 2
     (said,) = capsys.readouterr().err.splitlines()
     assert "Zarr, which is not installed; run pip install '.[sweep]'" in said
@@ -172,15 +172,15 @@ COMMAND = """
 import os, signal, sys
 signal.signal(signal.SIGINT, signal.default_int_handler)
 from cgrosim.commands.main import main
-from cgrosim.sweeps.store import ZarrStore
+from cgrosim.sweeps.store import SweepStore
 if __name__ == "__main__":
-    write = ZarrStore.write
+    write = SweepStore.write
 
     def interrupted(*arguments):
         write(*arguments)
         os.kill(os.getpid(), signal.SIGINT)
 
-    ZarrStore.write = interrupted
+    SweepStore.write = interrupted
     sys.exit(main(sys.argv[1:]))
 """
 

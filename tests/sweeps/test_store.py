@@ -13,7 +13,7 @@ from sweep_cases import OVER, SETTINGS, SMALL, Counting, Killing
 
 from cgrosim import UserError, load_table, sweep
 from cgrosim.executors.executor import Lost
-from cgrosim.sweeps.store import ZarrStore
+from cgrosim.sweeps.store import SweepStore
 
 CELLS = 12
 
@@ -118,7 +118,7 @@ def wait_for_an_empty_group(group):
 
 def test_data_without_a_mark_or_changed_behind_it_are_run_again(tmp_path):
     whole = sweep(SMALL, OVER, out=tmp_path, **SETTINGS)
-    store = ZarrStore.reading(tmp_path)
+    store = SweepStore.reading(tmp_path)
     marks = sorted((tmp_path / "marks").glob("*.json"))
     unmarked = [int(part) for part in marks[0].stem.split("-")]
     marks[0].unlink()
@@ -146,7 +146,7 @@ def test_cells_in_a_chunk_that_cannot_be_read_are_run_again(tmp_path):
 
 
 def test_a_full_disk_loses_only_what_was_at_work(tmp_path, monkeypatch):
-    real, calls = ZarrStore._array, []
+    real, calls = SweepStore._array, []
 
     def full(self, name):
         calls.append(name)
@@ -154,7 +154,7 @@ def test_a_full_disk_loses_only_what_was_at_work(tmp_path, monkeypatch):
             raise OSError(28, "No space left on device")
         return real(self, name)
 
-    monkeypatch.setattr(ZarrStore, "_array", full)
+    monkeypatch.setattr(SweepStore, "_array", full)
     with pytest.raises(UserError, match=r"No space left on device.*give the same command again"):
         sweep(SMALL, OVER, out=tmp_path, executor=Counting(), **SETTINGS)
     monkeypatch.undo()
