@@ -114,7 +114,9 @@ def curves_of(history: Mapping[str, NDArray[np.float64]]) -> list[tuple[str, str
 def _mark(axes: Axes, best: int, history: Mapping[str, NDArray[np.float64]]) -> None:
     """The epoch that validation selected, with its robust test accuracy, where no curve runs through the words."""
     epochs = history["epoch"]
-    value = 100.0 * float(history["robust_test"][epochs == best][0])
+    place = int(np.flatnonzero(epochs == best)[0])
+    curves = [name for name, _, _ in curves_of(history) if name.endswith("robust_test")]  # the average's is the last
+    value = 100.0 * next(float(history[name][place]) for name in curves[::-1] if np.isfinite(history[name][place]))
     axes.axvline(best, color=style.GREY, lw=1.2, ls=":")
     axes.plot([best], [value], "o", ms=9, mfc="white", mec=style.VERMILION, mew=2, zorder=4, clip_on=False)
     low, high = axes.get_xlim()

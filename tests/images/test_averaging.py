@@ -101,6 +101,28 @@ def test_final_numbers_stand_beside_those_of_the_last_weights(averaged):
     assert f"The averaged weights have a robust test accuracy of {50 * found[0].robust_test:.1f} %, {points}" in said
 
 
+def test_the_best_epoch_is_that_of_the_average_once_there_is_one():
+    """What is selected is what is evaluated: before the first average the weights themselves, then the averages."""
+    settings = small_settings(averaging="swa:0.5", epochs=8, confirmation_steps=0, snapshots=tuple(range(1, 9)), seed=8)
+    found = train(settings, DATA)
+    raw, averaged = found.history["robust_validation"], found.history["averaged_robust_validation"]
+    scores = np.where(np.isnan(averaged), raw, averaged)
+    assert found.best_epoch == 1 + int(np.argmax(scores)) > 4
+    assert found.best_epoch != 1 + int(np.argmax(raw))  # the weights alone would have said another
+    assert found.best_accuracy == scores.max()
+    for name, value in found.best.items():
+        kept = [found.snapshots[epoch][name].astype(np.float64) for epoch in range(5, found.best_epoch + 1)]
+        np.testing.assert_allclose(value, np.mean(kept, axis=0), rtol=1e-6, atol=1e-7)  # rounded to float32
+
+
+def test_the_sentence_goes_from_the_selected_average_to_the_last(averaged):
+    last, selected, mean = final_accuracies(averaged, DATA, Attack.pgd("linf", 0.05, 4), black_box_samples=0)
+    rows = [last.replace(robust_test=0.1), selected.replace(robust_test=0.5), mean.replace(robust_test=0.4)]
+    told = overfitting_sentence(rows)
+    assert "the robust test accuracy of the averaged weights falls by 10.0 points" in told
+    assert "the robust test accuracy falls by 40.0 points" in overfitting_sentence(rows[:2])
+
+
 def test_progress_ends_at_one_and_the_average_costs_its_measurement():
     told = []
     settings = small_settings(averaging="swa:0.5")

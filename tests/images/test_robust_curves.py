@@ -52,6 +52,8 @@ def test_an_average_is_one_more_curve_from_where_it_begins():
     (curve,) = [line for line in figure.axes[0].lines if line.get_linestyle() == "-."]
     np.testing.assert_array_equal(curve.get_ydata(), 100.0 * told["averaged_robust_test"])
     assert "averaged\nrobust test 71.0" in " | ".join(texts(figure))
+    marked = robust_curves_figure([RobustCurves("Adversarial", told, best_epoch=7)], HEADING)
+    assert "epoch 7, robust test 60.0" in " | ".join(texts(marked))  # of the average, which was selected
     none_yet = {**told, "averaged_robust_test": np.full(9, np.nan)}
     assert "averaged" not in " | ".join(texts(robust_curves_figure([RobustCurves("Adversarial", none_yet)], HEADING)))
 

@@ -53,7 +53,8 @@ class Training:
     best, best_epoch, best_accuracy
         Parameters and number of the epoch with the largest robust validation accuracy (the earliest of equals), and
         that accuracy: what ``settings.evaluation_attack`` and the stronger attacks that confirm it have left
-        (`cgrosim.images.training.selection`). None without validation images. Never chosen on test images.
+        (`cgrosim.images.training.selection`). Where weights are averaged they are those of the average, from the first
+        epoch on that has one. None without validation images. Never chosen on test images.
     averaged, averaged_networks
         Average of the parameters that ``settings.averaging`` asks for, in float64, and of how many networks it is; None
         and 0 before there is one.

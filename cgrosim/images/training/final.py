@@ -29,7 +29,7 @@ class FinalAccuracies(SettingsBase):
 
     Attributes
     ----------
-    selected : ``last``, ``validation-selected`` or ``averaged``
+    selected : ``last``, ``validation-selected`` (of the averages, where weights are averaged) or ``averaged``
     epoch : after which the network was taken
     attack : in words
     collapsed : at least 99 % of the clean training and test images get the same class
@@ -169,9 +169,11 @@ def overfitting_sentence(found: list[FinalAccuracies]) -> str:
     best, averaged = (network_of(found, name) for name in ("validation-selected", "averaged"))
     text += "."
     if best is not None:
-        drop = best.robust_test - last.robust_test
+        end = last if averaged is None else averaged  # of the weights that were selected among
+        of = "" if averaged is None else " of the averaged weights"
+        drop = best.robust_test - end.robust_test
         text += (
-            f" From the validation-selected epoch {best.epoch} to the last one the robust test accuracy "
+            f" From the validation-selected epoch {best.epoch} to the last one the robust test accuracy{of} "
             f"{'falls' if drop >= 0 else 'rises'} by {_points(abs(drop))}{_noise(drop, error, best)}."
         )
     if averaged is not None:

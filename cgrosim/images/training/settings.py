@@ -25,7 +25,8 @@ class Settings(SettingsBase):
     Kullback-Leibler divergence of the softmax at the attacked image from that at the clean one; the gradient goes
     through both, and the attack goes up the divergence, from a random point of the ball.
     The best epoch is the one of the largest robust accuracy on the validation images, after PGD and after the stronger
-    attacks that confirm it (`cgrosim.images.training.selection`).
+    attacks that confirm it (`cgrosim.images.training.selection`); where weights are averaged it is that of the average,
+    from the first epoch that has one on.
     Split, subset, start and shuffles depend on the seed alone, so that trainings of one seed are paired.
 
     Raises

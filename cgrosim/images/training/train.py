@@ -167,7 +167,9 @@ def _next_epoch(run: _Run, training: Training) -> Training:
     try:
         loss, rate = _descend(run, epoch, average)
         row = {"epoch": epoch, "learning_rate": rate, "train_loss": loss, **_measure(run, epoch, average)}
-        accuracy = _confirmed(run, epoch, row["robust_validation"], training) if settings.validation > 0 else None
+        standing, prefix = _standing(run, average)
+        measured = row[f"{prefix}robust_validation"]
+        accuracy = _confirmed(run, epoch, standing, measured, training) if settings.validation > 0 else None
     except _Stopped as stop:
         return replace(training, status=stop.status, message=stop.message)
     run.told = f", robust train {row['robust_train']:.0%}, test {row['robust_test']:.0%}"
@@ -177,7 +179,7 @@ def _next_epoch(run: _Run, training: Training) -> Training:
         history={name: np.append(training.history[name], row[name]) for name in training.history},
         last=parameters,
         velocity=run.network.velocity(),
-        best=training.best if accuracy is None else parameters,
+        best=training.best if accuracy is None else standing.parameters(),
         best_epoch=training.best_epoch if accuracy is None else epoch,
         best_accuracy=training.best_accuracy if accuracy is None else accuracy,
         snapshots={**training.snapshots, epoch: parameters} if epoch in settings.snapshots else training.snapshots,
@@ -226,13 +228,19 @@ def _training_share(run: _Run, epoch: int) -> float:
     return descending / (descending + measuring)
 
 
-def _confirmed(run: _Run, epoch: int, measured: float, training: Training) -> float | None:
+def _standing(run: _Run, average: Average) -> tuple[Any, str]:
+    """The network that an epoch is judged by, the average once there is one, and how its accuracies' names begin."""
+    mean = average.mean()
+    return (run.network, "") if mean is None else (new_network(run.settings.architecture, mean), AVERAGED)
+
+
+def _confirmed(run: _Run, epoch: int, network: Any, measured: float, training: Training) -> float | None:
     """Robust accuracy on the validation images after all attacks, if it is the largest so far."""
     from cgrosim.images.network.network import NonFiniteError
 
     beaten, validation = least_to_beat(training), run.data.measured["validation"]
     try:
-        return confirmed_accuracy(run.network, run.settings, validation, measured, beaten)
+        return confirmed_accuracy(network, run.settings, validation, measured, beaten)
     except NonFiniteError as error:
         raise _diverged(run.settings, epoch, None, str(error)) from None
 
