@@ -39,7 +39,7 @@ def landscape_figure(curves: xarray.Dataset, notes: Mapping[tuple[str, str], str
     names = [str(name) for name in curves["training"].values]
     with style.styled():
         figure = style.new_figure(5.2 * (len(names) + 1) + 0.8, 9.4)
-        figure.suptitle("\n".join(_heading(curves)), fontsize=style.FONT - 2, x=0.01, ha="left")
+        figure.suptitle("\n".join(heading_of(curves)), fontsize=style.FONT - 2, x=0.01, ha="left")
         panels = figure.subplots(2, len(names) + 1, squeeze=False)
         for row, (quantity, label) in enumerate(QUANTITIES.items()):
             for axes, name in zip(panels[row], names, strict=False):
@@ -47,9 +47,9 @@ def landscape_figure(curves: xarray.Dataset, notes: Mapping[tuple[str, str], str
             top = max(axes.get_ylim()[1] for axes in panels[row, :-1])
             for axes, name in zip(panels[row], names, strict=False):
                 axes.set_ylim(top=1.25 * top)  # one scale for all trainings, and room for the note
-                _write_note(axes, (notes or {}).get((quantity, name), ""))
+                write_note(axes, (notes or {}).get((quantity, name), ""))
             _over_time(panels[row, -1], curves, quantity, names[-1])
-            panels[row, 0].set_ylabel(_with_norm(label, curves))
+            panels[row, 0].set_ylabel(with_norm(label, curves))
         handles, labels = max(
             (axes.get_legend_handles_labels() for axes in panels[0, :-1]), key=lambda found: len(found[1])
         )
@@ -58,16 +58,19 @@ def landscape_figure(curves: xarray.Dataset, notes: Mapping[tuple[str, str], str
     return figure
 
 
-def _heading(curves: xarray.Dataset) -> list[str]:
+def heading_of(curves: xarray.Dataset, trainings: Sequence[str] | None = None) -> list[str]:
+    """Lines above the figure: data, points, attacks of all trainings or of those named, and the search."""
     about = curves.attrs
     points = f"mean over {about['points']} training and {about['points']} test points, band: 95 % bootstrap interval"
     lines = [f"{last_part(about['dataset'])}, {about['architecture']}, seed {about['seed']}; {points}"]
-    lines += [f"{name}: {text}" for name, text in json.loads(about["attacks"]).items()]
+    attacks = json.loads(about["attacks"])
+    lines += [f"{name}: {attacks[name]}" for name in (trainings or attacks)]
     lines += [f"largest values found, lower bounds of the maxima: {about['search']}"]
     return [short for line in lines for short in textwrap.wrap(line, LETTERS)]
 
 
-def _with_norm(label: str, curves: xarray.Dataset) -> str:
+def with_norm(label: str, curves: xarray.Dataset) -> str:
+    """The label of a quantity, with the norm of the gradient."""
     if not label.startswith("max gradient"):
         return label
     symbol = {"linf": r"$\|\nabla_x L\|_1$", "l2": r"$\|\nabla_x L\|_2$"}[curves.attrs["norm"]]
@@ -93,7 +96,8 @@ def _against_radius(axes: Axes, curves: xarray.Dataset, quantity: str, name: str
         axes.set_xlabel(f"radius r ({norm}, pixels in [0, 1])")
 
 
-def _write_note(axes: Axes, note: str) -> None:
+def write_note(axes: Axes, note: str) -> None:
+    """Text in the upper left corner of a panel."""
     if note:
         box: dict[str, Any] = {"facecolor": "white", "edgecolor": "none", "alpha": 0.85, "pad": 2.0}
         place: dict[str, Any] = {"transform": axes.transAxes, "va": "top", "linespacing": 1.25, "bbox": box}

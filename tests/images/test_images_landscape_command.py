@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from cgrosim.commands.main import main
+from cgrosim.errors import ParameterError
 from cgrosim.images.experiments.catalogue.landscape import Options
 from cgrosim.images.experiments.landscape_file import load
 from cgrosim.images.training.defaults import DEFAULTS
@@ -28,6 +29,10 @@ def test_the_options_make_the_experiment():
     assert study.training_radius == 8 / 255
     assert len(study.any_settings.snapshots) == 3
     assert study.search.steps == 7
+    assert Options(measured_epochs=(9, 0, 2)).experiment().any_settings.snapshots == (0, 2, 9)
+    for wrong in ((), (1, 1), (0, 1000), (-1,)):
+        with pytest.raises(ParameterError, match=r"measured_epochs are .*, but must be different whole numbers"):
+            Options(measured_epochs=wrong).experiment()
 
 
 def test_it_writes_table_figure_and_file_and_goes_on(tmp_path, capsys, monkeypatch):
@@ -35,6 +40,8 @@ def test_it_writes_table_figure_and_file_and_goes_on(tmp_path, capsys, monkeypat
     said = words(capsys.readouterr().out)
     for text in ("lower bounds of the maxima: linf PGD-2", "test / train", "within the training radius", "beyond it"):
         assert text in said
+    assert said.count("training, epoch 1 to 2: the largest") == 8  # of both trainings, quantities and kinds of points
+    assert (tmp_path / "landscape_epochs.png").stat().st_size > 5000
     assert (tmp_path / "landscape.png").read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
     data = load(tmp_path / "landscape.nc")
     assert data["epoch"].values.tolist() == [1, 2]

@@ -26,6 +26,7 @@ from cgrosim.images.experiments.experiment import (
     multiplications,
     pair,
 )
+from cgrosim.images.experiments.landscape_courses import changes, courses, measured_epochs, told
 from cgrosim.images.experiments.landscape_file import LANDSCAPE, SETS, empty
 from cgrosim.images.experiments.landscape_search import Ball, NetworkSurface, Search, measure
 from cgrosim.images.experiments.landscape_statistics import LABELS, contrasts, curves, last_epoch, note, sentence
@@ -49,11 +50,15 @@ QUANTITIES = ("gradient_norm", "value_change")
 
 
 class Options(TrainingOptions):
-    """Train without and with attacks and measure the loss around training and test points: OUT/landscape.png, a table,
-    landscape.nc, standard.npz and adversarial.npz. The same command goes on where it was stopped or killed.
+    """Train without and with attacks and measure the loss around training and test points: OUT/landscape.png,
+    landscape_epochs.png, a table, landscape.nc, standard.npz and adversarial.npz. The same command goes on where it was
+    stopped or killed.
     """
 
     networks: int = Field(6, description="networks of each training that are measured, spread over its epochs")
+    measured_epochs: tuple[int, ...] | None = Field(
+        None, description="epochs after which they are measured, in place of --networks"
+    )
     points: int = Field(100, description="training points, and test points, at most")
     ascent_steps: int = Field(10, description=Search.model_fields["steps"].description)
     restarts: int = Field(1, description="random starts of every search")
@@ -61,7 +66,8 @@ class Options(TrainingOptions):
     def experiment(self) -> LossLandscape:
         """Both trainings, around the radius of the training attack."""
         search = Search(steps=self.ascent_steps, restarts=self.restarts)
-        return landscape_of(self.settings(), self.networks, self.points, search)
+        asked = self.networks if self.measured_epochs is None else self.measured_epochs
+        return landscape_of(self.settings(), asked, self.points, search)
 
 
 class Surroundings(Measurement):
@@ -206,11 +212,27 @@ class LossLandscape(Experiment):
             return Conclusion(warnings=warnings)
         means, found = curves(data), _contrasts(data)
         notes = {(q, name): note(data, each) for (name, _), both in found.items() for q, each in both.items()}
+        over_time = {name: changes(data, name) for name in trainings}
+        words = [
+            told(name, measured_epochs(data, name), *where, each)
+            for name, every in over_time.items()
+            for where, each in every.items()
+        ]
+        last = [*trainings][-1]
+        courses_notes = {
+            where: f"last / first, r = {self.training_radius:.3g}:\n{each}" for where, each in over_time[last].items()
+        }
         return Conclusion(
             tables=(_table(data, means, found),),
             warnings=warnings,
-            sentences=tuple(sentence(*where, q, each) for where, both in found.items() for q, each in both.items()),
-            figures={"landscape": partial(_draw, means, notes)},
+            sentences=(
+                *(sentence(*where, q, each) for where, both in found.items() for q, each in both.items()),
+                *words,
+            ),
+            figures={
+                "landscape": partial(_draw, means, notes),
+                "landscape_epochs": partial(_draw_epochs, courses(data, means), last, courses_notes),
+            },
             datasets={"landscape": (data, LANDSCAPE)},
         )
 
@@ -231,23 +253,21 @@ class LossLandscape(Experiment):
 
 
 @checked
-def landscape_of(settings: Settings, networks: int, points: int, search: Search) -> LossLandscape:
+def landscape_of(settings: Settings, networks: int | tuple[int, ...], points: int, search: Search) -> LossLandscape:
     """Standard and adversarial training side by side, around the radius of the training attack.
 
     Parameters
     ----------
     settings : of the adversarial training
-    networks : kept of each training, after equally many epochs as far as possible; the last one is among them
+    networks : kept of each training, after equally many epochs as far as possible, the last one among them; or the
+        epochs after which they are kept
 
     Raises
     ------
     ParameterError
-        If the training is not adversarial, or there are more networks than epochs.
+        If the training is not adversarial, there are more networks than epochs, or an epoch is none of the training.
     """
-    if not 1 <= networks <= settings.epochs:
-        raise ParameterError(f"networks is {networks}, but must lie between 1 and epochs = {settings.epochs}.")
-    epochs = np.linspace(1 if networks > 1 else settings.epochs, settings.epochs, networks)
-    kept = settings.replace(snapshots=tuple(round(epoch) for epoch in epochs.tolist()))
+    kept = settings.replace(snapshots=_epochs(networks, settings.epochs))
     radius = settings.attack.radius
     return LossLandscape(pair(kept), tuple(share * radius for share in SHARES), radius, OUTER * radius, points, search)
 
@@ -265,6 +285,20 @@ def draw_points(settings: Settings, dataset: Dataset, count: int) -> dict[str, S
     }
 
 
+def _epochs(networks: int | tuple[int, ...], epochs: int) -> tuple[int, ...]:
+    """The epochs asked for, in order."""
+    if isinstance(networks, int):
+        if not 1 <= networks <= epochs:
+            raise ParameterError(f"networks is {networks}, but must lie between 1 and epochs = {epochs}.")
+        spread = np.linspace(1 if networks > 1 else epochs, epochs, networks)
+        return tuple(round(epoch) for epoch in spread.tolist())
+    if not networks or len({*networks}) < len(networks) or not all(0 <= epoch <= epochs for epoch in networks):
+        raise ParameterError(
+            f"measured_epochs are {networks}, but must be different whole numbers between 0 and epochs = {epochs}."
+        )
+    return tuple(sorted(networks))
+
+
 def _contrasts(data: xarray.Dataset) -> dict[tuple[str, int], dict[str, Contrast]]:
     """Of every training after its last measured epoch."""
     last = {name: last_epoch(data, name) for name in data["training"].values.tolist()}
@@ -275,6 +309,12 @@ def _draw(means: xarray.Dataset, notes: Mapping[tuple[str, str], str]) -> Figure
     from cgrosim.figures.landscape import landscape_figure
 
     return landscape_figure(means, notes)
+
+
+def _draw_epochs(data: xarray.Dataset, training: str, notes: Mapping[tuple[str, str], str]) -> Figure:
+    from cgrosim.figures.landscape_epochs import landscape_epochs_figure
+
+    return landscape_epochs_figure(data, training, notes)
 
 
 def _table(
