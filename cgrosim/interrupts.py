@@ -108,9 +108,13 @@ class Endings:
             raise KeyboardInterrupt
 
     def _lost(self, what: Any) -> None:
-        """Raise again what a destructor or a callback could not pass on; other errors are told as before."""
+        """Raise again what a destructor or a callback could not pass on; other errors are told as before.
+
+        An interrupted compiler leaves objects that are half made, whose destructors fail: that is no news.
+        """
         if not issubclass(what.exc_type, KeyboardInterrupt):
-            self._hook(what)
+            if not (self.number and str(getattr(what.object, "__module__", "")).startswith(COMPILERS)):
+                self._hook(what)
         elif not issubclass(what.exc_type, StoppedCompiling):  # of that its `Interrupts` knows
             _thread.start_new_thread(self._raise_again, ())
 

@@ -222,6 +222,27 @@ def test_a_signal_that_a_destructor_swallows_comes_again(pressable):
         assert endings.status(130) == 130
 
 
+def half_made(module):
+    """An object whose constructor was interrupted, so that its destructor fails."""
+    names = {"__name__": module}
+    exec("class Handle:\n    def __del__(self):\n        del self.handle", names)
+    names["Handle"]()
+
+
+def test_what_an_interrupted_compiler_leaves_is_told_to_nobody(pressable, monkeypatch):
+    told = []
+    monkeypatch.setattr(sys, "unraisablehook", told.append)
+    with Endings():
+        half_made("llvmlite.binding.ffi")
+        with suppress(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+        assert len(told) == 1  # before the signal it was news
+        half_made("llvmlite.binding.ffi")
+        assert len(told) == 1
+        half_made("somebody.else")
+        assert len(told) == 2
+
+
 def test_a_command_says_which_signal_ended_it(pressable):
     with Endings() as endings:
         with Interrupts() as interrupts:

@@ -1,6 +1,7 @@
 """The three stages on images: the decomposition of the margin, the theory's own data, resuming, bad input."""
 
 import json
+import signal
 
 import numpy as np
 import pytest
@@ -18,6 +19,7 @@ from cgrosim.images.experiments.stage_settings import StageSettings
 from cgrosim.images.experiments.stage_training import record_steps, run_stages, stage_data
 from cgrosim.images.network.patch_model import as_patches
 from cgrosim.images.network.reference import ReferenceNetwork
+from cgrosim.interrupts import stop_where_wanted
 from cgrosim.model.sampling import draw_explicit
 
 EPS = np.finfo(np.float64).eps
@@ -327,3 +329,13 @@ def test_an_interruption_keeps_what_was_recorded(digits, tmp_path, monkeypatch):
     monkeypatch.undo()
     whole = run_stages(SHORT, data)
     xarray.testing.assert_identical(run_stages(SHORT, data, checkpoint=path).drop_attrs(), whole.drop_attrs())
+
+
+def test_an_interruption_before_the_first_record_is_one(digits, monkeypatch, pressable):
+    def compiling(self, step, network):
+        signal.raise_signal(signal.SIGINT)
+        stop_where_wanted()  # as every kernel asks before it is loaded or compiled
+
+    monkeypatch.setattr(image_stages.StageRecorder, "take", compiling)
+    with pytest.raises(KeyboardInterrupt):
+        run_stages(SHORT, stage_data(SHORT, digits))

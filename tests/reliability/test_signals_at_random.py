@@ -130,67 +130,86 @@ def test_signals_at_random_moments_of_every_command(what, tmp_path):
     row.finish()
 
 
+BEGINNING = """
+import signal, sys
+for number in (signal.SIGTERM, signal.SIGHUP):
+    signal.signal(number, signal.SIG_DFL)
+signal.signal(signal.SIGINT, signal.default_int_handler)
+from cgrosim.commands.main import entry_point
+if __name__ == "__main__":
+    print("begun", flush=True)
+    entry_point()
+"""
+STARTING = ["simulate", "verify, two workers", "images stages", "sweep, two workers", "classroom", "images train"]
+BEFORE = 15.0
+"""Seconds within which the signal comes: imports take one, kernels to be compiled ten and more."""
+LEFT = 5.0
+"""Seconds that workers may outlive a program that was interrupted."""
+
+
+def starting(what, folder):
+    """The arguments of a program of its own."""
+    if what == "verify, two workers":
+        claims = ["yarotsky-squares", "sampling-same-numbers"]
+        return ["verify", *claims, "--workers", "2", "--out", str(folder / "report")]
+    return commands()[what](folder)
+
+
+def begun(arguments, log, environment):
+    """A new program with a session of its own, that has come to its first line."""
+    with log.open("w") as stream:
+        child = subprocess.Popen(
+            [sys.executable, "-c", BEGINNING, *arguments],
+            stdout=stream,
+            stderr=stream,
+            env={**os.environ, **environment},
+            start_new_session=True,
+        )
+    while "begun" not in log.read_text() and child.poll() is None:
+        time.sleep(0.02)
+    return child
+
+
+def outlived(session):
+    """Whether anything of a session is left after a while; it is ended then."""
+    until = time.monotonic() + LEFT
+    try:
+        while time.monotonic() < until:
+            os.killpg(session, 0)
+            time.sleep(0.05)
+        os.killpg(session, signal.SIGKILL)
+    except ProcessLookupError:
+        return False
+    return True
+
+
 @pytest.mark.campaign
 @pytest.mark.parametrize("fresh", [False, True], ids=["kernels on disk", "no kernels on disk"])
 def test_signals_to_commands_that_begin(fresh, tmp_path):
-    """Processes of their own, with imports, and compilation where no kernels are on disk; verify with its workers."""
-    goal = 10
-    where = "kernels still to compile" if fresh else "kernels on disk"
-    row = Row(f"the same to starting processes of simulate, verify, images stages; {where}", goal)
-    lines = {
-        "simulate": lambda folder: commands()["simulate"](folder),
-        "images stages": lambda folder: commands()["images stages"](folder),
-        "verify": lambda folder: [
-            "verify",
-            "yarotsky-squares",
-            "sampling-same-numbers",
-            "--out",
-            str(folder / "report"),
-        ],
-    }
-    names = list(lines)
+    """Programs of their own, with their imports, and compilation where no kernels are on disk."""
+    goal = 30
+    where = "no kernels on disk yet" if fresh else "kernels on disk"
+    note = "ended within seconds; no worker outlives it; nothing half written, what is there is whole"
+    row = Row(f"the same to starting programs, {where}: {'; '.join(STARTING)}", goal, note=note)
     for number in row.numbers(trials(goal)):
-        draw, what, folder = (
-            random.Random(f"{fresh} {number}"),
-            names[number % len(names)],
-            _made(tmp_path / f"{number}"),
-        )
+        draw, what = random.Random(f"{fresh} {number}"), STARTING[number % len(STARTING)]
+        folder, failed = _made(tmp_path / f"{number}"), len(row.failures)
         log = folder.with_suffix(".log")
-        environment = {**os.environ, **({"NUMBA_CACHE_DIR": str(tmp_path / f"cache {number}")} if fresh else {})}
-        with log.open("w") as stream:
-            code = (
-                "import signal, sys\n"
-                "for number in (signal.SIGTERM, signal.SIGHUP): signal.signal(number, signal.SIG_DFL)\n"
-                "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
-                "from cgrosim.commands.main import entry_point\n"
-                "if __name__ == '__main__': print('begun', flush=True); entry_point()\n"
-            )
-            child = subprocess.Popen(
-                [sys.executable, "-c", code, *lines[what](folder)],
-                stdout=stream,
-                stderr=stream,
-                env=environment,
-                start_new_session=True,
-            )
-            while "begun" not in log.read_text() and child.poll() is None:
-                time.sleep(0.02)
-            time.sleep(draw.uniform(0.2, 15.0))
-            sent = draw.choice(ENDING)
+        child = begun(
+            starting(what, folder), log, {"NUMBA_CACHE_DIR": str(tmp_path / f"cache {number}")} if fresh else {}
+        )
+        time.sleep(draw.uniform(0.0, BEFORE))
+        sent = draw.choice(ENDING)
+        for _ in range(draw.choice([1, 1, 1, 2])):
             child.send_signal(sent)
-            try:
-                status = child.wait(SECONDS)
-            except subprocess.TimeoutExpired:
-                os.killpg(child.pid, signal.SIGKILL)
-                status = child.wait() and None
-        judge(status, sent, log, folder, row, what)
+            time.sleep(0.01)
         try:
-            os.killpg(child.pid, 0)
-        except ProcessLookupError:
-            continue
-        time.sleep(5.0)
-        try:
+            status = child.wait(SECONDS)
+        except subprocess.TimeoutExpired:
             os.killpg(child.pid, signal.SIGKILL)
-            row.fail(f"{what}: left processes behind")
-        except ProcessLookupError:
-            continue
+            status = child.wait() and None
+        judge(status, sent, log, folder, row, f"{number} {what}")
+        if outlived(child.pid) and len(row.failures) == failed:
+            row.fail(f"{number} {what}: left processes behind")
+        row.keep()
     row.finish()

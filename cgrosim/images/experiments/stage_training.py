@@ -111,6 +111,8 @@ def run_stages(
 
     Raises
     ------
+    KeyboardInterrupt
+        If it is interrupted before anything was recorded.
     FileError
         If the checkpoint is damaged, or of other settings, data or library versions.
     """
@@ -180,7 +182,9 @@ def _advance(
                 return "diverged", f"The weights overflow in step {run.step + 1}; take a smaller learning rate."
             run.network.weights[...] = following
             run.step += 1
-    return "interrupted", _interrupted(run.step)  # from within the compiler
+    if not recorder.records["step"]:  # left within the compiler, before the first record
+        raise KeyboardInterrupt
+    return "interrupted", _interrupted(run.step)
 
 
 def _interrupted(step: int) -> str:
