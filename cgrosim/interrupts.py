@@ -42,6 +42,16 @@ def stop_where_wanted() -> None:
         raise StoppedCompiling
 
 
+def compiler_was_left() -> None:
+    """Raise the Ctrl-C that was lost within the compiler, where it is known that nothing was compiled.
+
+    The compiler calls functions back from C, which pass no exception on; a command raises it again a little later.
+    """
+    if _in_main_thread():  # signals come to no other
+        time.sleep(10 * _AGAIN)
+        raise KeyboardInterrupt
+
+
 def _compiles(frame: FrameType | None) -> bool:
     """Whether a frame belongs to the compiler, or to what it calls; a kernel that runs has no frame."""
     while frame is not None:

@@ -24,7 +24,7 @@ from typing import IO, Any
 import numba
 from numba.core.caching import CompileResultCacheImpl, FunctionCache, IndexDataCacheFile, NullCache
 
-from cgrosim.interrupts import stop_where_wanted
+from cgrosim.interrupts import compiler_was_left, stop_where_wanted
 
 try:
     import fcntl
@@ -32,6 +32,7 @@ except ImportError:  # Windows: every process compiles for itself
     fcntl = None  # type: ignore[assignment]
 
 FOLDER_VARIABLE = "NUMBA_CACHE_DIR"
+LEFT = "no compiled object yet"  # what Numba says if its callback for a compiled object did not come to its end
 _PATIENCE = 120.0  # seconds; no kernel compiles that long, so beyond it the other process is stuck
 
 
@@ -145,14 +146,16 @@ class _Cache(FunctionCache):
 
         Raises
         ------
-        StoppedCompiling
-            If the work is to stop and the compiler left something unfinished.
+        KeyboardInterrupt
+            If the compiler was left, and swallowed why.
         """
         try:
             with suppress(OSError):
                 super().save_overload(sig, data)
-        except RuntimeError:  # the compiler was left, and swallowed that: there is no code to keep
+        except RuntimeError as error:
             stop_where_wanted()
+            if str(error).startswith(LEFT):
+                compiler_was_left()
             raise
         finally:
             self._end_turn(sig)

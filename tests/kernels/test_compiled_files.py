@@ -5,13 +5,18 @@ from __future__ import annotations
 import importlib.util
 import os
 import shutil
+import signal
 import subprocess
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import pytest
 from numba.core.caching import IndexDataCacheFile
+from numba.core.codegen import CPUCodeLibrary
+
+from cgrosim.interrupts import Endings
 
 TOY = """
 from cgrosim.kernels.caching import entry
@@ -129,3 +134,17 @@ def test_without_any_place_to_keep_code_everything_still_runs(tmp_path: Path) ->
     assert Path(file).is_relative_to(package)
     assert Path(folder).is_relative_to(tmp_path)
     assert not list(tmp_path.glob("cgrosim-kernels-*"))  # it went with its process
+
+
+@pytest.mark.parametrize("command", [True, False], ids=["in a command", "in a script"])
+def test_a_ctrl_c_that_the_compiler_swallows_is_no_error_of_a_kernel(
+    command: bool, toy: Path, monkeypatch: pytest.MonkeyPatch, pressable: None
+) -> None:
+    def pressing(library: Any, content: Any) -> None:
+        if content is not None:  # set by what is called back from C
+            signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(CPUCodeLibrary, "_compiled_object", property(lambda self: None, pressing), raising=False)
+    monkeypatch.setattr(sys, "unraisablehook", lambda what: None)
+    with Endings() if command else nullcontext(), pytest.raises(KeyboardInterrupt):
+        load(toy)(3)
