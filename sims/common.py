@@ -32,6 +32,7 @@ class Experiment:
     name : stem of the figure and of the JSON file
     question : first line of the script's docstring
     workers : processes asked for, by the scripts that can share out their runs; None is this one alone
+    networks : where the trainings are kept that take several sittings
     """
 
     name: str
@@ -40,6 +41,7 @@ class Experiment:
     toy: bool
     seed: int
     workers: int | None = None
+    networks: Path = Path()
     began: float = field(default_factory=time.perf_counter)
 
     def choose(self, full: Any, toy: Any) -> Any:
@@ -66,6 +68,14 @@ class Experiment:
         print(
             f"\r{self.name}: {state}      ", end="\n" if state.status != "running" else "", file=sys.stderr, flush=True
         )
+
+    def telling(self, label: str) -> Callable[[str, float], None]:
+        """What says on standard error how far a piece of work is."""
+
+        def tell(what: str, share: float) -> None:
+            print(f"\r{self.name}: {label}, {share:6.1%}  {what}{' ' * 20}", end="", file=sys.stderr, flush=True)
+
+        return tell
 
     @contextmanager
     def figure(self, width: float, height: float, title: str = "") -> Iterator[Any]:
@@ -103,20 +113,30 @@ class Experiment:
         return content
 
 
-def start(script: str, doc: str | None, argv: Sequence[str] | None, parallel: bool = False) -> Experiment:
-    """Read the options every script has, and the number of workers where its runs can be shared out."""
+def start(
+    script: str, doc: str | None, argv: Sequence[str] | None, parallel: bool = False, networks: bool = False
+) -> Experiment:
+    """Read the options every script has, the number of workers where its runs can be shared out, and where it keeps
+    its networks where they are not to lie beside the results.
+    """
     parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, default=Path("results"), help="directory of the figure and the JSON file")
     parser.add_argument("--toy", action="store_true", help="a version of a few seconds: shows the steps, not the point")
     parser.add_argument("--seed", type=int, default=0, help="seed every draw is spawned from")
     if parallel:
         parser.add_argument("--workers", type=int, help="processes that share the runs (default: none beside this)")
+    if networks:
+        parser.add_argument(
+            "--networks", type=Path, help="directory of the trainings (default: OUT and the script's name)"
+        )
     options = parser.parse_args(argv)
     if options.seed < 0:
         parser.error(f"--seed is {options.seed}, but must be at least 0")
     question = (doc or "").splitlines()[0]
     workers = options.workers if parallel else None
-    return Experiment(Path(script).stem, question, options.out, options.toy, options.seed, workers)
+    name = Path(script).stem
+    place = (options.networks if networks else None) or options.out / name
+    return Experiment(name, question, options.out, options.toy, options.seed, workers, place)
 
 
 def together(name: str, cells: Iterable[Params]) -> tuple[Params, dict[tuple[str, ...], list[tuple[Any, ...]]]]:

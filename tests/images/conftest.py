@@ -27,5 +27,11 @@ def blank_figures(monkeypatch: pytest.MonkeyPatch) -> None:
         with styled():
             return new_figure(1.0, 1.0, layout=None)
 
-    for name in ("image_stages.image_stages_figure", "landscape.landscape_figure"):
+    for name in (
+        "image_stages.image_stages_figure",
+        "landscape.landscape_figure",
+        "landscape_epochs.landscape_epochs_figure",
+        "robust_curves.robust_curves_figure",
+        "capacity.capacity_figure",
+    ):
         monkeypatch.setattr(f"cgrosim.figures.{name}", blank)

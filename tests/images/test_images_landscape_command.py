@@ -35,7 +35,7 @@ def test_the_options_make_the_experiment():
             Options(measured_epochs=wrong).experiment()
 
 
-def test_it_writes_table_figure_and_file_and_goes_on(tmp_path, capsys, monkeypatch):
+def test_it_writes_table_figure_and_file_and_goes_on(tmp_path, capsys, monkeypatch, request):
     assert landscape(tmp_path) == 0
     said = words(capsys.readouterr().out)
     for text in ("lower bounds of the maxima: linf PGD-2", "test / train", "within the training radius", "beyond it"):
@@ -53,6 +53,7 @@ def test_it_writes_table_figure_and_file_and_goes_on(tmp_path, capsys, monkeypat
 
     monkeypatch.setattr("cgrosim.images.training.train.new_network", refuse)
     monkeypatch.setattr("cgrosim.images.training.train._next_epoch", refuse)
+    request.getfixturevalue("blank_figures")  # the true ones were drawn
     assert landscape(tmp_path) == 0
     assert landscape(tmp_path, "--seed", "1") == 2
     assert "other settings (seed)" in words(capsys.readouterr().err)
