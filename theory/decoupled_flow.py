@@ -213,12 +213,13 @@ class _Path:
         self.signs = np.sign(starts)
         with np.errstate(divide="ignore"):
             self.log_starts = np.log(np.abs(starts))
-            speed = np.where(starts > 0, np.log(energy) + excess * self.log_starts, -np.inf)
+            lead = excess * self.log_starts if excess > 0 else np.zeros_like(self.log_starts)  # not 0 * inf for q = 2
+            speed = np.where(starts > 0, np.log(energy) + lead, -np.inf)
         rows, fastest = np.arange(len(starts)), np.argmax(speed, axis=1)
         self.log_reference = self.log_starts[rows, fastest]
         self.reference_energy = energy[rows, fastest]
         with np.errstate(over="ignore"):
-            size = np.exp(np.log(energy) + excess * self.log_starts - speed[rows, fastest][:, None])
+            size = np.exp(np.log(energy) + lead - speed[rows, fastest][:, None])
         self.ratios = self.signs * size
 
     def reference(self, growth: Array) -> Array:

@@ -123,13 +123,14 @@ class _SamplePath:
         with np.errstate(divide="ignore"):
             self.log_starts = np.log(np.abs(starts))
         self.signs = np.sign(starts)
+        lead = excess * self.log_starts if excess > 0 else np.zeros_like(self.log_starts)  # not 0 * inf for q = 2
         with np.errstate(divide="ignore"):
-            speed = np.where(starts > 0, np.log(energy) + excess * self.log_starts, -np.inf)
+            speed = np.where(starts > 0, np.log(energy) + lead, -np.inf)
         row, fastest = np.arange(starts.shape[0]), np.argmax(speed, axis=-1)
         self.log_reference = self.log_starts[row, fastest]
         self.reference_energy = energy[row, fastest]
         top = speed[row, fastest]
-        self.ratios = self.signs * np.exp(np.log(energy) + excess * self.log_starts - top[:, None])
+        self.ratios = self.signs * np.exp(np.log(energy) + lead - top[:, None])
         with np.errstate(under="ignore"):
             self.powers = self.signs * np.abs(starts) ** power
         largest = power * float(np.max(np.abs(self.log_starts[np.isfinite(self.log_starts)]), initial=0.0))

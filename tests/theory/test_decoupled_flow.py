@@ -1,5 +1,7 @@
 """The N + 1 numbers against all m + N F of them, with every algorithm switched on, and against the older formulas."""
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 from decoupled import random_world
@@ -23,8 +25,8 @@ def make_flow(seed: int, **settings) -> DecoupledFlow:
     )  # fmt: skip
 
 
-def brute(flow: DecoupledFlow, end: float) -> tuple[np.ndarray, np.ndarray]:
-    """All correlations of the decoupled equations as they stand, after a flow time."""
+def equations(flow: DecoupledFlow) -> Callable[[float, np.ndarray], np.ndarray]:
+    """The decoupled equations of all correlations as they stand."""
     m, (samples, _) = len(flow.signal), flow.noise.shape
     q, alpha, lam = flow.power, flow.signal_strength, flow.adversarial_weight
     feature = np.ones(samples) if flow.features is None else flow.features
@@ -48,9 +50,14 @@ def brute(flow: DecoupledFlow, end: float) -> tuple[np.ndarray, np.ndarray]:
         dv = q / samples * (clean + attacked)[:, None] * flow.energy * np.abs(v) ** (q - 1)
         return np.concatenate([du - flow.weight_decay * u, (dv - flow.weight_decay * v).ravel()])
 
-    start = np.concatenate([flow.signal, flow.noise.ravel()])
-    found = solve_ivp(rhs, (0.0, end), start, method="LSODA", rtol=1e-10, atol=1e-14).y[:, -1]
-    return found[:m], found[m:].reshape(samples, -1)
+    return rhs
+
+
+def brute(flow: DecoupledFlow, end: float) -> tuple[np.ndarray, np.ndarray]:
+    """All correlations after a flow time."""
+    m, start = len(flow.signal), np.concatenate([flow.signal, flow.noise.ravel()])
+    found = solve_ivp(equations(flow), (0.0, end), start, method="LSODA", rtol=1e-10, atol=1e-14).y[:, -1]
+    return found[:m], found[m:].reshape(flow.noise.shape)
 
 
 FLIPS = np.array([1.0, -1.0, 1.0, 1.0, 0.0, 1.0])
@@ -77,6 +84,22 @@ def test_the_reduction_is_exact(seed, decay, eps, features, threat, power, lam) 
         assert path.noise_margins(end) == pytest.approx(np.sum(np.sign(v) * np.abs(v) ** q, axis=1), rel=1e-3, abs=1e-9)
 
 
+@pytest.mark.parametrize("threat", ["signal_span", "fixed_direction"])
+def test_rates_are_those_of_the_equations_where_features_are_flipped(threat) -> None:
+    """Also where the flow would be held at 0: against flipped features the attack adds to what they take away.
+
+    The neuron that stands for all, and the feature of each sample, are those that blow up first.
+    """
+    flow = make_flow(0, gap=0.3, features=FLIPS, threat=threat, label_smoothing=0.1, weight_decay=0.01)
+    m = len(flow.signal)
+    slope = equations(flow)(0.0, np.concatenate([flow.signal, flow.noise.ravel()]))
+    fastest = np.argmax(np.where(flow.noise > 0, flow.energy * np.abs(flow.noise) ** (flow.power - 2), 0.0), axis=1)
+    rows, lead = np.arange(len(flow.noise)), np.argmax(flow.signal)
+    on_noise = (slope[m:].reshape(flow.noise.shape) / flow.noise)[rows, fastest]
+    found = flow.rates(0.0, np.zeros(1 + len(flow.noise)))
+    assert found == pytest.approx([slope[lead] / flow.signal[lead], *on_noise], rel=1e-12)
+
+
 def test_without_algorithms_it_gives_the_older_times() -> None:
     """T_I of the signal's flow and, up to the back-reaction and the clean tail it leaves out, T_i of the exposures."""
     flow = make_flow(0, gap=1e-4)
@@ -94,6 +117,16 @@ def test_without_algorithms_it_gives_the_older_times() -> None:
     assert np.all(np.isfinite(times))
     head_start = 2 * 2 * required_exposure(flow.noise, flow.energy, power=3.0, samples=6, learning_rate=1.0) - old
     assert np.all(np.abs(times - old) < np.expm1(0.7) * head_start + 1e-5 * old)
+
+
+@pytest.mark.parametrize("power", [2.0, 3.0])
+def test_what_starts_at_zero_stays_there(power) -> None:
+    """However strong it is."""
+    known = {"power": power, "signal_strength": 2.0, "gap": 0.1, "adversarial_weight": 0.5}
+    alone = DecoupledFlow(np.array([0.1]), np.array([[0.2]]), np.ones((1, 1)), **known)
+    beside = DecoupledFlow(np.array([0.1, 0.0]), np.array([[0.2, 0.0]]), np.array([[1.0, 9.0]]), **known)
+    assert beside.rates(0.0, np.zeros(2)) == pytest.approx(alone.rates(0.0, np.zeros(2)), rel=1e-14)
+    assert beside.run(1.0).noise(1.0) == pytest.approx(np.array([[alone.run(1.0).noise(1.0)[0, 0], 0.0]]), rel=1e-6)
 
 
 def test_sensible_starts_are_asked_for() -> None:

@@ -79,6 +79,23 @@ def test_networks_of_smooth_units_rise_as_promised(seed, norm, radius):
     assert least_rise(radius, steep, bend) <= rise + ROUND
 
 
+@pytest.mark.parametrize("total", [2.0, -2.0])
+def test_the_bend_along_the_feature_is_met_at_a_point_and_not_far_off_within_a_radius(total):
+    """At radius 0 it is the term -s h'' of the second derivative itself; h = phi(c) U + V at c = 1.5, power 3."""
+    known = {"signal_strength": 1.5, "power": 3.0}
+    margin = 1.5**3 * total + 0.7
+    alone = 6.0 * 1.5 * 2.0 / (1.0 + np.exp(margin))
+    assert bend_along_feature(0.0, total, 0.7, **known) == pytest.approx(alone, rel=1e-14)
+    c = np.linspace(1.3, 1.7, 401)
+    h, slope = c**3 * total + 0.7, 3.0 * c**2 * total
+    weight = 1.0 / (1.0 + np.exp(h))
+    second = weight * (1.0 - weight) * slope**2 - weight * 6.0 * c * total
+    found = float(bend_along_feature(0.2, total, 0.7, **known))
+    least_margin = min(h)
+    assert found == pytest.approx(6.0 * 1.7 * 2.0 / (1.0 + np.exp(least_margin)), rel=1e-14)
+    assert found >= max(-second)
+
+
 def test_half_of_the_slope_where_the_radius_is_small():
     steep, bend = np.array([1.0, 2.0, 0.5]), np.array([1.0, 1.0, 1.0])
     assert least_mean_rise(0.5, steep, bend) >= 0.5 * 0.5 * steep.mean()

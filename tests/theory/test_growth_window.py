@@ -131,6 +131,10 @@ def test_dead_filters_and_leaping_steps_are_refused():
         joint_growth_window([-1.0], learning_rate=0.1, **world)
     with pytest.raises(ValueError, match="lower the learning rate"):
         joint_growth_window([0.1, -5.0], learning_rate=0.1, **world)
+    few = {"neurons": 4, "power": 3.0, "signal_strength": 2.0, "rate": 0.1}
+    alone = growth_law_window(0.01, **few)  # no negative start and no noise, unless they are given
+    assert alone == growth_law_window(0.01, **few, negative_margin=0.0, noise_margin=0.0)
+    assert alone.upper < growth_law_window(0.01, **few, negative_margin=0.1).upper
     with pytest.raises(ValueError, match="largest start must lie in"):
         growth_law_window(1.0, neurons=4, power=3.0, signal_strength=2.0, rate=0.1)
     assert joint_growth_window([1.0], learning_rate=0.1, **world).upper == 0.0

@@ -127,6 +127,10 @@ def test_exposure_edge_cases() -> None:
     assert 0.5 * alone < exposure[2] < alone
     huge = required_exposure(np.array([[1e-160, 1e-161]]), 1e-12, power=2.01, samples=1e6, learning_rate=1e-9)
     assert np.isfinite(huge[0])
+    for power in (2.0, 3.0):  # a feature that starts at 0 stays there, however strong it is
+        known = SCALES | {"power": power}
+        still = required_exposure(np.array([[0.1, 0.0]]), np.array([[1.0, 9.0]]), **known)
+        assert still == pytest.approx(required_exposure(np.array([[0.1]]), 1.0, **known), rel=1e-12)
     with pytest.raises(ValueError, match="saturation"):
         required_exposure(noise, 1.0, **SCALES, saturation=3.0)
 

@@ -17,6 +17,7 @@ from cgrosim.theory.regime import hypotheses, largest_saturation_curvature
 from cgrosim.theory.saturation import power_saturation
 from cgrosim.theory.scaling import exponents, paper_setting, predicted_slope
 from cgrosim.theory.setting import Setting
+from cgrosim.theory.tensor_power import discretisation_factor
 
 
 def local_slope(
@@ -247,6 +248,36 @@ class TestRegime:
         less, more = slack(diagram_point(30, gap)), slack(diagram_point(30, gap * factor))
         for name in ("attack-hides-signal", "noise-covers-residual", "memorises-before-escape"):
             assert more[name] < less[name]
+
+    @pytest.mark.parametrize("power", [2.5, 4.0])
+    def test_slacks_are_the_quotients_they_state(self, power: float) -> None:
+        s = dataclasses.replace(diagram_point(30, 0.1), power=power)
+        size, lam = s.signal_strength, s.adversarial_weight
+        share, kappa = size**power * (1 - lam + lam * 0.1**power), s.noise_std**2 * (s.dimension - 1)
+        growth = s.learning_rate * power / 2 * share / size ** (power - 2)  # the loss pulls by 1/2 at margin 0
+        race = kappa / (30 * share) * discretisation_factor(growth, power)
+        curvature = largest_saturation_curvature(power) * power**2 * s.learning_rate
+        shy = s.learning_rate * power * lam * kappa / 60 * 0.7 ** ((power - 2) / power)
+        residual, most = s.attacked_signal_margin_when_memorised(), math.log(30 * (s.patches - 1))
+        expected = {
+            "signal-beats-noise": math.log(share / kappa),
+            "signal-wins-race": math.log(s.signal_starts.median() / s.sample_starts.isf(0.5 / 30))
+            - math.log(race) / (power - 2),
+            "small-initialisation": -math.log(s.start_margin_std()),
+            "signal-grows-smoothly": -math.log(growth),
+            "noise-grows-smoothly": -math.log(shy),
+            "some-live-filter": math.log(0.01) + s.neurons * math.log(2),
+            "stable-step-signal": math.log(2 / (curvature * size**2)),
+            "stable-step-noise": math.log(2 / (curvature * kappa / 30)),
+            "gram-nearly-orthogonal": math.log((s.dimension - 1) / (30 * (s.patches - 1))),
+            "noise-norms-concentrate": -math.log(2 * math.sqrt(most / (s.dimension - 1))),
+            "decoupled-memorisation": math.log(s.init_std * s.noise_std * s.dimension),
+            "signal-grows-first": math.log(s.memorisation_time() / s.signal_growth_time()),
+            "attack-hides-signal": -math.log(residual),
+            "noise-covers-residual": math.log(s.test_noise_std() / residual),
+        }
+        found = slack(s)
+        assert {name: found[name] for name in expected} == pytest.approx(expected, rel=1e-9, abs=1e-9)
 
     def test_escape_edge_is_the_leading_order_formula(self) -> None:
         """T_mem / T_esc = (gap alpha)^q u_p^{q-2} N / (kappa v_0^{q-2}) up to the finite ends of both growths."""

@@ -280,6 +280,10 @@ class TestInitialLaws:
             lambda: expected_maximum(0),
             lambda: patch_energy_law(1, 1.0),
             lambda: noise_start_cdf(0.0, 1, 1, 1.0, 1.0),
+            lambda: noise_start_cdf(0.0, 0, 9, 1.0, 1.0),
+            lambda: noise_start_cdf(0.0, 1, 9, 0.0, 1.0),
+            lambda: noise_start_cdf(0.0, 1, 9, 1.0, 0.0),
+            lambda: patch_energy_law(9, 0.0),
             lambda: GrowthTimeLaw(MaximumLaw(2), 0.0, 3.0, 1.0),
             lambda: GrowthTimeLaw(MaximumLaw(2), 1.0, 2.0, np.inf),
         ):
