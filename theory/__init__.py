@@ -35,6 +35,7 @@ Algorithms
     minibatches: how much the time of memorisation varies
     label_smoothing: later, capped, and the signal worn away
     label_noise: flipped samples first
+    labelled_flow: the signal's flow to its rest under smoothed, flipped and missing labels
 
 Test errors
     noise_moments: moments of the test noise S (L7)
@@ -89,6 +90,7 @@ __all__ = [
     "interval_bounds",
     "label_noise",
     "label_smoothing",
+    "labelled_flow",
     "line",
     "lower_bound",
     "memorisation",

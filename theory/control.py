@@ -142,13 +142,3 @@ def required_adversarial_weight(exposure: ArrayLike, clean_exposure: ArrayLike, 
     """
     need = np.asarray(exposure, dtype=float) - np.asarray(clean_exposure, dtype=float)
     return np.maximum(2.0 * need / steps, 0.0)
-
-
-def signal_first_ratio(ratio: ArrayLike, *, power: float, gap: float, adversarial_weight: float) -> Array:
-    """R [(1-lam) + lam gap^q]: memorisation time over signal growth time from the start, both losses at weight 1/2.
-
-    Above 1 the signal grows first (the stage order of the theorem); below 1 noise is memorised before the signal is
-    learnt. lam close to 1 reverses the order unless R is larger than 1/(1-lam). Kind: order (leading blow-up times).
-    """
-    check_power(power)
-    return np.asarray(ratio, dtype=float) * ((1.0 - adversarial_weight) + adversarial_weight * gap**power)

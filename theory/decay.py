@@ -9,13 +9,10 @@ time. Derived here; the rates are those of stages I and III of arXiv 2306.01271.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import brentq
 
-from cgrosim.theory.initial_laws import MaximumLaw
 from cgrosim.theory.power_growth import check_power, grow, growth_integral
 
 Array = NDArray[np.float64]
@@ -155,48 +152,3 @@ def memorisation_edge(
         )
 
     return np.vectorize(solved, otypes=[float])(plain)
-
-
-@dataclass(frozen=True)
-class DecayedGrowthTimeLaw:
-    """Law of the time in which the largest of several random starts outgrows weight decay and reaches a target.
-
-    ``P(T <= t) = P(x_max >= x_t)`` with x_t from `start_needed`; what stays below the critical start x_c never grows,
-    so ``P(T = infinity) = Phi(x_c / sigma)^m``. With m (P-1) starts of std sigma_0 sigma_p sqrt(d-1) and the rate
-    lam q kappa / (2N) it is the law of the memorisation of one sample; with N times as many starts its `never` is the
-    probability that nobody is memorised. Kind: exact at constant rate for independent starts.
-    """
-
-    starts: MaximumLaw
-    rate: float
-    decay: float
-    power: float
-    target: float
-
-    def __post_init__(self) -> None:
-        """Reject laws that do not exist."""
-        check_power(self.power)
-        check_decay(self.decay)
-        if not (self.rate > 0 and self.target > 0):
-            raise ValueError(f"need rate > 0 and target > 0, got {self.rate} and {self.target}")
-
-    def cdf(self, time: ArrayLike) -> Array:
-        """P(T <= time); tends to 1 - `never`."""
-        time = np.asarray(time, dtype=float)
-        needed = start_needed(self.target, np.maximum(time, 0.0), rate=self.rate, decay=self.decay, power=self.power)
-        # a target below the critical start is reached by those above it only, at once
-        return np.where(time < 0, 0.0, self.starts.sf(np.minimum(needed, self.target)))
-
-    @property
-    def never(self) -> float:
-        """P(T = infinity)."""
-        barrier = float(critical_start(self.rate, self.decay, self.power))
-        return float(self.starts.cdf(max(min(barrier, self.target), 0.0)))
-
-    def edge_ppf(self, probability: ArrayLike, groups: float = 1.0) -> Array:
-        """Quantiles of the largest decay that the largest of `groups` times as many starts outgrows.
-
-        ``c max(x, 0)^(q-2)``: with groups = N the decay above which nobody is memorised, an extreme value.
-        """
-        start = MaximumLaw(self.starts.count * groups, self.starts.std).ppf(probability)
-        return decay_edge(start, self.rate, self.power)

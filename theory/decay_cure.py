@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import brentq
 
-from cgrosim.theory.decay import check_decay, decayed_growth, discounted_time
+from cgrosim.theory.decay import check_decay, discounted_time
 from cgrosim.theory.noise_law import IndependentNoiseLaw
 from cgrosim.theory.power_growth import check_power, grow
 
@@ -66,15 +66,6 @@ def filter_norms(
     grown = grow(starts, np.asarray(rate, dtype=float) * discounted_time(time, decay, power), power)
     learnt = np.sum((grown**2 - starts**2) / np.asarray(energies, dtype=float), axis=-1)
     return np.exp(-2.0 * check_decay(decay) * time) * (np.asarray(initial_norms, dtype=float) + learnt)
-
-
-def largest_noise_at(time: ArrayLike, largest_start: float, *, rate: float, decay: float, power: float) -> Array:
-    """The largest noise correlation of a sample below its edge: after a rise at most it dies like ``const e^(-rho t)``.
-
-    The constant is ``x_0 (1 - x_0^(q-2) c/rho)^(-1/(q-2))``: close to the edge it is large. Kind: exact at constant
-    rate.
-    """
-    return decayed_growth(largest_start, time, rate=rate, decay=decay, power=power)
 
 
 def noise_quantile(scales: ArrayLike, error: float, power: float) -> float:

@@ -78,7 +78,8 @@ def resting_noise_margin(
 ) -> float:
     """V at which a memorised sample rests beside a signal margin `clean`: both weights add up to nothing.
 
-    ``lam [s(gap^q a + V) - eps/2] + (1-lam) [s(a + V) - eps/2] = 0``. Between the cap less a and the cap. Kind: exact.
+    ``lam [s(gap^q a + V) - eps/2] + (1-lam) [s(a + V) - eps/2] = 0``. Between the cap less a and the cap; beside a
+    negative margin, of a flipped label, beyond the cap, and the attack may strengthen it (gap above 1). Kind: exact.
     """
     cap, lam = margin_cap(smoothing), adversarial_weight
     if np.isinf(cap):
@@ -88,7 +89,8 @@ def resting_noise_margin(
         attacked = lam * smoothed_weight(gap**power * clean + margin, smoothing)
         return float(attacked + (1.0 - lam) * smoothed_weight(clean + margin, smoothing))
 
-    return float(brentq(pull, cap - clean - 1.0, cap + 1.0, xtol=1e-13))
+    ends = (0.0, clean, gap**power * clean)
+    return float(brentq(pull, cap - max(ends) - 1.0, cap - min(ends) + 1.0, xtol=1e-13))
 
 
 def erosion_rate(
@@ -104,6 +106,30 @@ def erosion_rate(
     beyond = -float(smoothed_weight(clean + rest, smoothing))
     front = power**2 * signal_strength**2 * (1.0 - adversarial_weight) * (1.0 - gap**power)
     return front * clean ** (2.0 - 2.0 / power) * beyond
+
+
+def held_margin(share: float, *, smoothing: float, gap: float, power: float, adversarial_weight: float) -> float:
+    """alpha^q U at which a `share` of unmemorised samples holds the signal against the erosion beside all the others.
+
+    ``share [(1-lam)(s(a) - eps/2) + lam gap^q (s(gap^q a) - eps/2)] = (1 - share)(1-lam)(1-gap^q)[eps/2 - s(a + V)]``
+    with V at rest beside a; 0 where nobody holds it. Kind: exact for hard rests, V = 0 of the unmemorised.
+    """
+    if not 0.0 <= share <= 1.0:
+        raise ValueError(f"share must lie in [0, 1], got {share!r}")
+    lam, left = adversarial_weight, gap**power
+    at = {"smoothing": smoothing, "gap": gap, "power": power, "adversarial_weight": lam}
+
+    def push(clean: float) -> float:
+        held = (1.0 - lam) * smoothed_weight(clean, smoothing) + lam * left * smoothed_weight(left * clean, smoothing)
+        beyond = -smoothed_weight(clean + resting_noise_margin(clean, **at), smoothing)
+        return float(share * held - (1.0 - share) * (1.0 - lam) * (1.0 - left) * beyond)
+
+    if share == 0.0 or push(1e-12) <= 0.0:
+        return 0.0
+    high = 1.0
+    while push(high) > 0.0:
+        high *= 2.0
+    return float(brentq(push, 1e-12, high, xtol=1e-13))
 
 
 def eroded_margin(

@@ -124,32 +124,12 @@ def _entropy(share: float, context: Context) -> Decimal:
         return -p * _log2(p, context) - (1 - p) * _log2(1 - p, context)
 
 
-def binary_entropy(share: float) -> float:
-    """H(eps) in bits; ``sum_{j <= eps K} C(K, j) <= 2^(H(eps) K)`` for eps <= 1/2."""
-    return float(_entropy(share, _precise(1.0)))
-
-
 def _sign_patterns(polynomials: Decimal, degree: int, variables: int, context: Context) -> Decimal:
     if variables > polynomials:
         return polynomials
     with localcontext(context):
         ratio = 2 * Decimal(1).exp(context) * polynomials * degree / variables
         return min(polynomials, 1 + variables * _log2(ratio, context))
-
-
-def log2_sign_patterns(polynomials: float, degree: int, variables: int) -> float:
-    """Bits of the number of sign patterns of polynomials in real variables. Kind: bound (Warren)."""
-    return float(_sign_patterns(Decimal(polynomials), degree, variables, _precise(polynomials)))
-
-
-def log2_network_patterns(layers: Sequence[LayerSize], points: float) -> float:
-    """Bits of the number of sign patterns of a ReLU network on `points` points. Kind: bound.
-
-    Bartlett et al. (2019, Theorem 7); for two layers of width k, ``2 + W1 log2(2eK/D) + W log2(4eK/W)`` with W1 = k D
-    and W = k (D + 1) + 1 for D - 1 inputs.
-    """
-    units = max(layer.units for layer in layers)
-    return float(_network_patterns(layers, Decimal(points), _precise(units * points)))
 
 
 def _network_patterns(layers: Sequence[LayerSize], points: Decimal, context: Context) -> Decimal:
@@ -159,20 +139,6 @@ def _network_patterns(layers: Sequence[LayerSize], points: Decimal, context: Con
         with localcontext(context):
             bits += _sign_patterns(layer.units * points, depth, parameters, context)
     return bits
-
-
-def vc_dimension_bound(layers: Sequence[LayerSize]) -> float:
-    """``L + V log2(4eR log2(2eR))`` with V = sum_i W_i and R = sum_i i k_i >= 3. Kind: bound (Bartlett et al., Thm 7).
-
-    W_i counts the parameters of layers 1 to i, so V = W times the effective depth, O(W L log W) in all. From the number
-    of sign patterns by the inequality of means; the number itself is the sharper tool and is what the table uses.
-    """
-    below = np.cumsum([layer.parameters for layer in layers])
-    weighted = sum(depth * layer.units for depth, layer in enumerate(layers, start=1))
-    if weighted < 3:
-        raise ValueError(f"sum_i i k_i is {weighted}, but the bound needs at least 3.")
-    ratio = 2 * math.e * weighted
-    return float(len(layers) + below.sum() * math.log2(2 * ratio * math.log2(ratio)))
 
 
 def two_layers(inputs: int, width: int) -> tuple[LayerSize, LayerSize]:

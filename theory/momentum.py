@@ -23,23 +23,6 @@ def check_momentum(momentum: float) -> float:
     return float(momentum)
 
 
-def effective_learning_rate(learning_rate: float, momentum: float) -> float:
-    """h = eta / (1 - beta): flow time of one step. Kind: exact as eta -> 0."""
-    return learning_rate / (1.0 - check_momentum(momentum))
-
-
-def growth_per_step(rate: ArrayLike, momentum: float) -> Array:
-    """Factor z of one step along a direction that grows like x' = rate x, eta in the rate; the larger root of
-
-    ``z^2 - (1 + beta + rate) z + beta = 0``. Kind: exact for a linear force; log z = r - (1+beta)/(1-beta) r^2/2 + ...
-    with r = rate/(1-beta). Not defined (nan) where the roots are complex: the step then oscillates.
-    """
-    beta = check_momentum(momentum)
-    half = 0.5 * (1.0 + beta + np.asarray(rate, dtype=float))
-    with np.errstate(invalid="ignore"):
-        return np.asarray(half + np.sqrt(half**2 - beta))
-
-
 def largest_stable_rate(momentum: float) -> float:
     """eta times curvature below which a minimum attracts: 2 (1 + beta). Kind: exact for a quadratic (Polyak 1964)."""
     return 2.0 * (1.0 + check_momentum(momentum))

@@ -11,9 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import gammaln, ndtri
 
-from cgrosim.theory.noise_moments import log_absolute_moment
 from cgrosim.theory.plateau import SignalFlow
 from cgrosim.theory.power_growth import check_power
 from cgrosim.theory.thresholds import ESCAPED
@@ -89,16 +87,6 @@ def overfitting_gap(margin: ArrayLike, deviation: ArrayLike, power: float) -> Ar
     return (np.asarray(deviation, dtype=float) / np.asarray(margin, dtype=float)) ** (1.0 / power)
 
 
-def gap_of_robust_error(error: ArrayLike, margin: float, scale: float, power: float) -> Array:
-    """Gap at which the robust test error equals `error` < 1/2 when one neuron dominates S (P = 2): scale z_error /
-    a^(1/q).
-
-    From Phi(-(gap^q a)^(1/q)/scale) = error with scale = noise_std |w_r|. Kind: exact under domination; turns the order
-    statement `overfitting_gap` into level lines.
-    """
-    return -ndtri(np.asarray(error, dtype=float)) * scale / margin ** (1.0 / power)
-
-
 def weight_gram(initial_gram: ArrayLike, initial_noise: ArrayLike, noise: ArrayLike, patch_gram: ArrayLike) -> Array:
     """Gram matrix of the weights off w_star after training: G(0) + V K^-1 V^T - V_0 K^-1 V_0^T.
 
@@ -117,39 +105,6 @@ def weight_gram(initial_gram: ArrayLike, initial_noise: ArrayLike, noise: ArrayL
     factor = np.linalg.cholesky(np.asarray(patch_gram, dtype=float))
     old, new = np.linalg.solve(factor, before.T), np.linalg.solve(factor, after.T)
     return np.asarray(initial_gram, dtype=float) + new.T @ new - old.T @ old
-
-
-def predicted_test_noise_std(
-    noise_margin: float,
-    *,
-    power: float,
-    samples: int,
-    patches: int,
-    neurons: int,
-    dimension: float,
-    noise_std: float,
-    init_std: float,
-) -> float:
-    """sd(S) after training without running it, given the typical V_i.
-
-    Each sample is memorised by one feature v = V^(1/q) of a uniformly random neuron, which adds v^2/kappa to its
-    squared norm (`weight_gram` with diagonal K); the start contributes init_std^2 (d-1), V_0 K^-1 V_0^T cancels. With
-    n ~ Binomial(N, 1/m) samples a neuron, Var S = (P-1) noise_std^(2q) E[z^(2q)] m E[(init_std^2 (d-1) + n
-    V^(2/q)/kappa)^q]. Kind: order with constant (derived here): off-diagonal Gram entries contribute relatively
-    O(d^(-1/2)), the spread of the occupation numbers between runs is averaged over.
-    """
-    check_power(power)
-    energy = noise_std**2 * (dimension - 1.0)
-    occupation = np.arange(samples + 1)
-    log_choose = gammaln(samples + 1.0) - gammaln(occupation + 1.0) - gammaln(samples - occupation + 1.0)
-    stay = 0.0 if neurons == 1 else np.log1p(-1.0 / neurons)
-    log_weight = log_choose - occupation * np.log(neurons) + (samples - occupation) * stay
-    if neurons == 1:
-        log_weight = np.where(occupation == samples, 0.0, -np.inf)
-    squared_norm = init_std**2 * (dimension - 1.0) + occupation * noise_margin ** (2.0 / power) / energy
-    log_mean = np.logaddexp.reduce(log_weight + power * np.log(squared_norm))
-    log_variance = np.log(patches - 1.0) + log_absolute_moment(2.0 * power) + np.log(neurons) + log_mean
-    return float(np.exp(0.5 * log_variance + power * np.log(noise_std)))
 
 
 class PhaseCoordinates(NamedTuple):

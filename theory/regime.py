@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from math import cosh, inf, log, tanh
 
+from cgrosim.theory.momentum import largest_stable_rate
 from cgrosim.theory.setting import Setting
 from cgrosim.theory.tensor_power import comparison_log_margin, discretisation_factor
 
@@ -99,19 +100,20 @@ def _growth(s: Setting, failure_probability: float) -> list[Hypothesis]:
 
 def _training(s: Setting) -> list[Hypothesis]:
     curvature = largest_saturation_curvature(s.power) * s.power**2 * s.learning_rate
-    lam = s.adversarial_weight
+    lam, steady = s.adversarial_weight, largest_stable_rate(s.momentum) / (1.0 - s.momentum)
+    limit = "2 (1+beta)/(1-beta), eta that of the flow" if s.momentum else "2"
     return [
         Hypothesis(
             "stable-step-signal",
-            "the step is stable on the signal: eta q^2 alpha^2 max_a a^{2-2/q} s(a)(1-s(a)) < 2",
+            f"the step is stable on the signal: eta q^2 alpha^2 max_a a^{{2-2/q}} s(a)(1-s(a)) < {limit}",
             "curvature of the loss along the growing neuron; derived here",
-            _log_ratio(2.0, curvature * s.signal_strength**2),
+            _log_ratio(steady, curvature * s.signal_strength**2),
         ),
         Hypothesis(
             "stable-step-noise",
-            "the step is stable on the noise: eta q^2 (kappa/N) max_a a^{2-2/q} s(a)(1-s(a)) < 2",
+            f"the step is stable on the noise: eta q^2 (kappa/N) max_a a^{{2-2/q}} s(a)(1-s(a)) < {limit}",
             "curvature of the loss along one memorised patch; derived here",
-            _log_ratio(2.0, curvature * s.patch_energy / s.samples),
+            _log_ratio(steady, curvature * s.patch_energy / s.samples),
         ),
         Hypothesis(
             "adversarial-weight-inside",

@@ -29,7 +29,9 @@ class Setting:
     adversarial_weight
         lambda, the weight of the adversarial loss.
     learning_rate
-        eta; all times below are gradient steps.
+        eta; all times below are gradient steps. With momentum that of the flow, eta / (1 - beta).
+    momentum
+        beta; only the stability of steps depends on it, all else through `learning_rate`.
     """
 
     dimension: float
@@ -43,12 +45,13 @@ class Setting:
     gap: float
     adversarial_weight: float
     learning_rate: float
+    momentum: float = 0.0
 
     def __post_init__(self) -> None:
         """Reject values for which no formula below means anything."""
         for field in fields(self):
             value = getattr(self, field.name)
-            least = 0 if field.name in ("gap", "adversarial_weight") else None
+            least = 0 if field.name in ("gap", "adversarial_weight", "momentum") else None
             if isnan(value) or value < 0 or (least is None and value == 0):
                 raise ValueError(f"{field.name} must be {'positive' if least is None else 'at least 0'}, got {value}")
         if self.power < 2:

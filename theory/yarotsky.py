@@ -32,16 +32,6 @@ def sawtooth(position: ArrayLike, level: int) -> Array:
     return value
 
 
-def approximate_square(position: ArrayLike, levels: int) -> Array:
-    """f_m at positions in [0, 1]."""
-    position = np.asarray(position, dtype=np.float64)
-    teeth, total = position, position.copy()
-    for level in range(1, levels + 1):
-        teeth = sawtooth(teeth, 1)
-        total = total - teeth * 0.25**level
-    return total
-
-
 def square_error(levels: int) -> float:
     """Largest error 2^(-2m-2) of f_m on [0, 1]; it is attained. Kind: exact."""
     return math.ldexp(1.0, -2 * levels - 2)

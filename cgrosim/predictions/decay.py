@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from cgrosim.model.params import Params
 from cgrosim.predictions.starts import Starts
-from cgrosim.theory.decay import decay_edge, decayed_growth, decayed_growth_time, memorisation_edge
+from cgrosim.theory.decay import decay_edge, decayed_growth, decayed_growth_time, memorisation_edge, start_needed
 from cgrosim.theory.decay_cure import robust_time
 from cgrosim.theory.decay_plateaus import EscapeEdges, Plateaus, escape_edges, joint_plateaus
 from cgrosim.theory.initial_laws import MaximumLaw
@@ -109,6 +109,24 @@ class DecayForecast:
         """Quantiles of the memorisation time of one sample over random starts, at mean energy."""
         start = MaximumLaw(self._params.neurons * (self._params.patches - 1), self._setting.noise_start_std)
         return self._times_from(start.isf(probability), self._setting.noise_growth_rate)
+
+    def law(self, steps: ArrayLike) -> Array:
+        """P(V_i reaches 0.7 within `steps`) over random starts, at mean energy; below 1 for ever where decay wins.
+
+        The start needed is traced back from V = 0.7: through the attacked loss alone to T_I, then through both losses.
+        """
+        time, early = np.asarray(steps, dtype=np.float64), self.signal_growth_time
+        power, rate = self._params.power, self._setting.noise_growth_rate
+        late = self._setting.adversarial_weight * rate
+        target = MEMORISED ** (1.0 / power)
+        common = {"decay": self._decay, "power": power}
+        if np.isfinite(early):
+            at_growth = start_needed(target, np.maximum(time - early, 0.0), rate=late, **common)
+            needed = start_needed(at_growth, np.minimum(time, early), rate=rate, **common)
+        else:
+            needed = start_needed(target, time, rate=rate, **common)
+        starts = MaximumLaw(self._params.neurons * (self._params.patches - 1), self._setting.noise_start_std)
+        return np.asarray(starts.sf(np.minimum(needed, target)))
 
     @cached_property
     def plateaus(self) -> Plateaus:

@@ -10,11 +10,13 @@ from numpy.typing import NDArray
 from cgrosim.model.params import MAX_STEPS, Params
 from cgrosim.predictions.clock import Clock
 from cgrosim.predictions.decay import DecayForecast
-from cgrosim.predictions.laws import memorisation_quantiles, predict_starts, required_exposures
-from cgrosim.predictions.setting import effective_weight, setting_of
+from cgrosim.predictions.labels import LabelForecast
+from cgrosim.predictions.laws import a_priori_exposures, memorisation_quantiles, predict_starts, required_exposures
+from cgrosim.predictions.setting import corrupts_labels, effective_weight, setting_of
 from cgrosim.predictions.starts import Starts
 from cgrosim.theory.decay_plateaus import Plateaus
 from cgrosim.theory.errors import gaussian_error
+from cgrosim.theory.labelled_flow import LabelledFlow
 from cgrosim.theory.memorisation import noise_margin_after_memorisation
 from cgrosim.theory.noise_law import IndependentNoiseLaw
 from cgrosim.theory.noise_moments import gram_test_noise_std
@@ -80,7 +82,7 @@ class Experiment:
             raise Silent(self._no_starts) from None
 
     @property
-    def flow(self) -> SignalFlow:
+    def flow(self) -> SignalFlow | LabelledFlow:
         """The flow of the signal."""
         if self.clock.flow is None:
             raise Silent("every neuron starts dead, so no signal is predicted to grow")
@@ -93,12 +95,29 @@ class Experiment:
 
     def must_attack(self) -> None:
         """Stop where there is no attack in training, and so no memorisation."""
-        if not self.adversarial:
+        if not self.adversarial and not self.labelled:
             raise Silent("standard training: no memorisation is predicted, the noise stops with the clean loss")
+
+    @property
+    def labelled(self) -> bool:
+        """Whether labels are smoothed or flipped, or samples have no feature."""
+        return corrupts_labels(self.params)
+
+    @cached_property
+    def labels(self) -> LabelForecast:
+        """What smoothed, flipped and missing labels do."""
+        return LabelForecast(self.params, self.starts, self.clock.flow, required_exposures(self.params, self.starts))
+
+    def with_right_labels(self) -> None:
+        """Stop where labels are not hard and right: what follows is derived for those."""
+        if self.labelled:
+            raise Silent("derived for hard labels that are right, and samples with a feature")
 
     @cached_property
     def plain_growth_time(self) -> float:
         """T_I from the starts without weight decay; infinite if every neuron starts dead."""
+        if self.labelled:
+            return self.labels.growth_time
         return np.inf if self.clock.flow is None else float(self.clock.flow.time_of_margin(SIGNAL_GROWN))
 
     @cached_property
@@ -134,6 +153,8 @@ class Experiment:
     @cached_property
     def escape_time(self) -> float:
         """T_esc; infinite where weight decay holds the signal on its plateau."""
+        if self.labelled:
+            return self.labels.escape_time
         held = self.decays and self.params.weight_decay >= self.decay.escape.free
         return np.inf if held else float(self.clock.escape_time)
 
@@ -145,6 +166,8 @@ class Experiment:
     @cached_property
     def times(self) -> Array:
         """(N,) memorisation times, decoupled; infinite for never, and for all samples in standard training."""
+        if self.labelled:
+            return self.labels.times
         if not self.adversarial:
             return np.full(self.params.samples, np.inf)
         if self.decays:
@@ -152,11 +175,25 @@ class Experiment:
         return predict_starts(self.params, self.starts, self.clock)
 
     def quantiles(self, probability: object) -> Array:
-        """A-priori quantiles of the memorisation time of one sample, in steps."""
+        """A-priori quantiles of the memorisation time of one sample, of a right label, in steps."""
         self.must_attack()
+        if self.labelled:
+            exposures = a_priori_exposures(self.params, np.asarray(probability, dtype=np.float64))
+            return self.labels.time_of_exposure(exposures * self.labels.typical)
         if self.decays:
             return self.decay.quantiles(np.asarray(probability, dtype=np.float64))
         return memorisation_quantiles(self.params, self.clock, np.asarray(probability, dtype=np.float64))
+
+    @property
+    def _last_event(self) -> float:
+        """The last memorisation, or the escape if that comes before some of them; with labels the later of both."""
+        done, escape = float(np.max(self.times)), self.escape_time
+        if np.isfinite(done):
+            return done
+        if not self.labelled:
+            return escape
+        last = float(np.max(self.times[np.isfinite(self.times)], initial=0.0))
+        return max(last, escape) if np.isfinite(escape) else last
 
     @cached_property
     def end(self) -> float:
@@ -166,11 +203,10 @@ class Experiment:
         growth = self.signal_growth_time
         if self.decays:
             wanted = DECAYED / (self.params.flow_rate * self.params.weight_decay)
-        elif not self.adversarial:
+        elif not self.adversarial and not np.any(np.isfinite(self.times)):
             wanted = CONTROL_HORIZON * growth
         else:
-            done = float(np.max(self.times))
-            wanted = AFTERMATH * (done if np.isfinite(done) else self.clock.escape_time)
+            wanted = AFTERMATH * self._last_event
         return float(min(max(wanted, 100.0), MAX_STEPS))
 
     @cached_property
@@ -183,6 +219,8 @@ class Experiment:
         """
         if self.decays:
             return self.rests.clean
+        if self.labelled:
+            return self.labels.signal_margin(self.end)
         return float(self.flow.margin_at(np.mean(np.minimum(self.times, self.end))))
 
     @cached_property
@@ -209,6 +247,8 @@ class Experiment:
             attacked_weight=effective_weight(self.params) or 1.0,
             patch_energy=float(energy.mean()),
         )
+        if self.labelled:
+            return self.labels.noise_margins(grown, self.signal_margin, self.times < self.end)
         return np.where(self.times < self.end, grown, np.nan)
 
     @property

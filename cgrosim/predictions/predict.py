@@ -141,6 +141,6 @@ def _notes(found: Predictions, experiment: Experiment) -> tuple[str, ...]:
             f"Batches of {p.batch_size}: log T_i of a sample varies by some {spread:.2g} (standard deviation) with the "
             "draws of the batches."
         )
-    if not experiment.adversarial:
+    if not experiment.adversarial and not experiment.labelled:
         notes.append("Standard training: no memorisation is predicted, the noise stops with the clean loss.")
     return tuple(notes)

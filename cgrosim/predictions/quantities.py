@@ -8,16 +8,31 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from cgrosim.predictions.cures import (
+    cap_of_margins,
+    delay_of_steps,
+    edge_of_the_signal,
+    edges_of_escape,
+    limit_of_noise,
+    memorisation_edge_quantiles,
+    memorisation_edges,
+    ratio_of_flipped_times,
+    time_to_robustness,
+    window_of_cure,
+)
 from cgrosim.predictions.experiment import Experiment, Silent
 from cgrosim.predictions.laws import memorisation_law, signal_growth_quantiles
+from cgrosim.predictions.outcome import outcome
 from cgrosim.predictions.predicted import Kind
 from cgrosim.predictions.regime import GROWTH, MEMORISATION, OVERFITTING, STAGNATION
 from cgrosim.predictions.values import LEVELS, Curve, Quantiles, Value, Window
 from cgrosim.theory.control import control_ratio
 from cgrosim.theory.errors import chaos_error_bound, chebyshev_error_bound
 from cgrosim.theory.growth_window import joint_growth_window
+from cgrosim.theory.labelled_flow import LabelledFlow
 from cgrosim.theory.memorisation_laws import probability_for_last
 from cgrosim.theory.phase import memorise_escape_gap, memorise_escape_log_ratio, overfitting_gap, phase_coordinates
+from cgrosim.theory.plateau import SignalFlow
 from cgrosim.theory.plateau_forms import plateau_height
 from cgrosim.theory.thresholds import MEMORISED
 
@@ -25,10 +40,10 @@ Array = NDArray[np.float64]
 
 PAPER = "arXiv 2306.01271"
 CURVE_POINTS, LAW_POINTS = 240, 96
+FOREVER = 1e3  # decay times after which nobody is memorised any more: e^-1000 of the start is left
 LAW_ENDS = (1e-3, 0.999)  # shares of the samples that can be memorised at all, between which the law is tabulated
 
 STEP, NUMBER, RATE = "step", "1", "1/time"
-CURED = 0.05  # robust test error at which decay has cured a run
 
 
 @dataclass(frozen=True)
@@ -53,6 +68,7 @@ class Quantity:
 
 def _growth_window(x: Experiment) -> Value:
     x.without_decay()
+    x.with_right_labels()
     if x.params.momentum:
         raise Silent("derived for steps without momentum")
     p, _ = x.params, x.flow
@@ -76,13 +92,23 @@ def _signal_curve(x: Experiment) -> Value:
 
 
 def _plateau_height(x: Experiment) -> Value:
+    if isinstance(x.flow, LabelledFlow):
+        return x.flow.rest_margin
     p = x.params
     return plateau_height(power=p.power, gap=p.gap, adversarial_weight=x.setting.adversarial_weight)
 
 
 def _memorisation_law(x: Experiment) -> Value:
-    x.without_decay()
+    x.with_right_labels()
     p, (low, high) = x.params, LAW_ENDS
+    if x.decays:
+        x.must_attack()
+        memorised = float(x.decay.law(FOREVER / (p.flow_rate * p.weight_decay)))
+        if not memorised > 1e-6:
+            raise Silent("weight decay is predicted to let no sample be memorised")
+        first, last = x.quantiles((low * memorised, high * memorised))
+        steps = np.geomspace(first, last, LAW_POINTS)
+        return Curve(steps, x.decay.law(steps))
     ends = x.quantiles((low, high * (1.0 - 0.5 ** (p.neurons * (p.patches - 1)))))
     if not np.all(np.isfinite(ends)):
         raise Silent("the signal is predicted to escape before the law has run its course")
@@ -110,8 +136,11 @@ def _control_ratio(x: Experiment) -> Value:
 
 def _memorise_escape(x: Experiment) -> Value:
     x.must_attack()
+    x.with_right_labels()
     x.without_decay()
-    return float(np.median(memorise_escape_log_ratio(x.exposures, x.flow)))
+    flow = x.flow
+    assert isinstance(flow, SignalFlow)  # labels are right
+    return float(np.median(memorise_escape_log_ratio(x.exposures, flow)))
 
 
 def _overfitting(x: Experiment) -> Value:
@@ -122,6 +151,7 @@ def _overfitting(x: Experiment) -> Value:
 
 def _memorise_escape_gap(x: Experiment) -> Value:
     x.must_attack()
+    x.with_right_labels()
     x.without_decay()
     p, half = x.params, float(np.median(x.times))
     if not np.isfinite(half):
@@ -161,60 +191,10 @@ def _robust_error(x: Experiment) -> Value:
     return x.test_error(x.attacked_signal_margin)
 
 
-def _regime(x: Experiment) -> Value:
-    if x.clock.flow is None:
-        return "no signal"
-    if not x.adversarial:
-        return "standard training"
-    if x.decays:
-        return _regime_with_decay(x)
-    if not np.median(x.times) < x.clock.escape_time:
-        return "robust by signal"
-    return "robust overfitting" if x.attacked_signal_margin < x.test_noise_std else "memorised yet robust"
-
-
-def _regime_with_decay(x: Experiment) -> Value:
-    rho = x.params.weight_decay
-    if rho >= x.decay.signal_edge:
-        return "nothing learnt"
-    if rho < x.decay.escape.free and not np.median(x.times) < x.clock.escape_time:
-        return "robust by signal"
-    share = float(np.mean(np.isfinite(x.times)))
-    if share == 0.0:
-        return "robust by decay"
-    if x.attacked_signal_margin >= x.test_noise_std:
-        return "memorised yet robust" if share == 1.0 else "partly memorised yet robust"
-    return "robust overfitting" if share == 1.0 else "partly memorised"
-
-
-def _robust_time(x: Experiment) -> Value:
-    rests = x.rests
-    if np.any(np.isfinite(x.times)):
-        raise Silent("some samples are predicted to be memorised, so the noise stays")
-    if x.params.threat == "none" or rests.attacked <= 0.0:
-        raise Silent("the attack leaves nothing of the signal, or there is none")
-    return x.decay.robust_time(CURED)
-
-
-def _escape_edges(x: Experiment) -> Value:
-    x.must_attack()
-    return Window(*x.decay.escape)
-
-
-def _edges(x: Experiment) -> Value:
-    x.must_attack()
-    return x.decay.memorisation_edges
-
-
-def _edge_quantiles(x: Experiment) -> Value:
-    x.must_attack()
-    return Quantiles.of(x.decay.edge_quantiles(LEVELS))
-
-
 QUANTITIES: tuple[Quantity, ...] = (
     Quantity(
         "regime", "what will happen: where the experiment lies in the phase diagram", "word", "order",
-        f"{PAPER}, theorem; phase diagram derived here", (*MEMORISATION, *OVERFITTING), _regime,
+        f"{PAPER}, theorem; phase diagram derived here", (*MEMORISATION, *OVERFITTING), outcome,
     ),
     Quantity(
         "signal_growth_time", "T_I: alpha^q U reaches 1, from the start", STEP, "asymptotic",
@@ -266,6 +246,22 @@ QUANTITIES: tuple[Quantity, ...] = (
         "derived here", ("power-above-two", "gram-nearly-orthogonal"), _control_ratio,
     ),
     Quantity(
+        "standard_noise_limit", "no V_i exceeds it in standard training from this start", NUMBER, "asymptotic",
+        "derived here; decoupled", ("power-above-two", "gram-nearly-orthogonal"), limit_of_noise,
+    ),
+    Quantity(
+        "step_delay", "steps by which the median T_i is later than its flow, at first order", STEP, "asymptotic",
+        "derived here", ("noise-grows-smoothly", "stable-step-noise"), delay_of_steps,
+    ),
+    Quantity(
+        "flipped_time_ratio", "T_i of a flipped sample over that of a right one, at equal starts", NUMBER, "asymptotic",
+        "derived here", MEMORISATION, ratio_of_flipped_times,
+    ),
+    Quantity(
+        "margin_cap", "margin at which a smoothed label pulls no more", NUMBER, "exact", "derived here", (),
+        cap_of_margins,
+    ),
+    Quantity(
         "memorise_escape_log_ratio", "log(T_i / T_esc), median sample: negative memorises first", NUMBER, "asymptotic",
         "phase diagram derived here", MEMORISATION, _memorise_escape,
     ),
@@ -283,23 +279,27 @@ QUANTITIES: tuple[Quantity, ...] = (
     ),
     Quantity(
         "decay_edges", "weight decay above which each sample is not memorised, from its start", RATE, "asymptotic",
-        "derived here; decoupled", MEMORISATION, _edges,
+        "derived here; decoupled", MEMORISATION, memorisation_edges,
     ),
     Quantity(
         "decay_edge_quantiles", "weight decay above which nobody is memorised, over random starts", RATE, "asymptotic",
-        "extreme value derived here", MEMORISATION, _edge_quantiles,
+        "extreme value derived here", MEMORISATION, memorisation_edge_quantiles,
     ),
     Quantity(
         "decay_signal_edge", "weight decay above which the signal does not grow, from the start", RATE, "asymptotic",
-        "derived here", GROWTH, lambda x: x.decay.signal_edge,
+        "derived here", GROWTH, edge_of_the_signal,
     ),
     Quantity(
         "decay_escape_edges", "weight decays that hold the signal on its plateau, and leave no escaped state", RATE,
-        "exact", "derived here, one neuron", ("attack-hides-signal",), _escape_edges,
+        "exact", "derived here, one neuron", ("attack-hides-signal",), edges_of_escape,
+    ),
+    Quantity(
+        "decay_cure_window", "weight decays that cure: nobody is memorised, and the signal grows", RATE, "asymptotic",
+        "derived here; decoupled", (*GROWTH, *MEMORISATION), window_of_cure,
     ),
     Quantity(
         "decay_robust_time", "robust test error falls to 5 per cent, nobody being memorised", STEP, "asymptotic",
-        "derived here", (*GROWTH, "radius-below-signal"), _robust_time,
+        "derived here", (*GROWTH, "radius-below-signal"), time_to_robustness,
     ),
     Quantity("end", "the step called the end below", STEP, "exact", "the given steps, or derived here", (),
              lambda x: x.end),

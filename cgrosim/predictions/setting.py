@@ -29,12 +29,18 @@ def setting_of(params: Params) -> Setting:
         gap=params.gap,
         adversarial_weight=effective_weight(params),
         learning_rate=params.flow_rate,
+        momentum=params.momentum,
     )
 
 
 def effective_weight(params: Params) -> float:
     """Weight of a loss that differs from the clean one."""
     return 0.0 if params.threat == "none" else params.adversarial_weight
+
+
+def corrupts_labels(params: Params) -> bool:
+    """Whether labels are smoothed or flipped, or samples have no feature."""
+    return bool(params.label_smoothing or params.label_noise or params.unlearnable_fraction)
 
 
 def why_not(params: Params) -> str:
@@ -51,8 +57,10 @@ def why_not(params: Params) -> str:
         return f"No predictions: the attack is stronger than the signal (gap {params.gap:g})."
     if params.signal_strength == 0.0 or params.noise_std == 0.0:
         return "No predictions: signal_strength and noise_std must be positive."
-    if params.label_smoothing or params.label_noise or params.unlearnable_fraction:
-        return "No predictions: they are derived for hard labels that are right, and for samples with a true feature."
+    if params.weight_decay and corrupts_labels(params):
+        return "No predictions: weight decay and smoothed, flipped or missing labels are predicted one at a time."
+    if params.label_noise >= 0.5:
+        return "No predictions: half of the labels or more are flipped."
     if effective_weight(params) == 1.0 and params.gap == 0.0:
         return "No predictions: adversarial_weight 1 with gap 0 leaves no force on the signal."
     return ""

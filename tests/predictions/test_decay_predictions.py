@@ -83,15 +83,3 @@ def test_momentum_scales_every_predicted_time():
     assert value(BASE.replace(momentum=0.8), "signal_growth_time") == pytest.approx(
         0.2 * plain.value("signal_growth_time"), rel=1e-9
     )
-
-
-def test_what_the_theory_does_not_know_it_does_not_say():
-    for changes in ({"label_smoothing": 0.1}, {"label_noise": 0.1}, {"unlearnable_fraction": 0.1}):
-        found = cgrosim.predict(BASE.replace(engine="reduced", **changes))
-        assert all(entry.value is None for entry in found)
-        assert "hard labels" in found.notes[0]
-    batched = cgrosim.predict(BASE.replace(engine="reduced", batch_size=4))
-    assert any(note.startswith("Batches of 4: log T_i") for note in batched.notes)
-    decayed = cgrosim.predict(BASE.replace(weight_decay=1e-4))
-    for name in ("signal_growth_window", "memorization_law", "memorise_escape_gap"):
-        assert decayed.value(name) is None

@@ -10,14 +10,9 @@ import numpy as np
 from hypothesis import strategies as st
 from scipy.special import erfc, log_ndtr, logsumexp
 from searching import breaks, check
+from tail_forms import asymptotic_tail_constant, log_tail_bound_shifted, log_tail_bound_simple
 
-from cgrosim.theory.chaos import (
-    asymptotic_tail_constant,
-    log_tail_bound,
-    log_tail_bound_shifted,
-    log_tail_bound_simple,
-    small_ball_bound,
-)
+from cgrosim.theory.chaos import log_tail_bound, small_ball_bound
 from cgrosim.theory.errors import chaos_error_bound, chebyshev_error_bound
 from cgrosim.theory.noise_moments import gram_test_noise_std, noise_kurtosis
 

@@ -1,10 +1,11 @@
 """Lemma L6, conserved differences: searches for a violation, exact and under gradient descent, and falsifiers."""
 
 import numpy as np
+from clock_forms import clock_reading, drift_defect_bound
 from hypothesis import strategies as st
 from searching import ROUNDING, breaks, check
 
-from cgrosim.theory.conserved import advance, clock_drift, clock_reading, drift_defect_bound
+from cgrosim.theory.conserved import advance, clock_drift
 from cgrosim.theory.power_growth import growth_integral
 
 POWERS = st.one_of(st.just(2.0), st.floats(2.0, 2.001), st.floats(2.01, 8.0))

@@ -4,17 +4,19 @@ import math
 
 import numpy as np
 from hypothesis import strategies as st
+from saturation_forms import (
+    logistic_saturation_bounds,
+    logistic_saturation_late,
+    logistic_saturation_log_time,
+    power_saturation_late,
+)
 from searching import breaks, check
 
 from cgrosim.testing import log_uniform, powers
 from cgrosim.theory.saturation import (
     logistic_saturation,
-    logistic_saturation_bounds,
-    logistic_saturation_late,
-    logistic_saturation_log_time,
     logistic_step_excess,
     power_saturation,
-    power_saturation_late,
     power_saturation_log_time,
 )
 

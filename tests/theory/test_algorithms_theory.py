@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from momentum_forms import growth_per_step
 from scipy.integrate import quad, solve_ivp
 
 from cgrosim.theory.decay_cure import cure_window, filter_norms, noise_quantile, robust_error, robust_time
@@ -17,13 +18,14 @@ from cgrosim.theory.label_noise import (
 from cgrosim.theory.label_smoothing import (
     eroded_margin,
     erosion_rate,
+    held_margin,
     margin_cap,
     resting_noise_margin,
     smoothed_memorisation_time,
     smoothed_weight,
 )
 from cgrosim.theory.minibatches import discretisation_delay, memorisation_time_variance, weight_square_ratio
-from cgrosim.theory.momentum import effective_learning_rate, growth_delay, growth_per_step, largest_stable_rate
+from cgrosim.theory.momentum import growth_delay, largest_stable_rate
 
 # momentum
 
@@ -46,7 +48,6 @@ def test_momentum_is_a_faster_clock_with_a_known_delay(beta: float, power: float
     left = []
     for h in (0.005, 0.0025):
         eta = h * (1.0 - beta)
-        assert effective_learning_rate(eta, beta) == pytest.approx(h, rel=1e-14)
         delay = float(growth_delay(start, target, power, beta))
         left.append(heavy_ball_steps(start, target, eta, beta, power) - flow / h - delay)
     assert abs(left[0]) < 0.1 * delay
@@ -168,6 +169,20 @@ def test_smoothing_wears_the_signal_away_once_the_samples_are_memorised() -> Non
     later, _ = at(4e3)
     assert later == pytest.approx(float(eroded_margin(2e3, a, **settings, signal_strength=alpha)), rel=0.02)
     assert np.log(a / later) / np.log(2.0) == pytest.approx(0.75, rel=0.1)
+
+
+def test_unmemorised_samples_hold_the_signal_where_both_pushes_balance() -> None:
+    """Nobody holds nothing, everybody holds it at the flow's rest, and one in twenty where the equations stop."""
+    settings = {"smoothing": 0.2, "gap": 0.0, "power": 3.0, "adversarial_weight": 0.5}
+    assert held_margin(0.0, **settings) == 0.0
+    assert held_margin(1.0, **settings) == pytest.approx(margin_cap(0.2), rel=1e-12)
+    a, v, rate = 1.0, margin_cap(0.2), 0.5
+    for _ in range(2_000):
+        memorised = 0.5 * (smoothed_weight(a + v, 0.2) + smoothed_weight(v, 0.2))
+        v += rate * float(memorised)
+        push = 0.05 * smoothed_weight(a, 0.2) + 0.95 * smoothed_weight(a + v, 0.2)
+        a += rate * 0.5 * float(push)
+    assert held_margin(0.05, **settings) == pytest.approx(a, rel=1e-4)
 
 
 @given(clean=st.floats(0.05, 5.0), eps=st.sampled_from([0.05, 0.2]), lam=st.sampled_from([0.2, 0.5, 0.8]))

@@ -9,7 +9,6 @@ from cgrosim.theory.control import (
     noise_limit,
     required_adversarial_weight,
     self_consistent_limit,
-    signal_first_ratio,
 )
 from cgrosim.theory.memorisation import required_exposure
 from cgrosim.theory.plateau import SignalFlow
@@ -86,4 +85,3 @@ def test_attack_weight_for_a_horizon() -> None:
         slack = 2 * clean / weight[i] / horizon * largest / float(flow.correlations_at(horizon).max())
         assert flow.time_of_exposure(exposure[i]) == pytest.approx(horizon, rel=1.05 * slack)
     assert required_adversarial_weight(1.0, 2.0, 10.0) == 0.0
-    assert signal_first_ratio(10.0, power=3.0, gap=0.1, adversarial_weight=1.0) == pytest.approx(0.01)

@@ -5,10 +5,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 from scipy.integrate import solve_ivp
-from scipy.stats import kstest
 
 from cgrosim.theory.decay import (
-    DecayedGrowthTimeLaw,
     critical_start,
     decay_edge,
     decayed_growth,
@@ -17,7 +15,6 @@ from cgrosim.theory.decay import (
     memorisation_edge,
     start_needed,
 )
-from cgrosim.theory.initial_laws import MaximumLaw
 from cgrosim.theory.power_growth import growth_integral
 
 powers = st.sampled_from([2.0, 2.01, 2.5, 3.0, 4.0, 5.0])
@@ -92,29 +89,6 @@ def test_the_edge_with_a_head_start_separates(start: float, lam: float, growth: 
             continue
         middle = float(decayed_growth(start, growth, rate=1.0, decay=decay, power=power))
         assert (lam * middle ** (power - 2.0) > decay) == grows
-
-
-def test_the_law_of_times_under_decay_is_that_of_its_starts() -> None:
-    """K-S of a million starts would see 0.002; what never grows is a binomial share."""
-    law = DecayedGrowthTimeLaw(MaximumLaw(6.0, 0.1), rate=1.0, decay=0.12, power=3.0, target=0.9)
-    largest = 0.1 * np.random.default_rng(3).standard_normal((20_000, 6)).max(axis=1)
-    times = decayed_growth_time(largest, 0.9, rate=1.0, decay=0.12, power=3.0)
-    never = np.isinf(times)
-    assert abs(never.mean() - law.never) < 4.0 * np.sqrt(law.never / 20_000)
-    assert 0.1 < law.never < 0.9
-    found = kstest(times[~never], lambda t: law.cdf(t) / (1.0 - law.never))
-    assert found.pvalue > 1e-3
-    assert float(law.cdf(1e9)) == pytest.approx(1.0 - law.never, rel=1e-12)
-
-
-def test_nobody_is_memorised_above_an_extreme_value() -> None:
-    """Quantiles of the edge of N samples are those of the law of N times as many starts, and `never` inverts them."""
-    one = MaximumLaw(10.0, 0.05)
-    for probability in (0.05, 0.5, 0.95):
-        decay = float(DecayedGrowthTimeLaw(one, 2.0, 0.0, 3.0, 0.9).edge_ppf(probability, groups=30.0))
-        nobody = DecayedGrowthTimeLaw(MaximumLaw(300.0, 0.05), 2.0, decay, 3.0, 0.9).never
-        assert nobody == pytest.approx(probability, rel=1e-9)
-        assert DecayedGrowthTimeLaw(one, 2.0, decay, 3.0, 0.9).never ** 30 == pytest.approx(probability, rel=1e-9)
 
 
 def test_at_power_two_decay_spares_all_or_none() -> None:

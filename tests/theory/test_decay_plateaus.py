@@ -5,15 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.integrate import solve_ivp
+from signal_rests import signal_rests
 
-from cgrosim.theory.decay_plateaus import (
-    escape_edges,
-    joint_plateaus,
-    noise_pull,
-    noise_rests,
-    signal_pull,
-    signal_rests,
-)
+from cgrosim.theory.decay_plateaus import escape_edges, joint_plateaus, noise_pull, noise_rests, signal_pull
 
 WORLD = {"power": 3.0, "signal_strength": 6.6, "gap": 0.02, "adversarial_weight": 0.5}
 

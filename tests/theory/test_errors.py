@@ -5,6 +5,7 @@ from itertools import pairwise, product
 import mpmath
 import numpy as np
 import pytest
+from dominated import dominated_error
 from scipy.integrate import quad
 from scipy.special import erf, ndtr
 
@@ -18,7 +19,7 @@ from cgrosim.theory.errors import (
     robust_error_lower_bound,
     signal_margin,
 )
-from cgrosim.theory.noise_law import IndependentNoiseLaw, dominated_error
+from cgrosim.theory.noise_law import IndependentNoiseLaw
 from cgrosim.theory.noise_moments import (
     correlated_activation_moment,
     gram_test_noise_std,

@@ -8,11 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.integrate import quad
 from scipy.special import gammaincinv, ndtr
+from stage_windows import signal_growth_time_window
 
 from cgrosim.theory.flatness import global_flatness, loss_slope, steepest_position
 from cgrosim.theory.growth_window import joint_growth_window, state_rate
 from cgrosim.theory.memorisation_laws import memorisation_cdf_random_energy, start_of_clock
-from cgrosim.theory.stages import signal_growth_time_window
 
 
 @given(

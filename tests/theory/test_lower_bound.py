@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pattern_counts import binary_entropy, log2_network_patterns, log2_sign_patterns, vc_dimension_bound
 from relu_cases import random_network
 
 from cgrosim.theory.ball_attacks import attack
@@ -16,20 +17,16 @@ from cgrosim.theory.certification import certify
 from cgrosim.theory.lower_bound import (
     CGRO_LAYERS,
     LayerSize,
-    binary_entropy,
     clean_classifier,
     crossing_dimension,
     excluded_parameters,
     excluded_width,
     hard_points,
     hard_samples,
-    log2_network_patterns,
-    log2_sign_patterns,
     room,
     sizes,
     two_layer_parameters,
     two_layers,
-    vc_dimension_bound,
 )
 from cgrosim.theory.relu_network import ReluNetwork
 from cgrosim.theory.representation import cgro_classifier, classification_margins

@@ -5,12 +5,12 @@ from itertools import pairwise
 import numpy as np
 import pytest
 from decoupled import World, first_time, integrate, margins_at, random_world
+from head_start import clean_head_start
 from scipy.integrate import quad, solve_ivp
 from scipy.optimize import brentq
 from scipy.stats import chi2, kstest
 
 from cgrosim.theory.memorisation import (
-    clean_head_start,
     coupling,
     memorisation_time,
     noise_growth_rate,

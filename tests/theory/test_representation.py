@@ -6,6 +6,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+from approximate_squares import approximate_square
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from relu_cases import Case, cgro_cases, plain, random_network
@@ -16,7 +17,6 @@ from cgrosim.theory.certification import certify
 from cgrosim.theory.relu_composition import affine_network
 from cgrosim.theory.relu_network import ReluNetwork, load_network
 from cgrosim.theory.representation import CgroClassifier, assemble, cgro_classifier, classification_margins
-from cgrosim.theory.yarotsky import approximate_square
 
 
 def indicators(classifier: CgroClassifier, points: np.ndarray) -> np.ndarray:

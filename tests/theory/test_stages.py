@@ -6,17 +6,13 @@ import mpmath
 import numpy as np
 import pytest
 from decoupled import World, first_time, integrate, margins_at, random_world
+from plateau_closed_forms import late_margin, plateau_rate, plateau_time
 from scipy.stats import kstest
+from stage_windows import signal_growth_time_window
 
 from cgrosim.theory.plateau import SignalFlow
-from cgrosim.theory.plateau_forms import escape_time, late_margin, plateau_height, plateau_rate, plateau_time
-from cgrosim.theory.stages import (
-    signal_correlation,
-    signal_growth_rate,
-    signal_growth_time,
-    signal_growth_time_law,
-    signal_growth_time_window,
-)
+from cgrosim.theory.plateau_forms import escape_time, plateau_height
+from cgrosim.theory.stages import signal_correlation, signal_growth_rate, signal_growth_time, signal_growth_time_law
 
 SETTING = {"power": 3.0, "signal_strength": 5.0, "gap": 0.01, "adversarial_weight": 0.5, "learning_rate": 0.01}
 

@@ -4,18 +4,12 @@ import math
 
 import numpy as np
 import pytest
+from saturation_forms import logistic_saturation_bounds, logistic_saturation_log_time, power_saturation_late
 from scipy import integrate, special, stats
 
 from cgrosim.theory.initial_laws import GrowthTimeLaw, MaximumLaw, expected_maximum, noise_start_cdf, patch_energy_law
 from cgrosim.theory.power_growth import grow, growth_integral, growth_start
-from cgrosim.theory.saturation import (
-    logistic_saturation,
-    logistic_saturation_bounds,
-    logistic_saturation_log_time,
-    power_saturation,
-    power_saturation_late,
-    power_saturation_log_time,
-)
+from cgrosim.theory.saturation import logistic_saturation, power_saturation, power_saturation_log_time
 from cgrosim.theory.tensor_power import (
     comparison_bound,
     comparison_log_margin,

@@ -4,12 +4,12 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+from approximate_squares import approximate_square
 from hypothesis import given, target
 from hypothesis import strategies as st
 
 from cgrosim.theory.relu_composition import deepen
 from cgrosim.theory.yarotsky import (
-    approximate_square,
     levels_for,
     sawtooth,
     square_error,
