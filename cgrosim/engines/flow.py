@@ -90,16 +90,16 @@ class FlowEngine:
     def _start_segment(self) -> None:
         from scipy.integrate import DOP853
 
-        with np.errstate(over="ignore", invalid="ignore"):  # a start of 1e-200 is no scale to measure forces in
-            self._solver = DOP853(
-                self._rates,
-                self._time,
-                self._vector,
-                self._segment_end(),
-                rtol=self._params.flow_tolerance,
-                atol=self._absolute_tolerance(),
-            )
+        self._solver = DOP853(
+            self._rates,
+            self._time,
+            self._vector,
+            self._segment_end(),
+            rtol=self._params.flow_tolerance,
+            atol=self._absolute_tolerance(),
+        )
 
+    @np.errstate(over="ignore", invalid="ignore", divide="ignore")  # a start of 1e-200 is no scale to measure forces in
     def advance(self, until: int) -> Divergence | None:
         """Integrate up to time ``learning_rate * until``."""
         target = self._params.learning_rate * until
@@ -119,8 +119,7 @@ class FlowEngine:
             try:
                 if not np.isfinite(self._solver.h_abs):  # scipy would make nan smaller until it is small enough
                     raise _Stuck
-                with np.errstate(over="ignore", invalid="ignore"):
-                    message = self._solver.step()
+                message = self._solver.step()
             except _Stuck:
                 return Stuck(self._solver.t / self._params.learning_rate, 0, -1)
             if message is not None or not np.all(np.isfinite(self._solver.y)):

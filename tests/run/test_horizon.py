@@ -17,8 +17,9 @@ def test_the_search_says_how_far_it_is():
     assert steps == sorted(steps)
 
 
-def test_a_pilot_that_fails_ends_the_search():
-    params = Params.from_paper(200, activation="relu", **SMALL).replace(init_std=1e-250)
+@pytest.mark.parametrize(("activation", "init_std"), [("relu", 1e-250), ("linear", 5e-324)])
+def test_a_pilot_that_fails_ends_the_search(activation, init_std):
+    params = Params.from_paper(200, activation=activation, **SMALL).replace(init_std=init_std)
     run = simulate(params)
     assert "The search for the horizon failed at step" in run.message
     assert run.data.attrs["steps"] >= 100
