@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -18,6 +19,7 @@ from cgrosim.commands.terminal import (
     print_notice,
     progress_bar,
 )
+from cgrosim.files.words import shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -84,6 +86,11 @@ class Simulate:
         with held(out, spare=self.out is None):  # a run that was refused leaves no empty folder
             if not _goes_on(out, params, self.resume):
                 refuse_results(out, RESULTS, self.overwrite)
+            for name in RESULTS:
+                if self.checkpoint and os.path.realpath(self.checkpoint) == os.path.realpath(out / name):
+                    raise UserError(
+                        f"checkpoint is {shown(self.checkpoint)}, where a result goes; choose another name."
+                    )
             check_space(out, predicted_bytes(params, params.steps or 10**6)["records"] // 2)
             return self._run_in(out, params, start)
 

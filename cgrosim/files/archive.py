@@ -22,7 +22,7 @@ from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from cgrosim.errors import FileError
-from cgrosim.files.atomic import write_atomically
+from cgrosim.files.atomic import check_place, write_atomically
 from cgrosim.files.digest import content_digest
 from cgrosim.files.kinds import Kind
 from cgrosim.files.versions import versions
@@ -117,6 +117,8 @@ def read_archive(path: str | Path, kind: Kind) -> Archive:
 def check_replaceable(path: str | Path, kind: Kind) -> None:
     """Refuse a place where anything but an archive of this kind stands: a slip must not cost somebody's work.
 
+    So are places that could not be written to, before the work rather than after it.
+
     Raises
     ------
     FileError
@@ -129,6 +131,7 @@ def check_replaceable(path: str | Path, kind: Kind) -> None:
         raise FileError(
             f"{shown(path)} is there, is not a whole {kind.noun}, and is not overwritten; choose another place."
         ) from None
+    check_place(path)
 
 
 def _members(content: bytes) -> dict[str, NDArray[Any]]:

@@ -58,6 +58,22 @@ def write_atomically(path: str | Path, write: Callable[[IO[bytes]], Any]) -> Pat
     return Path(path)
 
 
+def check_place(path: str | Path) -> None:
+    """Refuse, before the work, a place where `write_atomically` would replace nothing: a folder, a device, read-only.
+
+    Raises
+    ------
+    FileError
+        In the sentence that writing would end in.
+    """
+    try:
+        _existing(Path(os.path.realpath(path)))
+    except ValueError as error:  # a zero byte in the name
+        raise _not_written(path, str(error)) from None
+    except OSError as error:
+        raise _not_written(path, error.strerror or str(error)) from None
+
+
 def _not_written(path: str | Path, reason: str) -> FileError:
     return FileError(f"{shown(path)} cannot be written ({reason}); choose another place.")
 

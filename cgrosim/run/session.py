@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from cgrosim.arguments import checked
 from cgrosim.engines import Engine, make_engine
 from cgrosim.engines.base import can_trace, follow
-from cgrosim.errors import ParameterError
+from cgrosim.errors import FileError, ParameterError
 from cgrosim.files.archive import check_replaceable
 from cgrosim.files.lock import only_here
 from cgrosim.interrupts import Interrupts
@@ -102,6 +102,7 @@ def simulate(
         known.
     checkpoint
         File to save the state to, every `checkpoint_seconds`, atomically; `resume` continues from it bit-identically.
+        Where it cannot be written any more, the run goes on, and ``run.message`` says so.
     checkpoint_seconds
         Seconds between two checkpoints (0: after every record).
 
@@ -269,7 +270,7 @@ def drive(
 ) -> Run:
     """Advance from record to record; a divergence or an interruption ends the loop, not the run's records."""
     began = saved_at = time.perf_counter()
-    status, messages, grid = "finished", list(run.notes), run.grid
+    status, messages, unsaved, grid = "finished", list(run.notes), "", run.grid
     already, open_end = len(run.recorder.steps), run.steps == MAX_STEPS and run.asked.until is not None
     if already and run.engine.step < grid[already - 1]:
         run.engine.advance(int(grid[already - 1]))  # the flow is restored at its last restart, before the last record
@@ -303,7 +304,7 @@ def drive(
                 status = "interrupted"
                 messages.append(f"Interrupted after step {until}; everything recorded until then is kept.")
             elif checkpoint is not None and time.perf_counter() - saved_at >= checkpoint_seconds:
-                _save(run, checkpoint, began)
+                unsaved = _save(run, checkpoint, began)
                 saved_at = time.perf_counter()
     if interrupts.left:
         if not run.recorder.steps:
@@ -311,7 +312,9 @@ def drive(
         status = "interrupted"
         messages.append(f"Interrupted in step {int(run.engine.step)}; everything recorded until then is kept.")
     if checkpoint is not None and status != "diverged" and not interrupts.left:  # a step may be half done
-        _save(run, checkpoint, began)
+        unsaved = _save(run, checkpoint, began)
+    if unsaved:
+        messages.append(unsaved)
     if status == "finished" and run.asked.until is not None:
         messages.append(ended or f"Went on to the end, step {run.steps}, without {run.asked.until}.")
     if status != "diverged" and (odd := run.recorder.beyond_numbers()):
@@ -357,9 +360,10 @@ def _held(run: Started) -> str:
     return f"Stopped at step {step}: {happened}." if happened else ""
 
 
-def _save(run: Started, path: str | Path, began: float) -> None:
+def _save(run: Started, path: str | Path, began: float) -> str:
+    """Write the checkpoint; where that fails the run goes on, and this is what to say of it at its end."""
     if not run.recorder.steps:
-        return
+        return ""
     asked = run.asked
     chosen: dict[str, Any] = {
         "sampling": run.plan.sampling,
@@ -374,4 +378,8 @@ def _save(run: Started, path: str | Path, began: float) -> None:
     start = {} if asked.start is None else arrays_of(asked.start)
     seconds = run.seconds + time.perf_counter() - began
     state = run.engine.state()
-    save_checkpoint(path, Checkpoint(run.params, chosen, run.recorder.records(), state, seconds, start))
+    try:
+        save_checkpoint(path, Checkpoint(run.params, chosen, run.recorder.records(), state, seconds, start))
+    except FileError as error:  # a full disk must not cost the run itself
+        return f"No checkpoint of step {int(run.engine.step)}: {error}"
+    return ""

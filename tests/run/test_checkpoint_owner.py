@@ -4,11 +4,13 @@ import os
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
 from cgrosim import Params, resume, simulate
 from cgrosim.errors import FileError
 from cgrosim.run import checkpoint as checkpoints
+from cgrosim.run import session
 from cgrosim.run.processor import other_processor, processor
 
 SMALL = Params.from_paper(60, samples=3, neurons=2, steps=50, test_samples=0)
@@ -72,3 +74,23 @@ def test_a_missing_checkpoint_leaves_no_lock(tmp_path):
     with pytest.raises(FileError, match="does not exist"):
         resume(tmp_path / "none" / "run.checkpoint")
     assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/null"), reason="there are no devices that are files")
+def test_a_place_that_takes_no_checkpoint_is_refused_before_the_first_step(monkeypatch):
+    monkeypatch.setattr(session, "drive", lambda *run: pytest.fail("began to work"))
+    with pytest.raises(FileError, match=r"/dev/null cannot be written \(it is not a plain file\)"):
+        simulate(SMALL, checkpoint="/dev/null")
+
+
+def test_a_checkpoint_that_cannot_be_written_any_more_costs_no_run(tmp_path, monkeypatch):
+    def full(*what):
+        raise FileError("state cannot be written (No space left on device); choose another place.")
+
+    whole = simulate(SMALL)
+    monkeypatch.setattr(session, "save_checkpoint", full)
+    run = simulate(SMALL, checkpoint=tmp_path / "state", checkpoint_seconds=0.0)
+    assert run.status == "finished"
+    assert run.message.endswith("No checkpoint of step 50: state cannot be written (No space left on device); choose "
+                                "another place.")  # fmt: skip
+    assert np.array_equal(run.data["clean_loss"], whole.data["clean_loss"])
