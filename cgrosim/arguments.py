@@ -1,8 +1,8 @@
 """What a public function was called with, held against its own annotations: a wrong type becomes one sentence.
 
-Pydantic's `validate_call` was tried in its place (2.14): of 55 functions it cannot build 26, whose annotations name what
-only a type checker imports, or arrays and protocols. Of the others it takes True and "3" for whole numbers without a
-word, and what it refuses it tells in four lines, by place instead of by name.
+Pydantic's `validate_call` (2.14) was tried in its place: it cannot build 26 of 55 functions, whose annotations name
+what only a type checker imports, arrays or protocols. Elsewhere it takes True and "3" for whole numbers without a word,
+and tells what it refuses in three lines, by place instead of by name.
 """
 
 from __future__ import annotations

@@ -270,4 +270,4 @@ def test_a_checkpoint_where_a_result_goes_is_refused(tmp_path, monkeypatch, caps
     monkeypatch.setattr("cgrosim.run.session.simulate", lambda *run, **how: pytest.fail("began to work"))
     (tmp_path / "link").symlink_to(tmp_path / "out")
     assert main([*QUICK, "--out", str(tmp_path / "out"), "--checkpoint", str(tmp_path / "link" / "run.nc")]) == 2
-    assert "run.nc is where a result goes; choose another name." in printed(capsys)[1]
+    assert "run.nc, where a result goes; choose another name." in printed(capsys)[1]
