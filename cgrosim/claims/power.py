@@ -1,31 +1,38 @@
 """How small an error of the theory a claim would have noticed: one parameter at a time, by bisection.
 
 Every trial simulates with a changed parameter, from the same seeds, what is claimed for the unchanged one. A change
-that the rules reject is one that a theory wrong by as much, in that parameter, could not have hidden.
+that the rules reject is one that a theory wrong by as much, in that parameter, could not have hidden. A parameter that
+no world could change, because the experiments do not have it or do without it, is not in the statement, and nothing is
+simulated for it.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from cgrosim.claims.checks import combine
+from cgrosim.claims.checks import Check, combine
 from cgrosim.claims.claim import Claim
 from cgrosim.errors import ParameterError
 from cgrosim.studies.context import Context
-from cgrosim.studies.world import CLAIMED, Change, World, plus, times
+from cgrosim.studies.world import Asked, Change, World, plus, times, watched
 
 RELATIVE = (
     "signal_strength", "noise_std", "init_std", "learning_rate", "adversarial_weight", "gap", "samples", "neurons",
-    "dimension",
+    "patches", "dimension", "weight_decay", "momentum", "label_smoothing", "label_noise", "unlearnable_fraction",
+    "batch_size",
 )  # fmt: skip
-PARAMETERS = (*RELATIVE, "power")
+PARAMETERS = ("power", *RELATIVE)
 """What a prediction can depend on: relative changes, of the power absolute ones."""
 LEVELS = (0.001, 0.002, 0.003, 0.005, 0.01, 0.02, 0.03, 0.05, 0.1, 0.2, 0.3, 0.5)
 """Changes that are tried: the same ones for every claim, so that claims of one study share the runs."""
 LARGEST = LEVELS[-1]
+IMPOSSIBLE = (ParameterError, AssertionError, ArithmeticError, LookupError, ValueError)
+"""What a study or a rule raises in a world that cannot be, or in which runs diverge and nothing is left to judge."""
+OBSERVED = "an observation: it predicts no number of the model"
+NOT_MEASURED = "nothing is measured with this effort"
 
 
 @dataclass(frozen=True)
@@ -36,9 +43,12 @@ class Noticed:
     ----------
     parameter : a field of `cgrosim.Params`
     up, down : smallest increase and decrease of `LEVELS` that are rejected, relative (of the power: absolute); None
-        where the largest one is not
+        where none is
     false_alarms : probability that the claimed world is rejected by these rules
     trials : how many worlds were simulated for it
+    absent : why the parameter is not in the statement; empty where it is
+    moved : of what would get a check rejected, the largest share that a change of `LARGEST` moved one; 0 where it moved
+        no number at all, None where it was not looked at
     """
 
     parameter: str
@@ -46,6 +56,8 @@ class Noticed:
     down: float | None
     false_alarms: float
     trials: int
+    absent: str = ""
+    moved: float | None = None
 
     @property
     def change(self) -> float | None:
@@ -62,7 +74,8 @@ def changed(parameter: str, change: float) -> World:
 def smallest_noticed(claim: Claim, context: Context, parameter: str) -> Noticed:
     """Bisect for the smallest change of a parameter, in either direction, that the rules of a claim reject.
 
-    Rejection is taken to grow with the change; common random numbers make it nearly so.
+    Rejection is taken to grow with the change; common random numbers make it nearly so. A change that no experiment can
+    have, such as a weight above 1, counts as rejected while halving, and as no power where the search ends on it.
 
     Raises
     ------
@@ -71,32 +84,89 @@ def smallest_noticed(claim: Claim, context: Context, parameter: str) -> Noticed:
     """
     if parameter not in PARAMETERS:
         raise ParameterError(f"power is measured in {', '.join(PARAMETERS)}, not in {parameter!r}.")
-    trials = 0
+    if claim.kind == "observation":
+        return Noticed(parameter, None, None, 0.0, 0, OBSERVED)
+    checks, asked = _as_claimed(claim, context)
+    alarms = math.fsum(check.error_rate for check in checks)
+    if not checks or (absent := _absent(parameter, asked)):
+        return Noticed(parameter, None, None, alarms, 0, absent if checks else NOT_MEASURED)
+    trials, moved = 0, list[float]()
 
-    def rejects(change: float) -> bool:
+    def rejects(change: float) -> bool | None:
         nonlocal trials
-        trials += 1
+        world = changed(parameter, change)
         try:
-            found = claim.measure(context, changed(parameter, change))
-        except ParameterError:  # no such world: a weight above 1, half a neuron
-            return False
-        return combine(found.checks) == "violated"
+            if not _changes(world, parameter, asked):  # half a sample more of three is none
+                return False
+            found = claim.measure(context, world).checks
+        except IMPOSSIBLE:  # no such world (a weight above 1, half a neuron), or one without numbers to judge
+            return None
+        trials += 1
+        if abs(change) == LARGEST:
+            moved.append(_share(checks, found))
+        return combine(found) == "violated"
 
     up, down = (_edge(lambda size, sign=sign: rejects(sign * size)) for sign in (1.0, -1.0))  # type: ignore[misc]
-    return Noticed(parameter, up, down, _false_alarms(claim, context), trials)
+    return Noticed(parameter, up, down, alarms, trials, "", max(moved, default=None))
 
 
 @lru_cache(maxsize=64)
-def _false_alarms(claim: Claim, context: Context) -> float:
-    return math.fsum(check.error_rate for check in claim.measure(context, CLAIMED).checks)
+def _as_claimed(claim: Claim, context: Context) -> tuple[tuple[Check, ...], Asked]:
+    """What is found as claimed, and what a world could have changed.
+
+    The world has a change that nobody asks for, so that nothing kept from elsewhere hides what is asked.
+    """
+    study = claim.study
+    with watched() as asked:
+        world = World("watched", watched=claim.name if study is None else f"{study.__module__}.{study.__qualname__}")
+        return claim.measure(context, world).checks, asked
 
 
-def _edge(rejects: Callable[[float], bool]) -> float | None:
-    """The smallest level that is rejected, by halving; None if the largest is not."""
-    low, high = -1, len(LEVELS) - 1
-    if not rejects(LEVELS[high]):
-        return None
+def _absent(parameter: str, asked: Asked) -> str:
+    """Why no world can change a parameter of what was asked; empty where one can."""
+    if not asked.params and parameter not in asked.numbers:
+        return "no run of the model is asked for"
+    for change in (LARGEST, -LARGEST):
+        try:
+            if _changes(changed(parameter, change), parameter, asked):
+                return ""
+        except ParameterError:
+            return ""
+    values = {getattr(params, parameter) for params in asked.params}
+    return f"{parameter.replace('_', ' ')} is {values.pop()} in every run" if len(values) == 1 else "no run has it"
+
+
+def _changes(world: World, parameter: str, asked: Asked) -> bool:
+    """Whether a world differs in anything that was asked for from the claimed one.
+
+    Raises
+    ------
+    ParameterError
+        If it cannot be.
+    """
+    return parameter in asked.numbers or any(world.of(params) != params for params in asked.params)
+
+
+def _share(claimed: Sequence[Check], found: Sequence[Check]) -> float:
+    """Of the way to where it would be violated, the largest share that a check has gone."""
+    shares = [0.0]
+    for before, after in zip(claimed, found, strict=True):
+        gone = after.measured - before.measured
+        way = before.allowed_high - before.low if gone > 0.0 else before.allowed_low - before.high
+        if gone != 0.0 and math.isfinite(way) and way != 0.0:
+            shares.append(gone / way)
+    return max(shares)
+
+
+def _edge(rejects: Callable[[float], bool | None]) -> float | None:
+    """The smallest level that is rejected, by halving; None if no possible level is."""
+    low, high, rejected = -1, len(LEVELS), []
+    place = high - 1
     while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (low, middle) if rejects(LEVELS[middle]) else (middle, high)
-    return LEVELS[high]
+        found = rejects(LEVELS[place])
+        low, high = (place, high) if found is False else (low, place)
+        if found is False and place == len(LEVELS) - 1:
+            break
+        rejected += [LEVELS[place]] if found else []
+        place = (low + high) // 2
+    return min(rejected, default=None)

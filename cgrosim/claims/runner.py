@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
 from dataclasses import replace
-from itertools import product
 from multiprocessing import active_children, get_context
 from pathlib import Path
 from typing import Any, NoReturn
@@ -106,17 +105,22 @@ def measure_power(
     *,
     files: Sequence[str | Path] = (),
     parameters: Sequence[str] = PARAMETERS,
+    known: Mapping[str, Mapping[str, Noticed]] | None = None,
     workers: int | None = None,
     progress: PowerProgress | None = None,
 ) -> dict[str, dict[str, Noticed]]:
     """What every claim would have noticed, by claim and parameter, in the order of the registry.
 
     Ctrl-C stops the work; what had arrived by then is returned. Arguments and errors are those of `verify`;
-    `parameters` are those to change, one at a time.
+    `parameters` are those to change, one at a time, and what is `known` already is not measured again.
     """
     context = context or Context()
     chosen = select(claims, files)
-    found: dict[tuple[str, str], Noticed] = {}
+    earlier = known or {}
+    found: dict[tuple[str, str], Noticed] = {
+        (claim.name, name): one for claim in chosen for name, one in earlier.get(claim.name, {}).items()
+        if name in parameters
+    }  # fmt: skip
     total = len(chosen) * len(parameters)
 
     def note(arrived: dict[str, Noticed]) -> None:
@@ -125,15 +129,20 @@ def measure_power(
             if progress is not None:
                 progress(name, noticed, len(found), total)
 
-    groups = _sharing(chosen)
-    homes = [tuple(home_of(claim) for claim in group) for group in groups]
+    groups = [  # one parameter of claims that share their runs
+        (group, parameter)
+        for claims in _sharing(chosen)
+        for parameter in parameters
+        if (group := [claim for claim in claims if (claim.name, parameter) not in found])
+    ]
+    tasks = [(tuple(home_of(claim) for claim in group), parameter, context) for group, parameter in groups]
     with suppress(KeyboardInterrupt), raising_interrupts():  # a claim must not judge half a run
-        if any(None in group for group in homes) or _processes(workers, total) == 1:
-            for claim, parameter in product((claim for group in groups for claim in group), parameters):
-                note({claim.name: smallest_noticed(claim, context, parameter)})
+        if any(None in homes for homes, _, _ in tasks) or _processes(workers, len(tasks)) == 1:
+            for group, parameter in groups:
+                for claim in group:
+                    note({claim.name: smallest_noticed(claim, context, parameter)})
         else:
-            tasks = [(group, parameter, context) for group in homes for parameter in parameters]
-            _spread(_power_at, tasks, _processes(workers, total), note)
+            _spread(_power_at, tasks, _processes(workers, len(tasks)), note)
     return {c.name: {p: found[c.name, p] for p in parameters if (c.name, p) in found} for c in chosen}
 
 

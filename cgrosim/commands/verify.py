@@ -53,7 +53,8 @@ class Verify:
     workers: str | None = None
     """worker processes (default: one a processor)"""
     power: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
-    """measure instead what the claims would have noticed: OUT/power.md, the smallest change of each parameter"""
+    """measure instead what the claims would have noticed: OUT/power.md, the smallest change of each parameter; given
+    the same --out again, what has not changed since is kept"""
     list: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
     """list the claims and stop"""
 
@@ -143,33 +144,42 @@ def _calibrate(claims: list[Claim], full: bool, seeds: range, workers: int | Non
 def _power(asked: Asked) -> int:
     import time
 
+    from cgrosim.claims.fingerprint import fingerprint
     from cgrosim.claims.power import PARAMETERS, Noticed
-    from cgrosim.claims.report.power import in_words, power_table, write_power
+    from cgrosim.claims.report.power import Sitting, in_words, power_table, write_power
     from cgrosim.claims.runner import measure_power
     from cgrosim.commands.warmup import compile_kernels
     from cgrosim.interrupts import INTERRUPTED, raising_interrupts
 
     began = time.perf_counter()
+    prints = {claim.name: fingerprint(claim, asked.context) for claim in asked.claims}
+    sitting = Sitting.read(asked.out)
+    known = sitting.still_valid(asked.context, prints) if sitting else {}
+    arrived = {claim.name: dict(known.get(claim.name, {})) for claim in asked.claims}
+    carried = sum(map(len, arrived.values()))
+    if carried:
+        print_line(f"{carried} entries carried over from {asked.out}")
     announce_compilation("kernels")
     with raising_interrupts(), progress_bar("kernels"):
         compile_kernels(False)
 
     def show(name: str, noticed: Noticed, done: int, total: int) -> None:
+        arrived[name][noticed.parameter] = noticed
         progress(f"{done} of {total}", done / total)
         seconds = time.perf_counter() - began
-        console.print(
-            f"[dim]{done:3d}/{total}  {seconds:5.0f} s[/dim]  {name}, {noticed.parameter}: {in_words(noticed)}",
-            highlight=False,
-        )
+        if not noticed.absent:
+            write_power({each: found for each, found in arrived.items() if found}, asked.context, asked.out, prints)
+            told = f"{noticed.parameter}: {in_words(noticed)} ({counted(noticed.trials, 'world')})"
+            console.print(f"[dim]{done:3d}/{total}  {seconds:5.0f} s[/dim]  {name}, {told}", highlight=False)
 
     with progress_bar("measuring power") as progress:
-        powers = measure_power(asked.claims, asked.context, workers=asked.workers, progress=show)
-    paths = write_power(powers, asked.context, asked.out)
+        powers = measure_power(asked.claims, asked.context, known=known, workers=asked.workers, progress=show)
+    paths = write_power({name: one for name, one in powers.items() if one}, asked.context, asked.out, prints)
     console.print(power_table(powers), highlight=False, markup=False, soft_wrap=True)
     console.print("written " + ", ".join(str(path) for path in paths), highlight=False)
     missing = sum(len(PARAMETERS) - len(found) for found in powers.values())
     if missing:
-        console.print(f"interrupted: {missing} entries were not measured")
+        console.print(f"interrupted: {missing} entries were not measured; the same command goes on from here")
         return INTERRUPTED
     return 0
 

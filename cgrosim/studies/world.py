@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
 from typing import Any
 
 from cgrosim.model.params import Params
@@ -17,7 +20,9 @@ class Change:
     exponent: float = 1.0
 
     def of(self, number: Any) -> Any:
-        """The changed number; a whole number stays whole."""
+        """The changed number; a whole number stays whole, and what is not there is not changed."""
+        if number is None:
+            return None
         raised = number if self.exponent == 1.0 else number**self.exponent
         changed = self.factor * raised + self.shift
         return round(changed) if isinstance(number, int) else changed
@@ -36,6 +41,42 @@ def plus(shift: float) -> Change:
 def raised_to(exponent: float) -> Change:
     """Raise a positive number to a power: what a wrong exponent amounts to."""
     return Change(exponent=exponent)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What was asked of worlds while something was watched.
+
+    Attributes
+    ----------
+    params : parameters that are claimed, as they came to `World.of`
+    numbers : names that came to `World.number`
+    """
+
+    params: set[Params] = field(default_factory=set)
+    numbers: set[str] = field(default_factory=set)
+
+
+_WATCHING: ContextVar[Asked | None] = ContextVar("watching", default=None)
+
+
+@contextmanager
+def watched() -> Iterator[Asked]:
+    """Note what is asked of worlds inside, which is all that a world can change; whoever watches outside hears it."""
+    found = Asked()
+    token = _WATCHING.set(found)
+    try:
+        yield found
+    finally:
+        _WATCHING.reset(token)
+        heard(found)
+
+
+def heard(asked: Asked) -> None:
+    """Let what was asked when a table was made be heard again where the table is used again."""
+    if (watching := _WATCHING.get()) is not None:
+        watching.params.update(asked.params)
+        watching.numbers.update(asked.numbers)
 
 
 @dataclass(frozen=True, init=False)
@@ -71,6 +112,8 @@ class World:
         changed as well.
         """
         known = {name: change for name, change in self.changes if name in Params.model_fields}
+        if (watching := _WATCHING.get()) is not None:
+            watching.params.add(params)
         if not known:
             return params
         values = {name: _changed(change, getattr(params, name)) for name, change in known.items()}
@@ -80,6 +123,8 @@ class World:
 
     def number(self, name: str, claimed: Any) -> Any:
         """A number that is no field of `Params`, as it is in this world."""
+        if (watching := _WATCHING.get()) is not None:
+            watching.numbers.add(name)
         return _changed(dict(self.changes)[name], claimed) if name in dict(self.changes) else claimed
 
 

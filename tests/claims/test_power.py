@@ -1,5 +1,6 @@
 """The power of a claim: the edge of what its rules reject, found where it is known."""
 
+import dataclasses
 import json
 import math
 
@@ -9,7 +10,9 @@ from cgrosim import Params
 from cgrosim.claims import homes, registry
 from cgrosim.claims.checks import inside
 from cgrosim.claims.claim import Claim, Context, Evidence
-from cgrosim.claims.power import LEVELS, PARAMETERS, changed, smallest_noticed
+from cgrosim.claims.power import LEVELS, PARAMETERS, Noticed, changed, smallest_noticed
+from cgrosim.claims.report.power import Sitting, why_unseen, write_power
+from cgrosim.claims.runner import measure_power
 from cgrosim.commands.main import main
 from cgrosim.errors import ParameterError
 from cgrosim.studies.world import World, times
@@ -41,9 +44,62 @@ def test_the_edge_is_the_next_level_in_both_directions():
 def test_what_the_number_does_not_depend_on_is_not_seen():
     claim = claim_about(lambda p: p.noise_std * p.samples, 0.05)
     by_name = {name: smallest_noticed(claim, Context(), name) for name in PARAMETERS}
-    assert by_name["gap"].change is None
     assert by_name["samples"].change is not None
-    assert by_name["dimension"].change is None
+    for name in ("gap", "dimension"):  # every run has them, and they move nothing
+        assert (by_name[name].change, by_name[name].moved, by_name[name].absent) == (None, 0.0, "")
+    assert by_name["weight_decay"].absent == "weight decay is 0.0 in every run"
+    assert by_name["batch_size"].absent == "batch size is None in every run"
+    assert by_name["weight_decay"].trials == 0
+
+
+def test_what_no_run_has_is_not_simulated():
+    asked = []
+
+    def measure(context, world):
+        asked.append(world.number("samples", 10))
+        return Evidence((inside("a number", "", asked[-1] / 10, (0.95, 1.05), "", (asked[-1] / 10,) * 2),))
+
+    claim = Claim("numbers", "", "", "", "order", measure, (World("off", samples=20),))
+    assert smallest_noticed(claim, Context(), "noise_std").absent == "no run of the model is asked for"
+    assert len(asked) == 1
+    assert smallest_noticed(claim, Context(), "samples").change == 0.1  # of ten: one more or less
+    seen = smallest_noticed(dataclasses.replace(claim, kind="observation"), Context(), "samples")
+    assert seen.absent.startswith("an observation")
+
+
+def test_how_far_the_largest_change_moves_a_check_is_told():
+    found = smallest_noticed(claim_about(lambda p: p.noise_std**0.01, 0.05), Context(), "noise_std")
+    assert found.change is None
+    assert found.moved == pytest.approx(max((1.5**0.01 - 1.0) / 0.05, (1.0 - 0.5**0.01) / 0.05))
+    assert why_unseen("a-claim", found) == "at 50 % it moves no check further than 14 % of the way to a rejection"
+
+
+def test_claims_of_one_study_hear_what_it_asked():
+    def study(context, world):
+        return world.of(BASE).noise_std / BASE.noise_std
+
+    def rules(context, world, found):
+        return Evidence((inside("a number", "", found, (0.95, 1.05), "", (found, found)),))
+
+    for name in ("first", "second"):  # the second one finds the table there
+        claim = Claim(name, "", "", "", "order", study=study, rules=rules, worlds=(World("off", gap=0.5),))
+        assert smallest_noticed(claim, Context(), "noise_std").change == 0.1
+        assert smallest_noticed(claim, Context(), "weight_decay").absent
+
+
+def test_changes_that_cannot_be_are_no_power_and_hide_none():
+    beta = Params.from_paper(10_000, momentum=0.9)
+
+    def measure(context, world):
+        value = 1.0 - world.of(beta).momentum
+        if 0.05 < value < 0.07:
+            raise AssertionError("a run that diverged")
+        return Evidence((inside("a number", "", value, (0.095, 0.105), "", (value, value)),))
+
+    claim = Claim("clock", "", "", "", "order", measure, (World("off", momentum=0.8),))
+    found = smallest_noticed(claim, Context(), "momentum")
+    assert (found.up, found.down) == (0.01, 0.01)  # .9 times 1.1 and .9 times 1.2 are too much, 1.05 diverged
+    assert smallest_noticed(claim_about(lambda p: p.patches, 0.4), Context(), "patches").down is None
 
 
 def test_one_direction_alone_is_no_power():
@@ -71,8 +127,35 @@ def test_the_command_writes_a_table_and_the_numbers(tmp_path, monkeypatch, capsy
     assert row in capsys.readouterr().out
     # of the columns, the claim first: the noise to 1.05^(1/3) - 1 = 1.6 %, the next level, and nothing else
     cells = [cell.strip() for cell in row.strip("|").split("|")][1:]
-    assert [name for name, cell in zip(PARAMETERS, cells, strict=True) if cell != "-"] == ["noise_std"]
+    assert [name for name, cell in zip(PARAMETERS, cells, strict=True) if cell not in ("-", "")] == ["noise_std"]
+    assert cells[PARAMETERS.index("momentum")] == ""  # no run has it
+    assert cells[PARAMETERS.index("gap")] == "-"
     assert cells[PARAMETERS.index("noise_std")] == "2 %"
     data = json.loads((out / "power.json").read_text())
     assert data["claims"]["a-claim"]["noise_std"]["false_alarms"] == 5e-6
     assert data["claims"]["a-claim"]["gap"]["up"] is None
+
+
+def test_sittings_add_up_and_a_changed_claim_alone_is_measured_again(tmp_path):
+    one = Noticed("gap", 0.01, 0.02, 0.0, 5, moved=2.0)
+    write_power({"a": {"gap": one}, "b": {"gap": one}}, Context(), tmp_path, {"a": "1", "b": "2"})
+    write_power({"c": {"gap": one}}, Context(), tmp_path, {"c": "3"})
+    sitting = Sitting.read(tmp_path)
+    assert sitting.still_valid(Context(), {"a": "1", "b": "changed", "c": "3"}) == {
+        "a": {"gap": one},
+        "c": {"gap": one},
+    }
+    assert sitting.still_valid(Context(seed=1), {"a": "1"}) == {}
+    other = dataclasses.replace(one, parameter="samples", up=None)
+    write_power({"b": {"samples": other}}, Context(), tmp_path, {"b": "changed"})
+    assert Sitting.read(tmp_path).powers["b"] == {"samples": other}  # nothing of its earlier code
+    assert set(Sitting.read(tmp_path).powers) == {"a", "b", "c"}
+    assert "- `b`: samples (one way only)" in (tmp_path / "power.md").read_text()
+
+
+def test_what_is_known_is_not_measured_again(monkeypatch):
+    claim = claim_about(lambda p: p.noise_std**3, 0.05)
+    known = {claim.name: {"noise_std": Noticed("noise_std", 0.3, 0.3, 0.0, 1)}}
+    found = measure_power([claim], parameters=("noise_std", "gap"), known=known, workers=1)[claim.name]
+    assert found["noise_std"].trials == 1
+    assert found["gap"].trials > 0

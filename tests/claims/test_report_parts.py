@@ -166,11 +166,14 @@ def test_an_observation_does_not_claim_to_hold_for_any_parameters():
 def test_power_is_shown_where_it_was_measured(tmp_path):
     verdict = verdict_named("mine", formula="x = 1 # no formula")
     noticed = {"gap": Noticed("gap", 0.02, 0.03, 0.0, 4), "samples": Noticed("samples", None, 0.1, 0.0, 4)}
+    noticed["momentum"] = Noticed("momentum", None, None, 0.0, 0, "momentum is 0.0 in every run")
     assert "cgrosim verify --power mine --seed 0" in card(verdict, {})
     assert read_power(tmp_path) == {}
     write_power({"mine": noticed}, Context(), tmp_path)
     page = report_page([verdict], None, read_power(tmp_path))
-    assert "would notice: gap 3 %; not seen: samples" in page
+    assert "<b>would notice:</b> gap 3 %, samples -10 %</p>" in page
+    assert "<b>not seen:</b> samples both ways (no world has more or less of it)</p>" in page
+    assert "<b>not in the statement:</b> momentum</p>" in page
     assert "<code>x = 1 # no formula</code>" in page
     (tmp_path / "power.json").write_text("{}")
     with pytest.raises(FileError, match="is not a power of claims"):

@@ -14,7 +14,7 @@ from cgrosim.claims.report.data import repeat_command
 from cgrosim.claims.report.drawing import interval_drawing
 from cgrosim.claims.report.mathml import mathml
 from cgrosim.claims.report.panels import panel_drawing
-from cgrosim.claims.report.power import in_words
+from cgrosim.claims.report.power import in_words, why_unseen
 from cgrosim.claims.report.sources import ARXIV, Source, measured_by, papers, theory_of
 from cgrosim.claims.report.words import REJECTION, SYMBOLS, amount, measurement, region
 from cgrosim.files.words import counted
@@ -156,10 +156,17 @@ def _power(verdict: Verdict, noticed: Mapping[str, Noticed]) -> str:
     if not noticed:
         command = re.sub("^cgrosim verify", "cgrosim verify --power", repeat_command(verdict))
         return f'<h3>Power</h3><p class="small">Not measured here: <code>{escape(command)}</code></p>'
-    seen = [f"{name.replace('_', ' ')} {in_words(one)}" for name, one in noticed.items() if one.change is not None]
-    unseen = [name.replace("_", " ") for name, one in noticed.items() if one.change is None]
-    parts = [f"would notice: {', '.join(seen)}" if seen else "", f"not seen: {', '.join(unseen)}" if unseen else ""]
-    return f"<h3>Power</h3><p>{escape('; '.join(part for part in parts if part))}</p>"
+    words = {name: (name.replace("_", " "), one) for name, one in noticed.items() if not one.absent}
+    seen = [f"{word} {in_words(one)}" for word, one in words.values() if one.up or one.down]
+    unseen = [
+        f"{word}{' both ways' if one.up or one.down else ''} ({why_unseen(verdict.claim.name, one)})"
+        for word, one in words.values()
+        if one.change is None
+    ]
+    outside = [name.replace("_", " ") for name, one in noticed.items() if one.absent]
+    parts = (("would notice", seen), ("not seen", unseen), ("not in the statement", outside))
+    told = "".join(f"<p><b>{title}:</b> {escape(', '.join(names))}</p>" for title, names in parts if names)
+    return f"<h3>Power</h3>{told}"
 
 
 def _experiment(evidence: Evidence) -> str:
