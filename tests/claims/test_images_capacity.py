@@ -40,10 +40,20 @@ def test_the_rules(train, test, outcomes):
     assert [check.outcome for check in claims.capacity_checks(table_of(train, test))] == outcomes
 
 
-def test_both_wrong_worlds_are_rejected():
+def test_every_check_is_violated_in_a_wrong_world():
     table, control = table_of((0.1, 0.7, 0.9, 0.99)), table_of((0.1, 0.2, 0.3, 0.5))
-    assert combine(claims.shuffled_widths(table, np.random.default_rng(1)).checks) == "violated"
-    assert combine(claims.capacity_checks(control)) == "violated"
+    nearly_clean = table_of((0.1, 0.99, 1.0, 1.0), 0.98)
+    found = {
+        claims.REVERSED: claims.wrong_order(table, "reversed", np.random.default_rng(1)).checks,
+        claims.SHUFFLED: claims.wrong_order(table, "random", np.random.default_rng(1)).checks,
+        claims.STANDARD: claims.capacity_checks(control),
+        claims.NEARLY_CLEAN: claims.capacity_checks(nearly_clean),
+    }
+    assert tuple(found) == claims.CLAIMS[0].worlds
+    assert all(combine(checks) == "violated" for checks in found.values())
+    killed = [{world for world, checks in found.items() if checks[row].outcome == "violated"} for row in range(4)]
+    assert all(killed), killed
+    assert killed[3] >= {claims.NEARLY_CLEAN}  # not by having nothing to judge, as in the control
 
 
 def test_a_shuffle_alone_does_not_pass():
@@ -64,7 +74,10 @@ def test_small_trainings_order_and_standard_training_does_not_fit():
     evidence = claims.capacity_evidence(table, (4,), control)
     assert "Standard training" in evidence.finding
     assert table.attack in evidence.panels[0].title
-    assert claims.trained_table((4,), dataclasses.replace(sizes), True) is table  # trained once for both worlds
+    assert claims.trained_table((4,), dataclasses.replace(sizes), True) is table  # trained once for all worlds
+    again = claims.trained_network(4, sizes, 1, True)
+    claims.trained_table((4,), sizes, True, 0.01)
+    assert claims.trained_network(4, sizes, 1, True) is again
 
 
 @pytest.mark.slow

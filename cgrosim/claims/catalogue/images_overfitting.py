@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -50,9 +51,9 @@ LEAST_RATE, RATED = (
 JUDGED_AT = "judged_at"  # radius of the judging attack in units of the training radius
 SQUARE_QUERIES = 300  # of Square Attack, on a hundred training images of every network that was trained against attacks
 WORLDS = (
+    World("judged by an attack of a hundredth of the radius", **{JUDGED_AT: 0.01}),  # the same trainings: first
     World("standard training: nothing is fitted robustly", adversarial_weight=0.0, epochs=30),
     World("shuffled labels: clean test accuracy at chance", shuffle_labels=True, epochs=30),
-    World("judged by an attack of a hundredth of the radius", **{JUDGED_AT: 0.01}),
 )
 
 
@@ -327,27 +328,34 @@ def _measure_mnist(context: Context, world: World) -> Evidence:
     if not context.full:
         return postponed()
     from cgrosim.errors import FileError
-    from cgrosim.images.data.datasets import load_dataset
-    from cgrosim.model.streams import TrainingStream, stream
 
     root, why = local_data("mnist")
     if root is None:
         return without_data("MNIST", why)
     seeds = context.seeds("image-overfitting-mnist", FEW)
+    changes = tuple(change for change in world.changes if change[0] != JUDGED_AT)
 
-    def make(seed: int, changes: dict[str, Any]) -> Run:
-        judged_at = changes.pop(JUDGED_AT, 1.0)
-        settings = mnist_settings(seed, **changes)
-        pool = (settings.subset or 0) + settings.validation
-        drawn = stream(seed, TrainingStream.CLAIM_POOL)
-        dataset = load_dataset("mnist", root, train_count=pool, test_count=2000, generator=drawn)
-        return judged_run(fit(settings, dataset), judging_attack(settings, 1, judged_at))
+    def make(seed: int, _: dict[str, Any]) -> Run:
+        fitted = _fitted_mnist(seed, changes, root)
+        return judged_run(fitted, judging_attack(fitted.training.settings, 1, world.number(JUDGED_AT, 1.0)))
 
     try:
         evidence = measure_world(make, seeds, "MNIST, 1000 images", world)
     except FileError as error:
         return without_data("MNIST", str(error))
     return dataclasses.replace(evidence, hypotheses=(data_present("MNIST"),))
+
+
+@lru_cache(maxsize=2 * FEW)
+def _fitted_mnist(seed: int, changes: tuple[tuple[str, Any], ...], root: Path) -> Fitted:
+    """Train on a subset of the files in a folder; worlds that only judge otherwise share it."""
+    from cgrosim.images.data.datasets import load_dataset
+    from cgrosim.model.streams import TrainingStream, stream
+
+    settings = mnist_settings(seed, **dict(changes))
+    pool = (settings.subset or 0) + settings.validation
+    drawn = stream(seed, TrainingStream.CLAIM_POOL)
+    return fit(settings, load_dataset("mnist", root, train_count=pool, test_count=2000, generator=drawn))
 
 
 STATEMENT = (
