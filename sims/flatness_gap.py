@@ -36,7 +36,7 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     starts = []
     for seed in run.track(seeds, "starts"):
         networks = [experiment(seed, neurons=m, gap=gap, steps=steps[-1]) for m in widths for gap in gaps]
-        starts.append([moment for params in networks for moment in follow(params, steps, fresh)])
+        starts.append([moment for params in networks for moment in follow(params, tuple(steps), fresh)])
     correlations = {"all": [order_by(each) for each in starts]}
     correlations["all, training samples"] = [order_by(each, "train_flatness") for each in starts]
     for name, text in NAMES.items():

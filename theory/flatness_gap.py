@@ -22,9 +22,15 @@ at once, also one that depends on the sample:
    total variation between the masses that D and D_N give to the cells: bound 2 for what can be paired within cells,
    sup l_delta for the rest. ``E TV <= sqrt(cells / N) / 2``. In the unit cube with two labels, cells of side
    N^(-1/(D+2)) make both terms of that order: the statement with constants, at a radius larger by h. The first term is
-   its E G_delta, the second its additive term, with sup l_delta in place of C(D, L); it is bounded in the mean over
-   samples, so by Markov's inequality within 1/Delta times that with probability 1 - Delta (the statement has
-   1/sqrt(Delta)).
+   its E G_delta, the second its additive term, with sup l_delta in place of C(D, L), bounded in the mean over samples.
+4. With probability 1 - Delta: another draw of one sample moves TV by 1/N at most, so its variance is at most 1/(4N),
+   and ``TV <= E TV + 1 / (2 sqrt(N Delta))`` by Chebyshev's inequality, ``+ sqrt(log(1/Delta) / (2N))`` by McDiarmid's,
+   each with probability 1 - Delta. With sides of N^(-1/(D+2)) and r = N^(1/(D+2)) this is the statement itself,
+
+       gap <= N^(-1/(D+2)) ( E G_{delta + 1/r} + C / sqrt(Delta) )
+
+   with C = sup l_delta [ (1 + 1/r)^(D/2) / sqrt(2) + 1/2 ],
+   for data in the unit cube with two labels, and without a density.
 
 The other direction, that a steep loss makes a large gap between adversarial and clean loss (Proposition 6.4 there), is
 in `flatness_rise`. For D > 2 the first is smaller for large N: W_1 is of order N^(-1/D), but its factor is a supremum,
@@ -81,6 +87,40 @@ def cell_variation(cells: ArrayLike, weights: ArrayLike, other_cells: ArrayLike,
 def mean_cell_variation_bound(cells: int, samples: int) -> float:
     """``E TV <= sqrt(cells / N) / 2``. Kind: bound (variance of a binomial share, then Cauchy-Schwarz)."""
     return float(0.5 * np.sqrt(cells / samples))
+
+
+def mean_cell_variation(weights: ArrayLike, samples: int) -> float:
+    """E TV of a sample from cells of these masses, ``sum E |k - N p| / (2N)``. Kind: exact.
+
+    De Moivre's mean absolute deviation of a binomial number k: 2 j C(N, j) p^j (1 - p)^(N - j + 1) with j = floor(N p)
+    + 1.
+    """
+    from scipy.special import gammaln, xlog1py, xlogy
+
+    p = np.asarray(weights, dtype=np.float64)
+    p = p[(p > 0.0) & (p < 1.0)]
+    j = np.floor(samples * p) + 1.0
+    logs = gammaln(samples + 1.0) - gammaln(j) - gammaln(samples - j + 1.0) + xlogy(j, p) + xlog1py(samples - j + 1, -p)
+    return float(np.sum(np.exp(logs)) / samples)
+
+
+def likely_excess(samples: int, risk: float) -> float:
+    """How far TV exceeds its mean with probability at most `risk` (Delta). Kind: bound (Chebyshev, McDiarmid)."""
+    chebyshev, mcdiarmid = 0.5 / np.sqrt(samples * risk), np.sqrt(-np.log(risk) / (2.0 * samples))
+    return float(min(chebyshev, mcdiarmid))
+
+
+def stated_gap_bound(samples: int, dimension: int, mean_flatness: float, largest_loss: float, risk: float) -> float:
+    """Bound 4 in the form of the statement, with its constant. Kind: bound, with probability 1 - `risk`.
+
+    Parameters
+    ----------
+    mean_flatness : E G within delta plus the side 1 / ceil(N^(1/(D+2))) of the cells, for attacks in l_inf
+    largest_loss : sup of l_delta
+    """
+    rate = paper_rate(samples, dimension)
+    constant = largest_loss * ((1.0 + rate) ** (0.5 * dimension) / np.sqrt(2.0) + 0.5)
+    return float(rate * (mean_flatness + constant / np.sqrt(risk)))
 
 
 def mean_cell_gap_bound(

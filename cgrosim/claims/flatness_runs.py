@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -28,6 +29,7 @@ class Moment:
     memorised, fresh : V of the training samples and noise margins S of fresh ones
     train_loss, test_loss : mean attacked loss on the training and on the fresh samples, worst of both ends
     train_flatness, test_flatness : mean over the samples of the largest |d loss / d c| within the radius along w_star
+    point_flatness : the same of the fresh samples themselves, without any radius
     """
 
     step: int
@@ -40,6 +42,7 @@ class Moment:
     test_loss: float
     train_flatness: float
     test_flatness: float
+    point_flatness: float
 
     @property
     def robust_gap(self) -> float:
@@ -47,16 +50,23 @@ class Moment:
         return self.test_loss - self.train_loss
 
 
-def follow(params: Params, steps: Sequence[int], fresh: int) -> Iterator[Moment]:
-    """Train one network of the power activation and read it at several times."""
+@lru_cache(maxsize=1024)
+def follow(params: Params, steps: tuple[int, ...], fresh: int) -> tuple[Moment, ...]:
+    """Train one network of the power activation and read it at several times; worlds that only read otherwise share it.
+
+    Without a radius the loss is steepest at the sample, where the rule of the ball is that of a point.
+    """
+    found = []
     for step, total, memorised, noise in looks(params, steps, fresh):
-        losses, flat = [], []
-        for values in (memorised, noise):
-            losses.append(attacked_loss(params, total, values))
-            steepest = global_flatness(params.perturbation_radius, total, values,
-                                       signal_strength=params.signal_strength, power=params.power)  # fmt: skip
-            flat.append(float(np.mean(steepest)))
-        yield Moment(step, params.neurons, params.gap, total, memorised, noise, *losses, *flat)
+        losses = [attacked_loss(params, total, values) for values in (memorised, noise)]
+        flat = [
+            float(np.mean(global_flatness(radius, total, values, signal_strength=params.signal_strength,
+                                          power=params.power)))
+            for radius, values in ((params.perturbation_radius, memorised), (params.perturbation_radius, noise),
+                                   (0.0, noise))
+        ]  # fmt: skip
+        found.append(Moment(step, params.neurons, params.gap, total, memorised, noise, *losses, *flat))
+    return tuple(found)
 
 
 def order_by(moments: Sequence[Any], flatness: str = "test_flatness") -> float:

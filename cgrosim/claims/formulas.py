@@ -13,6 +13,8 @@ FORMULAS = {
     "noise-small-at-growth": "|v_{r i j}(T_I)| <= y_0 [1 - (1 + epsilon)^-(q-2)]^-(1/(q-2))",
     "plateau-quadrature": "a' = eta q^2 alpha^2 a^(2 - 2/q) [(1 - lam) s(a) + lam gap^q s(gap^q a)],  a = alpha^q U",
     "plateau-log-law": "alpha^q U = log t + (2 - 2/q) log log t + O(1)",
+    "noise-growth-dominates": "t_abs ~ T_i [1 - (q/(q-2) v_0^q)^((q-2)/(2q-2))],  "
+    "(d alpha^q U) / (d V) ~ (q-2)/(2q) v_0^(q-2) V^-(2 - 2/q)",
     "memorisation-times": "T_i ~ (2 N) / ((q-2) eta q lam kappa v_max^(q-2)),  chi = 1 / (sigma_0 sigma_p d) << 1",
     "memorisation-law": "P(T_i <= t) = 1 - Phi( (v_t) / (sigma_0 sigma_p sqrt(d-1)) )^(m(P-1))",
     "memorisation-kicks": "v_a -> v_a + (K_ab / K_bb) v_b",
@@ -44,6 +46,7 @@ FORMULAS = {
     "robust-width": "m_robust(D) = 2^Omega(D),  m_clean(D) = 1",
     "flatness-along-feature": "f(r) = f(0) - alpha^q U [1 - (1 - r/alpha)^q],  |f'(r)| = q U |alpha - r|^(q-1)",
     "flatness-gap-bounds": "\"robust gap\" <= Lip(l_delta) W_1,   <= E |X - X'| G_(delta + |X - X'|)",
+    "flatness-gap-likely": 'P( "robust gap" <= N^(-1/(D+2)) (E G_(delta + 1/r) + C / sqrt(Delta)) ) >= 1 - Delta',
     "flatness-order": 'rank("robust gap", E max_(r <= delta) |d L / d c|) > 0',
     "flatness-order-images": 'rank("robust gap", E max_(|xi| <= delta) |nabla L|_1) > 0',
     "steep-loss-rise": "E max(0, delta |g| - H delta^2 / 2) <= L_robust - L_clean <= E s (exp(delta h) - 1)",

@@ -17,6 +17,7 @@ COSTLIEST = {
     "memorisation-law",
     "memorisation-slope-rates",
     "memorisation-slope-starts",
+    "noise-growth-dominates",
     "signal-growth-slopes",
 }
 """Claims of which one world takes seconds: left to `-m slow` and `cgrosim verify`."""

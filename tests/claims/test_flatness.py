@@ -2,7 +2,7 @@
 
 import pytest
 
-from cgrosim.claims.catalogue import flatness, flatness_order, flatness_rise
+from cgrosim.claims.catalogue import flatness, flatness_likely, flatness_order, flatness_rise
 from cgrosim.claims.checks import combine
 from cgrosim.claims.claim import Context
 from cgrosim.claims.flatness_runs import follow, order_by, slices
@@ -23,10 +23,25 @@ def test_a_rise_that_is_promised_too_high_is_found(monkeypatch):
     assert combine(flatness_rise.CLAIMS[0].measure(Context("quick"), CLAIMED).checks) == "violated"
 
 
-def test_the_order_is_supported_and_that_of_training_points_is_not(verdict_of):
+@pytest.mark.slow
+def test_the_order_is_supported_and_those_of_training_points_and_of_no_ball_are_not(verdict_of):
     verdict = verdict_of(flatness_order.CLAIMS[0])
     assert (verdict.verdict, verdict.rejection) == ("supported", "violated")
-    assert verdict.trials[0].evidence.checks[0].measured < 0 < verdict.evidence.checks[0].measured
+
+
+def test_few_replicates_have_the_order_of_the_ball_alone(monkeypatch):
+    monkeypatch.setattr(flatness_order, "REPLICATES", (4, 4))
+    claim = flatness_order.CLAIMS[0]
+    found = [claim.measure(Context(), world).checks[0].measured for world in (CLAIMED, *claim.worlds)]
+    assert found[1] < 0.0 < found[2] < 0.5 < flatness_order.LEAST < found[0]
+
+
+def test_every_check_of_the_likely_bound_is_violated_in_a_wrong_world():
+    claim = flatness_likely.CLAIMS[0]
+    twice, fewer = ([c.outcome for c in claim.measure(Context(), world).checks] for world in claim.worlds[:2])
+    assert twice == ["violated"] * 4 + ["supported"]  # the last one is a guard
+    assert fewer[0] == "violated"
+    assert combine(claim.measure(Context(), CLAIMED).checks) == "supported"
 
 
 @pytest.mark.parametrize("name", ["margin_change", "margin_slope", "global_flatness"])

@@ -23,10 +23,13 @@ from cgrosim.theory.flatness import (
 from cgrosim.theory.flatness_gap import (
     cell_gap_bound,
     cell_variation,
+    likely_excess,
     lipschitz_gap_bound,
     mean_cell_gap_bound,
+    mean_cell_variation,
     mean_cell_variation_bound,
     paper_rate,
+    stated_gap_bound,
     transport_gap_bound,
 )
 from cgrosim.theory.line import flatness_line, linear_pieces, robust_loss_line
@@ -302,3 +305,37 @@ def test_bad_input_is_refused() -> None:
         flatness_line(nodes, values, [0.0], [1.0], 3.0)
     with pytest.raises(ValueError, match="not one and one"):
         linear_pieces(random_network(0, 2, (3,)), -1.0, 1.0)
+
+
+@pytest.mark.parametrize("samples", [1, 2, 7, 50])
+def test_the_mean_variation_is_that_of_every_sample(samples):
+    """Against the sum over binomial probabilities; a mass of which N p is whole included."""
+    weights = np.array([0.5, 0.02, 0.14, 0.34])
+    k = np.arange(samples + 1)
+    direct = sum(float(binom.pmf(k, samples, p) @ np.abs(k - samples * p)) for p in weights) / (2 * samples)
+    assert mean_cell_variation(weights, samples) == pytest.approx(direct, rel=1e-12)
+    assert mean_cell_variation(weights, samples) <= mean_cell_variation_bound(4, samples)
+
+
+def test_the_variation_exceeds_its_mean_as_seldom_as_is_said():
+    """All samples of two points on two cells of 1/2: TV is 1/2 with probability 1/2 and 0 otherwise, E TV = 1/4."""
+    weights = [0.5, 0.5]
+    assert mean_cell_variation(weights, 2) == pytest.approx(0.25)
+    for risk in (0.9, 0.5, 0.3, 0.01):
+        beyond = 0.5 if 0.25 + likely_excess(2, risk) < 0.5 else 0.0
+        assert beyond <= risk
+    assert likely_excess(100, 0.5) == pytest.approx(min(0.5 / np.sqrt(50.0), np.sqrt(np.log(2.0) / 200.0)))
+    assert likely_excess(100, 1e-4) == pytest.approx(np.sqrt(np.log(1e4) / 200.0))
+
+
+@given(
+    samples=st.integers(1, 10**6), dimension=st.integers(1, 20), flatness=st.floats(0.0, 1e3), loss=st.floats(0.0, 1e3),
+    risk=st.floats(1e-6, 1.0),
+)  # fmt: skip
+@settings(max_examples=100)
+def test_the_stated_form_is_no_smaller_than_what_it_follows_from(samples, dimension, flatness, loss, risk):
+    """Cells of side 1/ceil(r), r = N^(1/(D+2)): h E G + sup l (sqrt(2 cells / N) / 2 + excess)."""
+    parts = float(np.ceil(1.0 / paper_rate(samples, dimension)))
+    variation = np.sqrt(2.0 * parts**dimension / samples) / 2.0 + likely_excess(samples, risk)
+    proved = cell_gap_bound(1.0 / parts, flatness, loss, variation)
+    assert proved <= stated_gap_bound(samples, dimension, flatness, loss, risk) * (1.0 + 1e-12)

@@ -261,7 +261,7 @@ CLAIMS = (
         "G_{delta + h} + sup l_delta TV over cells; in the patch model <= W_1(S, V).",
         source="derived here; shape N^(-1/(D+2)) (E G_delta + C/sqrt(Delta)), with probability 1 - Delta for a smooth "
         "density, of the ICLR 2023 predecessor, Theorem 6.3 (arXiv 2306.01271 v1 and v4, Appendix B): checked is the "
-        "gap against flatness plus an explicit additive term, not the probability",
+        "gap against flatness plus an explicit additive term; the probability is the claim flatness-gap-likely",
         kind="bound",
         measure=_measure_bounds,
         worlds=(World("an attack of three times the radius", radius=times(3.0)),),
