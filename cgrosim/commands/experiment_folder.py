@@ -6,12 +6,17 @@ Trainings and measurements look after themselves; what is drawn from them has th
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from cgrosim.errors import FileError
-from cgrosim.files.kinds import Kind
+from cgrosim.errors import FileError, UserError
+from cgrosim.files.kinds import TROUBLES, Kind
 from cgrosim.files.words import shown
+from cgrosim.files.zarr_store import PLAN_NAME
+
+if TYPE_CHECKING:
+    from cgrosim.images.experiments.experiment import Experiment
 
 RECORD = "experiment.json"
 INTERRUPTED = "interrupted"
@@ -33,8 +38,8 @@ def record_of(name: str, settings: Mapping[str, Any], data: str, status: str) ->
     return {"format": WORK.format, "experiment": name, "settings": dict(settings), "data": data, "status": status}
 
 
-def check_work(out: Path, name: str, settings: Mapping[str, Any], overwrite: bool) -> str:
-    """Refuse a folder with the conclusion of other work, unless that is to be replaced.
+def check_work(out: Path, name: str, experiment: Experiment, overwrite: bool) -> str:
+    """Refuse a folder with the conclusion of other work, unless that is to be replaced, or is a part of this one.
 
     Returns
     -------
@@ -50,7 +55,7 @@ def check_work(out: Path, name: str, settings: Mapping[str, Any], overwrite: boo
         return ""
     found = _standing(out)
     if found is None:
-        drawn = sorted(entry.name for entry in out.iterdir() if entry.suffix in DRAWN)
+        drawn = sorted(entry.name for entry in out.iterdir() if entry.suffix in DRAWN and entry.name != PLAN_NAME)
         if drawn:
             raise FileError(
                 f"{shown(out / drawn[0])} exists already, and nothing says of which work it is; choose another --out, "
@@ -62,8 +67,8 @@ def check_work(out: Path, name: str, settings: Mapping[str, Any], overwrite: boo
             f"{shown(out)} holds results of cgrosim images {shown(found['experiment'])}; choose another --out, or give "
             "--overwrite to replace its tables and figures."
         )
-    names = sorted(set(_differences(found["settings"], settings)))
-    if names:
+    names = sorted(set(_differences(found["settings"], experiment.dump())))
+    if names and not _is_part(found["settings"], experiment):
         raise FileError(
             f"{shown(out)} holds results of other settings ({', '.join(names)}); choose another --out, or give "
             "--overwrite to replace its tables and figures."
@@ -107,6 +112,14 @@ def _standing(out: Path) -> dict[str, Any] | None:
             raise ValueError("it does not say of which work it is")
         found["settings"] = dict(found["settings"])
     return found
+
+
+def _is_part(settings: Mapping[str, Any], experiment: Experiment) -> bool:
+    """Whether every job of an experiment with these settings is one of another, so that it has only grown."""
+    with suppress(UserError, *TROUBLES):
+        jobs = {(job.name, job.digest()) for job in type(experiment).load(dict(settings)).jobs()}
+        return jobs <= {(job.name, job.digest()) for job in experiment.jobs()}
+    return False
 
 
 def _differences(one: Any, other: Any, name: str = "") -> Iterator[str]:

@@ -18,6 +18,7 @@ from cgrosim.commands.result_tables import print_table
 from cgrosim.commands.terminal import announce_compilation, attempted, console, print_notice, progress_bar
 from cgrosim.executors.choice import executor_for
 from cgrosim.executors.executor import Executor, Here
+from cgrosim.files.lock import Held
 from cgrosim.images.experiments.registry import all_experiments
 
 if TYPE_CHECKING:
@@ -80,12 +81,12 @@ def run(
     asked = kind.options(**options)
     experiment = asked.experiment()
     experiment.jobs()  # refuses what makes no sense before anything is written
-    with workers as executor, held(out):
-        return _run_in(out, name, experiment, asked.dataset, data_dir, overwrite, executor)
+    with workers as executor, held(out) as lock:
+        return _run_in(lock, name, experiment, asked.dataset, data_dir, overwrite, executor)
 
 
 def _run_in(
-    out: Path,
+    held: Held,
     name: str,
     experiment: Experiment,
     dataset: str,
@@ -96,17 +97,19 @@ def _run_in(
     from cgrosim.images.data.datasets import load_dataset
     from cgrosim.images.experiments.runner import run_experiment
 
-    standing = check_work(out, name, settings := experiment.dump(), overwrite)
+    out = held.folder
+    standing = check_work(out, name, experiment, overwrite)
     with progress_bar("data") as progress:
         data = load_dataset(dataset, data_dir, progress=progress)
     check_images(out, standing, data.digest)
     announce_compilation("images/network/kernels")
     with progress_bar("images") as progress:
         # in this process a job shows its own progress, and ends its epoch at Ctrl-C
-        outcome = run_experiment(experiment, data, out, progress, None if isinstance(executor, Here) else executor)
+        elsewhere = None if isinstance(executor, Here) else executor
+        outcome = run_experiment(experiment, data, out, progress, elsewhere, held)
     conclusion = experiment.conclude(outcome.results)
-    whole = _written(conclusion, record_of(name, settings, data.digest, outcome.status), out)
-    for sentence in outcome.messages:
+    whole = _written(conclusion, record_of(name, experiment.dump(), data.digest, outcome.status), out)
+    for sentence in (*outcome.notes, *outcome.messages):
         print_notice(sentence)
     if outcome.status == "interrupted":
         console.print("interrupted; the same command goes on from here")

@@ -203,7 +203,8 @@ class ZarrStore(ABC, Generic[P]):
         assert self._done is not None
         first, last = int(block[0]["first"]), max(int(mark["last"]) for mark in block)
         try:
-            read = {v.name: self._array(v.name)[first:last] for v in self.variables}
+            names = {name for mark in block for name in self._named(mark)}
+            read = {name: self._array(name)[first:last] for name in names}
         except UNREADABLE:  # a chunk that cannot be read: look at each batch apart
             if len(block) > 1:
                 for mark in block:
@@ -213,13 +214,18 @@ class ZarrStore(ABC, Generic[P]):
             return
         for mark in block:
             rows = slice(int(mark["first"]) - first, int(mark["last"]) - first)
-            arrays = {name: read[name][rows] for name in mark.get("variables", read)}
+            arrays = {name: read[name][rows] for name in self._named(mark)}
             if self._digest(arrays, mark["lengths"]) != mark["data"]:
                 self.damaged += int(mark["last"]) - int(mark["first"])
                 continue
             self._done[int(mark["first"]) : int(mark["last"])] = True
             texts = {int(place): str(text) for text, places in mark["messages"] for place in places}
             note(self._texts, self._about, int(mark["first"]), int(mark["last"]), texts, mark.get("about", {}))
+
+    def _named(self, mark: Mapping[str, Any]) -> list[str]:
+        """The variables of which a mark says something; all of them where it does not name them."""
+        known = [variable.name for variable in self.variables]
+        return [name for name in known if name in mark["variables"]] if "variables" in mark else known
 
     def write(self, first: int, last: int, found: Found) -> None:
         """Write the data of the rows from `first` to before `last`, then their mark.
@@ -229,7 +235,7 @@ class ZarrStore(ABC, Generic[P]):
         FileError
             If the place cannot be written to; they are then not done.
         """
-        done = self.done()
+        done, removed = self.done(), False
         with writing(self.folder):
             for name, values in found.arrays.items():
                 try:
@@ -237,7 +243,7 @@ class ZarrStore(ABC, Generic[P]):
                 except (ValueError, RuntimeError):  # these rows are only a part of a chunk that cannot be read
                     for rows in self._chunks(name, first, last):
                         self._remove(name, rows)
-                        done[rows] = False
+                    removed = True
                     self._array(name)[first:last] = values
             texts: dict[str, list[int]] = {}
             for place, text in found.messages.items():
@@ -256,6 +262,10 @@ class ZarrStore(ABC, Generic[P]):
             write_mark(self.folder, self.MARK, f"{first:010d}-{last:010d}", mark)
         note(self._texts, self._about, first, last, found.messages, found.about)
         done[first:last] = True
+        if removed:  # others were in it
+            damaged, self._done = self.damaged, None
+            self.done()
+            self.damaged = damaged
 
     def read(self, name: str, rows: Rows) -> NDArray[Any]:
         """One variable at some rows; what is not done is missing."""

@@ -26,10 +26,13 @@ if TYPE_CHECKING:
     from cgrosim.images.data.datasets import Dataset as Dataset
     from cgrosim.images.data.datasets import load_dataset as load_dataset
     from cgrosim.images.experiments.catalogue.capacity import Capacity as Capacity
+    from cgrosim.images.experiments.catalogue.cures import Cures as Cures
     from cgrosim.images.experiments.catalogue.landscape import LossLandscape as LossLandscape
     from cgrosim.images.experiments.catalogue.landscape import landscape_of as landscape_of
     from cgrosim.images.experiments.catalogue.stages import ThreeStages as ThreeStages
     from cgrosim.images.experiments.catalogue.train import RobustOverfitting as RobustOverfitting
+    from cgrosim.images.experiments.job_table import ExperimentTable as ExperimentTable
+    from cgrosim.images.experiments.job_table import load_table as load_table
     from cgrosim.images.experiments.landscape_search import Search as Search
     from cgrosim.images.experiments.runner import Outcome as Outcome
     from cgrosim.images.experiments.runner import run_experiment as run_experiment
@@ -97,6 +100,8 @@ _ROOMS = {
     "experiments.catalogue.landscape": ("LossLandscape", "landscape_of"),
     "experiments.catalogue.stages": ("ThreeStages",),
     "experiments.catalogue.train": ("RobustOverfitting",),
+    "experiments.catalogue.cures": ("Cures",),
+    "experiments.job_table": ("ExperimentTable", "load_table"),
     "experiments.landscape_search": ("Search",),
     "experiments.runner": ("Outcome", "run_experiment", "write_conclusion"),
     "experiments.stage_settings": ("StageSettings",),

@@ -14,6 +14,7 @@ from cgrosim.errors import UserError
 from cgrosim.files.cells import Found
 from cgrosim.files.versions import versions
 from cgrosim.model.params import Params
+from cgrosim.run.identity import check_worker
 from cgrosim.run.processor import processor
 from cgrosim.run.stopping import rule_from
 from cgrosim.sweeps.base import Base
@@ -46,31 +47,11 @@ class Batch:
     identity: Mapping[str, str]
 
 
-class OtherVersions(UserError):
-    """A worker that would compute with other versions than the program it works for."""
-
-
 def identity_of(base: Base, engines: tuple[Any, ...] = ()) -> dict[str, str]:
     """Versions and kind of processor: two results with the same ones have the same bits."""
     asked = engines or (base.values.get("engine", "auto"),)
     blas = any(engine not in ("reduced", "direct") for engine in asked)  # the flow adds with the BLAS
     return {**versions(), "processor": processor(blas=blas)}
-
-
-def check_same(wanted: Mapping[str, str], found: Mapping[str, str], who: str) -> None:
-    """Refuse a worker with other versions, or another kind of processor.
-
-    Raises
-    ------
-    OtherVersions
-        Naming the first that differs.
-    """
-    for name, version in wanted.items():
-        if found.get(name) != version:
-            raise OtherVersions(
-                f"{who} has {name} {found.get(name, 'unknown')} where this program has {version}; make them the same, "
-                "because only then the results are, to the last bit. What was done is kept."
-            )
 
 
 def run_batch(batch: Batch) -> Found:
@@ -81,7 +62,7 @@ def run_batch(batch: Batch) -> Found:
     OtherVersions
         If this process would not give the bits that the rest of the sweep has.
     """
-    _check_here(batch.identity)
+    check_worker(batch.identity)
     with _one_at_a_time:
         began = time.perf_counter()
         cells, predicted = list[Params | CellResult](), list[Mapping[str, float] | None]()
@@ -117,14 +98,6 @@ def _run(cells: list[Params | CellResult], measured: Measured) -> list[CellResul
     )
     results = iter(found)
     return [next(results) if isinstance(cell, Params) else cell for cell in cells]
-
-
-def _check_here(wanted: Mapping[str, str]) -> None:
-    import os
-    import socket
-
-    found = {**versions(), "processor": processor(blas=wanted["processor"] == processor(blas=True))}
-    check_same(wanted, found, f"the worker on {socket.gethostname()} (process {os.getpid()})")
 
 
 def lost(batch: Batch, reason: str) -> Found:

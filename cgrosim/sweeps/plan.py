@@ -13,6 +13,7 @@ from cgrosim.errors import FileError
 from cgrosim.files.cells import Rows
 from cgrosim.files.words import shown
 from cgrosim.model.params import Params
+from cgrosim.run.identity import check_kept
 from cgrosim.run.quantities import QUANTITIES
 from cgrosim.sweeps.base import Base
 from cgrosim.sweeps.grid import Grid
@@ -149,12 +150,7 @@ class Plan:
             )
         self._check_rules(other.asked, path, take)
         # last, because what kind of processor counts depends on the engine
-        for name, ours in self.identity.items():
-            if other.identity.get(name) != ours:
-                raise FileError(
-                    f"{shown(path)} holds a sweep computed with {name} {ours}, but this is "
-                    f"{other.identity.get(name)}; go on with the same, or {take}."
-                )
+        check_kept(self.identity, other.identity, path, "a sweep")
 
     def _check_rules(self, grid: Grid, path: Any, take: str) -> None:
         """Values that follow from the others must be what they were where the points are the same."""

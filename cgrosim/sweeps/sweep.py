@@ -122,9 +122,9 @@ def sweep(
             with SweepStore.holding(Path(out), plan) as store:
                 table = _work(store, chosen, watch)
 
-    def again(quantity: str, points: int) -> Table:
+    def again(quantity: str, points: int) -> Table:  # without an executor that was given: its owner may have closed it
         measured = Measured((quantity,), _steps(plan.base, plan.asked, points, None), plan.measured.until, 0)
-        with executor_for(_workers(workers), scheduler, executor) as chosen:
+        with executor_for(_workers(workers), scheduler) as chosen:
             return _work(in_memory(Plan(plan.base, measured, plan.identity, (plan.asked,), plan.asked)), chosen, watch)
 
     return Table(table.data, again)

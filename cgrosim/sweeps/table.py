@@ -11,22 +11,22 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cgrosim.arguments import checked
-from cgrosim.errors import FileError, ParameterError
+from cgrosim.errors import ParameterError
+from cgrosim.files.encoding import decoded
 from cgrosim.files.kinds import Kind
-from cgrosim.files.netcdf import read_netcdf, write_netcdf
+from cgrosim.files.netcdf import read_netcdf
 from cgrosim.files.words import quoted, shown, suggested
 from cgrosim.model.params import Params
 from cgrosim.model.settings import plain
+from cgrosim.run.labelled import Labelled
 from cgrosim.run.quantities import QUANTITIES
 from cgrosim.sweeps.base import Base
 from cgrosim.sweeps.cells import STATUSES
 from cgrosim.sweeps.dataset import dataset_of
-from cgrosim.sweeps.encoding import decoded, encoded
 from cgrosim.sweeps.intervals import quantile_interval, share_interval
 from cgrosim.sweeps.store import SweepStore
 
 if TYPE_CHECKING:
-    import pandas
     import xarray
     from matplotlib.figure import Figure
 
@@ -42,7 +42,7 @@ ENDS = ("low", "middle", "high")
 Quantity = str | Callable[[Any], Any]
 
 
-class Table:
+class Table(Labelled):
     """The results of a sweep.
 
     Parameters
@@ -54,6 +54,8 @@ class Table:
     again : callable, optional
         What runs the same cells once more and keeps a quantity over so many steps; a table that is read has none.
     """
+
+    KIND = TABLE
 
     def __init__(self, data: xarray.Dataset, again: Callable[[str, int], Table] | None = None) -> None:
         self.data, self._again = data, again
@@ -73,6 +75,11 @@ class Table:
         """Names of the dimensions that are varied, in their order, without the seed."""
         dims = json.loads(self.data.attrs["varied"])
         return tuple(name for name in dims if name in self.data.dims)
+
+    @property
+    def cells(self) -> tuple[str, ...]:
+        """Names of the dimensions that number the cells: what is varied, and the seed."""
+        return (*self.varied, "seed")
 
     @property
     def kept(self) -> tuple[str, ...]:
@@ -214,44 +221,6 @@ class Table:
         arrays = {name: (dims, end, values.attrs) for name, end in zip(ENDS, ends, strict=True)}
         return xarray.Dataset(arrays, coords=coords, attrs={"kind": kind, "confidence": confidence})
 
-    def to_pandas(self, *names: str) -> pandas.DataFrame:
-        """One row a cell, with what was varied, its status, and every variable that is one number.
-
-        With names those variables instead, which may have further dimensions (step, sample, neuron) of their own.
-        """
-        cells = {*self.varied, "seed"}
-        data = self.data[list(names)] if names else self.data
-        if not names:
-            data = data.drop_vars([name for name in data.variables if not set(data[name].dims) <= cells])
-        return data.to_dataframe().reset_index()
-
-    @checked
-    def to_netcdf(self, path: str | Path) -> Path:
-        """Write the table as netCDF, atomically; `cgrosim.load_table` reads it.
-
-        Raises
-        ------
-        FileError
-            If the place cannot be written to.
-        """
-        return write_netcdf(path, TABLE, encoded(self.data))
-
-    @checked
-    def to_zarr(self, path: str | Path) -> Path:
-        """Write the table as a Zarr group over its dimensions, for other programs.
-
-        Raises
-        ------
-        FileError
-            If something stands there already, or the place cannot be written to.
-        """
-        try:
-            self.data.to_zarr(str(path), mode="w-", consolidated=False, zarr_format=2)
-        except (FileExistsError, OSError) as error:
-            reason = "something stands there" if isinstance(error, FileExistsError) else error
-            raise FileError(f"{shown(path)} cannot be written ({reason}); choose another place.") from None
-        return Path(path)
-
     @checked
     def plot(self, quantity: Quantity, *, x: str | None = None, y: str | None = None) -> Figure:
         """A heat map over two of the varied parameters, or a curve over one, with the predicted edges.
@@ -275,8 +244,9 @@ class Table:
     def curves(self, quantity: Quantity, *, points: int = 200) -> Figure:
         """A quantity over steps: for each point the median over seeds, and the band in which 90 % of them lie.
 
-        What `cgrosim.sweep` kept at the end only, or not at all, is got by running the same cells once more in this
-        process or its workers, which takes as long as the sweep did; give ``points`` to the sweep to keep it at once.
+        What `cgrosim.sweep` kept at the end only, or not at all, is got by running the same cells once more, which
+        takes as long as the sweep did: by as many workers, or on the cluster at the same address, if the sweep was
+        given those, else in this process. Give ``points`` to the sweep to keep it at once.
 
         Raises
         ------
@@ -299,9 +269,6 @@ class Table:
         )
         counts = ", ".join(f"{self.counts[word]} {word}" for word in STATUSES if self.counts.get(word))
         return f"<Table {sizes}: {counts}>"
-
-    def _repr_html_(self) -> str:
-        return str(self.data._repr_html_())
 
 
 @checked

@@ -25,7 +25,8 @@ def told(capsys):
 
 
 def contents(folder):
-    return {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
+    """Of all files but the plan of the table, which is nothing without its cells."""
+    return {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file() and path.name != "plan.json"}
 
 
 def never(*arguments, **options):
@@ -66,7 +67,9 @@ def test_a_folder_says_of_which_work_it_is(done):
     record = json.loads((done / "experiment.json").read_text())
     assert (record["experiment"], record["status"]) == ("stages", "finished")
     assert record["settings"]["settings"]["steps"] == 4
-    assert sorted(os.listdir(done)) == sorted([*DRAWN, "adversarial.npz", "marks", "standard.npz"])
+    assert sorted(os.listdir(done)) == sorted(
+        [*DRAWN, "adversarial.npz", "cells.zarr", "marks", "plan.json", "standard.npz"]
+    )
 
 
 @pytest.mark.parametrize(
@@ -83,6 +86,25 @@ def test_other_work_is_refused_before_it_begins(copy, arguments, words, monkeypa
     assert main([*arguments, "--out", str(copy)]) == 2
     assert words in told(capsys)
     assert contents(copy) == before
+
+
+def test_work_that_has_only_grown_is_not_other_work(tmp_path):
+    from cgrosim.files.records import write_record
+    from cgrosim.images import Capacity, default_settings, final_attack
+
+    settings = default_settings("digits", epochs=2)
+
+    def sweep(widths, seeds, of=settings):
+        return Capacity(of, widths, seeds, final_attack(settings, 1, "pgd"))
+
+    record = experiment_folder.record_of("capacity", sweep((1, 2), (0,)).dump(), "data", "finished")
+    write_record(tmp_path / "experiment.json", record)
+    for grown in (sweep((1, 2), (0,)), sweep((1, 2), (0, 1)), sweep((1, 2, 4), (0,))):
+        assert experiment_folder.check_work(tmp_path, "capacity", grown, False) == "data"
+    for other, names in ((sweep((1,), (0,)), "widths"), (sweep((1, 2), (1, 2)), "seeds"),
+                         (sweep((1, 2), (0, 1), settings.replace(epochs=3)), "epochs, seeds")):  # fmt: skip
+        with pytest.raises(FileError, match=rf"holds results of other settings \({names}\)"):
+            experiment_folder.check_work(tmp_path, "capacity", other, False)
 
 
 def test_the_same_work_on_other_images_is_refused(copy, monkeypatch, capsys):

@@ -1,22 +1,21 @@
 """Experiments on images give the same bits whoever does their jobs: in any order, other processes, a cluster."""
 
+import os
 import pickle
+import signal
 
-import numpy as np
 import pytest
-from small_trainings import same_bits, small_dataset, small_settings
+from experiment_cases import CAPACITY as SMALL
+from experiment_cases import EXPERIMENTS, same
+from small_trainings import small_dataset
 
 from cgrosim import UserError
 from cgrosim.errors import ParameterError
 from cgrosim.executors.executor import Here, Lost
 from cgrosim.executors.pool import Pool
-from cgrosim.images.attacks.gradient import Attack
 from cgrosim.images.experiments.accuracies import Accuracies
-from cgrosim.images.experiments.catalogue.capacity import Capacity
-from cgrosim.images.experiments.runner import run_experiment, statuses_of
-
-ATTACK = Attack.pgd("linf", 0.05, 2)
-SMALL = Capacity(small_settings(epochs=2), (2, 1), (5,), ATTACK, black_box_samples=3)
+from cgrosim.images.experiments.job_table import statuses_of
+from cgrosim.images.experiments.runner import run_experiment
 
 
 class Sent(Here):
@@ -35,17 +34,6 @@ class Sent(Here):
 @pytest.fixture(scope="module")
 def expected():
     return run_experiment(SMALL, small_dataset())
-
-
-def same(found, expected):
-    assert (found.status, list(found.results)) == (expected.status, list(expected.results))
-    for name, result in expected.results.items():
-        other = found.results[name]
-        if isinstance(result, dict):
-            np.testing.assert_equal(other, result)
-        else:
-            assert same_bits(other, result)
-    return True
 
 
 def test_order_and_sending_change_no_bit(expected, tmp_path):
@@ -114,21 +102,47 @@ def test_a_second_program_in_a_folder_is_refused(tmp_path):
     assert run_experiment(SMALL, small_dataset(), tmp_path, executor=Nested()).results == {}
 
 
+def test_a_worker_with_other_versions_is_one_sentence(tmp_path, monkeypatch):
+    monkeypatch.setattr("cgrosim.images.experiments.job_plan.versions", lambda: {"numpy": "0.1"})
+    with pytest.raises(
+        UserError, match=r"the worker on .* has numpy .* where this program has 0\.1; make them the same"
+    ):
+        run_experiment(SMALL, small_dataset(), tmp_path, executor=Sent())
+
+
+@pytest.fixture(scope="module")
+def all_expected():
+    return {name: run_experiment(each, small_dataset()) for name, each in EXPERIMENTS.items()}
+
+
 @pytest.mark.slow  # processes are started
-def test_processes_give_the_same_bits(expected, tmp_path):
-    assert same(run_experiment(SMALL, small_dataset(), tmp_path, executor=Pool(2)), expected)
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_processes_give_the_same_bits(name, all_expected, tmp_path):
+    found = run_experiment(EXPERIMENTS[name], small_dataset(), tmp_path, executor=Pool(2))
+    assert same(found, all_expected[name])
 
 
 @pytest.mark.slow  # a cluster is started
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
-def test_a_cluster_gives_the_same_bits(expected, tmp_path):
+def test_a_cluster_gives_the_same_bits_and_survives_a_killed_worker(all_expected, tmp_path):
     distributed = pytest.importorskip("distributed")
     from cgrosim.executors.cluster import Cluster
 
     shape = {"n_workers": 2, "threads_per_worker": 1, "protocol": "tcp://"}
     with distributed.LocalCluster(**shape, dashboard_address=None, silence_logs=50) as found:
-        cluster = Cluster(found.scheduler_address)
+        cluster, killed = Cluster(found.scheduler_address), []
+
+        def tell(what, share):
+            if len(killed) < len(left) and share < 1.0:
+                killed.append(what)
+                os.kill(next(iter(found.workers.values())).pid, signal.SIGKILL)  # its nanny starts another
+
         try:
-            assert same(run_experiment(SMALL, small_dataset(), tmp_path, executor=cluster), expected)
+            left = []
+            for name, experiment in EXPERIMENTS.items():
+                left.append(name)
+                outcome = run_experiment(experiment, small_dataset(), tmp_path / name, tell, cluster)
+                assert same(outcome, all_expected[name])
+                assert len(killed) == len(left)
         finally:
             cluster.close()

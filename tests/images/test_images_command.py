@@ -15,8 +15,8 @@ from cgrosim.images.training.train import Training
 
 TINY = ["--subset", "20", "--validation", "20", "--epochs", "2", "--width", "1", "--attack-steps", "2",
         "--evaluation-steps", "2", "--evaluation-samples", "20", "--restarts", "1"]  # fmt: skip
-FILES = ["adversarial.npz", "experiment.json", "marks", "measured", "robust_overfitting.png", "standard.npz",
-         "training.json"]  # fmt: skip
+FILES = ["adversarial.npz", "cells.zarr", "experiment.json", "marks", "plan.json", "robust_overfitting.png",
+         "standard.npz", "training.json"]  # fmt: skip
 
 
 @pytest.fixture(scope="module")

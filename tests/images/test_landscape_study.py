@@ -1,5 +1,7 @@
 """The landscape over training time: which points, what the file holds, and that a stopped experiment goes on."""
 
+import json
+
 import numpy as np
 import pytest
 
@@ -152,12 +154,14 @@ def test_a_stopped_study_goes_on_to_the_same_numbers(measured, dataset, tmp_path
 
 
 def test_other_images_do_not_continue_a_measurement(dataset, tmp_path):
-    run_study(STUDY, dataset, all_trained(), tmp_path)
     other = Dataset(
         "toy", dataset.test_images, dataset.test_labels, dataset.train_images, dataset.train_labels, ("a", "b")
     )
-    with pytest.raises(FileError, match="holds a measurement on other images"):
-        run_study(STUDY, other, all_trained(), tmp_path)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("cgrosim.images.training.train.train", lambda settings, *_, **__: trained(settings, (0, 2, 4)))
+        runner.run_experiment(STUDY, dataset, tmp_path)
+        with pytest.raises(FileError, match="holds results on other images"):
+            runner.run_experiment(STUDY, other, tmp_path)
 
 
 def test_other_networks_are_measured_anew(dataset, tmp_path):
@@ -205,10 +209,13 @@ def test_contrasts_compare_the_two_marked_radii(measured):
 
 
 def test_other_measurements_lie_beside_the_first(measured, dataset, tmp_path):
-    run_study(STUDY, dataset, all_trained(), tmp_path)
-    run_study(STUDY.replace(points=5), dataset, all_trained(), tmp_path)
-    assert len(list((tmp_path / "measured").iterdir())) == 12
-    assert STUDY.dataset(run_study(STUDY, dataset, all_trained(), tmp_path)).identical(measured)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("cgrosim.images.training.train.train", lambda settings, *_, **__: trained(settings, (0, 2, 4)))
+        for study in (STUDY, STUDY.replace(points=5)):
+            runner.run_experiment(study, dataset, tmp_path)
+        assert len(json.loads((tmp_path / "plan.json").read_text())["jobs"]) == 14  # of two trainings
+        patch.setattr("cgrosim.images.experiments.catalogue.landscape.measure", None)
+        assert STUDY.dataset(runner.run_experiment(STUDY, dataset, tmp_path).results).identical(measured)
 
 
 def test_the_file_gives_the_landscape_back(measured, tmp_path):

@@ -1,16 +1,20 @@
 """Files of measurements: values that such a measurement cannot have found are one sentence, right checksum or not."""
 
+import json
+
 import numpy as np
 import pytest
-from small_trainings import small_settings
+from small_trainings import small_dataset, small_settings
 
 from cgrosim.errors import UserError
+from cgrosim.files.archive import write_archive
 from cgrosim.images.attacks.gradient import Attack
 from cgrosim.images.experiments.accuracies import Accuracies
 from cgrosim.images.experiments.catalogue.landscape import Surroundings
 from cgrosim.images.experiments.catalogue.stages import SelfChecks, StageOptions
 from cgrosim.images.experiments.landscape_search import Search
-from cgrosim.images.experiments.results import read_result, write_result
+from cgrosim.images.experiments.results import MEASURED, RESULT, first_format
+from cgrosim.images.experiments.runner import run_experiment
 from cgrosim.images.training.final import FinalAccuracies
 
 ROW = FinalAccuracies(
@@ -37,6 +41,7 @@ def checks():
 CASES = [
     (accuracies, {"rows": [ROW]}, True),
     (accuracies, {"rows": [ROW, {**ROW, "selected": "validation-selected"}]}, True),
+    (accuracies, {"rows": [{**ROW, "train_black_box": {"attack": "a", "samples": 3, "accuracy": 0.5}}]}, True),
     (accuracies, {"rows": []}, False),
     (accuracies, {"rows": [ROW, {**ROW, "selected": "averaged"}]}, True),
     (accuracies, {"rows": [ROW, ROW]}, False),
@@ -67,25 +72,47 @@ CASES = [
 
 @pytest.mark.parametrize(("job", "found", "fine"), CASES)
 def test_only_what_a_measurement_can_find_is_taken(job, found, fine, tmp_path):
-    path, key = tmp_path / "a.npz", {"data": "x"}
-    write_result(path, key, found)
+    """In a file of the first format, whose checksum is right."""
+    each = job()
+    key = {"job": each.dump(), "data": "x", "given": {}}
+    arrays = {name: value for name, value in found.items() if isinstance(value, np.ndarray)}
+    values = {name: value for name, value in found.items() if name not in arrays}
+    write_archive(tmp_path / MEASURED / f"a-{each.digest()}.npz", RESULT, {"key": key, "values": values}, arrays)
     if fine:
-        assert {*read_result(path, key, job().check)} == {*found}
+        assert {*first_format(tmp_path, each, "x", {})} == {*found}
         return
     with pytest.raises(UserError) as refused:
-        read_result(path, key, job().check)
+        first_format(tmp_path, each, "x", {})
     assert str(refused.value).isprintable()
 
 
-def test_what_is_read_is_judged(monkeypatch, tmp_path):
+@pytest.mark.parametrize(("job", "found"), [case[:2] for case in CASES if case[2]])
+def test_what_a_cell_keeps_is_what_was_found(job, found):
+    each = job()
+    arrays, words = each.cell(found)
+    json.dumps(words, allow_nan=False)
+    assert {*arrays} <= {variable.name for variable in each.variables()}
+    again = each.found(arrays, words)
+    np.testing.assert_equal(again, json.loads(json.dumps(found)) if not arrays or "rows" in found else found)
+
+
+def test_what_is_read_from_the_table_is_judged(tmp_path):
     """The measurement of a job is read through its own check."""
-    from small_trainings import small_dataset
+    from cgrosim.images.experiments.experiment import Conclusion, Experiment
 
     class Toy(Accuracies):
         def measure(self, data, given, tell):
             return {"rows": []}
 
-    toy, data = Toy(name="toy", attack=Attack.pgd("linf", 0.1, 2), selected=False), small_dataset()
-    toy.run(data, {}, tmp_path, lambda *told: None)
+    class Toys(Experiment):
+        options = None
+
+        def jobs(self):
+            return (Toy(name="toy", attack=Attack.pgd("linf", 0.1, 2), selected=False),)
+
+        def conclude(self, results):
+            return Conclusion()
+
+    run_experiment(Toys(), small_dataset(), tmp_path)
     with pytest.raises(UserError, match="its accuracies are none"):
-        toy.run(data, {}, tmp_path, lambda *told: None)
+        run_experiment(Toys(), small_dataset(), tmp_path)

@@ -11,6 +11,7 @@ from cgrosim.commands.main import main
 from cgrosim.images.data import sets
 from cgrosim.images.data.datasets import load_dataset
 from cgrosim.images.experiments import catalogue
+from cgrosim.images.experiments.job_table import load_table
 from cgrosim.images.experiments.registry import all_experiments
 from cgrosim.images.training.defaults import DEFAULTS, Defaults, default_settings
 
@@ -159,7 +160,7 @@ def test_an_experiment_is_one_module_and_a_figure(newcomer, tmp_path, capsys, mo
     told = json.loads((tmp_path / "brightness.json").read_text())
     assert 0.0 < told["class0"] < 1.0
     assert (tmp_path / "brightness.png").read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
-    assert len(list((tmp_path / "measured").iterdir())) == 2
+    assert load_table(tmp_path).data["mean"].values.tolist() == [told["class0"], told["class1"]]
     from cgrosim.images.experiments.catalogue import brightness
 
     monkeypatch.setattr(brightness.Mean, "measure", None)  # what was measured is not measured again

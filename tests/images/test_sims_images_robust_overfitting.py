@@ -39,7 +39,7 @@ def test_it_leaves_a_figure_and_its_numbers_and_goes_on(script, tmp_path, monkey
         assert row["attack"] == numbers["final attack"]
         assert row["robust_test"] <= row["clean_test"]
     files = sorted(path.name for path in (tmp_path / NAME / "digits").iterdir())
-    assert files == ["adversarial.npz", "marks", "measured", "standard.npz"]
+    assert files == ["adversarial.npz", "cells.zarr", "marks", "plan.json", "standard.npz"]
     assert Training.load(tmp_path / NAME / "digits" / files[0]).settings.seed == told["seeds"][0]
     monkeypatch.setattr("cgrosim.images.training.train._next_epoch", None)  # nothing is trained again
     again = script.main(["--toy", "--out", str(tmp_path)])

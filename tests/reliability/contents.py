@@ -14,7 +14,8 @@ from cgrosim.files.archive import HEADER
 
 CLOCKS = ("seconds", "checksum", "timing")
 UNTOLD = ("marks", "cells.zarr", "index.html")
-"""What depends on how the cells of a sweep were cut into batches, which the table does not, and pages with clocks."""
+"""What depends on how the cells of a sweep were cut into batches, which the table does not, and pages with clocks; of
+an experiment on images the table is told."""
 
 
 def content(folder: Path) -> dict[str, str]:
@@ -26,7 +27,22 @@ def content(folder: Path) -> dict[str, str]:
             found[str(path.relative_to(folder))] = READERS[path.suffix](path)
         elif path.name.endswith(".partial"):
             found[str(path.relative_to(folder))] = "unfinished"
+    if (folder / "experiment.json").exists():
+        found["table"] = _table(folder)
     return found
+
+
+def _table(folder: Path) -> str:
+    """Of everything that jobs found, without the seconds that trainings took."""
+    from cgrosim.images import load_table
+
+    data = load_table(folder).data.drop_vars("seconds", errors="ignore")
+    digest = hashlib.sha256()
+    for name in sorted(map(str, data.variables)):
+        values = data[name].values
+        told = repr(values.tolist()).encode() if values.dtype.kind in "OU" else values.tobytes()
+        digest.update(name.encode() + told)
+    return digest.hexdigest()
 
 
 def _archive(path: Path) -> str:

@@ -84,8 +84,13 @@ def _of_runs(place: Path) -> dict[str, Format]:
 
 
 def _of_images(place: Path) -> dict[str, Format]:
+    from cgrosim.commands.experiment_folder import WORK
+    from cgrosim.files.records import read_record
+    from cgrosim.images.data.datasets import load_dataset
+    from cgrosim.images.experiments.catalogue.train import RobustOverfitting
     from cgrosim.images.experiments.landscape_file import load as landscape
-    from cgrosim.images.experiments.results import RESULT
+    from cgrosim.images.experiments.results import first_format
+    from cgrosim.images.experiments.runner import run_experiment
     from cgrosim.images.experiments.stage_records import load as stages
     from cgrosim.images.experiments.stage_settings import StageSettings
     from cgrosim.images.training.file import Training
@@ -94,7 +99,6 @@ def _of_images(place: Path) -> dict[str, Format]:
     for name in sorted({*COMMANDS} - {"capacity"}):  # whose files are trainings and measurements
         folders[name] = place / name
         assert experiment(name, folders[name]) == 0
-    measured = next((folders["train"] / "measured").iterdir())
 
     def training(path: Path) -> str:
         found = Training.load(path)
@@ -107,13 +111,39 @@ def _of_images(place: Path) -> dict[str, Format]:
         ]
         return digest(found.settings.dump(), found.status, found.best_epoch, found.data, *arrays)
 
-    def measurement(path: Path) -> str:
-        from cgrosim.files.archive import read_archive
-        from cgrosim.images.experiments.results import read_result
+    first, job = _measurement_of_the_first_format(place)
 
-        key = read_archive(measured, RESULT).header["key"]
-        found = read_result(path, key)
+    def measurement(path: Path) -> str:
+        folder = place / "first format"
+        shutil.rmtree(folder, ignore_errors=True)
+        (folder / "measured").mkdir(parents=True)
+        shutil.copy(path, folder / "measured" / f"{job.name}-{job.digest()}.npz")
+        found = first_format(folder, job, "data", {})
         return digest("of other work") if found is None else digest(found)
+
+    def among(name: Path) -> Callable[[Path], str]:
+        """The files of a table are read by going on with its experiment: what does not fit its mark is found again."""
+
+        def goes_on(path: Path) -> str:
+            copy = place / "goes on with the experiment"
+            shutil.rmtree(copy, ignore_errors=True)
+            shutil.copytree(folders["train"], copy)
+            shutil.copy(path, copy / name.relative_to(folders["train"]))
+            found = run_experiment(asked, data, copy)
+            return digest(found.table.data.drop_vars("seconds").drop_attrs())
+
+        return goes_on
+
+    asked = RobustOverfitting.load(read_record(folders["train"] / "experiment.json", WORK)["settings"])
+    data = load_dataset("digits")
+    chunks = [
+        each for each in (folders["train"] / "cells.zarr" / "final_clean_test" / "c").rglob("*") if each.is_file()
+    ]
+    table = {
+        "plan of a table": folders["train"] / "plan.json",
+        "mark of a job": sorted((folders["train"] / "marks").iterdir())[1],
+        "cells of a table": chunks[0],
+    }
 
     def goes_on(path: Path) -> str:
         """A checkpoint of the stages is only read by going on with it."""
@@ -133,11 +163,27 @@ def _of_images(place: Path) -> dict[str, Format]:
 
     return {
         "training": Format(".npz", of("train", "adversarial.npz"), training),
-        "measurement": Format(".npz", measured.read_bytes(), measurement),
+        "measurement of the first format": Format(".npz", first, measurement),
+        **{n: Format(p.suffix, p.read_bytes(), among(p), together=FEW) for n, p in table.items()},
         "stages, checkpoint": Format(".npz", of("stages", "adversarial.npz"), goes_on, together=FEW),
         "stages.nc": Format(".nc", of("stages", "adversarial.nc"), lambda path: digest(stages(path))),
         "landscape.nc": Format(".nc", of("landscape", "landscape.nc"), lambda path: digest(landscape(path))),
     }
+
+
+def _measurement_of_the_first_format(place: Path) -> tuple[bytes, Any]:
+    from cgrosim.files.archive import write_archive
+    from cgrosim.images.attacks.gradient import Attack
+    from cgrosim.images.experiments.accuracies import Accuracies
+    from cgrosim.images.experiments.results import RESULT
+    from cgrosim.images.training.final import FinalAccuracies
+
+    job = Accuracies(name="a", attack=Attack.pgd("linf", 0.1, 2), selected=False)
+    shares = dict.fromkeys(("clean_train", "robust_train", "clean_test", "robust_test"), 0.5)
+    row = FinalAccuracies(selected="last", epoch=4, attack="none", **shares, train_samples=30, test_samples=30,
+                          collapsed=False)  # fmt: skip
+    header = {"key": {"job": job.dump(), "data": "data", "given": {}}, "values": {"rows": [row.dump()]}}
+    return write_archive(place / "first.npz", RESULT, header, {}).read_bytes(), job
 
 
 def _of_sweeps(folder: Path) -> dict[str, Format]:

@@ -8,6 +8,7 @@ from sweep_cases import KEEP, OVER, SETTINGS, SMALL, Backwards, Killing
 
 import cgrosim
 from cgrosim import Params, UserError, memorised, simulate, sweep
+from cgrosim.executors.executor import Here
 from cgrosim.predictions.numbers import NUMBERS, predicted_numbers
 
 
@@ -54,9 +55,22 @@ def test_curves_are_the_records_at_the_common_steps():
     np.testing.assert_array_equal(table.final("robust_test_error").sel(steps=10).values, run.final("robust_test_error"))
 
 
+class Once(Here):
+    """An executor that its owner closes behind the sweep."""
+
+    closed = False
+
+    def map(self, function, jobs):
+        assert not self.closed
+        yield from super().map(function, jobs)
+        self.closed = True
+
+
 def test_curves_of_what_was_not_kept_run_the_cells_once_more():
     settings = {"over": {"gap": [0.01, 0.3]}, "seeds": 2, "predicted_seeds": 0}
-    ends = sweep(SMALL, keep="robust_test_error", **settings)
+    once = Once()
+    ends = sweep(SMALL, keep="robust_test_error", executor=once, **settings)
+    assert once.closed
     whole = sweep(SMALL, keep="robust_train_error", points=5, **settings)
     drawn = [each.curves("robust_train_error", points=5).axes[0].lines for each in (ends, whole)]
     assert len(drawn[0]) == len(drawn[1]) > 0

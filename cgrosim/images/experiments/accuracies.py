@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
 
+import numpy as np
+
+from cgrosim.files.cells import Variable
 from cgrosim.images.attacks.standard import AnyAttack
-from cgrosim.images.experiments.experiment import Measurement, TrainingJob
+from cgrosim.images.experiments.experiment import Measurement
+from cgrosim.images.experiments.training_job import TrainingJob
 from cgrosim.progress import Progress
 
 if TYPE_CHECKING:
@@ -15,10 +19,24 @@ if TYPE_CHECKING:
 
 
 SHARES = ("clean_train", "robust_train", "clean_test", "robust_test")
+NETWORKS = ("last", "validation-selected", "averaged")
+NUMBERS: Mapping[str, tuple[type, str, str]] = {
+    "epoch": (int, "epoch after which the network was taken", "epoch"),
+    **{name: (float, f"{name.replace('_', ' ')} accuracy under the final attack", "1") for name in SHARES},
+    "train_samples": (int, "training images measured", "1"),
+    "test_samples": (int, "test images measured", "1"),
+    "collapsed": (bool, "whether the answer is one class", "1"),
+    "train_zero_gradient_share": (float, "share of training images where the gradient vanishes", "1"),
+    "test_zero_gradient_share": (float, "share of test images where the gradient vanishes", "1"),
+}
+"""Numbers of `FinalAccuracies`: type, long name, units; in the table ``final_`` stands before them."""
+FINAL = "final_"
 
 
 class Accuracies(Measurement):
     """Final accuracies of the last, the validation-selected and the averaged network of the training it needs."""
+
+    kind: ClassVar[str] = "accuracies"
 
     attack: AnyAttack
     selected: bool
@@ -38,6 +56,32 @@ class Accuracies(Measurement):
             progress=tell,
         )
         return {"rows": [each.dump() for each in found]}
+
+    def variables(self) -> tuple[Variable, ...]:
+        """Every number of every network."""
+        return tuple(Variable(FINAL + name, ("network",), "float64", *about) for name, (_, *about) in NUMBERS.items())
+
+    def labels(self) -> Mapping[str, Sequence[Any]]:
+        """The networks."""
+        return {"network": NETWORKS}
+
+    def cell(self, result: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Numbers by network, and words: attacks, warnings, and what the black box did."""
+        arrays = {name: np.full(len(NETWORKS), np.nan) for name in NUMBERS}
+        for row in result["rows"]:
+            for name, values in arrays.items():
+                values[NETWORKS.index(row["selected"])] = row[name]
+        words = [{name: value for name, value in row.items() if name not in NUMBERS} for row in result["rows"]]
+        return {FINAL + name: values for name, values in arrays.items()}, {"rows": words}
+
+    def found(self, arrays: Mapping[str, Any], plain: Mapping[str, Any]) -> dict[str, Any]:
+        """Both put together."""
+        rows = []
+        for words in plain["rows"]:
+            place = NETWORKS.index(words["selected"])
+            numbers = {name: kind(arrays[FINAL + name][place]) for name, (kind, *_) in NUMBERS.items()}
+            rows.append({**words, **numbers})
+        return {"rows": rows}
 
     def check(self, found: Mapping[str, Any]) -> None:
         """Accuracies between 0 and 1 of the last network and perhaps others, each once."""

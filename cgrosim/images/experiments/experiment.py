@@ -10,14 +10,13 @@ import hashlib
 import json
 import math
 from abc import abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from cgrosim.images.experiments.results import read_result, write_result
+from cgrosim.files.cells import Variable
 from cgrosim.images.network.layers import Architecture, Convolution, FullyConnected
-from cgrosim.images.training.settings import Settings
 from cgrosim.model.settings import SettingsBase
 from cgrosim.progress import Progress
 
@@ -27,13 +26,19 @@ if TYPE_CHECKING:
 
     from cgrosim.files.kinds import Kind
     from cgrosim.images.data.datasets import Dataset
-    from cgrosim.images.training.file import Training
-
-MEASURED = "measured"  # folder of the measurements, beside the trainings
 
 
 class Job(SettingsBase):
-    """One unit of work; its fields are everything its result depends on beside the data and the results it needs."""
+    """One unit of work; its fields are everything its result depends on beside the data and the results it needs.
+
+    What it finds is a cell of the experiment's table: `variables` says which arrays, `cell` what they are.
+
+    Attributes
+    ----------
+    kind : what it is, for the name of its status in the table; jobs of one kind have the same variables
+    """
+
+    kind: ClassVar[str] = "job"
 
     name: str
     needs: tuple[str, ...] = ()
@@ -45,7 +50,7 @@ class Job(SettingsBase):
         Parameters
         ----------
         given : results of the jobs it needs, by name
-        folder : where the result is kept; None keeps nothing
+        folder : where networks are kept; None keeps nothing
         """
 
     def cost(self, data: Dataset) -> float:
@@ -56,47 +61,44 @@ class Job(SettingsBase):
         """``finished``, ``diverged`` or ``interrupted``."""
         return str(getattr(result, "status", "finished"))
 
+    def message(self, result: Any) -> str:
+        """What a reader must know of it; a sentence, or nothing."""
+        return str(getattr(result, "message", ""))
+
+    def variables(self) -> tuple[Variable, ...]:
+        """The arrays of its cell."""
+        return ()
+
+    def labels(self) -> Mapping[str, Sequence[Any]]:
+        """Of every dimension of its variables the labels, at most as many as which its result has."""
+        return {}
+
+    def cell(self, result: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+        """What is kept of the result: values of its variables, perhaps fewer or shorter; and other plain values."""
+        return {}, {}
+
     def digest(self) -> str:
         """A few letters that tell jobs of other settings apart."""
         return hashlib.sha256(json.dumps(self.dump(), sort_keys=True).encode()).hexdigest()[:8]
 
 
-class TrainingJob(Job):
-    """A training; FOLDER/NAME.npz is written after every epoch, and gone on with."""
-
-    settings: Settings
-
-    def run(self, data: Dataset, given: Mapping[str, Any], folder: Path | None, tell: Progress) -> Training:
-        """Train; Ctrl-C ends it after the last whole epoch."""
-        from cgrosim.images.training.train import train
-
-        checkpoint = None if folder is None else folder / f"{self.name}.npz"
-        return train(self.settings, data, checkpoint=checkpoint, progress=tell)
-
-    def cost(self, data: Dataset) -> float:
-        """In multiplications."""
-        from cgrosim.images.training.train import work
-
-        return work(self.settings, data) * multiplications(self.settings.architecture)
-
-
 class Measurement(Job):
-    """A measurement; kept in FOLDER/measured/NAME-DIGEST.npz, so that measurements of other settings lie beside it."""
+    """A measurement; its cell is all that it finds, and is taken up instead of measuring again."""
+
+    kind: ClassVar[str] = "measurement"
 
     def run(self, data: Dataset, given: Mapping[str, Any], folder: Path | None, tell: Progress) -> dict[str, Any]:
-        """Measure, or return what was found before by this job on these data and results."""
-        key = {
-            "job": self.dump(),
-            "data": data.digest,
-            "given": {name: fingerprint(given[name]) for name in self.needs},
-        }
-        path = None if folder is None else folder / MEASURED / f"{self.name}-{self.digest()}.npz"
-        found = None if path is None else read_result(path, key, self.check)
-        if found is None:
-            found = self.measure(data, given, tell)
-            if path is not None:
-                write_result(path, key, found)
-        return found
+        """Measure."""
+        return self.measure(data, given, tell)
+
+    def cell(self, result: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Arrays, which the variables must name, and everything else."""
+        arrays = {name: value for name, value in result.items() if hasattr(value, "dtype")}
+        return arrays, {name: value for name, value in result.items() if name not in arrays}
+
+    def found(self, arrays: Mapping[str, Any], plain: Mapping[str, Any]) -> dict[str, Any]:
+        """The result that `cell` was given."""
+        return {**plain, **arrays}
 
     def check(self, found: Mapping[str, Any]) -> None:
         """Refuse values that this measurement cannot have found; by default any are taken.
@@ -172,6 +174,12 @@ class Experiment(SettingsBase):
     @abstractmethod
     def jobs(self) -> tuple[Job, ...]:
         """All jobs, each after those it needs."""
+
+    def axes(self, job: Job) -> dict[str, Any]:
+        """Where a job stands in the table: a place on every axis, by its name; for one that measures, that of what it
+        measures. By default there is one axis, the jobs.
+        """
+        return {"job": job.name}
 
     @abstractmethod
     def conclude(self, results: Mapping[str, Any]) -> Conclusion:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +20,15 @@ from cgrosim.files.words import shown
 from cgrosim.images.data.datasets import Dataset
 from cgrosim.images.experiments.experiment import Job
 from cgrosim.progress import Progress, silent
+from cgrosim.run.identity import check_worker
 
+Known = Callable[[Job, Mapping[str, Any]], Any]
+"""What was found before by a job that was given these results; None where it has to be done."""
 ARRAYS = ("train_images", "train_labels", "test_images", "test_labels", "class_names")
+
+
+def nothing_known(job: Job, given: Mapping[str, Any]) -> None:
+    """For work that is kept nowhere."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +39,7 @@ class Handed:
     ----------
     images, digest : file of the images, and what they must be
     given, folder : as `Job.run` takes them
+    identity : versions and kind of processor that the worker must have
     """
 
     job: Job
@@ -38,10 +47,17 @@ class Handed:
     digest: str
     given: Mapping[str, Any]
     folder: Path | None
+    identity: Mapping[str, str]
 
 
 def work_elsewhere(
-    jobs: tuple[Job, ...], data: Dataset, folder: Path | None, tell: Progress, executor: Executor
+    jobs: tuple[Job, ...],
+    data: Dataset,
+    folder: Path | None,
+    tell: Progress,
+    executor: Executor,
+    known: Known,
+    identity: Mapping[str, str],
 ) -> Iterator[tuple[Job, Any]]:
     """Every job with its result, as it is done: all that need nothing more at once, then those that need them.
 
@@ -62,11 +78,16 @@ def work_elsewhere(
             if not ready:  # what they need was interrupted, or failed
                 return
             left = [job for job in left if job not in ready]
-            asked = [
-                Handed(job, images, data.digest, {name: results[name] for name in job.needs}, folder) for job in ready
-            ]
-            for handed, found in executor.map(do, asked):
-                job = handed.job
+            asked, there = list[Handed](), list[tuple[Job, Any]]()
+            for job in ready:
+                given = {name: results[name] for name in job.needs}
+                kept = known(job, given)
+                if kept is None:
+                    asked.append(Handed(job, images, data.digest, given, folder, identity))
+                else:
+                    there.append((job, kept))
+            done_elsewhere = ((handed.job, found) for handed, found in executor.map(do, asked))
+            for job, found in chain(there, done_elsewhere if asked else ()):
                 if not isinstance(found, Lost) and job.status(found) != "interrupted":
                     results[job.name] = found
                 behind += costs[job.name]
@@ -75,7 +96,14 @@ def work_elsewhere(
 
 
 def do(handed: Handed) -> Any:
-    """Do a job, in the worker."""
+    """Do a job, in the worker.
+
+    Raises
+    ------
+    UserError
+        If this process would not give the bits that the rest has, or does not see the images.
+    """
+    check_worker(handed.identity)
     return done(handed.job, _images(handed.images, handed.digest), handed.given, handed.folder, silent)
 
 

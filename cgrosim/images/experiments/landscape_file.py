@@ -46,13 +46,10 @@ def empty(description: Mapping[str, Any], coordinates: Mapping[str, Sequence[Any
     def unknown(dims: tuple[str, ...], long_name: str, units: str) -> Any:
         return dims, np.full([sizes[dim] for dim in dims], np.nan), {"long_name": long_name, "units": units}
 
-    dual = {"linf": "l_1", "l2": "l_2"}[norm]
+    units = units_of(norm)
     return xarray.Dataset(
         {
-            "gradient_norm": unknown(
-                DIMS, f"largest {dual} norm of the loss gradient in the ball", "nat / pixel range"
-            ),
-            "value_change": unknown(DIMS, "largest rise of the loss in the ball", "nat"),
+            **{name: unknown(DIMS, *about) for name, about in units.items()},
             "accuracy": unknown(("training", "epoch", "accuracy_of"), "accuracy", "1"),
         },
         {
@@ -64,6 +61,15 @@ def empty(description: Mapping[str, Any], coordinates: Mapping[str, Sequence[Any
         },
         {"format": LANDSCAPE.format, "versions": json.dumps(versions()), **description},
     )
+
+
+def units_of(norm: str) -> dict[str, tuple[str, str]]:
+    """Long name and units of both quantities, for attacks in a norm."""
+    dual = {"linf": "l_1", "l2": "l_2"}[norm]
+    return {
+        "gradient_norm": (f"largest {dual} norm of the loss gradient in the ball", "nat / pixel range"),
+        "value_change": ("largest rise of the loss in the ball", "nat"),
+    }
 
 
 def load(path: str | Path) -> xarray.Dataset:

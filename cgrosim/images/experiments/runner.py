@@ -9,11 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 from cgrosim.arguments import checked
 from cgrosim.executors.executor import Executor, Lost
-from cgrosim.files.kinds import Kind
-from cgrosim.files.lock import only_here
-from cgrosim.files.marks import MARKS, whole_marks, write_mark
-from cgrosim.images.experiments.experiment import Conclusion, Experiment, Job, fingerprint
-from cgrosim.images.experiments.handing_out import done, work_elsewhere
+from cgrosim.files.cells import Store
+from cgrosim.files.lock import Held
+from cgrosim.files.zarr_store import installed
+from cgrosim.images.experiments.experiment import Conclusion, Experiment, Job
+from cgrosim.images.experiments.handing_out import Known, done, nothing_known, work_elsewhere
+from cgrosim.images.experiments.job_plan import plan_of
+from cgrosim.images.experiments.job_store import UNKEPT, opened
+from cgrosim.images.experiments.keeping import Keeping
 from cgrosim.interrupts import raising_interrupts
 from cgrosim.progress import Progress, part_of, silent
 
@@ -21,10 +24,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from cgrosim.images.data.datasets import Dataset
+    from cgrosim.images.experiments.job_table import ExperimentTable
 
-MARK = Kind(
-    "cgrosim job mark 1", "mark of a job", "the folder of an experiment", "remove it, and run the command again"
-)
+NO_IDENTITY: Mapping[str, str] = {}
 WORST_FIRST = ("interrupted", "failed", "diverged", "finished")
 
 
@@ -38,12 +40,32 @@ class Outcome:
     status : ``finished``; ``diverged`` or ``failed`` if a job did; ``interrupted`` if there is something left to do
     messages : a sentence for every job that failed
     data : digest of the images
+    notes : sentences about what is kept of it
+    store : of its table
     """
 
     results: dict[str, Any]
     status: str
     data: str = ""
     messages: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    store: Store | None = None
+
+    @property
+    def table(self) -> ExperimentTable:
+        """What every job found, labelled.
+
+        Raises
+        ------
+        ParameterError
+            If this is no outcome of `run_experiment`.
+        """
+        from cgrosim.errors import ParameterError
+        from cgrosim.images.experiments.job_table import ExperimentTable, dataset_of
+
+        if self.store is None:
+            raise ParameterError("this outcome has no store, and so no table; take one that run_experiment gives.")
+        return ExperimentTable(dataset_of(self.store))
 
 
 @checked
@@ -53,63 +75,45 @@ def run_experiment(
     folder: str | Path | None = None,
     progress: Progress | None = None,
     executor: Executor | None = None,
+    held: Held | None = None,
 ) -> Outcome:
     """Do all jobs in their order, or take up what is already in `folder`.
 
     With an executor (of `cgrosim.executors`) jobs that do not need one another are done side by side, with the same
     bits; its workers have to see the folder. Finished jobs and whole epochs are kept there: after Ctrl-C or a kill
     another call goes on, bit for bit as if nothing had happened. A job that fails does not stop those that do not need
-    it. The folder holds NAME.npz for every training, ``measured/`` for what was measured, and in ``marks/`` how every
-    job ended, as that of a sweep does for its cells; it is nobody else's meanwhile.
+    it. The folder holds NAME.npz for every training, and a table as that of a sweep (``plan.json``, ``cells.zarr``,
+    ``marks``) with a row a job: how it ended, and what it measured. More jobs on the same images add rows.
+
+    Parameters
+    ----------
+    held : the lock of the folder, where the caller has it already
 
     Raises
     ------
     FileError
         If a file in `folder` is damaged, or of other settings or other data, or if another program works there.
     """
-    results, messages, statuses = dict[str, Any](), list[str](), set[str]()
     jobs, place = experiment.jobs(), None if folder is None else Path(folder)
-    with only_here(None if place is None else place / MARKS):
+    plan, results = plan_of(experiment, jobs, data.digest), dict[str, Any]()
+    messages, statuses = list[str](), set[str]()
+    with opened(place, plan, held) as store:
+        keeping = Keeping(store, plan.identity, place)
         try:
-            for job, result in work_through(jobs, data, place, progress, executor):
+            for job, result in work_through(jobs, data, place, progress, executor, keeping.known, plan.identity):
                 failed = isinstance(result, Lost)
-                status = "failed" if failed else job.status(result)
-                statuses.add(status)
+                statuses.add("failed" if failed else job.status(result))
                 if failed:
                     messages.append(f"{job.name} has failed: {result.reason}.")
                 else:
                     results[job.name] = result
-                if place is not None:
-                    _mark(place, job, data.digest, status, result)
+                keeping.keep(job, result)
         except KeyboardInterrupt:
             statuses.add("interrupted")
     status = next((each for each in WORST_FIRST if each in statuses), "finished")
     found = {job.name: results[job.name] for job in jobs if job.name in results}
-    return Outcome(found, status, data.digest, tuple(messages))
-
-
-def statuses_of(folder: str | Path) -> dict[str, str]:
-    """How every job in a folder ended that was begun there, by its name: finished, diverged, interrupted or failed."""
-    marks, _ = whole_marks(Path(folder), MARK, _judge)
-    return {str(mark["job"]): str(mark["status"]) for mark in marks}
-
-
-def _judge(mark: Mapping[str, Any]) -> None:
-    if mark["status"] not in WORST_FIRST:
-        raise ValueError("its status is none")
-
-
-def _mark(folder: Path, job: Job, data: str, status: str, result: Any) -> None:
-    failed = isinstance(result, Lost)
-    content = {
-        "job": job.name,
-        "settings": job.digest(),
-        "data": data,
-        "status": status,
-        "message": result.reason if failed else str(getattr(result, "message", "")),
-        "result": "" if failed else fingerprint(result),
-    }
-    write_mark(folder, MARK, f"{job.name}-{job.digest()}", content)
+    notes = (*keeping.notes, *((UNKEPT,) if place is not None and not installed() else ()))
+    return Outcome(found, status, data.digest, tuple(messages), notes, store)
 
 
 def work_through(
@@ -118,12 +122,14 @@ def work_through(
     folder: str | Path | None = None,
     progress: Progress | None = None,
     executor: Executor | None = None,
+    known: Known = nothing_known,
+    identity: Mapping[str, str] = NO_IDENTITY,
 ) -> Iterator[tuple[Job, Any]]:
     """Every job with its result, as it is done, `Lost` for one that failed; nothing comes after an interrupted one."""
     tell, place = progress or silent, None if folder is None else Path(folder)
     if executor is not None:
         with raising_interrupts():  # what the workers are at goes on from its last whole epoch
-            yield from work_elsewhere(jobs, data, place, tell, executor)
+            yield from work_elsewhere(jobs, data, place, tell, executor, known, identity)
         tell("done", 1.0)
         return
     costs = [job.cost(data) for job in jobs]
@@ -133,7 +139,10 @@ def work_through(
         if any(name not in results for name in job.needs):
             continue
         part = part_of(tell, job.name, sum(costs[:number]) / whole, costs[number] / whole)
-        found = done(job, data, {name: results[name] for name in job.needs}, place, part)
+        given = {name: results[name] for name in job.needs}
+        found = known(job, given)
+        if found is None:
+            found = done(job, data, given, place, part)
         yield job, found
         if not isinstance(found, Lost):
             results[job.name] = found

@@ -129,6 +129,12 @@ class Capacity(Experiment):
         runs = ((self.name_of(*run), self.settings_of(*run)) for run in self.runs())
         return sum((trained_and_measured(*each, self.attack, self.black_box_samples) for each in runs), ())
 
+    def axes(self, job: Job) -> dict[str, Any]:
+        """Width, seed, and with or without attack."""
+        places = {self.name_of(*run): run for run in self.runs()}
+        width, seed, adversarial = places[job.needs[0] if job.needs else job.name]
+        return {"width": width, "seed": seed, "training": "adversarial" if adversarial else "standard"}
+
     def table(self, results: Mapping[str, Any]) -> list[Result]:
         """Every training that was measured, in the order of `runs`."""
         from cgrosim.images.training.final import network_of

@@ -107,6 +107,11 @@ class Cures(Experiment):
         both = self.trainings().items()
         return sum((trained_and_measured(*each, self.attack, self.black_box_samples) for each in both), ())
 
+    def axes(self, job: Job) -> dict[str, Any]:
+        """The kind of training, and the seed."""
+        kind, _, seed = (job.needs[0] if job.needs else job.name).rpartition("-seed-")
+        return {"training": kind, "seed": int(seed)}
+
     def rows(self, results: Mapping[str, Any]) -> Rows:
         """What was measured, kind by kind, as far as it came."""
         found = {name: rows_of(results, name) for name in self.trainings()}

@@ -7,29 +7,30 @@ the numbers do not depend on their order.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from pydantic import Field, model_validator
 
 from cgrosim.arguments import checked
 from cgrosim.errors import ParameterError
+from cgrosim.files.cells import Variable
 from cgrosim.images.experiments.experiment import (
     Conclusion,
     Experiment,
     Job,
     Measurement,
     Table,
-    TrainingJob,
     multiplications,
     pair,
 )
 from cgrosim.images.experiments.landscape_courses import changes, courses, measured_epochs, told
-from cgrosim.images.experiments.landscape_file import LANDSCAPE, SETS, empty
+from cgrosim.images.experiments.landscape_file import DIMS, LANDSCAPE, SETS, empty, units_of
 from cgrosim.images.experiments.landscape_search import Ball, NetworkSurface, Search, measure
 from cgrosim.images.experiments.landscape_statistics import LABELS, contrasts, curves, last_epoch, note, sentence
+from cgrosim.images.experiments.training_job import TrainingJob
 from cgrosim.images.experiments.training_options import TrainingOptions
 from cgrosim.images.training.samples import Samples, training_data
 from cgrosim.images.training.settings import Settings
@@ -73,12 +74,23 @@ class Options(TrainingOptions):
 class Surroundings(Measurement):
     """The landscape around training and test points of the network that a training kept after an epoch."""
 
+    kind: ClassVar[str] = "landscape"
+
     settings: Settings
     epoch: int
     radii: tuple[float, ...]
     points: int
     search: Search
     order: int  # of the training among those of the experiment, for the random streams
+
+    def variables(self) -> tuple[Variable, ...]:
+        """Both quantities over points and radii."""
+        units = units_of(self.settings.attack.norm)
+        return tuple(Variable(name, DIMS[2:], "float64", *units[name]) for name in QUANTITIES)
+
+    def labels(self) -> Mapping[str, Sequence[Any]]:
+        """Sets, points by number, and radii."""
+        return {"points_of": SETS, "point": range(self.points), "radius": self.radii}
 
     def check(self, found: Mapping[str, Any]) -> None:
         """Both quantities over points and radii, or nothing at all."""
@@ -174,6 +186,12 @@ class LossLandscape(Experiment):
             for epoch in self.any_settings.snapshots
         ]
         return (*trained, *measured)
+
+    def axes(self, job: Job) -> dict[str, Any]:
+        """The training, and of its surroundings the epoch after which the network was kept."""
+        if isinstance(job, Surroundings):
+            return {"training": job.needs[0], "snapshot": job.epoch}
+        return {"training": job.name}
 
     def dataset(self, results: Mapping[str, Any]) -> xarray.Dataset | None:
         """Both quantities over (training, epoch, points_of, point, radius), nan where nothing was measured; None if

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field
 
 from cgrosim.errors import ParameterError
+from cgrosim.files.cells import Variable
 from cgrosim.images.attacks.class_means import ClassMeanAttack
 from cgrosim.images.attacks.gradient import Attack
 from cgrosim.images.data.own.load import class_names_of
@@ -95,6 +96,8 @@ class StageOptions(optional_fields(Asked, StageSettings, COPIED)):  # type: igno
 class StageJob(Job):
     """A training of the patch network with its records; FOLDER/NAME.npz is written now and then, and gone on with."""
 
+    kind: ClassVar[str] = "stages"
+
     settings: StageSettings
 
     def run(self, data: Dataset, given: Mapping[str, Any], folder: Path | None, tell: Progress) -> xarray.Dataset:
@@ -112,9 +115,36 @@ class StageJob(Job):
         """What the run says of itself."""
         return str(result.attrs["status"])
 
+    def message(self, result: xarray.Dataset) -> str:
+        """Why it diverged, or where it was interrupted."""
+        return str(result.attrs["message"])
+
+    def variables(self) -> tuple[Variable, ...]:
+        """Margins, losses and accuracies over steps, and times; what goes by sample or filter is in its own file."""
+        from cgrosim.images.experiments.stage_records import TIMES, VARIABLES
+
+        return (
+            *(Variable(name, ("step", *dims), "float64", *about) for name, (dims, *about) in VARIABLES.items()
+              if set(dims) <= {"class"}),
+            *(Variable(name, (), "float64", about, "step") for name, (dims, about) in TIMES.items() if not dims),
+        )  # fmt: skip
+
+    def labels(self) -> Mapping[str, Sequence[Any]]:
+        """The recorded steps and the classes."""
+        from cgrosim.images.experiments.stage_training import record_steps
+
+        steps = record_steps(self.settings.records, self.settings.steps)
+        return {"step": steps.tolist(), "class": self.settings.class_names}
+
+    def cell(self, result: xarray.Dataset) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Its variables as far as it came."""
+        return {each.name: result[each.name].values.astype(float) for each in self.variables()}, {}
+
 
 class SelfChecks(Measurement):
     """Warnings about a measuring pixel attack on the last network: zero gradients, or a black box that beats it."""
+
+    kind: ClassVar[str] = "checks"
 
     settings: StageSettings
 
@@ -151,6 +181,10 @@ class ThreeStages(Experiment):
         if isinstance(self.settings.measuring_attack, Attack):
             jobs += [SelfChecks(name=f"{name}-checks", needs=(name,), settings=settings) for name, settings in both]
         return tuple(jobs)
+
+    def axes(self, job: Job) -> dict[str, Any]:
+        """The training."""
+        return {"training": job.needs[0] if job.needs else job.name}
 
     def conclude(self, results: Mapping[str, Any]) -> Conclusion:
         """The verdicts, the accuracies, the rules, and the courses."""

@@ -58,6 +58,10 @@ class RobustOverfitting(Experiment):
         both = pair(self.settings).items()
         return sum((trained_and_measured(*each, self.attack, self.black_box_samples) for each in both), ())
 
+    def axes(self, job: Job) -> dict[str, Any]:
+        """The training."""
+        return {"training": job.needs[0] if job.needs else job.name}
+
     def conclude(self, results: Mapping[str, Any]) -> Conclusion:
         """Table, curves, numbers, and whether robust overfitting is seen."""
         from cgrosim.images.training.final import overfitting_sentence

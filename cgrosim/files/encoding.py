@@ -48,7 +48,7 @@ def decoded(data: xarray.Dataset) -> xarray.Dataset:
             continue
         if numbers.size and not (numbers.min() >= 0 and numbers.max() < len(words)):
             raise ValueError(f"{name} has numbers without a word")
-        table = np.array([str(word) for word in words], dtype=object if name == "message" else None)
+        table = np.array([str(word) for word in words], dtype=object if str(name).endswith("message") else None)
         changed[str(name)] = (variable.dims, table[numbers] if numbers.size else table, attributes)
     return data.assign({n: v for n, v in changed.items() if n in data.data_vars}).assign_coords(
         {n: v for n, v in changed.items() if n in data.coords}
