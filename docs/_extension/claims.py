@@ -3,43 +3,72 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from pathlib import Path
+from typing import Any
 
 from cgrosim.claims.claim import Claim
 from cgrosim.claims.formulas import FORMULAS
 from cgrosim.claims.registry import all_claims
 from cgrosim.claims.report.mathml import mathml
 
-VERDICTS = Path(__file__).parents[1] / "verdicts.json"
+VERDICTS, POWER = (Path(__file__).parents[1] / name for name in ("verdicts.json", "power.json"))
 
 
 def verdicts() -> dict[str, dict[str, object]]:
     """What the committed verification said, by claim; gathered by ``docs/_extension/gather.py``."""
-    return dict(json.loads(VERDICTS.read_text(encoding="utf-8"))["claims"]) if VERDICTS.exists() else {}
+    return _committed(VERDICTS).get("claims", {})
 
 
 def verdict_line(name: str) -> str:
     """One sentence: the verdict, how many checks, how many wrong worlds were rejected."""
     found = verdicts().get(name)
     if found is None:
-        return f"`cgrosim verify {name} --full` decides"
+        return f"none is committed; `cgrosim verify {name} --full` decides"
+    if found["verdict"] == "not measured":
+        return f"not measured with this effort; `cgrosim verify {name} --full` decides"
     return (
         f"{found['verdict']}; {found['checks']} checks; rejected {found['rejected']} of {found['worlds']} wrong worlds"
     )
 
 
+def power_line(name: str) -> str:
+    """One sentence: the smallest error of each parameter that the claim notices, or how to measure it."""
+    found = _committed(POWER).get("claims", {}).get(name)
+    if found is None:
+        return f"not measured yet; `cgrosim verify --power {name}` does"
+    seen = [f"{words} in `{parameter}`" for parameter, words in found.items() if words != "-"]
+    blind = [f"`{parameter}`" for parameter, words in found.items() if words == "-"]
+    parts = [f"notices an error of {', '.join(seen)}"] * bool(seen) + [f"none in {', '.join(blind)}"] * bool(blind)
+    return "; ".join(parts) or "no parameter of a simulation is in its statement"
+
+
 def provenance() -> str:
-    """Where the committed verdicts come from."""
-    if not VERDICTS.exists():
-        return (
-            "The full verification of version 0.1 supported its 49 claims, some of them in other words. Verdicts of "
-            "this version are not committed yet: `cgrosim verify --full` decides."
-        )
-    said = json.loads(VERDICTS.read_text(encoding="utf-8"))
-    return (
-        f"Verdicts: `{said['command']}`, cgrosim {said['version']}, seed {said['seed']}, {said['date']}. "
-        "Yours may differ in version; `cgrosim verify CLAIM` decides anew."
+    """Where the committed verdicts come from, how many of which, and of how many claims the power is known."""
+    said, count = _committed(VERDICTS), len(all_claims())
+    if not said:
+        return "No verdicts are committed: `cgrosim verify` decides, `cgrosim verify --full` all of them."
+    tally = Counter(str(each["verdict"]) for name, each in said["claims"].items() if name in all_claims())
+    tally["without a verdict here"] = count - tally.total()
+    counted = ", ".join(f"{number} {verdict}" for verdict, number in tally.items() if number)
+    power = _committed(POWER)
+    text = (
+        f"Verdicts of these {count} claims: {counted}. From `{said['command']}`, effort {said['effort']}, seed "
+        f"{said['seed']}, cgrosim {said['version']}, {said['date']}. Yours may differ in version; "
+        "`cgrosim verify CLAIM` decides anew."
     )
+    if power:
+        known = sum(name in power["claims"] for name in all_claims())
+        text += (
+            f" Power: the smallest error of a parameter that is noticed whatever its sign, of sizes tried from 0.1 to "
+            f"50 %; with a sign, noticed that way alone. Measured for {known} of the claims (effort {power['effort']}, "
+            f"seed {power['seed']}, cgrosim {power['version']}), missing for the others."
+        )
+    return text
+
+
+def _committed(path: Path) -> dict[str, Any]:
+    return dict(json.loads(path.read_text(encoding="utf-8"))) if path.exists() else {}
 
 
 def formula(claim: Claim) -> str:
@@ -60,6 +89,7 @@ def entry(claim: Claim) -> str:
         f"- **kind** {claim.kind}; **for** {claim.proved_for}\n"
         f"- **source** {claim.source.replace('|', chr(92) + '|').replace('<', '&lt;')}\n"
         f"- **verdict** {verdict_line(claim.name)}\n"
+        f"- **power** {power_line(claim.name)}\n"
         f"- **must not pass in**\n{worlds}"
         f"- `cgrosim verify {claim.name}` (about {max(claim.cost, 0.1):g} s), `cgrosim verify --power {claim.name}`\n"
     )
@@ -68,4 +98,4 @@ def entry(claim: Claim) -> str:
 def catalogue() -> str:
     """Every claim, in reading order."""
     claims = list(all_claims().values())
-    return f"{len(claims)} claims. {provenance()}\n\n" + "\n".join(entry(claim) for claim in claims)
+    return f"{provenance()}\n\n" + "\n".join(entry(claim) for claim in claims)

@@ -1,7 +1,8 @@
-"""Gather what the site shows of experiments and verifications: ``python docs/_extension/gather.py RESULTS [REPORT]``.
+"""Gather what the site shows of experiments and verifications: ``python docs/_extension/gather.py FOLDER ...``.
 
-Of every experiment in the folder RESULTS (``python sims/NAME.py --out RESULTS``) the figure is made small enough for a
-page and committed under ``docs/gallery``; of the report (``cgrosim verify --out REPORT``) the verdicts are kept.
+Of every experiment in a folder (``python sims/NAME.py --out FOLDER``) the figure is made small enough for a page and
+committed under ``docs/gallery``; of a report (``cgrosim verify --out FOLDER``) the verdicts are kept, and of what was
+measured of the power (``cgrosim verify --power --out FOLDER``) the smallest error of each parameter that is noticed.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ def figures(results: Path) -> None:
             "version": told["versions"]["cgrosim"],
             "seconds": told["seconds"],
         }
-    path.write_text(json.dumps(made, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    _write(path, made)
 
 
 def verdicts(report: Path) -> None:
@@ -55,16 +56,39 @@ def verdicts(report: Path) -> None:
             "rejected": sum(world["outcome"] == "violated" for world in worlds),
         }
     said = {
-        "command": f"cgrosim verify --{told['effort']}",
+        "command": "cgrosim verify" + " --full" * (told["effort"] == "full"),
+        "effort": told["effort"],
         "version": told["versions"]["cgrosim"],
         "seed": told["seed"],
         "date": told["timing"]["written"][:10],
         "claims": kept,
     }
-    (DOCS / "verdicts.json").write_text(json.dumps(said, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    _write(DOCS / "verdicts.json", said)
+
+
+def powers(report: Path) -> None:
+    """Keep in words what each claim notices; what was gathered before of other claims, from the same seed, stays."""
+    from cgrosim.claims.report.power import in_words, read_power
+
+    told = json.loads((report / "power.json").read_text(encoding="utf-8"))
+    said = {"effort": told["effort"], "version": told["versions"]["cgrosim"], "seed": told["seed"]}
+    path = DOCS / "power.json"
+    before = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    kept = before["claims"] if before and said.items() <= before.items() else {}
+    for claim, found in read_power(report).items():
+        words = {name: in_words(one) for name, one in found.items()}
+        kept[claim] = {name: each for name, each in words.items() if each}  # nothing: not in the statement
+    _write(path, {**said, "claims": kept})
+
+
+def _write(path: Path, told: dict[str, object]) -> None:
+    path.write_text(json.dumps(told, indent=1, sort_keys=True) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
-    figures(Path(sys.argv[1]))
-    if len(sys.argv) > 2:
-        verdicts(Path(sys.argv[2]))
+    for folder in map(Path, sys.argv[1:]):
+        figures(folder)
+        if (folder / "verdicts.json").exists():
+            verdicts(folder)
+        if (folder / "power.json").exists():
+            powers(folder)

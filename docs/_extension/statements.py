@@ -64,4 +64,5 @@ def _claim(name: str) -> str:
         raise ValueError(f"statements.toml names the claim {name}, which does not exist")
     worlds = "; ".join(world.name for world in all_claims()[name].worlds)
     link = f"[`{name}`](reference/claims.md#claim-{name})"
-    return f"- **Claim** {link}: {claims.verdict_line(name)}. Must not pass in: {worlds}."
+    said = f"{claims.verdict_line(name)}. Power: {claims.power_line(name)}"
+    return f"- **Claim** {link}: {said}. Must not pass in: {worlds}."

@@ -1,5 +1,6 @@
 """What the site takes from the program: every claim, command, parameter and experiment, and nothing that is not."""
 
+import json
 import sys
 import tomllib
 from pathlib import Path
@@ -7,7 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-MAKERS = ("claims", "commands", "experiments", "statements", "tables", "interface", "docstrings")
+MAKERS = ("claims", "gather", "commands", "experiments", "statements", "tables", "interface", "docstrings")
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -34,6 +35,44 @@ def test_every_claim_is_in_the_catalogue_and_on_the_page_of_the_paper():
         assert f"claims.md#claim-{name})" in page
     wanted = tomllib.loads(statements.SOURCE.read_text())["statement"]
     assert all(f"## {each['name']}\n" in page for each in wanted)
+
+
+def test_verdicts_and_power_of_a_report_reach_the_pages(tmp_path, monkeypatch):
+    import claims
+    import gather
+
+    from cgrosim.claims.claim import Context
+    from cgrosim.claims.power import Noticed
+    from cgrosim.claims.report.power import write_power
+
+    monkeypatch.setattr(gather, "DOCS", tmp_path)
+    monkeypatch.setattr(claims, "VERDICTS", tmp_path / "verdicts.json")
+    monkeypatch.setattr(claims, "POWER", tmp_path / "power.json")
+    assert "No verdicts are committed" in claims.provenance()
+
+    worlds = [{"outcome": "violated"}, {"outcome": "supported"}]
+    found = [("closure", "supported", [1, 2, 3], worlds), ("image-landscape", "not measured", [], [])]
+    keys = ("name", "verdict", "checks", "worlds")
+    told = {"effort": "quick", "seed": 3, "versions": {"cgrosim": "9.9"}, "timing": {"written": "2026-01-02T03:04"}}
+    (tmp_path / "report").mkdir()
+    verdicts = {**told, "verdicts": [dict(zip(keys, each, strict=True)) for each in found]}
+    (tmp_path / "report" / "verdicts.json").write_text(json.dumps(verdicts))
+    gather.verdicts(tmp_path / "report")
+    noticed = {"gap": Noticed("gap", 0.02, 0.01, 0.0, 9), "neurons": Noticed("neurons", None, None, 0.0, 2)}
+    for name in ("closure", "phase-edges"):  # of two sittings
+        write_power({name: noticed}, Context(seed=3), tmp_path / name)
+        gather.powers(tmp_path / name)
+
+    assert claims.verdict_line("closure") == "supported; 3 checks; rejected 1 of 2 wrong worlds"
+    assert claims.verdict_line("image-landscape").startswith("not measured with this effort; `cgrosim verify")
+    assert "none is committed" in claims.verdict_line("phase-edges")
+    for name in ("closure", "phase-edges"):
+        assert claims.power_line(name) == "notices an error of 2 % in `gap`; none in `neurons`"
+    assert "not measured yet; `cgrosim verify --power theorem-orders`" in claims.power_line("theorem-orders")
+    said = claims.provenance()
+    assert "1 supported, 1 not measured" in said
+    assert "effort quick, seed 3, cgrosim 9.9, 2026-01-02" in said
+    assert "Measured for 2 of the claims" in said
 
 
 def test_a_statement_about_what_does_not_exist_stops_the_build():
