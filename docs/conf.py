@@ -43,7 +43,6 @@ html_theme = "pydata_sphinx_theme"
 html_title = f"cgrosim {version}"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
-html_extra_path = ["classroom.html"]
 html_copy_source = False
 html_show_sourcelink = False
 html_sidebars = {"index": [], "start": [], "paper": [], "gallery": []}

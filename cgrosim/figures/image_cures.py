@@ -32,9 +32,9 @@ class Column(NamedTuple):
 
 
 CURVES = (
-    ("robust_train", "robust, training images", style.VERMILION, "s"),
-    ("robust_test", "robust, test images", style.BLUE, "o"),
-    ("clean_test", "clean, test images", style.GREEN, "^"),
+    ("robust_train", "robust, training images", style.DARK_VERMILION, "s"),
+    ("robust_test", "robust, test images", style.VERMILION, "o"),
+    ("clean_test", "clean, test images", style.BLUE, "^"),
 )
 CAPTION = "filled: last epoch; open: stopped early, at the epoch that validation images select"
 STAR = "; *: without trainings that ended in a constant prediction"
