@@ -4,8 +4,8 @@ Digits, MNIST and CIFAR-10 (in CGROSIM_DATA, else downloaded; with --toy digits 
 start with several weight decays, label smoothings and batch sizes, at the last epoch (filled) and stopped early (open).
 Look for: enough weight decay takes the fit of attacked training images (squares) away, as in the model; the robust test
 accuracy (circles) hardly moves, which is not the model. Small networks and few images: sizes for an hour of a laptop,
-not for a record. Trainings are kept in OUT/images_cures, also those of `cgrosim images cures --out OUT/images_cures/NAME`
-with the options below, and a rerun goes on with them; --workers N trains side by side.
+not for a record. Trainings are kept in OUT/images_cures, also those of `cgrosim images cures --out
+OUT/images_cures/NAME` with the options below, and a rerun goes on with them; --workers N trains side by side.
 """
 
 from __future__ import annotations
