@@ -2,7 +2,7 @@
 
 Pydantic's `validate_call` (2.14) was tried in its place: it cannot build 26 of 55 functions, whose annotations name
 what only a type checker imports, arrays or protocols. Elsewhere it takes True and "3" for whole numbers without a word,
-and tells what it refuses in three lines, by place instead of by name.
+and tells what it refuses in four lines, by place instead of by name.
 """
 
 from __future__ import annotations

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import signal
 import sys
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import redirect_stderr, redirect_stdout, suppress
 from typing import Any
 
 IMAGES = "Train small convolutional networks on real images, with and without attacks, and draw what they learn."
@@ -100,10 +101,30 @@ def _check_printable(arguments: list[str]) -> None:
 
 
 def _parse(arguments: list[str]) -> Any:
-    """The chosen subcommand with its options; tyro prints a usage error and exits with status 2 itself."""
-    import tyro
+    """The chosen subcommand with its options; tyro prints a usage error and exits with status 2 itself.
+
+    It repeats what it does not understand letter by letter: such words are shown to it short and without control
+    characters, once it is known that it refuses them.
+    """
+    from cgrosim.errors import UserError
+    from cgrosim.files.words import shown
 
     given = _renamed(arguments)
+    words = [shown(word) for word in given]
+    if words == given:
+        return _parsed(given)
+    silence = io.StringIO()
+    try:
+        with redirect_stdout(silence), redirect_stderr(silence):
+            return _parsed(given)
+    except SystemExit:
+        _parsed(words)
+    raise UserError(f"{' '.join(words)} is not understood; see cgrosim --help.")
+
+
+def _parsed(given: list[str]) -> Any:
+    import tyro
+
     return tyro.extras.subcommand_cli_from_dict(
         subcommands(given),
         prog="cgrosim",

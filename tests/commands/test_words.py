@@ -156,3 +156,28 @@ def test_the_hint_for_what_testing_needs_can_be_followed():
     code = "import sys\nsys.modules['hypothesis'] = None\nimport cgrosim.testing"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert "cgrosim.testing needs hypothesis; run 'pip install hypothesis'." in done.stderr
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["simulate", "--overwrite=\x1b]0;evil\x07"],
+        ["info", "a=\x1b]0;evil\x07"],
+        ["classroom", "x" * 10_000],
+        ["images", "export", "none", "--to", "x" * 10_000],
+    ],
+)
+def test_what_the_parser_repeats_is_short_and_printable(arguments, capsys):
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    told = "".join(capsys.readouterr())
+    assert ended.value.code == 2
+    assert "\x1b]" not in told
+    assert "\x07" not in told
+    assert len(told) < 2000
+    assert "evil" in told or "xxx" in told
+
+
+def test_long_words_that_are_understood_are_understood(capsys):
+    assert main(["info", "--config", f"{'x/' * 200}none.toml"]) == 2
+    assert "none.toml cannot be read" in " ".join(capsys.readouterr().err.split())
