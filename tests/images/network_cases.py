@@ -22,6 +22,7 @@ import numpy as np
 import pytest
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from tile_errors import tile_deviation, tiled_layers
 
 from cgrosim.errors import ParameterError
 from cgrosim.images.network.architectures import lenet, patch_network, stack3x3
@@ -134,14 +135,17 @@ def architectures(draw: Any, most_channels: int = 40, largest: int = 13, common:
 class Analysis:
     """Exact logits, losses and gradients of a case, each with a bound on the error of a float32 computation.
 
+    The convolutions that a given `network` does by Winograd's tiles get the (larger) bound of those.
+
     Attributes
     ----------
     logits, losses, input_gradient, gradient : what `ReferenceNetwork` finds
     logits_error, losses_error, input_gradient_error, gradient_error : bounds on the errors, of the same shapes
     """
 
-    def __init__(self, case: Case, weight: float = 1.0, smoothing: float = 0.0) -> None:
+    def __init__(self, case: Case, weight: float = 1.0, smoothing: float = 0.0, network: Any = None) -> None:
         self.case, self.smoothing = case, smoothing
+        self._tiled = {} if network is None else tiled_layers(network)
         self.exact = case.reference()
         exact = {name: np.asarray(value, np.float64) for name, value in case.parameters.items()}
         self.squared = ReferenceNetwork(case.architecture, {name: value**2 for name, value in exact.items()})
@@ -169,7 +173,18 @@ class Analysis:
         walk = self._squares(index, layer, (np.abs(x) + e) ** 2)
         if isinstance(layer, SumPositions | FixedReadout):  # all of one sign, perhaps: no random walk
             return np.sqrt(through) + rounding(_fan_in(layer, x)) * self._sum(layer, np.abs(x) + e)
+        if self._tiled.get(index, (False, False))[0]:
+            return np.sqrt(through) + self._tile_error(index, layer.padding, np.abs(x) + e, turned=False)
         return np.sqrt(through + (rounding(_fan_in(layer, x) + 1) * WALK) ** 2 * walk)
+
+    def _tile_error(self, index: int, padding: int, x: Array, turned: bool) -> Array:
+        """Of a convolution by tiles (see `tile_deviation`) of inputs of size `x`, or back with the kernel turned."""
+        weight = np.asarray(self.case.parameters[f"layer{index}.weight"], np.float64)
+        bias = np.abs(self.case.parameters.get(f"layer{index}.bias", np.zeros(weight.shape[3])))
+        if turned:
+            weight, bias, padding = weight[::-1, ::-1].transpose(0, 1, 3, 2), 0.0, len(weight) - 1 - padding
+        padded = np.pad(x, [(0, 0), (padding, padding), (padding, padding), (0, 0)])
+        return rounding(0) * WALK * tile_deviation(weight, padded) + 2 * UNIT * bias
 
     def _squares(self, index: int, layer: Layer, x: Array) -> Array:
         """W^2 x + b^2."""
@@ -240,6 +255,8 @@ class Analysis:
             spread = (d + 2 * UNIT * (np.abs(g) + d))[:, 0, 0]
             return exact, (spread @ matrix).reshape(x.shape)
         through, walk = (self.squared._backward(index, x, x, part**2) for part in (d, np.abs(g) + d))
+        if self._tiled.get(index, (False, False))[1]:
+            return exact, np.sqrt(through) + self._tile_error(index, layer.padding, np.abs(g) + d, turned=True)
         return exact, np.sqrt(through + (rounding(_fan_out(layer, g)) * WALK) ** 2 * walk)
 
     def _weight_gradient(self, index: int, g: Array, d: Array, scale: float) -> None:
@@ -333,7 +350,8 @@ def close(found: np.ndarray, expected: np.ndarray, error: np.ndarray) -> None:
 
 def check_everything(case: Case, layout: str) -> None:
     """Logits, losses, both gradients and one step."""
-    ours, bound = network(case, layout), Analysis(case, weight=0.7)
+    ours = network(case, layout)
+    bound = Analysis(case, 0.7, network=ours)
     images, labels = case.images, case.labels
     close(ours.logits(images), bound.logits, bound.logits_error)
     close(ours.losses(images, labels), bound.losses, bound.losses_error)
@@ -348,7 +366,8 @@ def check_everything(case: Case, layout: str) -> None:
 
 def check_smoothing(case: Case, layout: str, smoothing: float = 0.3) -> None:
     """Losses and weight gradient of smoothed labels; the gradient by the pixels stays that of the label itself."""
-    ours, bound, sharp = network(case, layout), Analysis(case, 0.7, smoothing), Analysis(case)
+    ours = network(case, layout)
+    bound, sharp = Analysis(case, 0.7, smoothing, ours), Analysis(case, network=ours)
     close(ours.accumulate_gradient(case.images, case.labels, 0.7, smoothing), bound.losses, bound.losses_error)
     for name, value in ours.gradient().items():
         close(value, bound.gradient[name], bound.gradient_error[name])

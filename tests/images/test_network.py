@@ -161,8 +161,9 @@ def test_one_step_of_an_attack(architecture: Architecture, norm: str, layout: st
     radius, step_size = (0.3, 0.2) if norm == "linf" else (1.5, 1.0)
     start = random_start(case, norm, radius, 1)
     options = {"norm": norm, "radius": radius, "step_size": step_size, "steps": 1}
-    found, margin, stuck = network(case, layout).perturb(case.images, case.labels, start, **options)
-    bound = Analysis(Case(architecture, case.parameters, start, case.labels))
+    ours = network(case, layout)
+    found, margin, stuck = ours.perturb(case.images, case.labels, start, **options)
+    bound = Analysis(Case(architecture, case.parameters, start, case.labels), network=ours)
     gradient, error = bound.input_gradient, bound.input_gradient_error
     clean = case.images.astype(np.float64)
 
@@ -182,7 +183,7 @@ def test_one_step_of_an_attack(architecture: Architecture, norm: str, layout: st
         assert np.all(distance <= step_size * off + slack)
         assert np.median(off) < 1e-2
     assert_inside(found, case, norm, radius)
-    reached = Analysis(Case(architecture, case.parameters, found, case.labels))
+    reached = Analysis(Case(architecture, case.parameters, found, case.labels), network=ours)
     error = 2 * reached.logits_error.max(axis=1) + 2 * UNIT * np.abs(reached.logits).max(axis=1)
     assert np.all(np.abs(margin - margins(reached.logits, case.labels)) <= error)
     assert not stuck.any()

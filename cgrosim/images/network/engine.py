@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from cgrosim.images.network.kernels import adaptive, channels, samples, slots, update
 from cgrosim.images.network.kernels.program import Column
 from cgrosim.images.network.kernels.shapes import BLOCK
+from cgrosim.images.network.kernels.transforms import kernel_matrix
 from cgrosim.images.network.layers import Architecture
 from cgrosim.images.network.plan import Plan, blocks_of
 from cgrosim.images.network.sample_plan import SamplePlan
@@ -79,6 +80,17 @@ class Outcome:
     largest: NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
 
 
+_LINE = 64  # bytes of a cache line: a vector that lies across two is loaded twice
+
+
+def aligned(shape: int | tuple[int, ...], kind: Any = np.float32) -> NDArray[Any]:
+    """Zeros whose first number begins a cache line, which those of NumPy rarely do."""
+    numbers = np.dtype(kind).itemsize * int(np.prod(shape))
+    raw = np.zeros(numbers + _LINE, np.uint8)
+    first = -raw.ctypes.data % _LINE
+    return raw[first : first + numbers].view(kind).reshape(shape)
+
+
 class Engine:
     """Weights and work arrays of one network.
 
@@ -93,12 +105,12 @@ class Engine:
         self._kernels: Any = samples if layout == "samples" else channels
         self._make_plan: type[Plan] = SamplePlan if layout == "samples" else Plan
         self.plan = plan = self._make_plan(architecture, 1, numba.config.NUMBA_NUM_THREADS)
-        self.parameters = np.zeros(plan.parameter_size, np.float32)
-        self.velocity = np.zeros(plan.trained_size, np.float32)
-        self.gradient = np.zeros(plan.parameter_size, np.float32)
+        self.parameters = aligned(plan.parameter_size)
+        self.velocity = aligned(plan.trained_size)
+        self.gradient = aligned(plan.parameter_size)
         for places, values in plan.fixed.values():
             self.parameters[places] = values
-        self._tables = np.zeros(plan.table_size, np.float32)
+        self._tables = aligned(plan.table_size)
         self._stale = True
         self.capacity = 0
         self._allocate(1)
@@ -115,15 +127,15 @@ class Engine:
             slots.PARAMETERS: self.parameters,
             slots.GRADIENT: self.gradient,
             slots.TABLES: self._tables,
-            slots.STATE: np.zeros(plan.state_size, np.float32),
-            slots.GRADIENTS: np.zeros(plan.gradient_size, np.float32),
-            slots.CHOICES: np.zeros(plan.choice_size, np.uint8),
-            slots.PANELS: np.zeros(groups * plan.panel_rows * BLOCK, np.float32),
-            slots.CHUNKS: np.zeros((chunks, plan.convolution_size), np.float32),
-            slots.SCRATCH: np.zeros((plan.threads, plan.scratch_size), np.float32),
-            slots.SPARE: np.zeros((plan.threads, plan.spare_size), np.float32),
-            slots.LISTS: np.zeros((plan.threads, plan.spare_size), np.int32),
-            slots.BEGINS: np.zeros((plan.threads, plan.cell_size), np.int64),
+            slots.STATE: aligned(plan.state_size),
+            slots.GRADIENTS: aligned(plan.gradient_size),
+            slots.CHOICES: aligned(plan.choice_size, np.uint8),
+            slots.PANELS: aligned(groups * plan.panel_rows * BLOCK),
+            slots.CHUNKS: aligned((chunks, plan.convolution_size)),
+            slots.SCRATCH: aligned((plan.threads, plan.scratch_size)),
+            slots.SPARE: aligned((plan.threads, plan.spare_size)),
+            slots.LISTS: aligned((plan.threads, plan.spare_size), np.int32),
+            slots.BEGINS: aligned((plan.threads, plan.cell_size), np.int64),
         }
         sizes = {
             slots.SCRATCH_SIZE: plan.scratch_size,
@@ -144,10 +156,13 @@ class Engine:
     def _rearrange(self) -> None:
         if not self._stale:
             return
-        _, gather, transpose = update.compiled()
+        _, gather, transpose, transform = update.compiled()
         gather(self.parameters, self.plan.gathers, self._tables)
         for weight, at, inputs, outputs in self.plan.transposes:
             threads.run(True, transpose, self.parameters, weight, self._tables, at, inputs, outputs)
+        for rearranged, weight, at, pairs, size in self.plan.transforms:
+            source = self._tables if rearranged else self.parameters
+            transform(source, weight, pairs, kernel_matrix(size), self._tables, at)
         self._stale = False
 
     def run(
@@ -239,7 +254,7 @@ class Engine:
     def descend(self, rate: float, momentum: float, decay: float) -> None:
         """One step of gradient descent with the gradient, which is then zero."""
         self.clear_untrained()
-        descend, _, _ = update.compiled()
+        descend, *_ = update.compiled()
         size = self.plan.trained_size
         threads.run(
             True,

@@ -215,8 +215,9 @@ def compiled() -> tuple[Any, Any]:
             if first == 0:
                 load_image(table, task, floats_at(context[slots.IMAGES]), state)
             if phase == _FORWARD:
+                parameters = floats_at(context[slots.PARAMETERS])
                 for s in range(first, last):
-                    forward_stage(table, s, task, floats_at(context[slots.PARAMETERS]), state, choices, scratch)
+                    forward_stage(table, s, task, parameters, tables, state, choices, scratch, spare)
         elif phase == _BACKWARD:
             for s in range(last - 1, first - 1, -1):
                 backward_stage(table, s, task, thread, tables, state, gradients, choices, scratch, spare, lists, ends)

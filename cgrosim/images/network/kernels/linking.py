@@ -18,6 +18,7 @@ from numba.extending import intrinsic
 
 from cgrosim.images.network.kernels.caching import callback, entry, fingerprint
 from cgrosim.images.network.kernels.microkernels import SYMBOL, inner_body, scatter_body, tile_body
+from cgrosim.images.network.kernels.transforms import combine_body, product_body, transform_body
 from cgrosim.kernels.microkernels import data_pointers
 
 _floats, _integers, _count = types.CPointer(types.float32), types.CPointer(types.int32), types.int64
@@ -30,6 +31,8 @@ def link() -> None:
     """Compile the micro-kernels, or load them from the cache."""
     key = fingerprint("microkernels")
     made = {"tile": _compile_tile(key), "scatter": _compile_scatter(key), "inner": _compile_inner(key)}
+    made |= {"transform": _compile_transform(key), "combine": _compile_combine(key)}
+    made["product"] = _compile_product(key)
     for name, kernel in made.items():
         _kept.append(kernel)
         llvm.add_symbol(SYMBOL + name, kernel.address)
@@ -88,6 +91,45 @@ def _compile_inner(key: str) -> Any:
         )  # fmt: skip
 
     return inner
+
+
+def _compile_transform(key: str) -> Any:
+    @callback(types.void(_floats, _count, _count, _floats, _count, _count))
+    def transform(source, at, row, out, out_at, step):  # type: ignore[no-untyped-def]
+        _ = key
+        transform_body(source, at, row, out, out_at, step)
+
+    return transform
+
+
+def _compile_combine(key: str) -> Any:
+    places = (_floats, _count, _count, _floats, _count, _floats, _count, _count, types.CPointer(types.uint8))
+
+    @callback(types.void(_count, _count, *places, _count, _count))
+    def combine(  # type: ignore[no-untyped-def]
+        side, kind, source, at, step, bias, bias_at, out, out_at, row, choices, choice_at, choice_row
+    ):
+        _ = key
+        combine_body(side, kind, source, at, step, bias, bias_at, out, out_at, row, choices, choice_at, choice_row)
+
+    return combine
+
+
+def _compile_product(key: str) -> Any:
+    factors = (_floats, *[_count] * 3, _floats, *[_count] * 3)
+
+    @callback(types.void(_count, _count, *factors, _count, _floats, _count, _count, _count))
+    def product(  # type: ignore[no-untyped-def]
+        rows, columns, left, left_at, left_step, left_plane, right, right_at, right_step, right_column,
+        planes, out, out_at, out_step, out_column,
+    ):  # fmt: skip
+        _ = key
+        product_body(
+            rows, columns, left, left_at, left_step, left_plane, right, right_at, right_step, right_column,
+            planes, out, out_at, out_step, out_column,
+        )  # fmt: skip
+
+    return product
 
 
 @intrinsic

@@ -58,7 +58,7 @@ def _row_offsets(builder: Any, layout: int, stride: Any, rows: int) -> list[Any]
     return [integer_constant(row * (BLOCK if layout == ROWS_16 else 1)) for row in range(rows)]
 
 
-def _add_products(vectors: Vectors, scalars: list[Any], blocks: list[Any], sums: list[Any]) -> list[Any]:
+def add_products(vectors: Vectors, scalars: list[Any], blocks: list[Any], sums: list[Any]) -> list[Any]:
     """Sums of the places (row, column, part), and every scalar times every block: registers hold the shorter side."""
     rows, columns, added = range(len(scalars)), range(len(blocks)), list(sums)
 
@@ -113,7 +113,7 @@ def _emit_tile(builder: Any, layout: int, rows: int, columns: int, arguments: li
             blocks = builder.gep(right_here, [builder.mul(count, right_step)])
             singles = [builder.gep(scalars, [offset]) for offset in left_rows]
             sources = [builder.gep(blocks, [offset]) for offset in right_columns]
-            return _add_products(vectors, singles, sources, sums)
+            return add_products(vectors, singles, sources, sums)
 
         return counted_loop(builder, steps, carried, step)
 

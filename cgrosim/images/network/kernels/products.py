@@ -66,6 +66,32 @@ def convolve_row(  # type: ignore[no-untyped-def]
 
 
 @njit(**INNER)
+def convolve_columns(  # type: ignore[no-untyped-def]
+    source, at, row, plane, planes, size, weights, weight, blocks, zeros, width, out
+):
+    """The same for a kernel of one column, without a bias, to ``[block][width][16]``.
+
+    weights : ``[block][plane][kernel row][16 inputs][16 outputs]`` from `weight`
+    zeros : array that begins with a block of zeros
+    """
+    square = BLOCK * BLOCK
+    block = 0
+    while block < blocks:
+        wide = min(WIDEST, blocks - block)
+        x = 0
+        while x < width:
+            high = next_piece(HEIGHTS_16[wide], width - x)
+            tile(
+                ROWS_16, high, wide, source, at + x * BLOCK, 0, row, plane,
+                weights, weight + block * planes * size * square, planes * size * square, BLOCK, square, size * square,
+                planes, size, BLOCK, zeros, 0, 0, 0,
+                out, (block * width + x) * BLOCK, BLOCK, width * BLOCK, PLAIN, out, 0,
+            )  # fmt: skip
+            x += high
+        block += wide
+
+
+@njit(**INNER)
 def convolve_row_of_few(  # type: ignore[no-untyped-def]
     source, at, row, channels, size, weights, weight, blocks, bias_source, bias, width, out, out_at, out_plane, kind
 ):

@@ -46,9 +46,12 @@ class Column(enum.IntEnum):
     SPARSE = 29
     SPARSE_WIDTH = 30  # blocks a row of the latter
     METHOD = 31  # how the input gradient is found
+    TILES = 32  # whether the output is found by Winograd's tiles
+    TRANSFORMED = 33  # offsets of the transformed weights: there and back
+    TURNED = 34
 
 
 COLUMNS = len(Column)
 
 # Methods of the input gradient of a convolution.
-BY_TILES, BY_LISTS, BY_WINDOWS, BY_PIXELS = range(4)
+BY_ROWS, BY_LISTS, BY_WINDOWS, BY_PIXELS, BY_TILES = range(5)

@@ -5,13 +5,15 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+from cgrosim.images.network.kernels import transforms
 from cgrosim.images.network.kernels.caching import INNER
 from cgrosim.images.network.kernels.microkernels import PLAIN, RELU, scatter
 from cgrosim.images.network.kernels.pooling import list_cell, pool_pair, raise_to, unpool_pair
-from cgrosim.images.network.kernels.products import convolve_row, convolve_row_of_few
+from cgrosim.images.network.kernels.products import convolve_columns, convolve_row, convolve_row_of_few
 from cgrosim.images.network.kernels.program import (
     BY_LISTS,
     BY_PIXELS,
+    BY_ROWS,
     BY_TILES,
     BY_WINDOWS,
     CONVOLUTION,
@@ -21,11 +23,13 @@ from cgrosim.images.network.kernels.program import (
     Column,
 )
 from cgrosim.images.network.kernels.shapes import BLOCK, scatter_widths
+from cgrosim.images.network.kernels.winograd import convolve_tiles
 
 (
     KIND, HEIGHT, WIDTH, CHANNELS, GROUP, GROUPS, PADDING, SIZE, FILTERS, BLOCKS, ROWS, COLUMNS, POOLED, RECTIFIED,
     OUT_HEIGHT, OUT_WIDTH, INPUT, INPUT_SIZE, GRADIENT, GRADIENT_SIZE, GRADIENT_SHARED, GRADIENT_ROW, GRADIENT_PLANE,
     GRADIENT_FIRST, CHOICE, CHOICE_SIZE, WEIGHT, BIAS, TABLE, SPARSE, SPARSE_WIDTH, METHOD,
+    TILES, TRANSFORMED, TURNED,
 ) = (int(column) for column in Column)  # fmt: skip
 WIDE = len(Column)  # of the table, which is passed as a pointer to its first number
 SCATTER_WIDTH = scatter_widths()[-1]
@@ -84,11 +88,11 @@ def take_pixels(table, thread, n, gradients, pixels):  # type: ignore[no-untyped
 
 
 @njit(**INNER)
-def forward_stage(table, s, n, parameters, state, choices, scratch):  # type: ignore[no-untyped-def]
+def forward_stage(table, s, n, parameters, tables, state, choices, scratch, spare):  # type: ignore[no-untyped-def]
     """Advance one sample through one stage that is no dense layer."""
     kind = table[s * WIDE + KIND]
     if kind == CONVOLUTION:
-        _forward_convolution(table, s, n, parameters, state, choices, scratch)
+        _forward_convolution(table, s, n, parameters, tables, state, choices, scratch, spare)
         return
     at, row, plane = input_place(table, s, n)
     to, to_row, to_plane = output_place(table, s, n)
@@ -117,11 +121,23 @@ def forward_stage(table, s, n, parameters, state, choices, scratch):  # type: ig
 
 
 @njit(**INNER)
-def _forward_convolution(table, s, n, parameters, state, choices, scratch):  # type: ignore[no-untyped-def]
+def _forward_convolution(  # type: ignore[no-untyped-def]
+    table, s, n, parameters, tables, state, choices, scratch, spare
+):
     at, row, plane = input_place(table, s, n)
     to, to_row, to_plane = output_place(table, s, n)
     size, blocks, width = table[s * WIDE + SIZE], table[s * WIDE + BLOCKS], table[s * WIDE + COLUMNS]
     weight, bias, few = table[s * WIDE + WEIGHT], table[s * WIDE + BIAS], table[s * WIDE + GROUP] != BLOCK
+    if table[s * WIDE + TILES]:
+        convolve_tiles(
+            state, at, row, plane, table[s * WIDE + GROUPS], table[s * WIDE + ROWS], width, size,
+            tables, table[s * WIDE + TRANSFORMED], blocks, parameters, bias,
+            transforms.POOLED * table[s * WIDE + POOLED] + transforms.RECTIFIED * table[s * WIDE + RECTIFIED],
+            state, to, to_row, to_plane,
+            table[s * WIDE + OUT_HEIGHT], table[s * WIDE + OUT_WIDTH],
+            choices, table[s * WIDE + CHOICE] + n * table[s * WIDE + CHOICE_SIZE], spare,
+        )  # fmt: skip
+        return
     if table[s * WIDE + POOLED] == 0:
         kind = RELU if table[s * WIDE + RECTIFIED] else PLAIN
         for y in range(table[s * WIDE + ROWS]):
@@ -204,9 +220,18 @@ def backward_stage(  # type: ignore[no-untyped-def]
     to = gradient_place(table, s, n, thread)
     if kind != CONVOLUTION:
         _backward_other(table, s, n, thread, state, gradients, choices)
-    elif method == BY_TILES:
+    elif method in (BY_ROWS, BY_TILES):
         turned = table[s * WIDE + SIZE] - 1 - table[s * WIDE + PADDING]
         row, plane = convolution_gradient(table, s, n, thread, state, gradients, choices, scratch, turned)
+        if method == BY_TILES:
+            height, width = table[s * WIDE + HEIGHT], table[s * WIDE + WIDTH]
+            convolve_tiles(
+                scratch, 0, row, plane, table[s * WIDE + BLOCKS], height, width, table[s * WIDE + SIZE],
+                tables, table[s * WIDE + TURNED], table[s * WIDE + GROUPS], tables, 0, 0,
+                gradients, to, table[s * WIDE + GRADIENT_ROW], table[s * WIDE + GRADIENT_PLANE], height, width,
+                choices, 0, spare,
+            )  # fmt: skip
+            return
         for y in range(table[s * WIDE + HEIGHT]):
             convolve_row(
                 scratch, y * row, row, plane, table[s * WIDE + BLOCKS], table[s * WIDE + SIZE],
@@ -214,7 +239,8 @@ def backward_stage(  # type: ignore[no-untyped-def]
                 gradients, to + y * table[s * WIDE + GRADIENT_ROW], table[s * WIDE + GRADIENT_PLANE], PLAIN,
             )  # fmt: skip
     elif method == BY_PIXELS:
-        row, plane = convolution_gradient(table, s, n, thread, state, gradients, choices, scratch, 0)
+        size = table[s * WIDE + SIZE]
+        row, plane = convolution_gradient(table, s, n, thread, state, gradients, choices, scratch, size - 1)
         _add_pixels(table, s, row, plane, tables, gradients, to, scratch, spare)
     else:
         for i in range(table[s * WIDE + GRADIENT_SIZE]):
@@ -301,23 +327,21 @@ def _add_windows(table, s, tables, gradients, to, channels, values, begins, wind
 
 @njit(**INNER)
 def _add_pixels(table, s, row, plane, tables, gradients, to, scratch, pixels):  # type: ignore[no-untyped-def]
-    """Table: a 1x1 convolution from the outputs to all (kernel row, kernel column, channel) of the input."""
+    """Table: from the outputs of a column to all (kernel column, channel) of an input row, kernel rows turned."""
     for i in range(table[s * WIDE + GRADIENT_SIZE]):
         gradients[to + i] = _ZERO
     channels, size, width = table[s * WIDE + CHANNELS], table[s * WIDE + SIZE], table[s * WIDE + COLUMNS]
-    run = size * channels
-    blocks = (size * run + BLOCK - 1) // BLOCK
-    for y in range(table[s * WIDE + ROWS]):
-        convolve_row(
-            scratch, y * row, row, plane, table[s * WIDE + BLOCKS], 1, tables, table[s * WIDE + TABLE], blocks,
-            tables, 0, width, pixels, 0, width * BLOCK, PLAIN,
+    run, padding, line = size * channels, table[s * WIDE + PADDING], table[s * WIDE + GRADIENT_ROW]
+    blocks = (run + BLOCK - 1) // BLOCK
+    for y in range(padding, padding + table[s * WIDE + HEIGHT]):
+        convolve_columns(
+            scratch, y * row + (size - 1) * BLOCK, row, plane, table[s * WIDE + BLOCKS], size,
+            tables, table[s * WIDE + TABLE], blocks, tables, width, pixels,
         )  # fmt: skip
         for x in range(width):
-            for ky in range(size):
-                target = to + (y + ky) * table[s * WIDE + GRADIENT_ROW] + x * channels
-                for i in range(run):
-                    j = ky * run + i
-                    gradients[target + i] += pixels[(j // BLOCK) * width * BLOCK + x * BLOCK + j % BLOCK]
+            target = to + y * line + x * channels
+            for i in range(run):
+                gradients[target + i] += pixels[((i // BLOCK) * width + x) * BLOCK + i % BLOCK]
 
 
 @njit(**INNER)

@@ -39,15 +39,42 @@ def _make(parallel: bool) -> tuple[Any, Any]:
 
 
 @functools.cache
-def compiled() -> tuple[tuple[Any, Any], Any, tuple[Any, Any]]:
-    """The forms of ``descend``, the entry point ``gather``, and the forms of ``transpose``."""
-    source = fingerprint("update")
+def compiled() -> tuple[tuple[Any, Any], Any, tuple[Any, Any], Any]:
+    """The forms of ``descend``, the entry point ``gather``, the forms of ``transpose``, and ``transform``."""
+    source_hash = fingerprint("update")
 
     @entry()
     def gather(parameters, places, table):  # type: ignore[no-untyped-def]
-        _ = source
+        _ = source_hash
         for i in range(places.size):
             table[i] = parameters[places[i]]
 
+    @entry()
+    def transform(source, weight, pairs, matrix, table, at):  # type: ignore[no-untyped-def]
+        """``[pair of blocks][kernel row][kernel column][16][16]`` to Winograd's ``[row][column][pair][16][16]``.
+
+        In float64, so that a transformed weight is rounded once.
+        """
+        _ = source_hash
+        points, size = matrix.shape
+        square = BLOCK * BLOCK
+        lines, sums = np.empty((size, square)), np.empty(square)
+        for pair in range(pairs):
+            for y in range(points):
+                for kx in range(size):
+                    lines[kx] = 0.0
+                    for ky in range(size):
+                        first, factor = weight + ((pair * size + ky) * size + kx) * square, matrix[y, ky]
+                        for i in range(square):
+                            lines[kx, i] += factor * source[first + i]
+                for x in range(points):
+                    sums[:] = 0.0
+                    for kx in range(size):
+                        for i in range(square):
+                            sums[i] += matrix[x, kx] * lines[kx, i]
+                    to = at + ((y * points + x) * pairs + pair) * square
+                    for i in range(square):
+                        table[to + i] = np.float32(sums[i])
+
     descend, transpose = zip(_make(False), _make(True), strict=True)
-    return descend, gather, transpose
+    return descend, gather, transpose, transform
