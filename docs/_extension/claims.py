@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +18,19 @@ VERDICTS, POWER = (Path(__file__).parents[1] / name for name in ("verdicts.json"
 
 
 def verdicts() -> dict[str, dict[str, object]]:
-    """What the committed verification said, by claim; gathered by ``docs/_extension/gather.py``."""
-    return _committed(VERDICTS).get("claims", {})
+    """What the committed verification said, by claim, of those that state the same today; see ``gather.py``."""
+    found, known = _committed(VERDICTS).get("claims", {}), all_claims()
+    return {name: each for name, each in found.items() if name in known and each["stated"] in _marks(known[name])}
+
+
+def stated(statement: str, worlds: Sequence[str]) -> str:
+    """A mark of what a claim states and of the worlds it is put to."""
+    return hashlib.sha256("\n".join([statement, *worlds]).encode()).hexdigest()[:12]
+
+
+def _marks(claim: Claim) -> tuple[str, str]:
+    """With its worlds, and with none: where nothing was measured none was looked at."""
+    return stated(claim.statement, [world.name for world in claim.worlds]), stated(claim.statement, [])
 
 
 def verdict_line(name: str) -> str:
@@ -48,7 +61,7 @@ def provenance() -> str:
     said, count = _committed(VERDICTS), len(all_claims())
     if not said:
         return "No verdicts are committed: `cgrosim verify` decides, `cgrosim verify --full` all of them."
-    tally = Counter(str(each["verdict"]) for name, each in said["claims"].items() if name in all_claims())
+    tally = Counter(str(each["verdict"]) for each in verdicts().values())
     tally["without a verdict here"] = count - tally.total()
     counted = ", ".join(f"{number} {verdict}" for verdict, number in tally.items() if number)
     power = _committed(POWER)

@@ -44,7 +44,9 @@ def figures(results: Path) -> None:
 
 
 def verdicts(report: Path) -> None:
-    """Keep of every verdict what the pages show."""
+    """Keep of every verdict what the pages show, and a mark of what was claimed, to stand by no other words."""
+    from claims import stated
+
     told = json.loads((report / "verdicts.json").read_text(encoding="utf-8"))
     kept = {}
     for each in told["verdicts"]:
@@ -54,6 +56,7 @@ def verdicts(report: Path) -> None:
             "checks": len(each["checks"]),
             "worlds": len(worlds),
             "rejected": sum(world["outcome"] == "violated" for world in worlds),
+            "stated": stated(each["statement"], [world["description"] for world in worlds]),
         }
     said = {
         "command": "cgrosim verify" + " --full" * (told["effort"] == "full"),

@@ -43,6 +43,7 @@ def test_verdicts_and_power_of_a_report_reach_the_pages(tmp_path, monkeypatch):
 
     from cgrosim.claims.claim import Context
     from cgrosim.claims.power import Noticed
+    from cgrosim.claims.registry import all_claims
     from cgrosim.claims.report.power import write_power
 
     monkeypatch.setattr(gather, "DOCS", tmp_path)
@@ -50,9 +51,15 @@ def test_verdicts_and_power_of_a_report_reach_the_pages(tmp_path, monkeypatch):
     monkeypatch.setattr(claims, "POWER", tmp_path / "power.json")
     assert "No verdicts are committed" in claims.provenance()
 
-    worlds = [{"outcome": "violated"}, {"outcome": "supported"}]
-    found = [("closure", "supported", [1, 2, 3], worlds), ("image-landscape", "not measured", [], [])]
-    keys = ("name", "verdict", "checks", "worlds")
+    known = all_claims()
+    worlds = [{"outcome": "violated", "description": world.name} for world in known["closure"].worlds]
+    worlds[-1]["outcome"] = "supported"
+    found = [
+        ("closure", "supported", [1, 2, 3], worlds, known["closure"].statement),
+        ("image-landscape", "not measured", [], [], known["image-landscape"].statement),
+        ("theorem-orders", "supported", [1], [], "what it said in another version"),
+    ]
+    keys = ("name", "verdict", "checks", "worlds", "statement")
     told = {"effort": "quick", "seed": 3, "versions": {"cgrosim": "9.9"}, "timing": {"written": "2026-01-02T03:04"}}
     (tmp_path / "report").mkdir()
     verdicts = {**told, "verdicts": [dict(zip(keys, each, strict=True)) for each in found]}
@@ -63,7 +70,9 @@ def test_verdicts_and_power_of_a_report_reach_the_pages(tmp_path, monkeypatch):
         write_power({name: noticed}, Context(seed=3), tmp_path / name)
         gather.powers(tmp_path / name)
 
-    assert claims.verdict_line("closure") == "supported; 3 checks; rejected 1 of 2 wrong worlds"
+    count = len(worlds)
+    assert claims.verdict_line("closure") == f"supported; 3 checks; rejected {count - 1} of {count} wrong worlds"
+    assert "none is committed" in claims.verdict_line("theorem-orders")  # it states something else today
     assert claims.verdict_line("image-landscape").startswith("not measured with this effort; `cgrosim verify")
     assert "none is committed" in claims.verdict_line("phase-edges")
     for name in ("closure", "phase-edges"):
