@@ -50,9 +50,11 @@ def power_line(name: str) -> str:
     found = _committed(POWER).get("claims", {}).get(name)
     if found is None:
         return f"not measured yet; `cgrosim verify --power {name}` does"
-    seen = [f"{words} in `{parameter}`" for parameter, words in found.items() if words != "-"]
-    blind = [f"`{parameter}`" for parameter, words in found.items() if words == "-"]
+    noticed = found["noticed"].items()
+    seen = [f"{words} in `{parameter}`" for parameter, words in noticed if words != "-"]
+    blind = [f"`{parameter}`" for parameter, words in noticed if words == "-"]
     parts = [f"notices an error of {', '.join(seen)}"] * bool(seen) + [f"none in {', '.join(blind)}"] * bool(blind)
+    parts += [f"{found['missing']} parameters are not measured yet"] * bool(found["missing"])
     return "; ".join(parts) or "no parameter of a simulation is in its statement"
 
 

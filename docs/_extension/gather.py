@@ -71,6 +71,7 @@ def verdicts(report: Path) -> None:
 
 def powers(report: Path) -> None:
     """Keep in words what each claim notices; what was gathered before of other claims, from the same seed, stays."""
+    from cgrosim.claims.power import PARAMETERS
     from cgrosim.claims.report.power import in_words, read_power
 
     told = json.loads((report / "power.json").read_text(encoding="utf-8"))
@@ -80,7 +81,8 @@ def powers(report: Path) -> None:
     kept = before["claims"] if before and said.items() <= before.items() else {}
     for claim, found in read_power(report).items():
         words = {name: in_words(one) for name, one in found.items()}
-        kept[claim] = {name: each for name, each in words.items() if each}  # nothing: not in the statement
+        noticed = {name: each for name, each in words.items() if each}  # nothing: not in the statement
+        kept[claim] = {"noticed": noticed, "missing": len(set(PARAMETERS) - set(words))}
     _write(path, {**said, "claims": kept})
 
 

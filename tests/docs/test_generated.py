@@ -42,7 +42,7 @@ def test_verdicts_and_power_of_a_report_reach_the_pages(tmp_path, monkeypatch):
     import gather
 
     from cgrosim.claims.claim import Context
-    from cgrosim.claims.power import Noticed
+    from cgrosim.claims.power import PARAMETERS, Noticed
     from cgrosim.claims.registry import all_claims
     from cgrosim.claims.report.power import write_power
 
@@ -65,8 +65,9 @@ def test_verdicts_and_power_of_a_report_reach_the_pages(tmp_path, monkeypatch):
     verdicts = {**told, "verdicts": [dict(zip(keys, each, strict=True)) for each in found]}
     (tmp_path / "report" / "verdicts.json").write_text(json.dumps(verdicts))
     gather.verdicts(tmp_path / "report")
-    noticed = {"gap": Noticed("gap", 0.02, 0.01, 0.0, 9), "neurons": Noticed("neurons", None, None, 0.0, 2)}
-    for name in ("closure", "phase-edges"):  # of two sittings
+    seen = {"gap": Noticed("gap", 0.02, 0.01, 0.0, 9), "neurons": Noticed("neurons", None, None, 0.0, 2)}
+    absent = {name: Noticed(name, None, None, 0.0, 0, "not in it") for name in PARAMETERS if name not in seen}
+    for name, noticed in (("closure", absent | seen), ("phase-edges", seen)):  # two sittings, one ended before the end
         write_power({name: noticed}, Context(seed=3), tmp_path / name)
         gather.powers(tmp_path / name)
 
@@ -75,8 +76,8 @@ def test_verdicts_and_power_of_a_report_reach_the_pages(tmp_path, monkeypatch):
     assert "none is committed" in claims.verdict_line("theorem-orders")  # it states something else today
     assert claims.verdict_line("image-landscape").startswith("not measured with this effort; `cgrosim verify")
     assert "none is committed" in claims.verdict_line("phase-edges")
-    for name in ("closure", "phase-edges"):
-        assert claims.power_line(name) == "notices an error of 2 % in `gap`; none in `neurons`"
+    assert claims.power_line("closure") == "notices an error of 2 % in `gap`; none in `neurons`"
+    assert claims.power_line("phase-edges").endswith(f"`neurons`; {len(absent)} parameters are not measured yet")
     assert "not measured yet; `cgrosim verify --power theorem-orders`" in claims.power_line("theorem-orders")
     said = claims.provenance()
     assert "1 supported, 1 not measured" in said
