@@ -66,11 +66,12 @@ def provenance() -> str:
     tally = Counter(str(each["verdict"]) for each in verdicts().values())
     tally["without a verdict here"] = count - tally.total()
     counted = ", ".join(f"{number} {verdict}" for verdict, number in tally.items() if number)
+    dates = sorted({str(each["date"]) for each in verdicts().values()})
     power = _committed(POWER)
     text = (
         f"Verdicts of these {count} claims: {counted}. From `{said['command']}`, effort {said['effort']}, seed "
-        f"{said['seed']}, cgrosim {said['version']}, {said['date']}. Yours may differ in version; "
-        "`cgrosim verify CLAIM` decides anew."
+        f"{said['seed']}, cgrosim {said['version']}, {' to '.join(dict.fromkeys(dates[:1] + dates[-1:]))}. "
+        "Yours may differ in version; `cgrosim verify CLAIM` decides anew."
     )
     if power:
         known = sum(name in power["claims"] for name in all_claims())

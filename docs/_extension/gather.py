@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 DOCS = Path(__file__).parents[1]
 WIDTH, COLOURS = 1300, 128
@@ -48,7 +49,14 @@ def verdicts(report: Path) -> None:
     from claims import stated
 
     told = json.loads((report / "verdicts.json").read_text(encoding="utf-8"))
-    kept = {}
+    path = DOCS / "verdicts.json"
+    said = {
+        "command": "cgrosim verify" + " --full" * (told["effort"] == "full"),
+        "effort": told["effort"],
+        "version": told["versions"]["cgrosim"],
+        "seed": told["seed"],
+    }
+    kept = _gathered(path, said)
     for each in told["verdicts"]:
         worlds = each["worlds"]
         kept[each["name"]] = {
@@ -57,33 +65,31 @@ def verdicts(report: Path) -> None:
             "worlds": len(worlds),
             "rejected": sum(world["outcome"] == "violated" for world in worlds),
             "stated": stated(each["statement"], [world["description"] for world in worlds]),
+            "date": told["timing"]["written"][:10],
         }
-    said = {
-        "command": "cgrosim verify" + " --full" * (told["effort"] == "full"),
-        "effort": told["effort"],
-        "version": told["versions"]["cgrosim"],
-        "seed": told["seed"],
-        "date": told["timing"]["written"][:10],
-        "claims": kept,
-    }
-    _write(DOCS / "verdicts.json", said)
+    _write(path, {**said, "claims": kept})
 
 
 def powers(report: Path) -> None:
-    """Keep in words what each claim notices; what was gathered before of other claims, from the same seed, stays."""
+    """Keep in words what each claim notices."""
     from cgrosim.claims.power import PARAMETERS
     from cgrosim.claims.report.power import in_words, read_power
 
     told = json.loads((report / "power.json").read_text(encoding="utf-8"))
     said = {"effort": told["effort"], "version": told["versions"]["cgrosim"], "seed": told["seed"]}
     path = DOCS / "power.json"
-    before = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-    kept = before["claims"] if before and said.items() <= before.items() else {}
+    kept = _gathered(path, said)
     for claim, found in read_power(report).items():
         words = {name: in_words(one) for name, one in found.items()}
         noticed = {name: each for name, each in words.items() if each}  # nothing: not in the statement
         kept[claim] = {"noticed": noticed, "missing": len(set(PARAMETERS) - set(words))}
     _write(path, {**said, "claims": kept})
+
+
+def _gathered(path: Path, said: dict[str, Any]) -> dict[str, Any]:
+    """What was gathered before of claims, with the same effort, seed and version: it stays beside what is new."""
+    before = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    return dict(before["claims"]) if before and said.items() <= before.items() else {}
 
 
 def _write(path: Path, told: dict[str, object]) -> None:
