@@ -167,6 +167,7 @@ def trainings():
     yield "new_network", images.new_network, {"architecture": None, "parameters": None}
     yield "final_accuracies", images.final_accuracies, {"training": None, "dataset": data, "attack": None}
     yield "run_experiment", images.run_experiment, {"experiment": None, "data": data, "folder": None}
+    yield "images.load_table", images.load_table, {"path": path}
     yield "write_conclusion", images.write_conclusion, {"conclusion": None, "folder": path, "dpi": 50.0}
 
 
