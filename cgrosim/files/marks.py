@@ -29,16 +29,20 @@ def write_mark(folder: Path, kind: Kind, name: str, content: Mapping[str, Any]) 
     write_record(folder / MARKS / f"{name}.json", {"format": kind.format, **content})
 
 
-def whole_marks(folder: Path, kind: Kind, judge: Callable[[dict[str, Any]], None]) -> tuple[list[dict[str, Any]], int]:
+def whole_marks(
+    folder: Path, kind: Kind, judge: Callable[[dict[str, Any]], None], names: str = "*"
+) -> tuple[list[dict[str, Any]], int]:
     """Every whole mark in the order of the names, and how many others there are; a damaged one is no mark.
 
     Parameters
     ----------
+    names
+        A pattern; what is called otherwise is none of these marks.
     judge
         Raises ValueError, or another error of reading values, where a mark says what it cannot.
     """
     found, damaged = [], 0
-    for path in sorted((folder / MARKS).glob("*.json")):
+    for path in sorted((folder / MARKS).glob(f"{names}.json")):
         try:
             mark = read_record(path, kind)
             with kind.judging(path):

@@ -31,6 +31,7 @@ from cgrosim.files.words import shown
 
 GROUP, PLAN_NAME = "cells.zarr", "plan.json"
 CHUNK_ROWS, CHUNK_BYTES = 1024, 2**22
+ROW_NAMES = f"{'[0-9]' * 10}-{'[0-9]' * 10}"  # marks of the first format of experiments were named after jobs
 BLOCK_ROWS = 8192  # rows read at once when marks are checked
 UNREADABLE = (OSError, ValueError, RuntimeError, KeyError)  # what Zarr and its codecs raise over a damaged chunk
 P = TypeVar("P")
@@ -194,7 +195,7 @@ class ZarrStore(ABC, Generic[P]):
             if not 0 <= int(mark["first"]) < int(mark["last"]) <= self.rows:
                 raise ValueError("its rows are not those of the plan")
 
-        found, damaged = whole_marks(self.folder, self.MARK, judge)
+        found, damaged = whole_marks(self.folder, self.MARK, judge, ROW_NAMES)
         self.damaged += damaged
         return sorted(found, key=lambda mark: int(mark["first"]))
 

@@ -160,8 +160,11 @@ def test_a_measurement_in_a_file_of_its_own_is_read_once(kept, measured, monkeyp
     (kept / "plan.json").unlink()
     path = kept / "measured" / f"{job.name}-{job.digest()}.npz"
     write_archive(path, RESULT, {"key": key, "values": found}, {})
+    (kept / "marks").mkdir()
+    (kept / "marks" / f"{job.name}-{job.digest()}.json").write_text("{}")  # of that time
     again = run_experiment(CAPACITY, small_dataset(), kept)
     assert again.results[job.name]["rows"][0]["clean_test"] == 0.123
+    assert again.notes == ()
     assert sorted(measured) == sorted(j.name for j in CAPACITY.jobs() if j.needs and j.name != job.name)
     path.write_bytes(b"nonsense")  # once
     last = run_experiment(CAPACITY, small_dataset(), kept)

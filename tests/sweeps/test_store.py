@@ -75,7 +75,7 @@ from sweep_cases import OVER, SETTINGS, SMALL
 from cgrosim import sweep
 
 def wait(state):
-    time.sleep(60 if state.cells else 0)  # with the first cells done and others at work
+    time.sleep(60 if state.cells and state.status == "running" else 0)  # the first cells done and others at work
 
 if __name__ == "__main__":
     sweep(SMALL, OVER, out={out!r}, workers={workers}, watch=wait, **SETTINGS)
