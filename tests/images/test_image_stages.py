@@ -303,6 +303,9 @@ def test_bad_settings_are_refused_in_one_sentence(changes, words):
         ({"classes": (3, 11)}, "the classes 0 to 9"),
         ({"patch": 3}, "does not divide"),
         ({"samples": 10**6}, "cannot be drawn"),
+        ({"filters": 10**9}, "needs more memory than there is"),
+        ({"records": 10**10}, "needs more memory than there is"),
+        ({"filters": 10**5, "records": 10**4, "record_correlations": True}, "needs more memory than there is"),
     ],
 )
 def test_what_the_data_cannot_give_is_refused(digits, changes, words):

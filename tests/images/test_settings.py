@@ -16,6 +16,7 @@ from cgrosim.images.attacks.worst import worst_case
 from cgrosim.images.experiments.landscape_search import Search
 from cgrosim.images.experiments.stage_settings import StageSettings
 from cgrosim.images.network.architectures import lenet, patch_network, stack3x3
+from cgrosim.images.network.layers import Architecture, FullyConnected, ReLU
 from cgrosim.images.network.reference import ReferenceNetwork
 from cgrosim.images.training.averaging import Averaging
 from cgrosim.images.training.defaults import default_settings
@@ -198,3 +199,10 @@ def test_attacks_refuse_pixels_in_levels_and_radii_beyond_the_box(attacking):
         attack(network, 255.0 * images, labels, Attack.pgd("linf", 0.1, 2), generator, **more)
     with pytest.raises(ParameterError, match="radius is 8"):
         attack(network, images, labels, Attack.pgd("linf", 8.0, 2), generator, **more)
+
+
+def test_a_network_beyond_memory_is_refused_before_anything_is_made():
+    layers = (FullyConnected(10**7), ReLU(), FullyConnected(10**6), ReLU(), FullyConnected(3))
+    wide = small_settings().replace(architecture=Architecture("wide", NETWORK.input_shape, layers))
+    with pytest.raises(ParameterError, match=r"wide has 1e\+13 weights, more than a training can hold in this memory"):
+        train(wide, small_dataset())

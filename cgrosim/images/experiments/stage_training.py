@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 from cgrosim.errors import FileError, ParameterError
 from cgrosim.files.archive import Archive, read_archive, write_archive
 from cgrosim.files.kinds import Kind
+from cgrosim.files.memory import memory_bytes
 from cgrosim.files.schema import Expected, check_arrays
 from cgrosim.files.versions import versions
 from cgrosim.images.experiments.stage_records import VARIABLES, StageData, StageRecorder, assemble
@@ -48,6 +49,7 @@ CHECKPOINT = Kind(
     "remove it",
     older=("cgrosim image stages checkpoint 1",),
 )
+COPIES = 8  # of weights and projections: attacked, descended, measured; and of what is recorded of a sample
 
 
 def stage_data(settings: StageSettings, dataset: Dataset) -> StageData:
@@ -59,7 +61,8 @@ def stage_data(settings: StageSettings, dataset: Dataset) -> StageData:
     Raises
     ------
     ParameterError
-        If the data set has no such class, too few images, or images that the patches do not divide.
+        If the data set has no such class, too few images, or images that the patches do not divide, or if it asks for
+        more than memory holds.
     """
     from cgrosim.images.data.datasets import balanced_subset
 
@@ -68,7 +71,7 @@ def stage_data(settings: StageSettings, dataset: Dataset) -> StageData:
         raise ParameterError(
             f"classes contain {unknown[0]}, but {dataset.name} has the classes 0 to {dataset.classes - 1}."
         )
-    settings.architecture(dataset.input_shape)  # says whether the patches fit
+    _check_memory(settings, dataset)
     train_images, train_labels = _of_classes(dataset.train_images, dataset.train_labels, settings.classes)
     test_images, test_labels = _of_classes(dataset.test_images, dataset.test_labels, settings.classes)
     means = ClassMeans.of(train_images, train_labels, len(settings.classes), settings.patch)
@@ -206,6 +209,22 @@ def descended(
             )
             network.descend(attacked, samples.labels, rate * lam, following)
     return following
+
+
+def _check_memory(settings: StageSettings, dataset: Dataset) -> None:
+    """Refuse what memory does not hold: weights, projections of every patch with copies, and the records of both."""
+    architecture = settings.architecture(dataset.input_shape)  # says whether the patches fit
+    filters, pixels = settings.filters, settings.patch**2 * dataset.input_shape[2]
+    patches = math.prod(dataset.input_shape[:2]) // settings.patch**2
+    counts = zip((settings.samples, settings.test_samples), (dataset.train_labels, dataset.test_labels), strict=True)
+    samples = sum(len(labels) if asked is None else min(asked, len(labels)) for asked, labels in counts)
+    records = settings.records * math.log10(max(settings.steps, 2)) + 2
+    recorded = filters * (pixels + patches * (2 + samples * settings.record_correlations)) + COPIES * samples
+    if 8 * (COPIES * filters * (pixels + patches * samples) + records * recorded) > memory_bytes():
+        raise ParameterError(
+            f"{architecture.name} of {filters} filters on {samples} samples with {settings.records} records a decade "
+            "needs more memory than there is; ask for less of them."
+        )
 
 
 def _of_classes(images: NDArray[Any], labels: NDArray[np.int64], classes: tuple[int, ...]) -> tuple[Any, Any]:

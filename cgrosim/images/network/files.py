@@ -66,9 +66,14 @@ def _network(content: Mapping[str, Any], stem: str, input_shape: Shape, classes:
     from cgrosim.images.network.layouts import choose_layout  # loads the compiler
 
     choose_layout(network)  # says what there is no kernel for
-    if 4 * COPIES * network.parameter_count > memory_bytes():
+    if not fits_memory(network):
         raise ParameterError(f"it has {network.parameter_count:.3g} weights, more than fit into memory; use fewer.")
     return network
+
+
+def fits_memory(network: Architecture) -> bool:
+    """Whether this machine holds what a training keeps of the weights; images go through in pieces of a fixed size."""
+    return 4 * COPIES * network.parameter_count <= memory_bytes()
 
 
 def _layer(described: Mapping[str, Any], number: int, classes: int | None) -> Layer:

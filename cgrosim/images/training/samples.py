@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cgrosim.errors import ParameterError
+from cgrosim.images.network.files import fits_memory
 from cgrosim.images.training.settings import Settings
 from cgrosim.model.streams import TrainingStream, stream
 
@@ -51,7 +52,7 @@ def training_data(settings: Settings, dataset: Dataset) -> TrainingData:
     Raises
     ------
     ParameterError
-        If the images do not fit the network, or there are fewer than asked for.
+        If the images do not fit the network, or there are fewer than asked for, or memory does not hold its weights.
     """
     from cgrosim.images.data.datasets import balanced_subset
 
@@ -81,6 +82,11 @@ def _check(settings: Settings, dataset: Dataset) -> None:
         raise ParameterError(
             f"{network.name} takes images of {network.input_shape} and {network.classes} classes, but {dataset.name} "
             f"has {shape} and {classes}; build the network for this data."
+        )
+    if not fits_memory(network):
+        raise ParameterError(
+            f"{network.name} has {network.parameter_count:.3g} weights, more than a training can hold in this memory; "
+            "take a smaller width."
         )
     there, asked = len(dataset.train_labels), settings.validation + (settings.subset or 1)
     if asked > there:
