@@ -184,7 +184,8 @@ def test_sources_are_those_that_the_code_uses():
     claim = all_claims()["plateau-quadrature"]
     names = [source.name for source in theory_of(claim)]
     assert names
-    assert all(name.startswith("cgrosim.theory.plateau") for name in names), names
+    assert "cgrosim.theory.plateau.SignalFlow" in names
+    assert all(name.startswith(("cgrosim.theory.plateau", "cgrosim.theory.labelled_flow")) for name in names), names
     assert [source.name.rsplit(".", 1)[0] for source in measured_by(claim)] == [claim.measure.__module__]
     without = [each.name for each in all_claims().values() if each.kind != "observation" and not theory_of(each)]
     assert len(without) < 12, without

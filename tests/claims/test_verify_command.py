@@ -22,6 +22,7 @@ def without_timing(node):
     return [without_timing(value) for value in node] if isinstance(node, list) else node
 
 
+@pytest.mark.slow
 def test_the_same_verdicts_twice_with_one_and_two_workers(tmp_path, capsys):
     """Two cheap claims, one of them statistical, as a user would run them."""
     claims = ["transfer-attack", "fresh-noise-law"]

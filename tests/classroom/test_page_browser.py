@@ -291,6 +291,7 @@ def test_a_large_setting_runs_in_a_worker(browser, html):
     assert browser.complaints() == []
 
 
+@pytest.mark.slow
 def test_the_notebooks_frame_works(browser, tmp_path):
     path = tmp_path / "cell.html"
     path.write_text(f"<!doctype html><body>{cgrosim.classroom.show()._repr_html_()}</body>", encoding="utf-8")

@@ -185,6 +185,7 @@ if __name__ == "__main__":
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="signals")
 def test_ctrl_c_keeps_what_is_done_and_the_command_goes_on(tmp_path):
     arguments = ["sweep", *VARIED, *SMALL, "--keep", "clean_loss", "--out", str(tmp_path)]

@@ -36,6 +36,7 @@ def expected():
     return run_experiment(SMALL, small_dataset())
 
 
+@pytest.mark.slow
 def test_order_and_sending_change_no_bit(expected, tmp_path):
     sent, told = Sent(), []
     found = run_experiment(SMALL, small_dataset(), tmp_path, lambda what, share: told.append(share), sent)

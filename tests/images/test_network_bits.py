@@ -97,6 +97,7 @@ def finish(child: subprocess.Popen[str]) -> str:
     return out.strip()
 
 
+@pytest.mark.slow  # compiles the threaded kernels; tests/reliability does it for every experiment
 def test_threads_and_repetition_do_not_change_bits() -> None:
     children = [run_child(None, 1), run_child(None, 2)]
     assert finish(children[0]) == finish(children[1])

@@ -115,9 +115,9 @@ def files_of(form, seeds):
 def test_a_few_damaged_files_of_every_format(formats, tmp_path):
     row = Row("damaged files", 0)
     for what, form in formats.items():
-        read_all(form, files_of(form, range(2)), tmp_path, row, what)
+        read_all(form, files_of(form, range(1)), tmp_path, row, what)
     row.finish()
-    assert row.refused > 15
+    assert row.refused > 7
 
 
 @pytest.mark.campaign
