@@ -1,9 +1,11 @@
 """The rooms of the house and the direction of the arrows, held by walking the imports, function-level ones included."""
 
 import ast
+import re
 import subprocess
 import sys
 import tomllib
+from collections import Counter
 from functools import cache
 from pathlib import Path
 
@@ -209,3 +211,17 @@ def test_nobody_imports_the_internals_of_a_claim():
     inside = "cgrosim.claims.catalogue."
     for path in [*modules().values(), *files("sims"), *files("docs")]:
         assert not [name for name in imported(path) if name.startswith(inside)], path
+
+
+def test_what_only_tests_use_of_the_theory_stands_with_the_tests():
+    """Every public name has a reader: the rest of the house, another function of the theory, a sim or a page."""
+    docs = [path for path in (ROOT / "docs").rglob("*") if path.suffix in {".md", ".toml"}]
+    readers = [*files("cgrosim"), *files("theory"), *files("sims"), *docs]
+    words = Counter(word for path in readers for word in re.findall(r"\w+", path.read_text(encoding="utf-8")))
+    public = [
+        f"{path.stem}.{node.name}"
+        for path in files("theory")
+        for node in ast.parse(path.read_text(encoding="utf-8")).body
+        if isinstance(node, ast.FunctionDef | ast.ClassDef) and not node.name.startswith("_")
+    ]
+    assert not [name for name in public if words[name.split(".")[1]] < 2]

@@ -57,47 +57,6 @@ def wasserstein_line(
     return float(np.sum(masses * np.abs(x - y)))
 
 
-def wasserstein_infinity_line(
-    first: ArrayLike,
-    second: ArrayLike,
-    first_weights: ArrayLike | None = None,
-    second_weights: ArrayLike | None = None,
-) -> float:
-    """W_infinity on the line: the farthest that any mass has to go. Kind: exact."""
-    x, y, _ = monotone_plan(first, second, first_weights, second_weights)
-    return float(np.max(np.abs(x - y)))
-
-
-def joint_cost(
-    points: ArrayLike,
-    labels: ArrayLike,
-    other_points: ArrayLike,
-    other_labels: ArrayLike,
-    *,
-    lipschitz: float,
-    label_change: float,
-    order: float = 2.0,
-) -> Array:
-    """``lipschitz |x - x'|_order + label_change 1{y != y'}``, shape (n, m): what a loss can differ by. Kind: bound.
-
-    `lipschitz` bounds the loss along x at either label, `label_change` its change with the label at one point.
-    """
-    points, other = np.atleast_2d(points), np.atleast_2d(other_points)
-    distances = np.linalg.norm(points[:, None] - other, ord=order, axis=2)
-    return lipschitz * distances + label_change * (np.asarray(labels)[:, None] != np.asarray(other_labels))
-
-
-def mean_wasserstein_line_bound(support: ArrayLike, weights: ArrayLike, samples: int) -> float:
-    """``E W_1(D, D_N) <= integral sqrt(F (1 - F) / N) dx`` on the line, finite support. Kind: bound.
-
-    F_N(x) is a binomial share with variance F (1 - F) / N, and E|F_N - F| is at most its standard deviation (Bobkov and
-    Ledoux 2019, Theorem 3.2).
-    """
-    points, masses = _sorted_masses(support, weights)
-    below = np.clip(np.cumsum(masses)[:-1], 0.0, 1.0)
-    return float(np.sum(np.sqrt(below * (1 - below) / samples) * np.diff(points)))
-
-
 def mean_wasserstein_cube_bound(samples: int, dimension: int) -> float:
     """``E W_1(D, D_N) <= min_m 2^-m + sum_{k <= m} 2^(1-k) sqrt(2^(kD) / N)`` on [0, 1]^D with l_inf. Kind: bound.
 

@@ -2,13 +2,14 @@
 
 import numpy as np
 import pytest
+from largest_rises import largest_rise
 
 from cgrosim.images.experiments.landscape_search import Ball, Search, measure
 from cgrosim.model.activations import output_weights
 from cgrosim.model.patch_surface import FeatureLine, PatchSurface
 from cgrosim.model.patches import draw_direction, draw_patch_data
 from cgrosim.studies.flatness import experiment
-from cgrosim.theory.flatness import global_flatness, largest_rise, odd_power
+from cgrosim.theory.flatness import global_flatness, odd_power
 
 OPEN = (-np.inf, np.inf)  # patches have no box
 

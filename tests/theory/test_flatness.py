@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 from hypothesis import given, settings, target
 from hypothesis import strategies as st
+from largest_rises import largest_rise
 from relu_cases import random_network
 from scipy.special import expit
 from scipy.stats import binom
-from transport_programme import cheapest_plan
+from transport_programme import cheapest_plan, joint_cost
 
 from cgrosim.theory.flatness import (
     global_flatness,
-    largest_rise,
     loss_slope,
     margin_change,
     margin_slope,
@@ -34,7 +34,7 @@ from cgrosim.theory.flatness_gap import (
 )
 from cgrosim.theory.line import flatness_line, linear_pieces, robust_loss_line
 from cgrosim.theory.relu_composition import affine_network
-from cgrosim.theory.transport import joint_cost, monotone_plan, wasserstein_line
+from cgrosim.theory.transport import monotone_plan, wasserstein_line
 
 SEEDS = st.integers(0, 10**6)
 POWERS = st.sampled_from([2.0, 2.5, 3.0, 5.0])

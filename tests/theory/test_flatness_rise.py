@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from largest_rises import largest_rise
 
-from cgrosim.theory.flatness import largest_rise, loss_slope
+from cgrosim.theory.flatness import loss_slope
 from cgrosim.theory.flatness_rise import bend_along_feature, dual_norm, least_mean_rise, least_rise
 
 ROUND = 1e-12  # relative to the loss: a difference of two logarithms, each within some ten roundings

@@ -7,16 +7,9 @@ import pytest
 from hypothesis import given, settings, target
 from hypothesis import strategies as st
 from scipy.stats import binom, wasserstein_distance
-from transport_programme import cheapest_plan
+from transport_programme import cheapest_plan, joint_cost, mean_wasserstein_line_bound, wasserstein_infinity_line
 
-from cgrosim.theory.transport import (
-    joint_cost,
-    mean_wasserstein_cube_bound,
-    mean_wasserstein_line_bound,
-    monotone_plan,
-    wasserstein_infinity_line,
-    wasserstein_line,
-)
+from cgrosim.theory.transport import mean_wasserstein_cube_bound, monotone_plan, wasserstein_line
 
 SEEDS = st.integers(0, 10**6)
 
