@@ -48,8 +48,8 @@ class Verify:
     seed: str = "0"
     """seed of everything random"""
     seeds: Annotated[str | None, tyro.conf.arg(metavar="FIRST:END")] = None
-    """verify at every seed from FIRST up to END, END left out, and write OUT/calibration.md: verdicts by claim and
-    seed; the same command goes on where it was ended"""
+    """verify at every seed from FIRST up to END, END left out, and write calibration.md in OUT/quick or OUT/full:
+    verdicts by claim and seed; the same OUT again goes on where it was ended, with these claims or others"""
     workers: str | None = None
     """worker processes (default: one a processor)"""
     power: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
@@ -128,16 +128,19 @@ def _calibrate(claims: list[Claim], full: bool, seeds: range, workers: int | Non
     from cgrosim.claims.calibration import calibrate
     from cgrosim.interrupts import INTERRUPTED
 
-    began, found = time.perf_counter(), None
+    began, found, effort = time.perf_counter(), None, "full" if full else "quick"
     with held(out):
         for found in calibrate(claims, "full" if full else "quick", seeds, out, workers=workers):
             seconds = time.perf_counter() - began
             print_line(f"{len(found.by_seed):3d}/{len(seeds)}  {seconds:5.0f} s  {found.summary()}")
-    if found is None or sum(map(len, found.by_seed.values())) < len(seeds) * len(claims):
+    asked = {claim.name for claim in claims}
+    if found is None or any(not asked <= {v.claim.name for v in found.by_seed.get(seed, ())} for seed in seeds):
         print_line("interrupted: the same command goes on from here")
         return INTERRUPTED
     print_line(found.table())
-    print_line(f"written {out / 'calibration.md'}")
+    if found.undecided():
+        print_line(found.undecided())
+    print_line(f"written {out / effort / 'calibration.md'}")
     return 1 if any(verdict.verdict == "violated" for each in found.by_seed.values() for verdict in each) else 0
 
 

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 import cgrosim
-from cgrosim.claims import Claim, Context, Evidence, World, checks, measure_power
+from cgrosim.claims import Claim, Context, Evidence, World, calibration, checks, measure_power
+from cgrosim.claims.calibration import calibrate
 from cgrosim.claims.checks import combine
 from cgrosim.claims.homes import home_of
 from cgrosim.claims.own_files import claims_of_file
@@ -167,21 +168,41 @@ def test_many_seeds_make_a_table_and_go_on_where_they_ended(tmp_path, capsys):
     command = ["verify", "--claims", str(OWN), "two", "--workers", "1", "--out", str(out)]
     assert main([*command, "--seeds", "8:11"]) == 0
     told = capsys.readouterr().out
-    assert "3 seeds (8-10), effort quick: 3 verdicts, 0 violated, 0 underpowered (0 %)." in told
-    before = (out / "seed-9" / "verdicts.json").read_text()
+    assert "1 claim at 3 seeds (8-10), effort quick: 3 verdicts, 0 violated, 0 underpowered (0 %);" in told
+    before = (out / "quick" / "seed-9" / "verdicts.json").read_text()
     assert main([*command, "--seeds", "8:14"]) == 1
-    table = (out / "calibration.md").read_text()
-    assert "6 seeds (8-13), effort quick: 6 verdicts, 3 violated, 0 underpowered (0 %)." in table
+    table = (out / "quick" / "calibration.md").read_text()
+    assert "6 seeds (8-13), effort quick: 6 verdicts, 3 violated, 0 underpowered (0 %);" in table
+    assert "- seed 11, `two`: violated." in table
     (row,) = [line for line in table.splitlines() if line.startswith("| two |")]
     assert [cell.strip() for cell in row.split("|")[2:5]] == ["3", "3", "11-13"]
     assert row in capsys.readouterr().out
     timings = [
-        json.loads(text)["verdicts"][0]["timing"] for text in (before, (out / "seed-9/verdicts.json").read_text())
+        json.loads(text)["verdicts"][0]["timing"] for text in (before, (out / "quick/seed-9/verdicts.json").read_text())
     ]
     assert [each["carried"] for each in timings] == [False, True]
     for bad, sentence in (("3", "two whole numbers such as 0:40"), ("4:4", "which holds no seed")):
         assert main([*command, "--seeds", bad]) == 2
         assert sentence in " ".join(capsys.readouterr().err.split())
+
+
+def test_sittings_at_many_seeds_add_up_and_a_kill_costs_one_claim(tmp_path, monkeypatch):
+    claims = claims_of_file(OWN)
+    monkeypatch.setattr(calibration, "all_claims", lambda: {claim.name: claim for claim in claims})
+    monkeypatch.setattr(calibration, "KEPT_EVERY", 0.0)
+
+    def killed(verdict, done, total):
+        if done == 2:
+            raise SystemExit
+
+    with pytest.raises(SystemExit):
+        list(calibrate(claims, "quick", [3], tmp_path, workers=1, progress=killed))
+    (found,) = calibrate(claims[1:], "quick", [3], tmp_path, workers=1)
+    assert [(v.claim.name, v.carried) for v in found.by_seed[3]] == [("two", True), ("three", False)]
+    first, second = calibrate(claims[:1], "quick", [3, 4], tmp_path, workers=1)
+    assert first.by_claim["three"][3].carried
+    (row,) = [line for line in second.table().splitlines() if line.startswith("| three |")]
+    assert "at 3 alone" in row
 
 
 def test_claims_that_share_a_study_are_evaluated_by_one_process():
