@@ -49,9 +49,12 @@ LEAST_RATE, RATED = (
     20,
 )  # more likely than not: 20 trainings without a failure show it, 20 failures the opposite
 JUDGED_AT = "judged_at"  # radius of the judging attack in units of the training radius
+EXCHANGED = "exchanged"  # whether the network that fits the clean images stands for the last one, and the reverse
+READ = (JUDGED_AT, EXCHANGED)  # what changes nothing in the training
 SQUARE_QUERIES = 300  # of Square Attack, on a hundred training images of every network that was trained against attacks
 WORLDS = (
     World("judged by an attack of a hundredth of the radius", **{JUDGED_AT: 0.01}),  # the same trainings: first
+    World("the fitted and the last epoch exchanged", **{EXCHANGED: True}),
     World("standard training: nothing is fitted robustly", adversarial_weight=0.0, epochs=30),
     World("shuffled labels: clean test accuracy at chance", shuffle_labels=True, epochs=30),
 )
@@ -147,6 +150,14 @@ def judged_run(fitted: Fitted, attack: Attack, queries: int = SQUARE_QUERIES) ->
         warnings = found.warnings
     epochs = {name: epoch for name, (epoch, _) in networks.items()}
     return Run(training, attack, epochs, train, test, warnings)
+
+
+def exchanged(run: Run) -> Run:
+    """The run with its fitted and its last network exchanged: the gap then shrinks by as much as it grows."""
+    names = {"fitted": "last", "last": "fitted"} if "fitted" in run.epochs else {}
+    parts = ({names.get(name, name): one for name, one in part.items()} for part in (run.epochs, run.train, run.test))
+    epochs, train, test = parts
+    return dataclasses.replace(run, epochs=epochs, train=train, test=test)
 
 
 def overfitting_checks(runs: Sequence[Run]) -> tuple[Check, ...]:
@@ -313,12 +324,13 @@ def _fitted_digits(seed: int, changes: tuple[tuple[str, Any], ...]) -> Fitted:
 
 
 def _measure_digits(context: Context, world: World) -> Evidence:
-    changes = tuple(change for change in world.changes if change[0] != JUDGED_AT)
+    changes = tuple(change for change in world.changes if change[0] not in READ)
 
     def make(seed: int, _: dict[str, Any]) -> Run:
         fitted = _fitted_digits(seed, changes)
         attack = judging_attack(fitted.training.settings, context.choose(1, 2), world.number(JUDGED_AT, 1.0))
-        return judged_run(fitted, attack, SQUARE_QUERIES if context.full and seed in seeds[:FEW] else 0)
+        run = judged_run(fitted, attack, SQUARE_QUERIES if context.full and seed in seeds[:FEW] else 0)
+        return exchanged(run) if world.number(EXCHANGED, False) else run
 
     seeds = context.seeds("image-overfitting-digits", context.choose(FEW, RATED))
     return measure_world(make, seeds, "digits, 200 images", world)
@@ -333,11 +345,12 @@ def _measure_mnist(context: Context, world: World) -> Evidence:
     if root is None:
         return without_data("MNIST", why)
     seeds = context.seeds("image-overfitting-mnist", FEW)
-    changes = tuple(change for change in world.changes if change[0] != JUDGED_AT)
+    changes = tuple(change for change in world.changes if change[0] not in READ)
 
     def make(seed: int, _: dict[str, Any]) -> Run:
         fitted = _fitted_mnist(seed, changes, root)
-        return judged_run(fitted, judging_attack(fitted.training.settings, 1, world.number(JUDGED_AT, 1.0)))
+        run = judged_run(fitted, judging_attack(fitted.training.settings, 1, world.number(JUDGED_AT, 1.0)))
+        return exchanged(run) if world.number(EXCHANGED, False) else run
 
     try:
         evidence = measure_world(make, seeds, "MNIST, 1000 images", world)

@@ -52,7 +52,7 @@ def why_unseen(claim: str, noticed: Noticed) -> str:
     if noticed.moved >= 1.0:
         return "the check that it moves past its border keeps an interval inside"
     off = f"{LARGEST:g}" if noticed.parameter == "power" else f"{100 * LARGEST:.0f} %"
-    return f"at {off} it moves no check further than {100 * noticed.moved:.2g} % of the way to a rejection"
+    return f"at {off} it moves no check further than {100 * noticed.moved:.3g} % of the way to a rejection"
 
 
 def power_table(powers: Powers) -> str:
