@@ -3,19 +3,23 @@
 import dataclasses
 import json
 import math
+from pathlib import Path
 
+import numpy as np
 import pytest
 
 from cgrosim import Params
 from cgrosim.claims import homes, registry
 from cgrosim.claims.checks import inside
 from cgrosim.claims.claim import Claim, Context, Evidence
+from cgrosim.claims.limits import LIMITS
 from cgrosim.claims.power import LEVELS, PARAMETERS, Noticed, changed, smallest_noticed
-from cgrosim.claims.report.power import Sitting, why_unseen, write_power
+from cgrosim.claims.report.power import Sitting, power_table, unseen_list, why_unseen, write_power
 from cgrosim.claims.runner import measure_power
 from cgrosim.commands.main import main
 from cgrosim.errors import ParameterError
 from cgrosim.studies.world import World, times
+from cgrosim.theory.plateau import SignalFlow
 
 BASE = Params.from_paper(10_000)
 
@@ -159,3 +163,29 @@ def test_what_is_known_is_not_measured_again(monkeypatch):
     found = measure_power([claim], parameters=("noise_std", "gap"), known=known, workers=1)[claim.name]
     assert found["noise_std"].trials == 1
     assert found["gap"].trials > 0
+
+
+def test_limits_name_claims_and_parameters_that_there_are():
+    for claim, reasons in LIMITS.items():
+        assert claim in registry.all_claims()
+        assert set(reasons) <= set(PARAMETERS)
+
+
+def test_the_page_has_the_table_that_was_measured():
+    docs = Path(__file__).parents[2] / "docs"
+    sitting = Sitting.read(docs)
+    page = (docs / "explanation" / "power.md").read_text(encoding="utf-8")
+    assert power_table(sitting.powers) in page
+    assert unseen_list(sitting.powers) in page
+    missing = [name for name in registry.all_claims() if name not in sitting.powers]
+    assert all(f"`{name}`" in page for name in missing)
+
+
+@pytest.mark.parametrize("power", [2.5, 3.0, 4.0])
+def test_a_factor_moves_the_plateau_by_its_logarithm(power):
+    """The derivation in the limits: a moves by log f^2 over 1 - (2 - 2/q) / a, here 0.8 of some 20."""
+    common = {"power": power, "gap": 0.0, "adversarial_weight": 0.5, "learning_rate": 0.01}
+    plain, more = (SignalFlow([0.1 / alpha], signal_strength=alpha, **common) for alpha in (2.0, 3.0))
+    before, after = (float(flow.margin_at(1e10)) for flow in (plain, more))
+    assert before > 15.0
+    assert after - before == pytest.approx(2.0 * np.log(1.5) / (1.0 - (2.0 - 2.0 / power) / before), rel=0.02)
