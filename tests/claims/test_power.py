@@ -75,7 +75,7 @@ def test_how_far_the_largest_change_moves_a_check_is_told():
     found = smallest_noticed(claim_about(lambda p: p.noise_std**0.01, 0.05), Context(), "noise_std")
     assert found.change is None
     assert found.moved == pytest.approx(max((1.5**0.01 - 1.0) / 0.05, (1.0 - 0.5**0.01) / 0.05))
-    assert why_unseen("a-claim", found) == "at 50 % it moves no check further than 14 % of the way to a rejection"
+    assert why_unseen("a-claim", found) == "at 50 % it moves no check further than 13.8 % of the way to a rejection"
 
 
 def test_claims_of_one_study_hear_what_it_asked():
