@@ -155,9 +155,12 @@ def judged_run(fitted: Fitted, attack: Attack, queries: int = SQUARE_QUERIES) ->
 def exchanged(run: Run) -> Run:
     """The run with its fitted and its last network exchanged: the gap then shrinks by as much as it grows."""
     names = {"fitted": "last", "last": "fitted"} if "fitted" in run.epochs else {}
-    parts = ({names.get(name, name): one for name, one in part.items()} for part in (run.epochs, run.train, run.test))
-    epochs, train, test = parts
-    return dataclasses.replace(run, epochs=epochs, train=train, test=test)
+    return dataclasses.replace(
+        run,
+        epochs={names.get(name, name): epoch for name, epoch in run.epochs.items()},
+        train={names.get(name, name): one for name, one in run.train.items()},
+        test={names.get(name, name): one for name, one in run.test.items()},
+    )
 
 
 def overfitting_checks(runs: Sequence[Run]) -> tuple[Check, ...]:
