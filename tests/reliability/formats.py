@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from experiment_cases import CAPACITY
 from image_files import cifar_bytes, some_images, some_labels, write_idx_folder
+from small_trainings import small_dataset
 from work import COMMANDS, RUNS, experiment, params_of
 
 import cgrosim
@@ -84,10 +86,6 @@ def _of_runs(place: Path) -> dict[str, Format]:
 
 
 def _of_images(place: Path) -> dict[str, Format]:
-    from cgrosim.commands.experiment_folder import WORK
-    from cgrosim.files.records import read_record
-    from cgrosim.images.data.datasets import load_dataset
-    from cgrosim.images.experiments.catalogue.train import RobustOverfitting
     from cgrosim.images.experiments.landscape_file import load as landscape
     from cgrosim.images.experiments.results import first_format
     from cgrosim.images.experiments.runner import run_experiment
@@ -99,6 +97,8 @@ def _of_images(place: Path) -> dict[str, Format]:
     for name in sorted({*COMMANDS} - {"capacity"}):  # whose files are trainings and measurements
         folders[name] = place / name
         assert experiment(name, folders[name]) == 0
+    folders["table"] = place / "table"
+    run_experiment(CAPACITY, small_dataset(), folders["table"])
 
     def training(path: Path) -> str:
         found = Training.load(path)
@@ -127,21 +127,18 @@ def _of_images(place: Path) -> dict[str, Format]:
         def goes_on(path: Path) -> str:
             copy = place / "goes on with the experiment"
             shutil.rmtree(copy, ignore_errors=True)
-            shutil.copytree(folders["train"], copy)
-            shutil.copy(path, copy / name.relative_to(folders["train"]))
-            found = run_experiment(asked, data, copy)
+            shutil.copytree(folders["table"], copy)
+            shutil.copy(path, copy / name.relative_to(folders["table"]))
+            found = run_experiment(CAPACITY, small_dataset(), copy)
             return digest(found.table.data.drop_vars("seconds").drop_attrs())
 
         return goes_on
 
-    asked = RobustOverfitting.load(read_record(folders["train"] / "experiment.json", WORK)["settings"])
-    data = load_dataset("digits")
-    chunks = [
-        each for each in (folders["train"] / "cells.zarr" / "final_clean_test" / "c").rglob("*") if each.is_file()
-    ]
+    cells = folders["table"] / "cells.zarr" / "final_clean_test" / "c"
+    chunks = [each for each in cells.rglob("*") if each.is_file()]
     table = {
-        "plan of a table": folders["train"] / "plan.json",
-        "mark of a job": sorted((folders["train"] / "marks").iterdir())[1],
+        "plan of a table": folders["table"] / "plan.json",
+        "mark of a job": sorted((folders["table"] / "marks").iterdir())[1],
         "cells of a table": chunks[0],
     }
 
