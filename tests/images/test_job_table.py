@@ -124,17 +124,21 @@ def test_what_is_there_is_not_measured_again_and_more_of_it_adds_rows(done, kept
     more = Capacity(small_settings(epochs=2), (2, 1), (6, 5), ATTACK, black_box_samples=0)
     grown = run_experiment(more, small_dataset(), kept)
     assert sorted(measured) == sorted(job.name for job in more.jobs() if job.needs and "seed6" in job.name)
-    assert same(grown, run_experiment(more, small_dataset()))
-    measured.clear()
-    assert same(run_experiment(CAPACITY, small_dataset(), kept), expected)  # a part of what is there
-    for path in kept.glob("*.npz"):
-        path.unlink()
-    assert same(run_experiment(CAPACITY, small_dataset(), kept), expected)  # trained anew, and the same
+    assert [len(grown.table.data[name]) for name in ("width", "seed")] == [2, 2]
+
+
+@pytest.mark.slow  # six experiments, one after the other
+def test_whatever_is_added_the_table_is_that_of_one_call(done, kept, measured):
+    expected, _ = done["capacity"]
+    more = Capacity(small_settings(epochs=2), (2, 1), (6, 5), ATTACK, black_box_samples=0)
     longer = Capacity(small_settings(epochs=3), (1,), (7,), ATTACK, black_box_samples=0)
-    assert measured == []
-    assert same(run_experiment(longer, small_dataset(), kept), run_experiment(longer, small_dataset()))
+    for asked in (more, longer):
+        assert same(run_experiment(asked, small_dataset(), kept), run_experiment(asked, small_dataset()))
     measured.clear()
-    assert same(run_experiment(CAPACITY, small_dataset(), kept), expected)  # and now there is room for three epochs
+    for path in kept.glob("*seed5.npz"):
+        path.unlink()
+    # trained anew, and the same; and by now there is room for three epochs
+    assert same(run_experiment(CAPACITY, small_dataset(), kept), expected)
     assert measured == []
 
 
