@@ -110,6 +110,8 @@ class Pace:
     def __init__(self, clock: Callable[[], float] = time.perf_counter) -> None:
         self._clock = clock
         self._seconds: dict[bool, float] = {}  # what a step of each form took, when it was last timed
+        self._called: set[bool] = set()
+        self._calls = 0
         self._spent, self._trial = 0.0, 0.0  # seconds in the quicker form since the slower one's turn, and of that turn
         self._loaded = False
 
@@ -132,6 +134,21 @@ class Pace:
             if status != RUNNING or done >= steps:
                 return done, status, neuron, row
 
+    def call(self, forms: tuple[Callable[..., Any], Callable[..., Any]], arguments: tuple[Any, ...]) -> Any:
+        """One call of a form, as a step of `take`; the serial form has its first turn after a number of calls.
+
+        A call may be long, so that to begin with both forms would cost a short study much of its time. The first call
+        of a form, which may compile it, is not timed.
+        """
+        self._calls += 1
+        form = self._next(1)[0] if len(self._seconds) == 2 else self._calls <= _BETWEEN
+        begun = self._clock()
+        result = run(form, forms, *arguments)
+        if form in self._called:
+            self._note(form, self._clock() - begun, 1)
+        self._called.add(form)
+        return result
+
     def _next(self, steps: int) -> tuple[bool, int]:
         """The form of the next turn, and how many of the steps it takes."""
         if len(self._seconds) < 2:
@@ -152,3 +169,8 @@ class Pace:
 def pace(*problem: Any) -> Pace:
     """The pace of one kernel on problems of one size."""
     return Pace()
+
+
+def run_quicker(problem: tuple[Any, ...], forms: tuple[Callable[..., Any], Callable[..., Any]], *arguments: Any) -> Any:
+    """Call the form that is quicker now for calls of the same `problem`; the serial one if there is one thread."""
+    return pace(*problem).call(forms, arguments) if start() else forms[0](*arguments)

@@ -13,18 +13,23 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import numba
 import numpy as np
 import pytest
 
 from cgrosim import kernels
+from cgrosim.images.network.layers import initial_parameters
+from cgrosim.images.network.network import Network
 from cgrosim.kernels import threads
 
+from .test_image_speed import WORKS, images_with_classes, our_iteration
 from .test_step_speed import CASE, Problem
 
 pytestmark = pytest.mark.benchmark
 STEPS = 400
+TURNS, WARM = 60, 25  # turns on images, and how many of them until all ways have been tried
 
 
 @pytest.fixture
@@ -72,3 +77,33 @@ def test_steps_on_a_busy_machine(form: str) -> None:
     print(f"\n{form}, {numba.config.NUMBA_NUM_THREADS} threads, load {os.getloadavg()[0]:.1f}")
     for name, (wall, processor, _) in found.items():
         print(f"  {name:17s} {wall * 1e3:8.3f} ms ({processor * 1e3:.3f} of processor)  {wall / alone:.2f}")
+
+
+@pytest.mark.usefixtures("busy_loops")
+@pytest.mark.parametrize("work", WORKS)
+def test_images_on_a_busy_machine(work: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An attack and a step of training in three ways, in turns; medians of both kinds of time."""
+    threads.start()  # before anything else does
+    architecture, batch, radius, step_size = WORKS[work]
+    images, labels = images_with_classes(architecture, batch)
+    attack = {"radius": radius, "step_size": step_size, "steps": 10, "rate": 0.01}
+    ways: dict[str, Any] = {
+        "one thread": lambda problem, forms, *rest: threads.run(False, forms, *rest),
+        "threads, always": lambda problem, forms, *rest: threads.run(True, forms, *rest),
+        "as training does": threads.run_quicker,
+    }
+    parameters = initial_parameters(architecture, np.random.default_rng(0))
+    networks = {name: Network(architecture, parameters) for name in ways}
+    taken: dict[str, list[tuple[float, float]]] = {name: [] for name in ways}
+    for _ in range(TURNS):
+        for name, network in networks.items():
+            monkeypatch.setattr(threads, "run_quicker", ways[name])
+            wall, processor = time.perf_counter(), time.process_time()
+            our_iteration(network, images, labels, images, attack)()
+            taken[name].append((time.perf_counter() - wall, time.process_time() - processor))
+    reached = {b"".join(each.tobytes() for each in network.parameters().values()) for network in networks.values()}
+    assert len(reached) == 1
+    print(f"\n{work}, {numba.config.NUMBA_NUM_THREADS} threads, load {os.getloadavg()[0]:.1f}")
+    for name, times in taken.items():
+        spent, processor = np.median(times[WARM:], axis=0)
+        print(f"  {name:17s} {spent * 1e3:8.1f} ms ({processor * 1e3:.1f} of processor)")

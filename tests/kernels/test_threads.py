@@ -172,3 +172,23 @@ def test_turns_end_where_a_run_diverges_and_take_no_step_unasked() -> None:
     assert pace.take(machine.forms, ("argument",), 0, 10) == (0, kernels.RUNNING, 3, 4)
     machine.stop_at = 510
     assert pace.take(machine.forms, ("argument",), 1000, 10) == (500, kernels.DIVERGED, 3, 4)
+
+
+@pytest.mark.usefixtures("free_threads")
+@pytest.mark.parametrize("seconds", [(1e-3, 0.6e-3), (1e-3, 3e-3)])
+def test_whole_calls_go_to_the_quicker_form(seconds: tuple[float, float]) -> None:
+    """The first call of a form compiles it, and is no time of it; both give the same."""
+    machine, calls = Machine(*seconds), [0, 0]
+
+    def form(which: int) -> Any:
+        def call(argument: str) -> str:
+            machine.now += seconds[which] + (5.0 if calls[which] == 0 else 0.0)
+            calls[which] += 1
+            return argument
+
+        return call
+
+    pace = Pace(lambda: machine.now)
+    assert {pace.call((form(0), form(1)), ("argument",)) for _ in range(2000)} == {"argument"}
+    slower = int(seconds[1] > seconds[0])
+    assert 2000 / 20 / 4 < calls[slower] <= 20 + 2000 / 20 + 2  # the first twenty are threaded

@@ -104,6 +104,7 @@ class Engine:
     def __init__(self, architecture: Architecture, layout: str) -> None:
         self._kernels: Any = samples if layout == "samples" else channels
         self._make_plan: type[Plan] = SamplePlan if layout == "samples" else Plan
+        self._problem = repr(architecture), layout
         self.plan = plan = self._make_plan(architecture, 1, numba.config.NUMBA_NUM_THREADS)
         self.parameters = aligned(plan.parameter_size)
         self.velocity = aligned(plan.trained_size)
@@ -159,7 +160,9 @@ class Engine:
         _, gather, transpose, transform = update.compiled()
         gather(self.parameters, self.plan.gathers, self._tables)
         for weight, at, inputs, outputs in self.plan.transposes:
-            threads.run(True, transpose, self.parameters, weight, self._tables, at, inputs, outputs)
+            threads.run_quicker(
+                ("transpose", inputs, outputs), transpose, self.parameters, weight, self._tables, at, inputs, outputs
+            )
         for rearranged, weight, at, pairs, size in self.plan.transforms:
             source = self._tables if rearranged else self.parameters
             transform(source, weight, pairs, kernel_matrix(size), self._tables, at)
@@ -230,7 +233,8 @@ class Engine:
             self._context[slot] = array.ctypes.data
         for slot, value in orders.items():
             self._context[slot] = value
-        threads.run(True, forms, self._context, *self._kernels.orders(self.plan, count))
+        problem = (*self._problem, count, goal, ascent.steps)
+        threads.run_quicker(problem, forms, self._context, *self._kernels.orders(self.plan, count))
         if goal == IMAGES:
             worst, least = images, np.full(count, np.nan)
         largest = memory[:, adaptive.LARGEST]
@@ -256,8 +260,8 @@ class Engine:
         self.clear_untrained()
         descend, *_ = update.compiled()
         size = self.plan.trained_size
-        threads.run(
-            True,
+        threads.run_quicker(
+            ("descent", size),
             descend,
             self.parameters,
             self.velocity,
