@@ -189,7 +189,7 @@ def test_signals_to_commands_that_begin(fresh, tmp_path):
     """Programs of their own, with their imports, and compilation where no kernels are on disk."""
     goal = 30
     where = "no kernels on disk yet" if fresh else "kernels on disk"
-    note = "ended within seconds; no worker outlives it; nothing half written, what is there is whole"
+    note = "SIGINT, SIGTERM or SIGHUP, once or twice: ended within seconds, no worker outlives it, nothing half written"
     row = Row(f"the same to starting programs, {where}: {'; '.join(STARTING)}", goal, note=note)
     for number in row.numbers(trials(goal)):
         draw, what = random.Random(f"{fresh} {number}"), STARTING[number % len(STARTING)]
