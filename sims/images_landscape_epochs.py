@@ -66,7 +66,8 @@ def _numbers(study: LossLandscape, results: Any) -> dict[str, Any]:
     local, inside = (at.sel(radius=r, method="nearest") for r in (0.0, study.training_radius))
     history = results["adversarial"].history
     return {
-        "epochs": measured_epochs(data, "adversarial"),
+        "epochs": data["epoch"].values,
+        "compared": measured_epochs(data, "adversarial"),
         "last over first": {
             f"{quantity}, {part}": [float(each.estimate), float(each.low), float(each.high), direction(each)]
             for (quantity, part), each in changes(data, "adversarial").items()

@@ -26,6 +26,7 @@ def planted(training=0.8, test=1.1, points=40):
             for name in ("gradient_norm", "value_change"):
                 data[name].loc[{"epoch": epoch, "points_of": part}] = value
         if epoch:
+            data["accuracy"].loc[{"epoch": epoch, "accuracy_of": "clean_train"}] = 0.5
             data["accuracy"].loc[{"epoch": epoch, "accuracy_of": "robust_train"}] = 0.5 + 0.1 * place
             data["accuracy"].loc[{"epoch": epoch, "accuracy_of": "robust_test"}] = 0.4
     return data
@@ -61,6 +62,15 @@ def test_one_epoch_alone_has_no_course():
     data["value_change"].loc[{"training": "adversarial", "epoch": [4, 9]}] = np.nan
     assert changes(data, "adversarial") == {}
     assert len(changes(data, "standard")) == 4
+
+
+def test_epochs_before_anything_is_learnt_do_not_count():
+    data = planted()
+    data["accuracy"].loc[{"training": "adversarial", "epoch": 1, "accuracy_of": "clean_train"}] = 0.49
+    assert measured_epochs(data, "adversarial") == [4, 9]
+    assert changes(data, "adversarial")["value_change", "train"].estimate == pytest.approx(0.8, rel=1e-12)
+    data["accuracy"].loc[{"training": "adversarial", "epoch": 9, "accuracy_of": "clean_train"}] = 0.1
+    assert measured_epochs(data, "adversarial") == [4, 9]  # what is forgotten later does count
 
 
 def test_a_constant_network_at_first_has_no_ratio():

@@ -112,6 +112,13 @@ def test_accuracies_stand_beside_the_epochs(measured):
     assert np.all(np.isnan(measured["accuracy"].sel(epoch=0)))
 
 
+def test_the_conclusion_tells_what_changed_over_the_epochs(dataset):
+    found = STUDY.conclude(run_study(STUDY, dataset, all_trained(), None))
+    told = [text for text in found.sentences if "training, epoch 2 to 4: the largest" in text]
+    assert len(told) == 8  # of both trainings, quantities and kinds of points
+    assert set(found.figures) == {"landscape", "landscape_epochs"}
+
+
 def test_the_file_says_what_was_measured(measured):
     assert measured.attrs["search"].startswith("linf PGD-2 at every radius")
     assert "radius 0.1" in measured.attrs["attacks"]

@@ -46,15 +46,12 @@ def test_the_landscape_by_epoch_counts_what_falls_and_rises(load, tmp_path, monk
     told = json.loads((tmp_path / "images_landscape_epochs.json").read_text())
     trainings = told["numbers"]["trainings"]
     assert len(trainings) == len(told["seeds"]) == 1
-    ways = [each["last over first"]["gradient_norm, test"][3] for each in trainings.values()]
-    counted = told["numbers"]["directions"]["digits, gradient_norm, test"]
-    assert counted == {way: ways.count(way) for way in ("falls", "rises", "undecided")}
     for each in trainings.values():
-        assert each["epochs"] == [1, 2]
-        mean = each["means"]["value_change, train"]
-        estimate, low, high, _ = each["last over first"]["value_change, train"]
-        assert estimate == pytest.approx(mean[1] / mean[0], rel=1e-9)
-        assert low <= estimate <= high
+        assert len(each["means"]["value_change, train"]) == 2
+        assert each["compared"] == []  # two epochs of a toy get less than half of the images right
+        assert each["last over first"] == {}
+    counted = script._count({"a, seed 1": {"last over first": {"what": [1.0, 0.9, 1.1, "rises"]}}})
+    assert counted == {"a, what": {"falls": 0, "rises": 1, "undecided": 0}}
     monkeypatch.setattr("cgrosim.images.training.train._descend", lambda *_: pytest.fail("trained again"))
     again = script.main(call(tmp_path))
     assert json.loads(json.dumps(again["numbers"])) == told["numbers"]

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 Array = NDArray[np.float64]
 Direction = Literal["rises", "falls", "undecided"]
+LEARNT = 0.5  # clean training accuracy
 PLACES = 4  # of the bootstrap streams, behind those of `landscape_statistics`
 
 
@@ -40,16 +41,21 @@ def direction(found: Interval) -> Direction:
 
 
 def measured_epochs(data: xarray.Dataset, training: str) -> list[int]:
-    """The epochs of a training that were measured, without the start."""
+    """The epochs of a training that were measured, from the first on after which it gets half of its images right.
+
+    A network that has learnt nothing is flat because its answer is constant.
+    """
     values = data["value_change"].sel(training=training).transpose("epoch", ...).values
-    done = np.isfinite(values.reshape(len(values), -1)).all(axis=1) & (data["epoch"].values > 0)
+    learnt = data["accuracy"].sel(training=training, accuracy_of="clean_train").values >= LEARNT
+    done = np.isfinite(values.reshape(len(values), -1)).all(axis=1) & np.logical_or.accumulate(learnt)
     return [int(epoch) for epoch in data["epoch"].values[done]]
 
 
 def changes(data: xarray.Dataset, training: str) -> dict[tuple[str, str], Interval]:
-    """From the first to the last measured epoch, at the training radius: by quantity, and ``train`` or ``test``.
+    """From the first to the last of the `measured_epochs`, at the training radius: by quantity, and ``train`` or
+    ``test``.
 
-    Empty where fewer than two epochs were measured.
+    Empty where there are fewer than two.
     """
     epochs = measured_epochs(data, training)
     if len(epochs) < 2:
