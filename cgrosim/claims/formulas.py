@@ -48,6 +48,7 @@ FORMULAS = {
     "flatness-gap-bounds": "\"robust gap\" <= Lip(l_delta) W_1,   <= E |X - X'| G_(delta + |X - X'|)",
     "flatness-gap-likely": 'P( "robust gap" <= N^(-1/(D+2)) (E G_(delta + 1/r) + C / sqrt(Delta)) ) >= 1 - Delta',
     "flatness-order": 'rank("robust gap", E max_(r <= delta) |d L / d c|) > 0',
+    "landscape-by-epoch": 'max_(|xi| <= delta) |nabla L|_1  "falls on" S,   "rises on" D',
     "flatness-order-images": 'rank("robust gap", E max_(|xi| <= delta) |nabla L|_1) > 0',
     "steep-loss-rise": "E max(0, delta |g| - H delta^2 / 2) <= L_robust - L_clean <= E s (exp(delta h) - 1)",
     "inner-maximum": "max_(|c - alpha| <= delta) l(y f(c)) = l(y f(alpha - delta)) iff U_y > 0",

@@ -53,6 +53,7 @@ READING_ORDER = (
     "images_overfitting",
     "images_capacity",
     "images_landscape",
+    "images_courses",
 )  # the story first, then the others (the ground it stands on) by name
 
 

@@ -5,7 +5,13 @@ import math
 import numpy as np
 import pytest
 
-from cgrosim.claims.catalogue import flatness_images, images_capacity, images_landscape, images_overfitting
+from cgrosim.claims.catalogue import (
+    flatness_images,
+    images_capacity,
+    images_courses,
+    images_landscape,
+    images_overfitting,
+)
 from cgrosim.claims.checks import clopper_pearson, inside
 from cgrosim.claims.claim import Claim, Context, Evidence, evaluate
 from cgrosim.claims.image_runs import (
@@ -26,11 +32,12 @@ CLAIMS = (
     *images_capacity.CLAIMS,
     *images_landscape.CLAIMS,
     *flatness_images.CLAIMS,
+    *images_courses.CLAIMS,
 )
 MNIST = images_overfitting.CLAIMS[1]
 
 
-POSTPONED_CLAIMS = (MNIST, *images_capacity.CLAIMS, *flatness_images.CLAIMS)
+POSTPONED_CLAIMS = (MNIST, *images_capacity.CLAIMS, *flatness_images.CLAIMS, *images_courses.CLAIMS)
 
 
 @pytest.mark.parametrize("claim", POSTPONED_CLAIMS, ids=lambda claim: claim.name)
