@@ -176,8 +176,6 @@ def test_the_page_has_the_table_that_was_measured():
     page = (Path(__file__).parents[2] / "docs" / "explanation" / "power.md").read_text(encoding="utf-8")
     assert power_table(sitting.powers) in page
     assert unseen_list(sitting.powers) in page
-    missing = [name for name in registry.all_claims() if name not in sitting.powers]
-    assert all(f"`{name}`" in page for name in missing)
 
 
 @pytest.mark.parametrize("power", [2.5, 3.0, 4.0])

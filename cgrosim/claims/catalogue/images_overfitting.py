@@ -31,6 +31,7 @@ from cgrosim.claims.image_runs import (
     smallest,
     without_data,
 )
+from cgrosim.claims.overfitting_settings import digits_settings, judging_attack, mnist_settings
 from cgrosim.studies.world import World
 
 if TYPE_CHECKING:
@@ -291,33 +292,6 @@ def measure_world(
     """The checks of one world, of trainings from `make(seed, changes)`."""
     name = world.name or "adversarial training"
     return overfitting_evidence([make(seed, dict(world.changes)) for seed in seeds], f"{title}, {name}", seeds)
-
-
-def digits_settings(seed: int, **changes: Any) -> Settings:
-    """200 training images, all of them measured after every epoch, and a step size that does not fall on the way."""
-    from cgrosim.images.training.defaults import default_settings
-    from cgrosim.images.training.schedules import CONSTANT
-
-    start: dict[str, Any] = {"width": 6, "validation": 0, "evaluation_samples": 200, "epochs": 60, "seed": seed}
-    start |= {"attack_steps": 5, "evaluation_steps": 5, "schedule": CONSTANT}
-    return default_settings("digits", **{**start, **changes})
-
-
-def mnist_settings(seed: int, **changes: Any) -> Settings:
-    """1000 training and 100 validation images at radius 0.1: at Madry et al.'s 0.3 so few epochs end in a collapse."""
-    from cgrosim.images.training.defaults import default_settings
-
-    start: dict[str, Any] = {"radius": 0.1, "validation": 100, "evaluation_samples": 300, "epochs": 30, "seed": seed}
-    start |= {"batch_size": 25, "attack_steps": 5, "evaluation_steps": 5}
-    start |= {"learning_rate": 0.01, "adversarial_weight": 1.0}
-    return default_settings("mnist", **{**start, **changes})
-
-
-def judging_attack(settings: Settings, restarts: int = 2, share: float = 1.0) -> Attack:
-    """Twenty steps at the training radius, or a share of it."""
-    from cgrosim.images.attacks.gradient import Attack
-
-    return Attack.pgd(settings.attack.norm, share * settings.attack.radius, 20, restarts=restarts)
 
 
 @lru_cache(maxsize=2 * RATED)

@@ -1,0 +1,36 @@
+"""Settings of the trainings that the claims about overfitting on real images judge, and the attack they judge with."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from cgrosim.images.attacks.gradient import Attack
+    from cgrosim.images.training.settings import Settings
+
+
+def digits_settings(seed: int, **changes: Any) -> Settings:
+    """200 training images, all of them measured after every epoch, and a step size that does not fall on the way."""
+    from cgrosim.images.training.defaults import default_settings
+    from cgrosim.images.training.schedules import CONSTANT
+
+    start: dict[str, Any] = {"width": 6, "validation": 0, "evaluation_samples": 200, "epochs": 60, "seed": seed}
+    start |= {"attack_steps": 5, "evaluation_steps": 5, "schedule": CONSTANT}
+    return default_settings("digits", **{**start, **changes})
+
+
+def mnist_settings(seed: int, **changes: Any) -> Settings:
+    """1000 training and 100 validation images at radius 0.1: at Madry et al.'s 0.3 so few epochs end in a collapse."""
+    from cgrosim.images.training.defaults import default_settings
+
+    start: dict[str, Any] = {"radius": 0.1, "validation": 100, "evaluation_samples": 300, "epochs": 30, "seed": seed}
+    start |= {"batch_size": 25, "attack_steps": 5, "evaluation_steps": 5}
+    start |= {"learning_rate": 0.01, "adversarial_weight": 1.0}
+    return default_settings("mnist", **{**start, **changes})
+
+
+def judging_attack(settings: Settings, restarts: int = 2, share: float = 1.0) -> Attack:
+    """Twenty steps at the training radius, or a share of it."""
+    from cgrosim.images.attacks.gradient import Attack
+
+    return Attack.pgd(settings.attack.norm, share * settings.attack.radius, 20, restarts=restarts)
