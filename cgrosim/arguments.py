@@ -55,7 +55,7 @@ def checked(function: Callable[P, R]) -> Callable[P, R]:
         try:
             bound = signature.bind(*args, **kwargs)
         except TypeError as error:
-            raise ParameterError(_unbound(function, signature, kwargs, str(error))) from None
+            raise ParameterError(_unbound(function, signature, args, kwargs, str(error))) from None
         for name, value in bound.arguments.items():
             if name not in kinds or value is signature.parameters[name].default:
                 continue
@@ -73,6 +73,27 @@ def checked(function: Callable[P, R]) -> Callable[P, R]:
                         raise ParameterError(f"{called_so} is {_given(one)}, beyond {BITS} bits; give a smaller one.")
                     raise ParameterError(f"{called_so} is {_given(one)}, but must be {_words(kinds[name])}.")
         return function(*bound.args, **bound.kwargs)
+
+    return called
+
+
+def called_well(function: Callable[P, R]) -> Callable[P, R]:
+    """Refuse a call that does not fit a function's parameters, whose values are judged elsewhere, in a sentence.
+
+    Raises
+    ------
+    ParameterError
+        Names what is missing, too many or unknown.
+    """
+
+    @functools.wraps(function)
+    def called(*args: P.args, **kwargs: P.kwargs) -> R:
+        signature = _signature(function)
+        try:
+            signature.bind(*args, **kwargs)
+        except TypeError as error:
+            raise ParameterError(_unbound(function, signature, args, kwargs, str(error))) from None
+        return function(*args, **kwargs)
 
     return called
 
@@ -116,7 +137,8 @@ class _Names(dict[str, Any]):
 @functools.cache
 def _read(function: Callable[..., Any]) -> tuple[inspect.Signature, dict[str, Any]]:
     """The signature of a function, and what each of its parameters must be."""
-    names = _Names({**function.__globals__, "ArrayLike": _ArrayLike, "NDArray": _Array})
+    home = getattr(sys.modules.get(function.__module__), "__dict__", function.__globals__)  # its own, whoever made it
+    names = _Names({**home, "ArrayLike": _ArrayLike, "NDArray": _Array})
     signature, kinds = inspect.signature(function), {}
     for name, parameter in signature.parameters.items():
         said = parameter.annotation
@@ -245,13 +267,30 @@ def _word(kind: Any) -> str:
     return f"{'an' if name[0] in 'AEIOU' else 'a'} {name}"
 
 
-def _unbound(function: Callable[..., Any], signature: inspect.Signature, given: Mapping[str, Any], said: str) -> str:
+@functools.cache
+def _signature(function: Callable[..., Any]) -> inspect.Signature:
+    return inspect.signature(function)
+
+
+def _unbound(
+    function: Callable[..., Any],
+    signature: inspect.Signature,
+    args: tuple[Any, ...],
+    given: Mapping[str, Any],
+    said: str,
+) -> str:
     """Why a call does not fit a signature, and what was perhaps meant."""
-    name = function.__qualname__.removesuffix(".__init__")
-    known = [each for each in signature.parameters if each != "self"]
+    name, parameters = function.__qualname__.removesuffix(".__init__").rpartition("<locals>.")[2], signature.parameters
+    any_name = any(about.kind is about.VAR_KEYWORD for about in parameters.values())
+    named = [each for each, about in parameters.items() if about.kind is not about.VAR_KEYWORD]
+    wanted = [each for each in named if parameters[each].default is inspect.Parameter.empty]
+    missing = [each for each in wanted if each not in (*named[: len(args)], *given)]
+    known = [each for each in named if each not in ("self", "cls")]
     for each in given:
-        if each not in known:
-            near = nearest(each, known)
+        near = nearest(each, missing if any_name else known)
+        if each not in known and (near or not any_name):
             hint = f"did you mean {near}?" if near else f"it takes {', '.join(known) or 'nothing'}."
             return f"{name} has no argument {quoted(each)}; {hint}"
-    return f"{name}: {said}; it takes {', '.join(known) or 'nothing'}."
+    if missing:
+        return f"{name} needs {', '.join(missing)}; give what is missing."
+    return f"{name}: {said}; it takes {', '.join(known) or 'nothing more'}."

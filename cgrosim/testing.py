@@ -13,6 +13,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from cgrosim.arguments import checked
+from cgrosim.errors import ParameterError
 from cgrosim.model.params import Params
 from cgrosim.model.patches import PatchData
 
@@ -42,16 +44,29 @@ Regime = Literal["any", "paper", "cgro", "standard"]
 _LOG_RANGE = 500.0
 
 
+@checked
 def log_uniform(low: float, high: float) -> st.SearchStrategy[float]:
     """Positive floats whose logarithm is what is searched: every decade of [low, high] is equally near."""
+    if not 0.0 < low <= high < np.inf:
+        raise ParameterError(f"low and high are {low:g} and {high:g}, but must be positive, finite and in order.")
     return st.floats(np.log(low), np.log(high)).map(lambda x: float(np.clip(np.exp(x), low, high)))
 
 
+@checked
 def powers(low: float = 2.0, high: float = 8.0) -> st.SearchStrategy[float]:
     """Real powers q in [low, high], with q = 2, 2.01, 2.5, 3, 4 and 5 drawn often where they are inside."""
+    if not 1.0 <= low <= high < np.inf:
+        raise ParameterError(f"low and high are {low:g} and {high:g}, but must be in order, finite and at least 1.")
     special = [q for q in (3.0, 2.0, 4.0, 2.01, 2.5, 5.0) if low <= q <= high]
     anywhere = st.floats(low, high)
     return st.sampled_from(special) | anywhere if special else anywhere
+
+
+def _at_least(least: float, **given: float) -> None:
+    """Refuse sizes of which there is nothing to draw."""
+    for name, value in given.items():
+        if not least <= value < np.inf:
+            raise ParameterError(f"{name} is {value:g}, but must be at least {least:g}.")
 
 
 def _few(numbers: Array) -> str:
@@ -107,6 +122,7 @@ class GrowthSequence(_Brief):
         )
 
 
+@checked
 @st.composite
 def growth_sequences(
     draw: st.DrawFn,
@@ -133,6 +149,7 @@ def growth_sequences(
     constant_rate
         Whether all c_t are equal, as under gradient descent at zero margin.
     """
+    _at_least(1, max_steps=max_steps)
     q = draw(powers() if power is None else power)
     x = draw(log_uniform(1e-9, 1e3) if start is None else start)
     growths = log_uniform(1e-4, 30.0) if relative_growth is None else relative_growth
@@ -193,6 +210,7 @@ class ComparisonPair(_Brief):
         )
 
 
+@checked
 @st.composite
 def comparison_pairs(
     draw: st.DrawFn,
@@ -240,6 +258,7 @@ def comparison_pairs(
     return ComparisonPair(q, ratio, np.array(rates), np.array(fast), np.array(slow), kappa)
 
 
+@checked
 @st.composite
 def regimes(
     draw: st.DrawFn,
@@ -270,12 +289,16 @@ def regimes(
     theorem = regime in ("cgro", "standard")
     least_dimension = 10**4 if theorem else 2
     if max_dimension < least_dimension:
-        raise ValueError(f"regime {regime} needs a dimension of at least {least_dimension}, not {max_dimension}.")
+        raise ParameterError(
+            f"regime {regime} needs a max_dimension of at least {least_dimension}, not {max_dimension}."
+        )
+    _at_least(2 if theorem else 1, max_samples=max_samples)
+    _at_least(8 if theorem else 1, max_neurons=max_neurons)
     values: dict[str, Any] = {
         "dimension": round(draw(log_uniform(least_dimension, max_dimension))),
         "patches": draw(st.integers(2, 4)),
         "samples": draw(st.integers(2 if theorem else 1, max_samples)),
-        "neurons": draw(st.integers(8 if theorem else 1, max(max_neurons, 8 if theorem else 1))),
+        "neurons": draw(st.integers(8 if theorem else 1, max_neurons)),
         "power": 3.0 if theorem else draw(powers(2.0, 5.0)),
         "seed": draw(st.integers(0, 2**32 - 1)),
     }
@@ -295,6 +318,7 @@ def regimes(
     return Params.from_paper(**{**values, **fixed})
 
 
+@checked
 @st.composite
 def data_sets(
     draw: st.DrawFn, *, max_samples: int = 4, max_patches: int = 3, max_dimension: int = 6, max_entry: float = 3.0
@@ -304,6 +328,9 @@ def data_sets(
     Labels, positions of the signal patch, a unit direction and noise patches orthogonal to it (to rounding), entries at
     most `max_entry` in size; zero and repeated patches are included, as no lemma about all data may exclude them.
     """
+    _at_least(1, max_samples=max_samples)
+    _at_least(2, max_patches=max_patches, max_dimension=max_dimension)
+    _at_least(0.0, max_entry=max_entry)
     samples, patches = draw(st.integers(1, max_samples)), draw(st.integers(2, max_patches))
     dimension = draw(st.integers(2, max_dimension))
     entries = st.floats(-max_entry, max_entry, allow_subnormal=False)
@@ -319,11 +346,16 @@ def data_sets(
     return PatchData(labels, position, noise, direction, draw(log_uniform(0.1, 10.0)))
 
 
+@checked
 def weights(neurons: int | st.SearchStrategy[int], dimension: int, max_entry: float = 2.0) -> st.SearchStrategy[Array]:
     """Weights (neurons, dimension), entries at most `max_entry` in size; `neurons` is a number or a strategy.
 
     Use with ``data.draw(weights(3, data_set.direction.size))`` where the dimension comes from a drawn data set.
     """
+    _at_least(1, dimension=dimension)
+    _at_least(0.0, max_entry=max_entry)
+    if isinstance(neurons, int):
+        _at_least(1, neurons=neurons)
     counts = st.just(neurons) if isinstance(neurons, int) else neurons
     entries = st.floats(-max_entry, max_entry, allow_subnormal=False)
     return counts.flatmap(lambda m: numpy_strategies.arrays(np.float64, (m, dimension), elements=entries))

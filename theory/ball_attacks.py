@@ -12,6 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from cgrosim.theory._arguments import one_of
 from cgrosim.theory.balls import Norm
 from cgrosim.theory.relu_network import ReluNetwork
 from cgrosim.theory.representation import classification_margins
@@ -21,6 +22,7 @@ Array = NDArray[np.float64]
 
 def random_offsets(shape: tuple[int, int], radius: float, norm: Norm, generator: np.random.Generator) -> Array:
     """Offsets uniform in the ball."""
+    one_of("norm", norm, Norm)
     if norm == "linf":
         return generator.uniform(-radius, radius, shape)
     lengths = radius * generator.uniform(0.0, 1.0, (shape[0], 1)) ** (1.0 / shape[1])
@@ -29,6 +31,7 @@ def random_offsets(shape: tuple[int, int], radius: float, norm: Norm, generator:
 
 def extreme_offsets(shape: tuple[int, int], radius: float, norm: Norm, generator: np.random.Generator) -> Array:
     """Random corners of the l_inf ball; for l_2 points of the sphere, half of them along a random axis."""
+    one_of("norm", norm, Norm)
     if norm == "linf":
         return radius * generator.choice([-1.0, 1.0], shape)
     directions = _unit(generator.standard_normal(shape))
@@ -103,6 +106,7 @@ def attack(
 
 def project(points: Array, centres: Array, radius: float, norm: Norm) -> Array:
     """Nearest points of the balls."""
+    one_of("norm", norm, Norm)
     if norm == "linf":
         return np.clip(points, centres - radius, centres + radius)
     offsets = points - centres

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 from scipy.spatial.distance import cdist
 
+from cgrosim.theory._arguments import one_of
 from cgrosim.theory.interval_bounds import UNIT_ROUNDOFF
 from cgrosim.theory.relu_composition import carry, identity, on_top, parallel
 from cgrosim.theory.relu_network import ReluNetwork, as_sparse
@@ -169,6 +170,7 @@ def ball_design(centres: Array, labels: NDArray[np.int64], radius: float, norm: 
     SeparationError
         If two balls of different classes meet, or come closer than rounding can tell.
     """
+    one_of("norm", norm, Norm)
     found = separation(centres, labels, norm)
     return (_cube_design if norm == "linf" else _sphere_design)(centres, labels, radius, found)
 
@@ -210,6 +212,8 @@ def _sphere_design(centres: Array, labels: NDArray[np.int64], radius: float, fou
 
 def power_of_two_above(value: float) -> float:
     """Smallest power of two that is at least a positive value. Kind: exact (no logarithm, which would be rounded)."""
+    if not 0.0 < value < math.inf:
+        raise ValueError(f"value must be positive and finite, got {value!r}")
     mantissa, exponent = math.frexp(value)
     return math.ldexp(1.0, exponent - 1 if mantissa == 0.5 else exponent)
 

@@ -31,7 +31,7 @@ def log_tail_bound(ratio: ArrayLike, power: int) -> Array:
     moment = 1.0 - 1.0 / np.real(lambertw(-np.exp(-np.minimum(key, 690.0)), 0))
     moment = np.where(key <= 1.0, 2.0, np.maximum(moment, 2.0))
     with np.errstate(over="ignore"):
-        return np.where(log_ratio > 0, moment * (0.5 * power * np.log(moment - 1.0) - log_ratio), 0.0)
+        return np.where(log_ratio <= 0, 0.0, moment * (0.5 * power * np.log(moment - 1.0) - log_ratio))
 
 
 def small_ball_one_neuron(ratio: ArrayLike, power: float) -> Array:
@@ -67,7 +67,7 @@ def small_ball_bound(
     reach = np.asarray(level, dtype=float) ** (1.0 / power)
     width = np.max(conditional_deviations(gram) if conditional is None else np.asarray(conditional, dtype=float))
     with np.errstate(divide="ignore", invalid="ignore"):
-        return np.where(reach > 0, erf(reach / (np.sqrt(2.0) * noise_std * width)), 0.0)
+        return np.where(reach <= 0, 0.0, erf(reach / (np.sqrt(2.0) * noise_std * width)))
 
 
 def conditional_deviations(gram: ArrayLike) -> Array:

@@ -67,7 +67,7 @@ def decay_edge(start: ArrayLike, rate: ArrayLike, power: float) -> Array:
     """
     excess = check_power(power)
     start = np.asarray(start, dtype=float)
-    return np.where(start > 0, np.asarray(rate, dtype=float) * np.maximum(start, 0.0) ** excess, 0.0)
+    return np.where(start <= 0, 0.0, np.asarray(rate, dtype=float) * np.maximum(start, 0.0) ** excess)
 
 
 def decayed_growth_time(start: ArrayLike, target: ArrayLike, *, rate: ArrayLike, decay: float, power: float) -> Array:
@@ -87,6 +87,7 @@ def decayed_growth_time(start: ArrayLike, target: ArrayLike, *, rate: ArrayLike,
         ratio = excess * decay * integral / push
         stretch = np.where(ratio > 0, np.log1p(ratio) / np.where(ratio > 0, ratio, 1.0), 1.0)
         time = np.where(push > 0, integral / push * stretch, np.inf)
+    time = np.where(np.isnan(start), start, time)  # no start is none that is there already
     return np.where(start <= 0, np.inf, np.where(start >= target, 0.0, time))
 
 
@@ -147,7 +148,7 @@ def memorisation_edge(
         # at rho = lam * edge the head start leaves the right side at least as large, at rho = edge at most as large
         return (
             edge * lam
-            if edge == 0.0 or excess_decay(edge * lam) >= 0.0
+            if not edge > 0.0 or excess_decay(edge * lam) >= 0.0
             else float(brentq(excess_decay, edge * lam, edge))
         )
 

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import brentq
 
+from cgrosim.theory._arguments import finite, share
 from cgrosim.theory.decay import check_decay
 from cgrosim.theory.plateau import log_sigmoid_weight
 from cgrosim.theory.power_growth import check_power
@@ -120,6 +121,9 @@ def noise_rests(
     arguments = {
         "power": power, "samples": samples, "patch_energy": patch_energy, "adversarial_weight": adversarial_weight,
     }  # fmt: skip
+    share("adversarial_weight", adversarial_weight)
+    finite("clean", clean)
+    finite("attacked", attacked)
     if not weight_decay > 0.0:
         raise ValueError(
             f"plateaus need a positive weight decay, got {weight_decay!r}: without it margins grow for ever"
@@ -208,7 +212,9 @@ def escape_edges(*, power: float, signal_strength: float, gap: float, adversaria
     With a small gap the second hump is ``lam q alpha^2 gap^2 max_x x^(1-2/q) s(x)``: weight decay closes the escape
     with the square of the gap. Kind: exact for one neuron at V = 0, on a grid of one per cent refined by a parabola.
     """
-    if not (0.0 < gap <= 1.0 and 0.0 < adversarial_weight <= 1.0):
+    check_power(power)
+    finite("signal_strength", signal_strength)
+    if 0.0 in (share("gap", gap), share("adversarial_weight", adversarial_weight)):
         return EscapeEdges(0.0, 0.0)
     grid = np.geomspace(1e-3, 60.0 * gap**-power, int(np.ceil(POINTS * np.log(6e4 * gap**-power))))
     pull = np.log(

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.integrate import solve_ivp
 
+from cgrosim.theory._arguments import one_of, share
 from cgrosim.theory.decay import check_decay
 from cgrosim.theory.label_smoothing import smoothed_weight
 from cgrosim.theory.plateau import Threat
@@ -58,6 +59,9 @@ class DecoupledFlow:
         """Refuse starts from which nothing is defined."""
         check_power(self.power)
         check_decay(self.weight_decay)
+        one_of("threat", self.threat, Threat)
+        share("gap", self.gap)
+        share("adversarial_weight", self.adversarial_weight)
         if not np.any(np.asarray(self.signal) > 0):
             raise ValueError("the signal needs at least one positive start: with none it is never learnt.")
         if np.shape(self.noise) != np.shape(self.energy) or np.ndim(self.noise) != 2:

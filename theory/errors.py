@@ -42,7 +42,7 @@ def gaussian_error(margin: ArrayLike, deviation: ArrayLike) -> Array:
 def _one_sided(log_two_sided: Array, margin: Array) -> Array:
     """P(S <= -h) = P(|S| >= h)/2 for h > 0; trivial bound otherwise."""
     half = 0.5 * np.exp(np.minimum(log_two_sided, 0.0))
-    return np.where(margin > 0, half, 1.0)
+    return np.where(margin <= 0, 1.0, half)
 
 
 def chebyshev_error_bound(margin: ArrayLike, deviation: ArrayLike) -> Array:
@@ -72,7 +72,7 @@ def chaos_error_bound(margin: ArrayLike, deviation: ArrayLike, power: int) -> Ar
     """
     margin = np.asarray(margin, dtype=float)
     with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
-        ratio = np.where(margin > 0, margin / np.asarray(deviation, dtype=float), 0.0)
+        ratio = np.where(margin <= 0, 0.0, margin / np.asarray(deviation, dtype=float))
     return _one_sided(log_tail_bound(np.minimum(ratio, 1e300), power), margin)
 
 

@@ -137,6 +137,8 @@ def mean_cell_gap_bound(
     ``h E G + (sup l_delta / 2) sqrt(classes h^-D / N)`` with h = 1 / ceil(1 / side), by default the side
     N^(-1/(D+2)) that balances the powers of N. Kind: bound.
     """
+    if not (classes >= 1 and (side is None or side > 0)):
+        raise ValueError(f"needs at least one class and a positive side, got {classes} and {side}.")
     parts = int(np.ceil(1.0 / (paper_rate(samples, dimension) if side is None else side)))
     variation = min(1.0, mean_cell_variation_bound(classes * parts**dimension, samples))
     return cell_gap_bound(1.0 / parts, mean_flatness, largest_loss, variation)

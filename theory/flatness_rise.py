@@ -53,7 +53,8 @@ def least_rise(radius: ArrayLike, gradient: ArrayLike, bend: ArrayLike) -> Array
     delta, steep = np.asarray(radius, dtype=np.float64), np.asarray(gradient, dtype=np.float64)
     # the loss rises along a shorter step too: beyond |grad| / H a longer one promises nothing more
     with np.errstate(divide="ignore", invalid="ignore"):
-        step = np.fmin(delta, steep / np.asarray(bend, dtype=np.float64))
+        longest = steep / np.asarray(bend, dtype=np.float64)
+        step = np.where(longest < delta, longest, delta)  # without slope and bend neither it is 0 / 0
     return np.asarray(step * steep - 0.5 * np.asarray(bend, dtype=np.float64) * step**2)
 
 

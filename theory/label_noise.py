@@ -14,6 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.optimize import brentq
 
+from cgrosim.theory._arguments import one_of, share
 from cgrosim.theory.plateau import Threat, log_sigmoid_weight
 from cgrosim.theory.power_growth import check_power
 
@@ -27,7 +28,8 @@ def check_label_noise(label_noise: float) -> float:
 
 def flipped_ratio(gap: float, threat: Threat = "signal_span") -> float:
     """Attacked signal coefficient of a flipped sample over alpha while U > 0: 2 - gap, or gap. Kind: exact."""
-    return gap if threat == "fixed_direction" else 2.0 - gap
+    one_of("threat", threat, Threat)
+    return share("gap", gap) if threat == "fixed_direction" else 2.0 - share("gap", gap)
 
 
 def signal_share(
@@ -39,7 +41,7 @@ def signal_share(
     tau times the share without flips; under `signal_span` it may be negative. Kind: exact at margin 0.
     """
     check_power(power)
-    tau, lam = check_label_noise(label_noise), adversarial_weight
+    tau, lam = check_label_noise(label_noise), share("adversarial_weight", adversarial_weight)
     flipped = flipped_ratio(gap, threat) ** power
     return (1.0 - lam) * (1.0 - 2.0 * tau) + lam * ((1.0 - tau) * gap**power - tau * flipped)
 
@@ -53,7 +55,7 @@ def largest_label_noise(
     0: one in ten at q = 3, lam = 1/2. Kind: exact at margin 0.
     """
     check_power(power)
-    lam, left = adversarial_weight, gap**power
+    lam, left = share("adversarial_weight", adversarial_weight), share("gap", gap) ** power
     flipped = flipped_ratio(gap, threat) ** power
     return ((1.0 - lam) + lam * left) / (2.0 * (1.0 - lam) + lam * (left + flipped))
 
@@ -72,7 +74,7 @@ def loss_weights(
 
     Kind: exact.
     """
-    lam, r = adversarial_weight, flipped_ratio(gap, threat)
+    lam, r = share("adversarial_weight", adversarial_weight), flipped_ratio(gap, threat)
 
     def s(z: float) -> float:
         return float(np.exp(log_sigmoid_weight(z)))
@@ -91,7 +93,9 @@ def signal_rest(
     and under `fixed_direction` as gap -> 0, it is ``log((1-tau)/tau)``, the log-odds of the label: s ~ 1 and s ~ 0 are
     never reached. Kind: exact for V = 0.
     """
-    tau, lam = check_label_noise(label_noise), adversarial_weight
+    check_power(power)
+    tau, lam = check_label_noise(label_noise), share("adversarial_weight", adversarial_weight)
+    one_of("threat", threat, Threat)
     if tau == 0.0:
         return np.inf
     left, up = gap**power, flipped_ratio(gap, threat) ** power

@@ -61,7 +61,7 @@ def smoothed_memorisation_time(
     begin = np.where((start > 0) & (start < end), start, end)
     length = np.log(end) - np.log(begin)
     if threshold >= margin_cap(smoothing):
-        return np.where(start >= end, 0.0, np.inf)
+        return np.where(start >= end, 0.0, np.where(np.isnan(start), start, np.inf))
     # in log v; panels of half a unit of log V, as smooth as the weight unless the threshold is next to the cap
     panels = max(1, int(np.ceil(2.0 * power * float(np.max(length, initial=0.0)))))
     half = 0.5 * length / panels
@@ -70,6 +70,7 @@ def smoothed_memorisation_time(
     weights = np.broadcast_to(LOG_WEIGHTS, (panels, LOG_WEIGHTS.size)).reshape(-1)
     with np.errstate(divide="ignore"):
         time = np.exp(logsumexp(slowness + weights, axis=-1) + np.log(half)) / rate
+    time = np.where(np.isnan(start), start, time)
     return np.where(start <= 0, np.inf, np.where(start >= end, 0.0, time))
 
 

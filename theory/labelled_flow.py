@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import brentq
 
+from cgrosim.theory._arguments import one_of, share
 from cgrosim.theory.clock import MonotoneClock
 from cgrosim.theory.label_noise import check_label_noise
 from cgrosim.theory.label_smoothing import check_smoothing, smoothed_weight
@@ -69,6 +70,9 @@ class LabelledFlow:
         label_noise: float = 0.0,
         unlearnable: float = 0.0,
     ) -> None:
+        one_of("threat", threat, Threat)
+        share("gap", gap)
+        share("adversarial_weight", adversarial_weight)
         self.excess, self.power = check_power(power), float(power)
         self.smoothing, self.label_noise = check_smoothing(smoothing), check_label_noise(label_noise)
         if not 0.0 <= unlearnable < 1.0 - label_noise:

@@ -30,6 +30,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 
+from cgrosim.theory._arguments import whole
 from cgrosim.theory.balls import CubeDesign
 from cgrosim.theory.relu_composition import affine_network
 from cgrosim.theory.relu_network import ReluNetwork
@@ -69,6 +70,8 @@ class Sizes(NamedTuple):
     clean: int
 
 
+LARGEST_DIMENSION = 1000
+"""Exact counts to 2^(D-1) points: a fraction of a second at D = 200, a minute at the largest."""
 CGRO_LAYERS = 5
 """Affine layers of the CGRO network of a linear clean classifier: kinks, indicators, class sums, gates, output."""
 
@@ -148,19 +151,20 @@ def two_layers(inputs: int, width: int) -> tuple[LayerSize, LayerSize]:
 
 def room(dimension: int, error: float = 0.25) -> float:
     """Bits of sign patterns that are too few: (1 - H(error)) 2^(D-1)."""
-    return float(_room(dimension, error, _precise(2 ** (int(dimension) - 1))))
+    dimension = whole("dimension", dimension, 1, LARGEST_DIMENSION)
+    return float(_room(dimension, error, _precise(2 ** (dimension - 1))))
 
 
 def _room(dimension: int, error: float, context: Context) -> Decimal:
     if not 0 < error < 0.5:
         raise ValueError(f"error is {error}, but the argument needs a robust error between 0 and 1/2.")
     with localcontext(context):
-        return (1 - _entropy(error, context)) * 2 ** (int(dimension) - 1)
+        return (1 - _entropy(error, context)) * 2 ** (dimension - 1)
 
 
 def excluded_width(dimension: int, error: float = 0.25) -> int:
     """Largest k such that some labelling gives *every* two-layer network of width k robust error above `error`."""
-    dimension = int(dimension)  # a NumPy integer would overflow from 64 on
+    dimension = whole("dimension", dimension, 1, LARGEST_DIMENSION)
     points = 2 ** (dimension - 1)
     context = _precise(points**2)  # with as many units as points at most
     bits = context.subtract(_room(dimension, error, context), MARGIN)
@@ -180,7 +184,8 @@ def excluded_parameters(dimension: int, layers: int, error: float = 0.25) -> int
     and W biases, and of a layer for each of at most W units, so there are at most
     ``W^2 2^(W log2(e (W + D + 1) L))`` of them.
     """
-    dimension = int(dimension)
+    dimension = whole("dimension", dimension, 1, LARGEST_DIMENSION)
+    layers = whole("layers", layers, 1, 10**6)
     points = 2 ** (dimension - 1)
     context = _precise(points**2)
     euler = Decimal(1).exp(context)
@@ -227,7 +232,7 @@ def crossing_dimension(samples: int = 100, *, deep: bool = False, error: float =
     Compared with two-layer networks, or (`deep`) with networks of the CGRO network's own number of layers: only then do
     both sides of the comparison have the same means.
     """
-    dimension = 2
+    samples, dimension = whole("samples", samples, 1, 2**63), 2
     while True:
         row = sizes(dimension, samples, error)
         if (row.excluded_deep if deep else row.excluded_two_layer) >= row.cgro:

@@ -13,6 +13,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from cgrosim.theory._arguments import one_of
 from cgrosim.theory.power_growth import check_power
 
 Array = NDArray[np.float64]
@@ -54,6 +55,7 @@ def memorisation_time_variance(
     Kind: asymptotic, eta -> 0, one dominating feature, decoupled noise.
     """
     check_batch(samples, batch)
+    one_of("drawing", drawing, Drawing)
     time = np.asarray(time, dtype=float)
     if drawing == "with":
         return visit_variance(samples, batch) / time * np.asarray(weight_square_ratio, dtype=float)

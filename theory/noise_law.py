@@ -112,8 +112,8 @@ class IndependentNoiseLaw:
         """P(S > level), any sign of level; 0 beyond the table (below 1e-200)."""
         level = np.asarray(level, dtype=float)
         root = np.sign(level) * np.abs(level) ** (1.0 / self.power) / self.unit
-        inside = np.abs(root) <= REACH
-        return np.where(inside, self._survival_root(root), np.where(root > 0, 0.0, 1.0))
+        outside = np.abs(root) > REACH
+        return np.where(outside, np.where(root > 0, 0.0, 1.0), self._survival_root(root))
 
     def error_at(self, margin: ArrayLike) -> Array:
         """P(margin + S < 0): the test error at a deterministic signal margin."""

@@ -12,6 +12,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from cgrosim.theory._arguments import one_of
 from cgrosim.theory.clock import MonotoneClock
 from cgrosim.theory.power_growth import check_power, companion_log_growth
 from cgrosim.theory.thresholds import ESCAPED
@@ -46,10 +47,13 @@ def attacked_ratio_log(margin: ArrayLike, gap: float, threat: Threat = "signal_s
     + delta = (2 - gap) alpha while U < 0, which happens in half of all initialisations and speeds the signal up until
     U turns positive. The transfer attack always takes alpha - delta. Kind: exact (derived here).
     """
+    one_of("threat", threat, Threat)
+    if not gap >= 0.0:
+        raise ValueError(f"gap must be at least 0, got {gap!r}.")
     margin = np.asarray(margin, dtype=float)
     if threat == "fixed_direction":
         return np.full(margin.shape, _log(gap))
-    return np.where(margin < 0, np.log(2.0 - gap), _log(gap))
+    return np.where(margin < 0, np.log(2.0 - gap), np.where(np.isnan(margin), margin, _log(gap)))
 
 
 class SignalFlow:
@@ -81,6 +85,7 @@ class SignalFlow:
         threat: Threat = "signal_span",
     ) -> None:
         self.excess = check_power(power)
+        one_of("threat", threat, Threat)
         self.correlations: Array = np.atleast_1d(np.asarray(correlations, dtype=float))
         if self.correlations.ndim != 1 or not np.any(self.correlations > 0):
             raise ValueError("correlations needs at least one positive start: with none the signal is never learnt.")
@@ -92,8 +97,8 @@ class SignalFlow:
             raise ValueError(
                 "adversarial_weight 1 with gap 0 leaves no force on the signal; lower the weight or raise the gap."
             )
-        if not (signal_strength > 0 and learning_rate > 0):
-            raise ValueError("signal_strength and learning_rate must be positive.")
+        if not (0.0 < signal_strength < np.inf and 0.0 < learning_rate < np.inf):
+            raise ValueError("signal_strength and learning_rate must be positive and finite.")
         self.power, self.gap, self.threat = float(power), float(gap), threat
         self.signal_strength, self.learning_rate = float(signal_strength), float(learning_rate)
         self.log_clean, self.log_attacked = _log(1.0 - adversarial_weight), _log(adversarial_weight)

@@ -36,10 +36,11 @@ def paper_setting(
     """
     if not dimension > 1:
         raise ValueError(f"the dimension must exceed 1, got {dimension}")
+    dimension = float(dimension)  # Python raises a whole number to a whole one digit by digit
     logarithm = log(dimension)
     alpha = signal_polylog * dimension**signal_exponent
     return Setting(
-        dimension=float(dimension),
+        dimension=dimension,
         patches=patches,
         samples=samples,
         neurons=neurons,

@@ -50,6 +50,7 @@ def discretisation_factor(relative_growth: ArrayLike, power: float) -> NDArray[n
     """
     g = np.asarray(relative_growth, dtype=np.float64)
     _require(bool(np.all(g >= 0)), "the relative growth must not be negative")
+    _require(power >= 2, f"the power must be at least 2, got {power}")
     logarithm = np.log1p(g)
     with np.errstate(divide="ignore", invalid="ignore"):
         factor = np.where(g > 0, g / logarithm, 1.0)

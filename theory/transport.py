@@ -64,6 +64,8 @@ def mean_wasserstein_cube_bound(samples: int, dimension: int) -> float:
     ``sum_Q |D(Q) - D_N(Q)|`` over the cubes Q of side 2^-k, whose mean is at most ``sqrt(2^(kD) / N)``; below level m
     everything is within 2^-m. Order N^(-1/D) for D > 2.
     """
+    if not (samples > 0 and dimension > 0):
+        raise ValueError(f"samples and dimension must be positive, got {samples} and {dimension}.")
     best, moved = 1.0, 0.0
     for level in range(1, 64):
         moved += 2.0 ** (1 - level) * np.sqrt(2.0 ** (level * dimension) / samples)

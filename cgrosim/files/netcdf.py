@@ -37,6 +37,7 @@ def write_netcdf(path: str | Path, kind: Kind, data: xarray.Dataset) -> Path:
         If the place cannot be written to.
     """
     stamped = data.assign_attrs(format=kind.format)
+    stamped.attrs = {name: _storable(value) for name, value in stamped.attrs.items()}
     content = _encoded(stamped.assign_attrs(checksum=dataset_digest(stamped)))
     seal = SEAL + hashlib.sha256(content).hexdigest().encode() + b"\n"
     return write_atomically(path, lambda file: (file.write(content), file.write(seal)))
@@ -89,6 +90,11 @@ def dataset_digest(data: xarray.Dataset) -> str:
         described[str(name)] = [list(variable.dims), list(values.shape), _plain(variable.attrs)]
     coordinates = sorted(str(name) for name in data.coords)
     return content_digest([_plain(data.attrs), coordinates, described, texts], arrays)
+
+
+def _storable(value: Any) -> Any:
+    """An attribute as netCDF knows it: a whole number beyond 64 bits, such as a long seed, is written as text."""
+    return str(value) if isinstance(value, int) and not -(2**63) <= value < 2**64 else value
 
 
 def _plain(attributes: Any) -> dict[str, Any]:

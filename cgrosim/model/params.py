@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
 
 from pydantic import Field, model_validator
 
-from cgrosim.arguments import checked
+from cgrosim.arguments import called_well, checked
 from cgrosim.errors import FileError, ParameterError
 from cgrosim.files.words import quoted, shown
 from cgrosim.model.activations import ACTIVATIONS, SecondLayerSign, activation
@@ -237,6 +237,7 @@ class Params(SettingsBase):
             return f"{self.threat}, radius {self.perturbation_radius:.6g}" + SEARCH_THREATS[self.threat].describe(self)
         return f"{self.threat}, radius {self.perturbation_radius:.6g} (gap {self.gap:.3g})"
 
+    @called_well
     def replace(self, /, **changes: Any) -> Params:
         """Return a validated copy with some fields changed; changing the signal strength keeps the gap.
 
@@ -268,6 +269,7 @@ class Params(SettingsBase):
         return Params(**values)
 
     @classmethod
+    @called_well
     def from_paper(
         cls,
         /,

@@ -118,10 +118,15 @@ def stack(runs: Iterable[Run], steps: ArrayLike | None = None) -> xarray.Dataset
     values = [run.params.model_dump(mode="json") for run in runs]
     shared = {key: value for key, value in values[0].items() if all(other[key] == value for other in values)}
     differing = ["seed", *(key for key in values[0] if key not in shared and key != "seed")]
-    coordinates = {key: ("run", [_plain(one[key]) for one in values]) for key in differing}
+    coordinates = {key: ("run", _column([_plain(one[key]) for one in values])) for key in differing}
     whole = whole.assign_coords(coordinates)
     whole["step"].attrs = runs[0].data["step"].attrs
     return whole.assign_attrs(params=json.dumps(shared), status=" ".join(run.status for run in runs))
+
+
+def _column(values: list[Any]) -> list[Any]:
+    """Entries of a coordinate that a file can hold: where a seed is beyond 64 bits, all of them as text."""
+    return [str(one) for one in values] if any(isinstance(one, int) and one >= 2**63 for one in values) else values
 
 
 def _plain(value: Any) -> Any:

@@ -76,6 +76,7 @@ def read_run(path: str | Path) -> tuple[xarray.Dataset, Params, ClosedSystem | N
             raise ValueError(f"its seed is {attributes.seed}, but that of its parameters {params.seed}")
         if not isinstance(json.loads(attributes.versions), dict):
             raise ValueError("its versions are no table")
+        data.attrs["seed"] = params.seed  # beyond 64 bits the file holds it as text
         data, start = without_start(renamed(data))
         _check_variables(data, params)
         if start is not None:

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from cgrosim.arguments import checked
 from cgrosim.engines.base import Crossings
 from cgrosim.errors import ParameterError
 from cgrosim.files.words import quoted, suggested
@@ -126,16 +127,19 @@ class AllOf(_Combining):
         return "(" + " and ".join(map(str, self.rules)) + ")"
 
 
+@checked
 def memorised(share: float = 1.0) -> Reached:
     """Stop when this share of the training samples is memorised (V_i >= 0.7)."""
     return Reached("memorised", share)
 
 
+@checked
 def grown() -> Reached:
     """Stop when the signal has grown (alpha^q U >= 1)."""
     return Reached("grown")
 
 
+@checked
 def escaped() -> Reached:
     """Stop when the attacked signal has escaped: (gap alpha)^q U >= 0.7, so that the network is truly robust."""
     return Reached("escaped")

@@ -82,7 +82,13 @@ def test_several_python_threads_may_use_kernels_at_once(tmp_path: Path) -> None:
         ("CGROSIM_LANES", "16", "CGROSIM_LANES is '16'; on this processor it can be"),
         ("NUMBA_DISABLE_JIT", "1", "NUMBA_DISABLE_JIT is 1: the kernels are machine code"),
         ("NUMBA_NUM_THREADS", "99999", "NUMBA_NUM_THREADS is 99999, but can be at most 1024 here"),
-        ("NUMBA_NUM_THREADS", "0", "NUMBA_NUM_THREADS is '0'; it must be a whole number of at least 1"),
+        pytest.param(
+            "NUMBA_NUM_THREADS",
+            "0",
+            "NUMBA_NUM_THREADS is '0'; it must be a whole number of at least 1",
+            marks=pytest.mark.slow,
+        ),
+        ("NUMBA_OPT", "7", "NUMBA_OPT is '7', which the compiler cannot read; correct it, or unset it"),
     ],
 )
 def test_settings_no_kernel_can_run_with_are_one_sentence(variable: str, value: str, sentence: str) -> None:

@@ -4,12 +4,14 @@ from functools import cache
 
 import numpy as np
 import pytest
+from hypothesis import find
 
 import cgrosim
 import cgrosim.claims
 import cgrosim.classroom
 import cgrosim.figures
 import cgrosim.images
+import cgrosim.testing
 from cgrosim.errors import UserError
 from cgrosim.images.data.datasets import Dataset
 
@@ -171,6 +173,19 @@ def trainings():
     yield "write_conclusion", images.write_conclusion, {"conclusion": None, "folder": path, "dpi": 50.0}
 
 
+def strategies():
+    """Of property testing: what is made before anything is drawn."""
+    testing = cgrosim.testing
+    growth = {"power": None, "relative_growth": None, "max_steps": 3}
+    yield "growth_sequences", testing.growth_sequences, {**growth, "start": None, "constant_rate": False}
+    yield "comparison_pairs", testing.comparison_pairs, {**growth, "rate_ratio": None, "advantage": None}
+    yield "regimes", testing.regimes, {"regime": "cgro", "max_dimension": 10**6, "max_samples": 3, "max_neurons": 9}
+    yield "data_sets", testing.data_sets, {"max_samples": 2, "max_patches": 2, "max_dimension": 3, "max_entry": 1.0}
+    yield "weights", testing.weights, {"neurons": 2, "dimension": 3, "max_entry": 1.0}
+    yield "log_uniform", testing.log_uniform, {"low": 0.1, "high": 2.0}
+    yield "powers", testing.powers, {"low": 2.0, "high": 3.0}
+
+
 def trouble(function, given):
     """What is wrong with how a call ends; nothing if it ends with a result or one sentence."""
     try:
@@ -183,7 +198,7 @@ def trouble(function, given):
     return ""
 
 
-@pytest.mark.parametrize("surface", [runs, results, attacks, trainings])
+@pytest.mark.parametrize("surface", [runs, results, attacks, trainings, strategies])
 def test_a_wrong_argument_is_refused_in_a_sentence(surface, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     found = []
@@ -211,12 +226,39 @@ def test_a_wrong_argument_is_refused_in_a_sentence(surface, tmp_path, monkeypatc
             "is not recorded in this run; did you mean signal_margin?",
         ),
         (lambda: cgrosim.compare(_run(), 2), "second is 2, but must be a Run."),
+        (lambda: cgrosim.compare(), "compare needs first, second; give what is missing."),
+        (lambda: cgrosim.Params.from_paper(), "Params.from_paper needs dimension; give what is missing."),
+        (lambda: cgrosim.Params.from_paper(samples=3), "Params.from_paper needs dimension; give what is missing."),
+        (lambda: cgrosim.Params.from_paper(dimensoin=3), "no argument 'dimensoin'; did you mean dimension?"),
+        (
+            lambda: cgrosim.Params.from_paper(60, 3, samples=3),
+            "signal_polylog, noise_polylog, init_polylog, gap_polylog.",
+        ),
+        (lambda: PARAMS.replace(3), "Params.replace: too many positional arguments; it takes nothing more."),
+        (lambda: cgrosim.memorised(shar=0.5), "memorised has no argument 'shar'; did you mean share?"),
+        (lambda: cgrosim.testing.growth_sequences(pwer=3), "no argument 'pwer'; did you mean power?"),
+        (lambda: cgrosim.testing.growth_sequences(power=3.0), "but must be a SearchStrategy or None."),
+        (lambda: cgrosim.testing.regimes("papre"), "regime is 'papre', but must be any or paper or cgro or standard."),
     ],
 )
 def test_what_is_said(call, said):
     with pytest.raises(UserError) as caught:
         call()
     assert str(caught.value).endswith(said)
+
+
+@pytest.mark.parametrize(
+    ("strategy", "said"),
+    [
+        (lambda: cgrosim.testing.regimes("cgro", max_neurons=3), "max_neurons is 3, but must be at least 8."),
+        (lambda: cgrosim.testing.data_sets(max_patches=1), "max_patches is 1, but must be at least 2."),
+        (lambda: cgrosim.testing.growth_sequences(max_steps=0), "max_steps is 0, but must be at least 1."),
+    ],
+)
+def test_what_is_said_of_sizes_when_something_is_drawn(strategy, said):
+    with pytest.raises(UserError) as caught:
+        find(strategy(), lambda _: True)
+    assert str(caught.value) == said
 
 
 def test_what_fits_is_passed_on():

@@ -231,3 +231,15 @@ def test_digest_is_stable_within_a_process():
     run = simulate(SMALL)
     digest = hashlib.sha256(run.data.memorization.values.tobytes()).hexdigest()
     assert digest == hashlib.sha256(simulate(SMALL).data.memorization.values.tobytes()).hexdigest()
+
+
+def test_a_seed_beyond_64_bits_loses_no_run(tmp_path):
+    """netCDF has no whole number that long: it is text in the file, and the number it was in what is read."""
+    params = Params.from_paper(60, samples=3, neurons=2, steps=3, test_samples=0, engine="reduced", seed=2**65 + 1)
+    run = simulate(params)
+    found = cgrosim.load(run.save(tmp_path / "run.nc"))
+    assert found.params == params
+    assert found.attributes["seed"] == run.attributes["seed"] == 2**65 + 1
+    stacked = cgrosim.stack([run, simulate(params.replace(seed=3))])
+    stacked.to_netcdf(tmp_path / "stacked.nc", engine="h5netcdf")
+    assert stacked["seed"].values.tolist() == [str(2**65 + 1), "3"]
