@@ -9,7 +9,7 @@ from scipy import stats
 
 from cgrosim.errors import ParameterError, UserError
 from cgrosim.images.attacks import worst as attacks
-from cgrosim.images.attacks.gradient import Attack, finite_margins, perturb, random_start
+from cgrosim.images.attacks.gradient import Attack, check_pixels, finite_margins, perturb, random_start
 from cgrosim.images.attacks.worst import worst_case
 from cgrosim.images.network.network import Network, NonFiniteError
 from cgrosim.images.network.reference import ReferenceNetwork
@@ -280,6 +280,15 @@ def test_the_compiled_network_gives_every_sample_the_same_bits_in_any_company(no
     assert np.array_equal(found[0].margins, found[1].margins)
     assert np.array_equal(found[0].adversarial, found[1].adversarial)
     assert 0 < (found[0].margins > 0).sum() < (found[0].clean_margins > 0).sum()
+
+
+def test_pixels_may_miss_the_box_by_a_millionth():
+    attack = Attack.pgd("linf", 0.1, 1)
+    for beyond in ([0.0, 1.0 + 9e-7], [-9e-7, 1.0]):
+        check_pixels(np.array(beyond).reshape(1, 1, 2, 1), attack)
+    for beyond in ([0.0, 1.0 + 1.05e-6], [-1.05e-6, 1.0], [0.0, np.nan]):
+        with pytest.raises(ParameterError, match="but the attacks need them in"):
+            check_pixels(np.array(beyond).reshape(1, 1, 2, 1), attack)
 
 
 @BOTH

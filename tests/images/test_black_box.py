@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from cgrosim.errors import ParameterError, UserError
 from cgrosim.images.attacks import black_box
-from cgrosim.images.attacks.black_box import square_attack, transfer_attack
+from cgrosim.images.attacks.black_box import Square, square_attack, transfer_attack
 from cgrosim.images.attacks.gradient import Attack, finite_margins, perturb
 
 
@@ -135,7 +135,18 @@ def test_the_second_bump_of_side_five_by_hand():
     assert np.allclose(black_box._bump(3, 5), bump / np.linalg.norm(bump), rtol=1e-15)
 
 
+def test_draws_decide_signs_and_turns():
+    assert black_box._signs(np.array([0.0, 0.49, 0.5, 0.9])).tolist() == [-1.0, -1.0, 1.0, 1.0]
+    pattern = np.arange(4.0).reshape(2, 2)
+    turned = black_box._turned(pattern, np.array([0.49, 0.5]))
+    assert np.array_equal(turned, [pattern, pattern.T])
+
+
 def test_progress_and_a_bad_budget():
+    assert Square("linf", 0.1).queries == 5000
+    assert Square("linf", 0.1, queries=1).queries == 1
+    with pytest.raises(ParameterError, match="queries is 0, but must be at least 1"):
+        Square("linf", 0.1, queries=0)
     images, labels = problem(3, 3, (4, 4, 1))
     network, shares = linear_network(np.zeros((16, 3)), np.array([1.0, 1.0, 2.0]), (4, 4, 1)), []
     labels[:] = 2

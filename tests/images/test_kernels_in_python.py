@@ -118,12 +118,14 @@ def test_equal_distributions_diverge_by_nothing_and_in_no_direction():
         assert read(out, to).tolist() == [0.0, 0.0]
 
 
-def test_a_direction_of_divergence_does_not_vanish_by_saturation():
+@pytest.mark.parametrize("ways", [1, -1])
+def test_a_direction_of_divergence_does_not_vanish_by_saturation(ways):
     """q_1 = exp(-900) and p_1 = exp(-901) are both zero; the gradient on class 1 is their difference up to a factor."""
-    logits, at = spread([0.0, -900.0], np.float64)
+    logits, at = spread([0.0, -900.0][::ways], np.float64)
     out, to = spread(np.zeros(2), np.float32)
-    HEAD.diverge(logits, at[0], STRIDE, 2, np.array([0.0, -901.0]), 0, out, to[0], head.DIRECTION, 1.0)
-    assert read(out, to).tolist() == [-1.0, 1.0]
+    given_ = np.array([np.nan, np.nan, *[0.0, -901.0][::ways]])
+    HEAD.diverge(logits, at[0], STRIDE, 2, given_, 2, out, to[0], head.DIRECTION, 1.0)
+    assert read(out, to).tolist() == [-1.0, 1.0][::ways]
 
 
 def test_what_is_given_is_added():

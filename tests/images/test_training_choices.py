@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 from small_trainings import same_bits, small_dataset, small_settings
 
+from cgrosim.images.network.network import Network
+from cgrosim.images.training.schedules import Schedule
 from cgrosim.images.training.train import train
 
 DATA = small_dataset()
@@ -56,6 +58,20 @@ def test_the_radius_grows_evenly_and_the_step_with_it(norm, monkeypatch):
     np.testing.assert_allclose([attack.step_size for attack in met], full.step_size * shares, rtol=1e-14)
     assert met[7:] == [full] * 9
     assert "radius growing over the first 0.5 of the training" in settings.attack_description
+
+
+def test_the_rate_follows_the_schedule_from_the_first_step_to_the_last(monkeypatch):
+    met, plain = [], Network.step
+
+    def step(network, rate, *others):
+        met.append(rate)
+        plain(network, rate, *others)
+
+    monkeypatch.setattr(Network, "step", step)
+    settings = small_settings(schedule=Schedule("cyclic"), epochs=3, validation=0)
+    train(settings, DATA)
+    shares = np.arange(12) / 12  # four batches an epoch
+    assert met == pytest.approx([settings.schedule.rate(settings.learning_rate, done) for done in shares], rel=1e-12)
 
 
 def test_without_a_warmup_nothing_is_copied():

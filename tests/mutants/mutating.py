@@ -12,10 +12,12 @@ import importlib.util
 import json
 import os
 import sys
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
+from rooms import ROOT, module_of
+
 VARIABLE = "CGROSIM_MUTANT"
 """Of the environment: the mutant that a program and its children import, as JSON."""
 
@@ -55,8 +57,7 @@ class Mutant:
     @property
     def module(self) -> str:
         """Dotted name of the module, as it is imported."""
-        parts = Path(self.file).with_suffix("").parts
-        return ".".join(parts if parts[0] == "cgrosim" else ("cgrosim", *parts))
+        return module_of(self.file)
 
 
 def mutants_of(file: str) -> list[Mutant]:
@@ -111,6 +112,20 @@ def _changes(node: ast.AST, index: bool) -> list[tuple[str, ast.AST]]:
     return []
 
 
+def function_of(mutant: Mutant) -> int | None:
+    """First line, decorators included, of the innermost function around the expression; None outside of any."""
+    tree = ast.parse((ROOT / mutant.file).read_text(encoding="utf-8"))
+    place = list(ast.walk(tree))[mutant.place]
+    around = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)
+              and any(inner is place for inner in ast.walk(node))]  # fmt: skip
+    return max(map(first_line, around), default=None)
+
+
+def first_line(node: ast.FunctionDef) -> int:
+    """Of a function, decorators included."""
+    return min([node.lineno, *(each.lineno for each in node.decorator_list)])
+
+
 def mutated(mutant: Mutant) -> ast.Module:
     """The tree of the file with the change in it."""
     tree = ast.parse((ROOT / mutant.file).read_text(encoding="utf-8"))
@@ -131,34 +146,37 @@ def mutated(mutant: Mutant) -> ast.Module:
 
 
 class _Loader(importlib.machinery.SourceFileLoader):
-    """Loads the mutated file; nothing compiled before it is taken, and nothing of it kept."""
+    """Loads a changed file; nothing compiled before it is taken, and nothing of it kept."""
 
-    def __init__(self, mutant: Mutant) -> None:
-        super().__init__(mutant.module, str(ROOT / mutant.file))
-        self.mutant = mutant
+    def __init__(self, module: str, file: str, changed: Callable[[], ast.Module]) -> None:
+        super().__init__(module, str(ROOT / file))
+        self.changed = changed
 
     def get_code(self, fullname):
-        return compile(mutated(self.mutant), self.path, "exec")
+        return compile(self.changed(), self.path, "exec")
 
 
-class _Finder(importlib.abc.MetaPathFinder):
-    def __init__(self, mutant: Mutant) -> None:
-        self.mutant = mutant
+class Changing(importlib.abc.MetaPathFinder):
+    """Finds changed files: what they are changed to, by their names below the root."""
+
+    def __init__(self, changes: dict[str, Callable[[], ast.Module]]) -> None:
+        self.changes = {module_of(file): (file, changed) for file, changed in changes.items()}
 
     def find_spec(self, fullname, path, target=None):
-        if fullname != self.mutant.module:
+        if fullname not in self.changes:
             return None
-        file = ROOT / self.mutant.file
-        folder = [str(file.parent)] if file.name == "__init__.py" else None
-        return importlib.util.spec_from_file_location(
-            fullname, file, loader=_Loader(self.mutant), submodule_search_locations=folder
-        )
+        file, changed = self.changes[fullname]
+        return importlib.util.spec_from_file_location(fullname, ROOT / file, loader=_Loader(fullname, file, changed))
+
+
+def _finder(mutant: Mutant) -> Changing:
+    return Changing({mutant.file: lambda: mutated(mutant)})
 
 
 def install(mutant: Mutant) -> None:
     """From now on this program, and the programs it starts, import the mutant."""
     assert mutant.module not in sys.modules, f"{mutant.module} was imported already"
-    sys.meta_path.insert(0, _Finder(mutant))
+    sys.meta_path.insert(0, _finder(mutant))
     os.environ[VARIABLE] = json.dumps(asdict(mutant))
     starting = str(Path(__file__).parent / "starting")
     os.environ["PYTHONPATH"] = os.pathsep.join([starting, *filter(None, [os.environ.get("PYTHONPATH")])])
@@ -167,4 +185,4 @@ def install(mutant: Mutant) -> None:
 def install_inherited() -> None:
     """The same in a program that a test of a mutant has started."""
     if VARIABLE in os.environ:
-        sys.meta_path.insert(0, _Finder(Mutant(**json.loads(os.environ[VARIABLE]))))
+        sys.meta_path.insert(0, _finder(Mutant(**json.loads(os.environ[VARIABLE]))))

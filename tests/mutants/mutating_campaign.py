@@ -1,32 +1,42 @@
 """Puts small errors into the code, one at a time, and counts how many the tests notice.
 
-``python tests/mutants/mutating_campaign.py --room theory --count 60``: results are written after every mutant to
-results.json beside this file, so that the campaign can be ended and taken up again; ``--table`` prints them by room.
-Mutants are sampled by a seed, every room by itself; the first n of a larger sample are those of a smaller one.
+``python tests/mutants/mutating_campaign.py``: results are written after every mutant to results.json beside this file,
+so that the campaign can be ended and taken up again; ``--again`` tries those alive a second time, with the tests of
+today; ``--table`` prints all by room. Mutants are sampled by a seed, every room by itself; the first n of a larger
+sample are those of a smaller one.
 """
 
 import argparse
+import gc
 import json
 import os
 import random
-import resource
+import signal
 import sys
 import tempfile
 import time
-import traceback
 from collections import Counter
-from dataclasses import asdict
+from collections.abc import Iterator
+from contextlib import redirect_stdout
+from itertools import zip_longest
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from mutating import ROOT, Mutant, install, mutants_of
-from rooms import COMPILED, ROOMS, files_of, relevant_tests
+from covering import OPTIONS, chosen_tests, measure, test_files
+from mutating import Mutant, mutants_of
+from rooms import ROOMS, ROOT, files_of
+from trying import Trial, forked
 
 RESULTS = Path(__file__).with_name("results.json")
 REASONS = Path(__file__).with_name("survivors.json")
-PROCESSOR_SECONDS = 240  # a mutant at which the tests work longer goes round in circles: it is noticed
-CLOCK_SECONDS = 3600
+COUNTS = {"theory": 70, "kernels": 35, "image kernels": 30, "attack kernels": 35, "engines": 30, "attacks": 35,
+          "evaluation": 35, "training": 35, "checks": 39}  # fmt: skip
+"""Mutants a room: fewer where each of them compiles for long."""
+ORDINARY = "not slow and not benchmark and not campaign"
+SLOW = "slow and not benchmark and not campaign"
+MOST_SECONDS = 40  # of processor, of the tests of one mutant that has not been noticed: it counts as alive
+WARM = Path(tempfile.gettempdir()) / "cgrosim-mutants"
 
 
 def sampled(room: str, count: int, seed: int) -> list[Mutant]:
@@ -36,80 +46,29 @@ def sampled(room: str, count: int, seed: int) -> list[Mutant]:
     return every[:count]
 
 
-class Noticing:
-    """A plugin of pytest that remembers what failed first."""
-
-    def __init__(self) -> None:
-        self.first = ""
-
-    def pytest_runtest_logreport(self, report) -> None:
-        if report.failed:
-            self.first = self.first or report.nodeid
-
-    def pytest_collectreport(self, report) -> None:
-        if report.failed:
-            self.first = self.first or f"{report.nodeid} (import)"
+def in_turn(rooms: list[str], count: int | None, seed: int) -> Iterator[tuple[str, Mutant]]:
+    """The mutants of several rooms, one of each room after the other."""
+    samples = [[(room, each) for each in sampled(room, count or COUNTS[room], seed)] for room in rooms]
+    for row in zip_longest(*samples):
+        yield from (pair for pair in row if pair is not None)
 
 
-def tried(mutant: Mutant, tests: list[str], fresh: bool) -> dict[str, object]:
-    """What becomes of a mutant: killed by a test, stopped because it took too long, or alive.
+def in_order(chosen: dict[str, float], killers: Counter) -> dict[str, float]:
+    """Tests in the order to ask them: what killed neighbours before, then file by file, the cheapest test first.
 
-    The tests run in a fork, which starts at once: the libraries are there already.
+    What is asked of one mutant is bounded; whoever is not noticed by then is alive.
     """
-    began = time.monotonic()
-    with tempfile.TemporaryDirectory(prefix="mutant-") as folder:
-        note = Path(folder) / "note"
-        child = os.fork()
-        if child == 0:
-            _in_child(mutant, tests, Path(folder), fresh)
-        status, work = _waited(child)
-        first = note.read_text() if note.exists() else ""
-        said = (Path(folder) / "said").read_text(errors="replace")[-2000:]
-    ended = os.waitstatus_to_exitcode(status)
-    if ended < 0:
-        first = f"time (signal {-ended})"
-    elif ended not in (0, 1, 2) or (ended > 0) != bool(first):  # neither passed nor noticed: nothing was tried
-        raise SystemExit(f"{mutant.name}: the tests did not run (status {ended})\n{said}")
-    return {**asdict(mutant), "killed": ended != 0, "by": first, "seconds": round(work, 1),
-            "clock": round(time.monotonic() - began, 1)}  # fmt: skip
-
-
-def _waited(child: int) -> tuple[int, float]:
-    """The status of a child and its work in seconds; one that takes too long by the clock is ended."""
-    until = time.monotonic() + CLOCK_SECONDS
-    while True:
-        pid, status, used = os.wait4(child, os.WNOHANG)
-        if pid:
-            return status, used.ru_utime + used.ru_stime
-        if time.monotonic() > until:
-            os.kill(child, 9)
-        time.sleep(0.05)
-
-
-def _in_child(mutant: Mutant, tests: list[str], folder: Path, fresh: bool) -> None:
-    import pytest
-
-    status = 70
-    try:
-        resource.setrlimit(resource.RLIMIT_CPU, (PROCESSOR_SECONDS, PROCESSOR_SECONDS))
-        os.chdir(ROOT)
-        said = os.open(folder / "said", os.O_WRONLY | os.O_CREAT)
-        os.dup2(said, 1)
-        os.dup2(said, 2)
-        os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
-        if fresh:
-            os.environ["NUMBA_CACHE_DIR"] = str(folder / "numba")
-        install(mutant)
-        noticing = Noticing()
-        options = ["-x", "-q", "-n", "0", "-p", "no:cacheprovider", "-W", "ignore::pytest.PytestAssertRewriteWarning"]
-        status = int(pytest.main([*options, *tests], plugins=[noticing]))
-        (folder / "note").write_text(noticing.first)
-    except BaseException:
-        traceback.print_exc()
-    finally:
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(status)
+    first = [name for name, _ in killers.most_common() if name in chosen]
+    files: dict[str, list[str]] = {}
+    for name in chosen:
+        files.setdefault(name.partition("::")[0], []).append(name)
+    order = list(dict.fromkeys([*first, *(name for names in files.values() for name in names)]))
+    kept, spent = {}, 0.0
+    for name in order:
+        if spent + chosen[name] <= MOST_SECONDS or not kept:
+            kept[name] = chosen[name]
+            spent += chosen[name]
+    return kept
 
 
 def known(path: Path = RESULTS) -> dict[str, dict]:
@@ -126,17 +85,22 @@ def keep(results: dict[str, dict], path: Path = RESULTS) -> None:
 
 def table(results: dict[str, dict], reasons: dict[str, str]) -> str:
     """Mutants, killed ones and survivors by room, and why each survivor is alive, in Markdown."""
-    rows = ["| room | mutants | killed | alive | of these equivalent |", "| --- | ---: | ---: | ---: | ---: |"]
+    heads = ["room", "mutants", "killed at first", "killed by slow tests only", "killed after a test was added",
+             "alive", "of these equivalent", "processor seconds a mutant"]  # fmt: skip
+    rows = [f"| {' | '.join(heads)} |", "| --- |" + " ---: |" * 7]
     rooms = Counter(each["room"] for each in results.values())
     for room in (*(room for room in ROOMS if room in rooms), "all"):
         those = {name: each for name, each in results.items() if room in ("all", each["room"])}
-        alive = [name for name, each in those.items() if not each["killed"]]
+        first, slow, later = (sum(fate(each) == kind for each in those.values()) for kind in ("first", "slow", "later"))
+        alive = [name for name, each in those.items() if fate(each) == "alive"]
         same = sum(reasons.get(name, "").startswith("equivalent") for name in alive)
-        share = f"{len(those) - len(alive)} ({100 * (1 - len(alive) / max(1, len(those))):.0f} %)"
-        rows.append(f"| {room} | {len(those)} | {share} | {len(alive)} | {same} |")
+        share = f"{first} ({100 * first / max(1, len(those)):.0f} %)"
+        work = sum(each["seconds"] for each in those.values()) / max(1, len(those))
+        cells = [room, len(those), share, slow, later, len(alive), same, f"{work:.1f}"]
+        rows.append(f"| {' | '.join(map(str, cells))} |")
     lines = ["", "| alive | before | after | why |", "| --- | --- | --- | --- |"]
     for name, each in sorted(results.items()):
-        if not each["killed"]:
+        if fate(each) == "alive":
             before, after = (f"`{each[which].replace('|', chr(92) + '|')}`" for which in ("before", "after"))
             lines.append(
                 f"| {each['file']}:{each['line']} | {before} | {after} | {reasons.get(name, 'not looked at')} |"
@@ -144,39 +108,108 @@ def table(results: dict[str, dict], reasons: dict[str, str]) -> str:
     return "\n".join([*rows, *lines]) + "\n"
 
 
+def fate(each: dict) -> str:
+    """What became of a mutant: killed at first, by slow tests, later by a new test, or alive."""
+    return "first" if each["killed"] else "later" if each.get("later") else "slow" if each.get("slow") else "alive"
+
+
+def to_try(options: argparse.Namespace, results: dict[str, dict]) -> list[tuple[str, Mutant]]:
+    """The mutants whose turn it is: those not tried yet, or those alive."""
+    rooms = options.room or list(ROOMS)
+    if options.again or options.slow:
+        fields = Mutant.__dataclass_fields__
+        alive = [each for each in results.values() if not each["killed"] and each["room"] in rooms]
+        open_ = [each for each in alive if not each.get("later") and not (options.slow and each.get("slow"))]
+        reasons = known(REASONS)
+        mutants = [(each["room"], Mutant(**{name: each[name] for name in fields})) for each in open_]
+        return [pair for pair in mutants if not reasons.get(pair[1].name, "").startswith("equivalent")]
+    return [pair for pair in in_turn(rooms, options.count, options.seed) if pair[1].name not in results]
+
+
+def campaign(options: argparse.Namespace, results: dict[str, dict]) -> None:
+    """Try the mutants, some at a time, and keep every result as soon as it is there."""
+    marks = SLOW if options.slow else ORDINARY
+    waiting, running, began = to_try(options, results), {}, time.monotonic()
+    rooms = dict.fromkeys(room for room, _ in waiting)
+    covered = {room: measure(WARM / "covered", test_files([room]), marks, options.jobs, forked) for room in rooms}
+    print(f"{len(waiting)} mutants to try", flush=True)
+    while waiting or running:
+        while waiting and len(running) < options.jobs and time.monotonic() - began < 60 * options.minutes:
+            room, mutant = waiting.pop(0)
+            killers = Counter(each["by"] for each in results.values() if each["file"] == mutant.file and each["killed"])
+            trial = Trial(mutant, in_order(chosen_tests(mutant, covered[room]), killers), marks, WARM / "numba")
+            running[trial.pid] = room, trial
+        if not running:
+            return
+        pid, status, used = os.wait4(-1, os.WNOHANG)
+        if pid in running:
+            room, trial = running.pop(pid)
+            _note(results, room, trial.result(status, used), options)
+        for number, (_, trial) in running.items():
+            if trial.overdue():
+                os.kill(number, signal.SIGKILL)
+        time.sleep(0 if pid else 0.05)
+
+
+def _note(results: dict[str, dict], room: str, found: dict, options: argparse.Namespace) -> None:
+    name = Mutant(**{each: found[each] for each in Mutant.__dataclass_fields__}).name
+    if options.again or options.slow:
+        if found["killed"]:
+            results[name]["later" if options.again else "slow"] = found["by"]
+    else:
+        results[name] = {"room": room, **found}
+    keep(results)
+    print(f"{'killed' if found['killed'] else 'ALIVE '} {name}: {found['before']} -> {found['after']} "
+          f"({found['seconds']} s, {found['tests']} tests) {found['by']}", flush=True)  # fmt: skip
+
+
 def main() -> int:
     """Run the campaign, or print what it has found."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--room", action="append", choices=list(ROOMS), help="all by default; repeatable")
-    parser.add_argument("--count", type=int, default=60, help="mutants a room")
+    parser.add_argument("--count", type=int, help="mutants a room; 344 in all by default")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--jobs", type=int, default=2, help="mutants at a time")
     parser.add_argument("--minutes", type=float, default=float("inf"), help="begin no mutant after so many")
+    parser.add_argument("--again", action="store_true", help="those alive, with the ordinary tests of today")
+    parser.add_argument("--slow", action="store_true", help="those alive, with the slow tests")
     parser.add_argument("--table", action="store_true")
     options = parser.parse_args()
     results = known()
     if options.table:
         print(table(results, known(REASONS)), end="")
         return 0
+    for threads in ("NUMBA_NUM_THREADS", "OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):
+        os.environ[threads] = "1"  # as in the workers of the suite
+    os.environ["NUMBA_CACHE_DIR"] = str(WARM / "numba")
+    load_libraries()
+    campaign(options, results)
+    return 0
+
+
+def load_libraries() -> None:
+    """Import what tests and package import of others, once for all mutants."""
+    import h5netcdf  # noqa: F401
     import hypothesis  # noqa: F401
-    import numpy  # noqa: F401
-    import pytest  # noqa: F401
+    import matplotlib.pyplot  # noqa: F401
+    import numba  # noqa: F401
+    import pydantic  # noqa: F401
+    import pytest
     import scipy.integrate
     import scipy.optimize
+    import scipy.special
     import scipy.stats  # noqa: F401
+    import sklearn.datasets  # noqa: F401
+    import sympy  # noqa: F401
+    import tyro  # noqa: F401
+    import xarray  # noqa: F401
 
-    began = time.monotonic()
-    for room in options.room or ROOMS:
-        for mutant in sampled(room, options.count, options.seed):
-            if time.monotonic() - began > 60 * options.minutes:
-                return 0
-            if mutant.name in results:
-                continue
-            found = tried(mutant, relevant_tests(room, mutant.module), room in COMPILED)
-            results[mutant.name] = {"room": room, **found}
-            keep(results)
-            print(f"{'killed' if found['killed'] else 'ALIVE '} {mutant.name}: {mutant.before} -> {mutant.after} "
-                  f"({found['seconds']} s) {found['by']}", flush=True)  # fmt: skip
-    return 0
+    os.chdir(ROOT)
+    with open(os.devnull, "w") as nowhere, redirect_stdout(nowhere):  # pytest and its plugins
+        pytest.main([*OPTIONS, "--collect-only", "tests/mutants/test_mutating.py"])
+    assert not any(name.startswith("cgrosim") for name in sys.modules)
+    gc.collect()
+    gc.freeze()  # what is there already is not looked through by the children
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Which files are mutated, room by room, and which tests of the ordinary suite are to notice."""
+"""Which files are mutated, room by room, and which modules reach which."""
 
 import ast
 from functools import cache
@@ -6,46 +6,88 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 
+_IMAGES = "cgrosim/images"
 ROOMS = {
-    "theory": (("theory",), ("theory", "properties", "derivations")),
-    "kernels": (("cgrosim/kernels",), ("kernels", "engines", "model")),
-    "image kernels": (("cgrosim/images/network/kernels",), ("images",)),
-    "engines": (("cgrosim/engines",), ("engines", "kernels", "run", "properties")),
-    "attacks": (("cgrosim/model/threats.py", "cgrosim/model/signal_threats.py", "cgrosim/images/attacks/gradient.py",
-                 "cgrosim/images/attacks/black_box.py"), ("model", "kernels", "images")),
-    "evaluation": (("cgrosim/images/attacks/evaluation.py", "cgrosim/run/observation.py", "cgrosim/run/quantities.py",
-                    "cgrosim/model/reference.py"), ("run", "model", "images")),
-    "training": (("cgrosim/images/training",), ("images",)),
-    "checks": (("cgrosim/claims/checks.py",), ("claims/test_checks.py", "claims/test_rank_correlation.py",
-                                               "claims/test_report.py")),
+    "theory": ("theory",),
+    "kernels": ("cgrosim/kernels",),
+    "image kernels": (f"{_IMAGES}/network/kernels",),
+    "attack kernels": (f"{_IMAGES}/network/kernels/adaptive.py", f"{_IMAGES}/network/kernels/head.py",
+                       f"{_IMAGES}/network/ascent.py", f"{_IMAGES}/network/losses.py",
+                       f"{_IMAGES}/network/divergence.py",
+                       f"{_IMAGES}/attacks/automatic.py"),
+    "engines": ("cgrosim/engines",),
+    "attacks": ("cgrosim/model/threats.py", "cgrosim/model/signal_threats.py", f"{_IMAGES}/attacks/gradient.py",
+                f"{_IMAGES}/attacks/black_box.py", f"{_IMAGES}/attacks/standard.py", f"{_IMAGES}/attacks/worst.py"),
+    "evaluation": (f"{_IMAGES}/attacks/evaluation.py", "cgrosim/run/observation.py", "cgrosim/run/quantities.py",
+                   "cgrosim/model/reference.py"),
+    "training": (f"{_IMAGES}/training",),
+    "checks": ("cgrosim/claims/checks.py",),
 }  # fmt: skip
-"""Files or folders, and files or folders below ``tests``."""
+"""Files or folders. The kernels of APGD, of the ratio of logits and of TRADES are a room of their own."""
 
-COMPILED = ("kernels", "image kernels", "engines")
-"""Rooms whose mutants compile anew: what another mutant compiled must not stand in."""
+_ATTACKS = tuple(
+    f"images/test_{name}.py"
+    for name in (
+        "kernels_in_python",
+        "ascent",
+        "attacks",
+        "black_box",
+        "evaluation",
+        "standard_attack",
+        "trades",
+        "independent_attacks",
+    )
+)
+_TRAINING = tuple(
+    f"images/test_{name}.py"
+    for name in (
+        "augmentation",
+        "averaging",
+        "defaults",
+        "schedules",
+        "selection",
+        "settings",
+        "training",
+        "training_choices",
+        "trades",
+    )
+)
+_KERNELS = tuple(f"kernels/test_kernel_{name}.py" for name in ("attacks", "steps", "promises"))
+TESTS = {
+    "theory": ("theory", "properties", "derivations"),
+    "kernels": _KERNELS,
+    "image kernels": (*_ATTACKS, "images/test_training.py"),
+    "attack kernels": _ATTACKS,
+    "engines": (*_KERNELS, "engines/test_engines.py", "run/test_cost.py"),
+    "attacks": (*_ATTACKS, "model", "kernels/test_kernel_attacks.py"),
+    "evaluation": (*_ATTACKS, "model", "run/test_observation.py", "run/test_named_quantities.py"),
+    "training": _TRAINING,
+    "checks": ("claims/test_checks.py", "claims/test_rank_correlation.py", "claims/test_report.py"),
+}  # fmt: skip
+"""Files or folders below ``tests``: those asked about the mutants of a room. Others may notice, too."""
+
+COMPILED = ("cgrosim/kernels", f"{_IMAGES}/network/kernels")
+"""Packages of compiled kernels: what an unchanged kernel compiled to must not stand in for a mutant."""
 
 
 def files_of(room: str) -> list[str]:
-    """The files of a room, without those that only gather names."""
+    """The files of a room, without those that only gather names and those of a narrower room."""
+    narrower = {place for other, places in ROOMS.items() if other != room for place in places if place.endswith(".py")}
     found = []
-    for place in ROOMS[room][0]:
+    for place in ROOMS[room]:
         paths = [ROOT / place] if place.endswith(".py") else sorted((ROOT / place).rglob("*.py"))
         found += [str(path.relative_to(ROOT)) for path in paths if path.name != "__init__.py"]
-    return found
+    return [file for file in found if file not in narrower or file in ROOMS[room]]
 
 
-def relevant_tests(room: str, module: str) -> list[str]:
-    """The test files of a room that reach a module, those first that name it themselves; all where none does."""
-    chosen = []
-    for place in ROOMS[room][1]:
-        path = ROOT / "tests" / place
-        chosen += [path] if path.is_file() else sorted(path.glob("test_*.py"))
-    reaching = [path for path in chosen if module in _reached(path)] or chosen
-    return [str(path.relative_to(ROOT)) for path in sorted(reaching, key=lambda path: module not in _names(path))]
+def module_of(file: str) -> str:
+    """Dotted name of a file's module, as it is imported."""
+    parts = Path(file).with_suffix("").parts
+    return ".".join(parts if parts[0] == "cgrosim" else ("cgrosim", *parts))
 
 
 @cache
-def _names(path: Path) -> frozenset[str]:
+def names_in(path: Path) -> frozenset[str]:
     """Modules that a file imports, wherever in it; ``from a import b`` may mean ``a`` or ``a.b``."""
     found = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
@@ -57,30 +99,20 @@ def _names(path: Path) -> frozenset[str]:
 
 
 @cache
-def _reached(path: Path) -> frozenset[str]:
-    """Modules that a file reaches through any others; the front door leads everywhere."""
-    seen: set[str] = set()
-    waiting = list(_names(path))
+def importers(file: str) -> frozenset[str]:
+    """Files of the package that import a module themselves."""
+    module = module_of(file)
+    paths = (path for folder in ("cgrosim", "theory") for path in (ROOT / folder).rglob("*.py"))
+    return frozenset(str(path.relative_to(ROOT)) for path in paths if module in names_in(path))
+
+
+@cache
+def kernels_with(file: str) -> frozenset[str]:
+    """Files of compiled kernels into which a file is compiled: its own, and those that import it through any others."""
+    found, waiting = set(), [file]
     while waiting:
-        name = waiting.pop()
-        if name in seen:
-            continue
-        seen.add(name)
-        if name == "cgrosim":
-            waiting += ["cgrosim.run.session", "cgrosim.predictions.predict", "cgrosim.engines"]
-        if name == "cgrosim.engines":
-            waiting += [f"cgrosim.engines.{each.stem}" for each in (ROOT / "cgrosim/engines").glob("*.py")]
-        file = _file(name)
-        if file is not None:
-            waiting += _names(file)
-    return frozenset(seen)
-
-
-def _file(name: str) -> Path | None:
-    parts = name.split(".")
-    if parts[0] == "cgrosim":
-        base = ROOT.joinpath(*(parts[1:] if parts[1:2] == ["theory"] else parts))
-        candidates = [base.with_suffix(".py"), base / "__init__.py"]
-    else:  # helpers that stand beside the tests
-        candidates = [folder / f"{name}.py" for folder in (ROOT / "tests").iterdir() if folder.is_dir()]
-    return next((path for path in candidates if path.is_file()), None)
+        here = waiting.pop()
+        if here not in found and here.startswith(COMPILED):
+            found.add(here)
+            waiting += importers(here)
+    return frozenset(found)

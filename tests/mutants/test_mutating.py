@@ -3,28 +3,34 @@
 import ast
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 try:
-    from mutating import ROOT, mutants_of, mutated
-    from mutating_campaign import sampled, table
-    from rooms import ROOMS, files_of, relevant_tests
+    from covering import chosen_tests
+    from mutating import function_of, mutants_of, mutated
+    from mutating_campaign import in_order, sampled, table
+    from rooms import ROOMS, ROOT, TESTS, files_of, kernels_with
 finally:
     sys.path.pop(0)
 
 FILE = "theory/power_growth.py"
 TRY = """
-import sys
+import os, sys
 sys.path.insert(0, {folder!r})
-import pytest
-from mutating_campaign import tried
+from pathlib import Path
+from mutating_campaign import ORDINARY
+from trying import Trial
 from mutating import mutants_of
 (mutant,) = [each for each in mutants_of("theory/thresholds.py") if each.kind == "constant"][:1]
-found = [tried(mutant, [{tests!r} + name], False) for name in ("/test_looks.py", "/test_starts.py", "/test_blind.py")]
-print([(each["killed"], each["by"].rpartition("::")[2]) for each in found])
+for name in ("looks", "starts", "blind"):
+    trial = Trial(mutant, {{f"{tests}/test_{{name}}.py::test_it": 0.1}}, ORDINARY, Path("nowhere"))
+    _, status, used = os.wait4(trial.pid, 0)
+    found = trial.result(status, used)
+    print(found["killed"], found["by"].rpartition("::")[2])
 """
 LOOKS = """
 def test_it():
@@ -50,16 +56,38 @@ def test_a_mutant_changes_one_expression_and_no_words():
     assert not lines & {mutant.line for mutant in mutants}
 
 
+def test_tests_are_those_that_run_the_function_the_cheapest_first():
+    (mutant,) = [each for each in mutants_of(FILE) if each.kind == "exponent"][:1]
+    place = f"{FILE}:{function_of(mutant)}"
+    plain = {"called": [], "starts": False}
+    covered = {
+        "a::slow": {**plain, "seconds": 3.0, "ran": [place]},
+        "b::other": {**plain, "seconds": 0.1, "ran": [f"{FILE}:1"]},
+        "b::quick": {**plain, "seconds": 0.2, "ran": [place, "theory/x.py:1"]},
+        "c::starts": {**plain, "seconds": 0.1, "ran": [], "starts": True},
+    }
+    assert list(chosen_tests(mutant, covered)) == ["b::quick", "a::slow"]
+    del covered["a::slow"], covered["b::quick"]
+    assert list(chosen_tests(mutant, covered)) == ["b::other"]  # the rest of its file, where no test runs it
+    del covered["b::other"]
+    assert list(chosen_tests(mutant, covered)) == ["c::starts"]
+    order = {"a::1": 1.0, "b::1": 2.0, "a::2": 3.0, "c::1": 99.0, "d::1": 4.0}
+    assert list(in_order(order, Counter({"d::1": 2, "gone::1": 5}))) == ["d::1", "a::1", "a::2", "b::1"]
+
+
+def test_a_kernel_is_compiled_into_those_that_import_it():
+    found = kernels_with("cgrosim/images/network/kernels/head.py")
+    names = {Path(each).stem for each in found}
+    assert names >= {"head", "samples", "channels"}
+    assert not names & {"pooling", "products", "update"}
+
+
 @pytest.mark.slow
 def test_samples_are_drawn_by_a_seed_and_grow():
     assert sampled("checks", 5, 0) == sampled("checks", 20, 0)[:5] != sampled("checks", 5, 1)
-    for room, (_, tests) in ROOMS.items():
-        assert files_of(room), room
-        assert all((ROOT / "tests" / test).exists() for test in tests), room
-    naming = [test for test in relevant_tests("theory", "cgrosim.theory.chaos")
-              if "theory.chaos" in (ROOT / test).read_text()]  # fmt: skip
-    assert "tests/properties/test_chaos.py" in naming
-    assert relevant_tests("theory", "cgrosim.theory.chaos")[: len(naming)] == naming
+    files = [file for room in ROOMS for file in files_of(room)]
+    assert len(files) == len(set(files))  # no file belongs to two rooms
+    assert all((ROOT / "tests" / test).exists() for tests in TESTS.values() for test in tests)
 
 
 @pytest.mark.slow
@@ -80,14 +108,23 @@ def test_a_mutant_is_killed_by_a_test_that_looks_and_by_what_it_starts(tmp_path)
     script = TRY.format(folder=str(Path(__file__).parent), tests=str(tmp_path))
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.strip() == "[(True, 'test_it'), (True, 'test_it'), (False, '')]"
+    assert done.stdout.split() == ["True", "test_it", "True", "test_it", "False"]
 
 
 def test_the_table_counts_by_room_and_gives_reasons():
-    one = {"room": "checks", "file": "a.py", "line": 3, "before": "x | y", "after": "x", "killed": False}
+    one = {
+        "room": "checks",
+        "file": "a.py",
+        "line": 3,
+        "before": "x | y",
+        "after": "x",
+        "killed": False,
+        "seconds": 2.0,
+    }
     results = {"m": one, "n": {**one, "killed": True}, "o": {**one, "room": "theory", "killed": True}}
+    results |= {"p": {**one, "later": "t"}, "q": {**one, "slow": "t"}}
     lines = table(results, {"m": "equivalent: x is y"}).splitlines()
-    assert "| theory | 1 | 1 (100 %) | 0 | 0 |" in lines
-    assert "| checks | 2 | 1 (50 %) | 1 | 1 |" in lines
-    assert "| all | 3 | 2 (67 %) | 1 | 1 |" in lines
+    assert "| theory | 1 | 1 (100 %) | 0 | 0 | 0 | 0 | 2.0 |" in lines
+    assert "| checks | 4 | 1 (25 %) | 1 | 1 | 1 | 1 | 2.0 |" in lines
+    assert "| all | 5 | 2 (40 %) | 1 | 1 | 1 | 1 | 2.0 |" in lines
     assert lines[-1] == "| a.py:3 | `x \\| y` | `x` | equivalent: x is y |"
