@@ -167,7 +167,7 @@ def main() -> int:
     """Run the campaign, or print what it has found."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--room", action="append", choices=list(ROOMS), help="all by default; repeatable")
-    parser.add_argument("--count", type=int, help="mutants a room; 344 in all by default")
+    parser.add_argument("--count", type=int, help="mutants a room; as many as COUNTS by default")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--jobs", type=int, default=2, help="mutants at a time")
     parser.add_argument("--minutes", type=float, default=float("inf"), help="begin no mutant after so many")
