@@ -110,10 +110,10 @@ def test_without_scikit_learn_the_sentence_says_so(monkeypatch):
 
 def test_a_subset_drawn_while_loading_is_the_subset_drawn_afterwards(small, tmp_path):
     write_idx_folder(tmp_path)
-    for name in ("digits", "mnist"):
+    for name, folder in (("digits", None), ("mnist", tmp_path)):
         for counts in ((17, 11), (None, 10), (20, None), (None, None)):
-            whole = load_dataset(name, tmp_path).subset(*counts, generator(5))
-            early = load_dataset(name, tmp_path, train_count=counts[0], test_count=counts[1], generator=generator(5))
+            whole = load_dataset(name, folder).subset(*counts, generator(5))
+            early = load_dataset(name, folder, train_count=counts[0], test_count=counts[1], generator=generator(5))
             for field in ("train_images", "train_labels", "test_images", "test_labels"):
                 assert np.array_equal(getattr(whole, field), getattr(early, field))
 
@@ -224,3 +224,11 @@ def test_the_real_cifar_10_is_read(real_data):
     means = dataset.test_images.mean(axis=(1, 2), dtype=np.float64)
     difference = np.abs(means.mean(axis=0) - [0.4914, 0.4822, 0.4465])
     assert np.all(difference <= 5 * means.std(axis=0) / np.sqrt(len(means)) + 0.5e-4)
+
+
+def test_a_folder_that_would_not_be_read_is_refused(tmp_path):
+    with pytest.raises(ParameterError, match=r"^digits comes with scikit-learn and is not read from own; leave"):
+        load_dataset("digits", "own")
+    np.savez(tmp_path / "mine.npz", images=np.zeros((4, 8, 8), np.uint8), labels=np.array([0, 1, 0, 1]))
+    with pytest.raises(ParameterError, match=r"is read from its own place; leave own out\.$"):
+        load_dataset(tmp_path / "mine.npz", "own")

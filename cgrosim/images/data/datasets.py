@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from cgrosim.arguments import checked, checked_class
 from cgrosim.errors import ParameterError
 from cgrosim.files.digest import content_digest
+from cgrosim.files.words import shown
 from cgrosim.images.data.own.load import read_own
 from cgrosim.images.data.own.place import own_place
 from cgrosim.images.data.raw_files import Bytes, Split
@@ -127,7 +128,7 @@ def load_dataset(
     ----------
     name : "digits", "mnist", "fashion-mnist" or "cifar-10", another module of `cgrosim.images.data.sets`, or the path
         of an .npz file or of a folder
-    data_dir : folder with the files of a known data set; not used by "digits"
+    data_dir : folder with the files of a known data set; "digits" and images of one's own take none
     train_count, test_count, generator : draw a subset as `Dataset.subset` does, before the pixels become float32
     progress : called with a text and the share done while something is downloaded
 
@@ -142,6 +143,8 @@ def load_dataset(
         raise ParameterError("a subset is drawn at random; give the generator that draws it.")
     place = own_place(name := str(name))
     if place is not None:
+        if data_dir is not None:
+            raise ParameterError(f"{shown(name)} is read from its own place; leave {shown(data_dir)} out.")
         own, other, class_names = read_own(place, progress)
         dataset = Dataset(name, own.images, own.labels, other.images, other.labels, class_names)
         return dataset if generator is None else dataset.subset(train_count, test_count, generator)
