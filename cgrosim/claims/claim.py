@@ -155,6 +155,7 @@ class Verdict:
     note : why, where that is not plain, and what was found
     seconds, processor_seconds : by the clock, and of work
     carried : taken over from an earlier report, because nothing it depends on has changed
+    fingerprint : what it depends on, as it was before the measurement; empty where nobody looked
     """
 
     claim: Claim
@@ -167,6 +168,7 @@ class Verdict:
     seconds: float
     processor_seconds: float = 0.0
     carried: bool = False
+    fingerprint: str = ""
 
     @property
     def rejection(self) -> Outcome | None:

@@ -18,6 +18,7 @@ from typing import Any, NoReturn
 
 from cgrosim.arguments import checked
 from cgrosim.claims.claim import Claim, Context, Verdict, evaluate
+from cgrosim.claims.fingerprint import fingerprint
 from cgrosim.claims.homes import Home, home_of
 from cgrosim.claims.power import PARAMETERS, Noticed, smallest_noticed
 from cgrosim.claims.registry import select
@@ -72,9 +73,11 @@ def verify(
     context = context or Context()
     chosen = {claim.name: claim for claim in select(claims, files)}
     arrived: dict[str, Verdict] = {}
+    # before anything is measured: a source that is edited meanwhile must not vouch for what its elder measured
+    before = {name: fingerprint(claim, context) for name, claim in chosen.items()}
 
     def note(verdict: Verdict) -> None:
-        verdict = replace(verdict, claim=chosen[verdict.claim.name])
+        verdict = replace(verdict, claim=chosen[verdict.claim.name], fingerprint=before[verdict.claim.name])
         arrived[verdict.claim.name] = verdict
         if progress is not None:
             progress(verdict, len(arrived), len(chosen))

@@ -74,6 +74,18 @@ def test_only_what_changed_is_verified(own, capsys):
     assert len(cgrosim.verify(["two"], files=["claims.py"], since="report")) == 1
 
 
+def test_a_source_that_is_edited_meanwhile_vouches_for_nothing(own, capsys):
+    """The fingerprint is that of before the measurement, not that of what stands there when the report is written."""
+
+    def edit(verdict, done, total):
+        (own / "helping_module.py").write_text("TWO = 3.0000\n")
+
+    cgrosim.verify(["two"], files=["claims.py"], workers=1, progress=edit).write("report")
+    capsys.readouterr()
+    assert verify("--since", "report") == 1
+    assert "0 carried over from report, 1 verified now" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("damage", "sentence"),
     [

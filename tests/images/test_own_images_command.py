@@ -1,6 +1,7 @@
 """Every experiment takes images of one's own, says in every result which they were, and refuses others on resuming."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -83,6 +84,9 @@ def test_others_under_the_same_name_are_refused(mine, no_figures, capsys):
     (mine / "out" / "experiment.json").unlink()
     for path in (mine / "out").glob("*.json"):
         path.unlink()
+    assert main(command) == 2
+    assert "without its plan" in words(capsys.readouterr().err)
+    shutil.rmtree(mine / "out" / "cells.zarr")
     assert main(command) == 2
     assert "holds a training on other images" in words(capsys.readouterr().err)
 

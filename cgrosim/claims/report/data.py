@@ -98,7 +98,7 @@ def verdict_data(verdict: Verdict) -> dict[str, Any]:
             for trial in verdict.trials
         ],
         "unkilled": [check.name for check in verdict.unkilled],
-        "fingerprint": fingerprint(claim, Context(verdict.effort, verdict.seed)),
+        "fingerprint": verdict.fingerprint or fingerprint(claim, Context(verdict.effort, verdict.seed)),
         "timing": {
             "seconds": verdict.seconds,
             "processor_seconds": verdict.processor_seconds,
