@@ -167,7 +167,9 @@ def run_images(experiment: Any, data: Any, folder: Path, workers: int | None = N
         print(f"\r{share:6.1%}  {what}{' ' * 20}", end="", file=sys.stderr, flush=True)
 
     with executor_for(workers, None) as executor:
-        outcome = run_experiment(experiment, data, folder, tell, None if workers is None else executor)
+        outcome = run_experiment(
+            experiment, data, folder, progress=tell, executor=None if workers is None else executor
+        )
     print(file=sys.stderr)
     if outcome.status == "interrupted":
         raise KeyboardInterrupt

@@ -35,7 +35,7 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     run = start(__file__, __doc__, argv)
     seed = run.seeds(1)[0]
     settings = default_settings(**run.choose(FULL, TOY), seed=seed)
-    study = landscape_of(settings, *(run.choose(*pair) for pair in (NETWORKS, POINTS, SEARCH)))
+    study = landscape_of(settings, run.choose(*NETWORKS), run.choose(*POINTS), search=run.choose(*SEARCH))
     place = run.out / f"{run.name}_runs" / f"{settings.dataset}{'_toy' if run.toy else ''}"
     results = run_images(study, load_dataset(settings.dataset), place)
     found, data = study.conclude(results), study.dataset(results)

@@ -44,7 +44,7 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     for place, seed in enumerate(seeds):
         for name, (asked, epochs) in run.choose(FULL, TOY).items():
             settings = default_settings(name, seed=seed, **asked)
-            both = landscape_of(settings, epochs, run.choose(*POINTS), run.choose(*SEARCH))
+            both = landscape_of(settings, epochs, run.choose(*POINTS), search=run.choose(*SEARCH))
             study = both.replace(trainings={"adversarial": both.trainings["adversarial"]})
             results = run_images(study, load_dataset(name), run.networks / f"{name}-seed{seed}")
             label = f"{name}, seed {seed}"

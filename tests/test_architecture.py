@@ -1,6 +1,8 @@
 """The rooms of the house and the direction of the arrows, held by walking the imports, function-level ones included."""
 
 import ast
+import importlib
+import inspect
 import re
 import subprocess
 import sys
@@ -225,3 +227,32 @@ def test_what_only_tests_use_of_the_theory_stands_with_the_tests():
         if isinstance(node, ast.FunctionDef | ast.ClassDef) and not node.name.startswith("_")
     ]
     assert not [name for name in public if words[name.split(".")[1]] < 2]
+
+
+PUBLIC = ("cgrosim", "cgrosim.claims", "cgrosim.images", "cgrosim.figures", "cgrosim.sweeps", "cgrosim.testing")
+
+
+def public_functions():
+    import cgrosim.theory
+
+    for package in (*PUBLIC, *(f"cgrosim.theory.{name}" for name in cgrosim.theory.__all__)):
+        module = importlib.import_module(package)
+        own = [name for name, value in vars(module).items() if getattr(value, "__module__", None) == package]
+        listed = getattr(module, "__all__", None) or [name for name in own if not name.startswith("_")]
+        for name in listed:
+            found = getattr(module, name)
+            if inspect.isfunction(found) and found.__module__.startswith("cgrosim."):
+                yield name, inspect.unwrap(found)
+            elif inspect.isclass(found) and found.__module__.startswith("cgrosim."):
+                methods = ((f"{name}.{key}", value) for key, value in vars(found).items() if not key.startswith("_"))
+                yield from ((key, value) for key, value in methods if inspect.isfunction(value))
+
+
+def test_arguments_after_the_third_are_named():
+    positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    many = {}
+    for name, function in public_functions():
+        names = [p.name for p in inspect.signature(function).parameters.values() if p.kind in positional]
+        if len([each for each in names if each != "self"]) > 3:
+            many[name] = names
+    assert not many

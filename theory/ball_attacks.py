@@ -20,7 +20,7 @@ from cgrosim.theory.representation import classification_margins
 Array = NDArray[np.float64]
 
 
-def random_offsets(shape: tuple[int, int], radius: float, norm: Norm, generator: np.random.Generator) -> Array:
+def random_offsets(shape: tuple[int, int], radius: float, norm: Norm, *, generator: np.random.Generator) -> Array:
     """Offsets uniform in the ball."""
     one_of("norm", norm, Norm)
     if norm == "linf":
@@ -29,7 +29,7 @@ def random_offsets(shape: tuple[int, int], radius: float, norm: Norm, generator:
     return lengths * _unit(generator.standard_normal(shape))
 
 
-def extreme_offsets(shape: tuple[int, int], radius: float, norm: Norm, generator: np.random.Generator) -> Array:
+def extreme_offsets(shape: tuple[int, int], radius: float, norm: Norm, *, generator: np.random.Generator) -> Array:
     """Random corners of the l_inf ball; for l_2 points of the sphere, half of them along a random axis."""
     one_of("norm", norm, Norm)
     if norm == "linf":
@@ -58,10 +58,10 @@ def attack(
     network: ReluNetwork,
     centres: ArrayLike,
     labels: ArrayLike,
+    *,
     radius: float,
     norm: Norm,
     generator: np.random.Generator,
-    *,
     guides: Sequence[ReluNetwork] = (),
     steps: int = 10,
     restarts: int = 2,
@@ -92,19 +92,21 @@ def attack(
 
     for _ in range(restarts):
         for draw in (random_offsets, extreme_offsets):
-            start = project(centres + draw(centres.shape, radius, norm, generator), centres, radius, norm)
+            start = project(
+                centres + draw(centres.shape, radius, norm, generator=generator), centres, radius, norm=norm
+            )
             look(start)
             for guide in (network, *guides):
                 points = start
                 for _ in range(steps):
                     slope = margin_gradient(guide, points, labels)
                     direction = np.sign(slope) if norm == "linf" else _unit(slope)
-                    points = project(points - 2.5 * radius / steps * direction, centres, radius, norm)
+                    points = project(points - 2.5 * radius / steps * direction, centres, radius, norm=norm)
                 look(points)
     return worst, found
 
 
-def project(points: Array, centres: Array, radius: float, norm: Norm) -> Array:
+def project(points: Array, centres: Array, radius: float, *, norm: Norm) -> Array:
     """Nearest points of the balls."""
     one_of("norm", norm, Norm)
     if norm == "linf":

@@ -162,7 +162,7 @@ class SphereDesign:
 Design = CubeDesign | SphereDesign
 
 
-def ball_design(centres: Array, labels: NDArray[np.int64], radius: float, norm: Norm) -> Design:
+def ball_design(centres: Array, labels: NDArray[np.int64], radius: float, *, norm: Norm) -> Design:
     """Thresholds of the indicators from the separation of the classes.
 
     Raises

@@ -67,7 +67,9 @@ def _sphere_margins(classifier: CgroClassifier, lower: Array, upper: Array) -> A
     """
     design, centres, radius = classifier.design, classifier.samples, classifier.radius
     assert isinstance(design, SphereDesign)
-    prescribed = assemble(classifier.clean, centres, classifier.labels, radius, design, classifier.clamp)
+    prescribed = assemble(
+        classifier.clean, centres, classifier.labels, radius=radius, design=design, clamp=classifier.clamp
+    )
     if not same_arrays(prescribed, classifier.network):
         return np.full(len(centres), -np.inf)
     dimension = centres.shape[1]

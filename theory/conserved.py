@@ -33,7 +33,7 @@ def clock_drift(start: ArrayLike, end: ArrayLike, power: float) -> Array:
     return np.sign(start) * np.abs(start) ** -excess * grown
 
 
-def advance(start: ArrayLike, clock: ArrayLike, power: float, patch_energy: ArrayLike = 1.0) -> Array:
+def advance(start: ArrayLike, clock: ArrayLike, power: float, *, patch_energy: ArrayLike = 1.0) -> Array:
     """The reduction: x(t)^(2-q) = x(0)^(2-q) - (q-2) kappa clock, for every coordinate from one number. Kind: exact
     (L6).
     """

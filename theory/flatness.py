@@ -44,7 +44,7 @@ def margin_slope(radius: ArrayLike, signal_sum: ArrayLike, *, signal_strength: f
     return power * np.asarray(signal_sum, dtype=np.float64) * left ** (power - 1.0)
 
 
-def loss_slope(position: ArrayLike, signal_sum: ArrayLike, noise_margin: ArrayLike, power: float) -> Array:
+def loss_slope(position: ArrayLike, signal_sum: ArrayLike, noise_margin: ArrayLike, *, power: float) -> Array:
     """|d loss / d c| at signal coefficient c, the local flatness along w_star. Kind: exact."""
     position = np.asarray(position, dtype=np.float64)
     total, noise = np.asarray(signal_sum, dtype=np.float64), np.asarray(noise_margin, dtype=np.float64)
@@ -84,8 +84,8 @@ def global_flatness(
     low, high = signal_strength - radius, signal_strength + radius
     # Where U phi(c) < 0 the margin falls and steepens away from 0, so only the ends count; elsewhere the peak does too.
     # For U < 0 that is left of 0, where every slope is below that of the mirrored point, and so of the right end.
-    ends = np.maximum(loss_slope(low, total, noise, power), loss_slope(high, total, noise, power))
+    ends = np.maximum(loss_slope(low, total, noise, power=power), loss_slope(high, total, noise, power=power))
     reach = steepest_position(np.where(total > 0, total, 1.0), noise, power)
     inside = (total > 0) & (reach >= low) & (reach <= high)
-    peak = loss_slope(np.where(inside, reach, 0.0), np.where(inside, total, 0.0), noise, power)
+    peak = loss_slope(np.where(inside, reach, 0.0), np.where(inside, total, 0.0), noise, power=power)
     return np.maximum(peak, ends)

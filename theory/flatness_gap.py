@@ -65,12 +65,12 @@ def transport_gap_bound(distances: ArrayLike, masses: ArrayLike, flatness: Array
     return float(np.sum(np.asarray(distances) * np.asarray(masses) * np.asarray(flatness)))
 
 
-def cell_gap_bound(diameter: float, mean_flatness: float, largest_loss: float, variation: float) -> float:
+def cell_gap_bound(diameter: float, mean_flatness: float, largest_loss: float, *, variation: float) -> float:
     """Bound 3, ``h E_D G_{delta + h} + sup l_delta TV``, for a loss that is never negative. Kind: bound."""
     return diameter * mean_flatness + largest_loss * variation
 
 
-def cell_variation(cells: ArrayLike, weights: ArrayLike, other_cells: ArrayLike, other_weights: ArrayLike) -> float:
+def cell_variation(cells: ArrayLike, weights: ArrayLike, other_cells: ArrayLike, *, other_weights: ArrayLike) -> float:
     """Total variation between the masses of cells, ``sum (D(Q) - D_N(Q))_+``. Kind: exact.
 
     Parameters
@@ -110,7 +110,7 @@ def likely_excess(samples: int, risk: float) -> float:
     return float(min(chebyshev, mcdiarmid))
 
 
-def stated_gap_bound(samples: int, dimension: int, mean_flatness: float, largest_loss: float, risk: float) -> float:
+def stated_gap_bound(samples: int, dimension: int, mean_flatness: float, *, largest_loss: float, risk: float) -> float:
     """Bound 4 in the form of the statement, with its constant. Kind: bound, with probability 1 - `risk`.
 
     Parameters
@@ -127,8 +127,8 @@ def mean_cell_gap_bound(
     samples: int,
     dimension: int,
     mean_flatness: float,
-    largest_loss: float,
     *,
+    largest_loss: float,
     side: float | None = None,
     classes: int = 2,
 ) -> float:
@@ -141,7 +141,7 @@ def mean_cell_gap_bound(
         raise ValueError(f"needs at least one class and a positive side, got {classes} and {side}.")
     parts = int(np.ceil(1.0 / (paper_rate(samples, dimension) if side is None else side)))
     variation = min(1.0, mean_cell_variation_bound(classes * parts**dimension, samples))
-    return cell_gap_bound(1.0 / parts, mean_flatness, largest_loss, variation)
+    return cell_gap_bound(1.0 / parts, mean_flatness, largest_loss, variation=variation)
 
 
 def paper_rate(samples: int, dimension: int) -> float:

@@ -58,7 +58,7 @@ def least_rise(radius: ArrayLike, gradient: ArrayLike, bend: ArrayLike) -> Array
     return np.asarray(step * steep - 0.5 * np.asarray(bend, dtype=np.float64) * step**2)
 
 
-def least_mean_rise(radius: float, gradients: ArrayLike, bends: ArrayLike, masses: ArrayLike | None = None) -> float:
+def least_mean_rise(radius: float, gradients: ArrayLike, bends: ArrayLike, *, masses: ArrayLike | None = None) -> float:
     """``L_adv - L_clean >= sum of masses times the rise at every point``, Proposition 6.4 with constants. Kind: bound.
 
     At least ``delta E|grad| / 2`` wherever ``delta H <= |grad|`` at every point. Masses sum to 1; equal by default.

@@ -171,6 +171,6 @@ def growth_law_window(
     above = 0.5 * level * float(growth_integral(bend, late * signal_strength, power))
     slowed = (below + above) * (1.0 + math.e) / 2.0 * signal_strength**excess
     step = (1.0 + rate * late**excess) ** (power - 1.0)
-    upper = time_window(largest_start, late, rate * swing * (1.0 + 0.5 * negative_margin), power).upper
+    upper = time_window(largest_start, late, rate * swing * (1.0 + 0.5 * negative_margin), power=power).upper
     upper *= swing * (1.0 + 0.5 * negative_margin)  # the window in steps at rate c1
     return Window(lower, swing * (upper + step * slowed / rate))

@@ -106,7 +106,7 @@ def patch_energy_law(dimension: float, noise_std: float) -> stats.rv_continuous:
 
 
 def noise_start_cdf(
-    value: ArrayLike, neurons: float, dimension: float, init_std: float, noise_std: float
+    value: ArrayLike, neurons: float, dimension: float, *, init_std: float, noise_std: float
 ) -> NDArray[np.float64]:
     """P(max_r v_{r,i,j}(0) <= value) for one noise patch, its random norm averaged out.
 

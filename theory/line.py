@@ -34,7 +34,7 @@ def linear_pieces(network: ReluNetwork, low: float, high: float) -> tuple[Array,
     return nodes, network(nodes[:, None])[:, 0]
 
 
-def robust_loss_line(nodes: Array, values: Array, points: ArrayLike, labels: ArrayLike, radius: float) -> Array:
+def robust_loss_line(nodes: Array, values: Array, points: ArrayLike, *, labels: ArrayLike, radius: float) -> Array:
     """``max_{|xi| <= delta} log(1 + exp(-y f(x + xi)))`` for a piecewise linear f on the line. Kind: exact.
 
     The worst point is an end of the interval or a breakpoint in it. The pieces must cover all intervals.
@@ -47,7 +47,7 @@ def robust_loss_line(nodes: Array, values: Array, points: ArrayLike, labels: Arr
     return np.logaddexp(0.0, -np.minimum(np.minimum(*ends), kinks))
 
 
-def flatness_line(nodes: Array, values: Array, points: ArrayLike, labels: ArrayLike, radius: ArrayLike) -> Array:
+def flatness_line(nodes: Array, values: Array, points: ArrayLike, *, labels: ArrayLike, radius: ArrayLike) -> Array:
     """G_r: largest |d l / dx| within r of every point, for a piecewise linear f on the line. Kind: exact.
 
     On a piece of slope k the gradient is |k| s(y f), largest where y f is smallest: at the lower end of the piece's

@@ -220,8 +220,8 @@ def sizes(dimension: int, samples: int = 100, error: float = 0.25) -> Sizes:
         two_layer_parameters(dimension, width) if width else 0,
         two_layer_parameters(dimension - 1, width) if width else 0,
         excluded_parameters(dimension, CGRO_LAYERS, error),
-        cgro_parameters(samples, dimension, clean, design),
-        cgro_parameters(2 ** (dimension - 1), dimension, clean, design),
+        cgro_parameters(samples, dimension, clean, design=design),
+        cgro_parameters(2 ** (dimension - 1), dimension, clean, design=design),
         clean.parameter_count,
     )
 

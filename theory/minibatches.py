@@ -36,7 +36,7 @@ def visit_variance(samples: float, batch: float) -> float:
 
 
 def memorisation_time_variance(
-    time: ArrayLike, samples: float, batch: float, drawing: Drawing, weight_square_ratio: ArrayLike = 1.0
+    time: ArrayLike, samples: float, batch: float, *, drawing: Drawing, weight_square_ratio: ArrayLike = 1.0
 ) -> Array:
     """Variance of log T_i over the draws of the batches, T_i = `time` in steps.
 
@@ -62,7 +62,7 @@ def memorisation_time_variance(
     return ((samples / batch) ** 2 - 1.0) / (12.0 * time**2)
 
 
-def discretisation_delay(start: ArrayLike, target: ArrayLike, power: float, samples: float, batch: float) -> Array:
+def discretisation_delay(start: ArrayLike, target: ArrayLike, power: float, *, samples: float, batch: float) -> Array:
     """Steps by which T_i is later than the flow: ``(N/b) (q-1)/2 log(target/start)``, half a visit's growth each.
 
     Euler's delay (q-1)/2 log(target/start), counted in visits, each of N/b steps. At b = N plain descent. Kind:

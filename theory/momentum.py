@@ -45,7 +45,7 @@ def delay(force_ratio: ArrayLike, momentum: float) -> Array:
     return np.asarray(beta / (1.0 - beta) + slope * np.log(np.asarray(force_ratio, dtype=float)))
 
 
-def growth_delay(start: ArrayLike, target: ArrayLike, power: float, momentum: float) -> Array:
+def growth_delay(start: ArrayLike, target: ArrayLike, power: float, *, momentum: float) -> Array:
     """`delay` of x' = c x^(q-1) from `start` to `target`: log(F_end/F_start) = (q-1) log(target/start)."""
     check_power(power)
     ratio = np.asarray(target, dtype=float) / np.asarray(start, dtype=float)

@@ -26,7 +26,7 @@ from cgrosim.theory.representation import assemble, cgro_parameters, margins_bet
 Array = NDArray[np.float64]
 
 
-def needs_ball(clean: ReluNetwork, samples: ArrayLike, labels: ArrayLike, radius: float) -> NDArray[np.bool_]:
+def needs_ball(clean: ReluNetwork, samples: ArrayLike, labels: ArrayLike, *, radius: float) -> NDArray[np.bool_]:
     """Samples, shape (N,), on whose closed l_inf ball the clean network is not proved right. Kind: bound.
 
     Exact for a linear clean network, whose interval bounds are attained: |f(x)| <= radius |w|_1 needs a ball.
@@ -71,7 +71,7 @@ class SparseClassifier:
         placed = int(self.placed.sum())
         if not placed:
             return self.clean.parameter_count
-        return cgro_parameters(placed, self.samples.shape[1], self.clean, self.design)
+        return cgro_parameters(placed, self.samples.shape[1], self.clean, design=self.design)
 
     def proved_margins(self) -> Array:
         """Lower bounds of the margin on every closed ball, shape (N,), by interval bounds through the network.
@@ -85,6 +85,7 @@ def sparse_classifier(
     clean: ReluNetwork,
     samples: ArrayLike,
     labels: ArrayLike,
+    *,
     radius: float,
     placed: NDArray[np.bool_] | None = None,
 ) -> SparseClassifier:
@@ -110,11 +111,11 @@ def sparse_classifier(
     points, classes = np.array(samples, dtype=np.float64), np.asarray(labels, dtype=np.int64)
     if points.ndim != 2 or classes.shape != points.shape[:1]:
         raise ValueError(f"samples have shape {points.shape} and labels {classes.shape}; give (N, D) and (N,).")
-    design = ball_design(points, classes, radius, "linf")
-    chosen = needs_ball(clean, points, classes, radius) if placed is None else np.asarray(placed, dtype=bool)
+    design = ball_design(points, classes, radius, norm="linf")
+    chosen = needs_ball(clean, points, classes, radius=radius) if placed is None else np.asarray(placed, dtype=bool)
     network = clean
     if chosen.any():
         low, high = output_bounds(clean, *ball_box(points[chosen], radius))
         clamp = 2.0 * float(np.maximum(np.abs(low), np.abs(high)).max())
-        network = assemble(clean, points[chosen], classes[chosen], radius, design, clamp)
+        network = assemble(clean, points[chosen], classes[chosen], radius=radius, design=design, clamp=clamp)
     return SparseClassifier(network, clean, points, classes, chosen, float(radius), design)

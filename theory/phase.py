@@ -87,7 +87,7 @@ def overfitting_gap(margin: ArrayLike, deviation: ArrayLike, power: float) -> Ar
     return (np.asarray(deviation, dtype=float) / np.asarray(margin, dtype=float)) ** (1.0 / power)
 
 
-def weight_gram(initial_gram: ArrayLike, initial_noise: ArrayLike, noise: ArrayLike, patch_gram: ArrayLike) -> Array:
+def weight_gram(initial_gram: ArrayLike, initial_noise: ArrayLike, noise: ArrayLike, *, patch_gram: ArrayLike) -> Array:
     """Gram matrix of the weights off w_star after training: G(0) + V K^-1 V^T - V_0 K^-1 V_0^T.
 
     Equals G(0) + B V_0^T + V_0 B^T + B K B^T because V = V_0 + B K: the coefficients are not needed, only the

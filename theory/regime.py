@@ -52,7 +52,7 @@ def _growth(s: Setting, failure_probability: float) -> list[Hypothesis]:
     fast = s.signal_starts.median()
     slow = float(s.sample_starts.isf(0.5 / s.samples)) if s.samples > 0.5 else inf
     if s.power > 2 and fast > 0 and ratio < inf:
-        race = comparison_log_margin(fast, max(slow, 1e-300), ratio, growth, s.power)
+        race = comparison_log_margin(fast, max(slow, 1e-300), ratio, relative_growth=growth, power=s.power)
     elif s.power == 2 and ratio < inf:
         race = -log(ratio * float(discretisation_factor(growth, 2)))
     else:

@@ -66,7 +66,7 @@ class CgroClassifier:
     def parameter_formula(self) -> int:
         """The same number predicted from N, D, the norm and the clean network. Kind: exact; derived here."""
         count, dimension = self.samples.shape
-        return cgro_parameters(count, dimension, self.clean, self.design)
+        return cgro_parameters(count, dimension, self.clean, design=self.design)
 
     def margins(self, points: ArrayLike, labels: ArrayLike) -> Array:
         """``y f`` or ``F_y - max_{k != y} F_k``, shape (n,): a point is classified correctly where it is positive."""
@@ -74,7 +74,7 @@ class CgroClassifier:
 
 
 def cgro_classifier(
-    clean: ReluNetwork, samples: ArrayLike, labels: ArrayLike, radius: float, norm: Norm = "linf"
+    clean: ReluNetwork, samples: ArrayLike, labels: ArrayLike, *, radius: float, norm: Norm = "linf"
 ) -> CgroClassifier:
     """Build the CGRO classifier around a clean one.
 
@@ -96,15 +96,15 @@ def cgro_classifier(
         If shapes, labels, norm or radius make no sense.
     """
     points, classes = _checked(clean, samples, labels, radius, norm)
-    design = ball_design(points, classes, radius, norm)
+    design = ball_design(points, classes, radius, norm=norm)
     low, high = output_bounds(clean, *ball_box(points, radius))
     clamp = 2.0 * float(np.maximum(np.abs(low), np.abs(high)).max())
-    network = assemble(clean, points, classes, radius, design, clamp)
+    network = assemble(clean, points, classes, radius=radius, design=design, clamp=clamp)
     return CgroClassifier(network, clean, points, classes, float(radius), norm, design, clamp)
 
 
 def assemble(
-    clean: ReluNetwork, samples: Array, labels: NDArray[np.int64], radius: float, design: Design, clamp: float
+    clean: ReluNetwork, samples: Array, labels: NDArray[np.int64], *, radius: float, design: Design, clamp: float
 ) -> ReluNetwork:
     """The network of the module's formula with given thresholds.
 
@@ -133,7 +133,7 @@ def _gates(outputs: int, classes: int, clamp: float) -> ReluNetwork:
     return ReluNetwork([first, last], [np.zeros(2 * outputs + classes), np.zeros(outputs)])
 
 
-def cgro_parameters(samples: int, dimension: int, clean: ReluNetwork, design: Design) -> int:
+def cgro_parameters(samples: int, dimension: int, clean: ReluNetwork, *, design: Design) -> int:
     """Parameters of a CGRO network: N (6D + 2) for l_inf, N (2D + 5) + O(m D) for l_2, plus the clean network.
 
     Of the clean network all layers count once, except that its last layer is read by both gates and that its outputs

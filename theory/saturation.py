@@ -97,7 +97,7 @@ def power_saturation_log_time(start: float, margin: float, power: float) -> floa
         return float(np.logaddexp(np.log(early), margin + np.log(late)))
 
 
-def power_saturation(time: float, rate: float, start: float, power: float) -> float:
+def power_saturation(time: float, rate: float, start: float, *, power: float) -> float:
     """L5 with the power 2 - 2/q: the margin a(t) of ``a' = rate a^{2-2/q} / (1 + e^a)`` from `start` > 0.
 
     Inverse of :func:`power_saturation_log_time`, by bracketed root finding on log a. Kind: exact for the flow.

@@ -170,7 +170,7 @@ class Setting:
             return inf
         rate = self.learning_rate * self.power**2 * self.signal_strength**2 * self.signal_share
         start = self.signal_strength * max(self.signal_starts.median(), 1e-3 * self.init_std)
-        return power_saturation(time, rate, start**self.power, self.power) if rate > 0 else start**self.power
+        return power_saturation(time, rate, start**self.power, power=self.power) if rate > 0 else start**self.power
 
     def signal_margin_when_memorised(self) -> float:
         """Plateau margin a_* = alpha^q U at T_mem."""

@@ -40,7 +40,7 @@ class TwoLayers:
         return np.asarray(hidden @ self.readout + self.offset)
 
 
-def least_outputs(network: TwoLayers, low: Array, high: Array, signs: Array) -> tuple[Array, Array, Array]:
+def least_outputs(network: TwoLayers, low: Array, high: Array, *, signs: Array) -> tuple[Array, Array, Array]:
     """Lower bounds of ``sign f`` on boxes, rounding included, where, and how much every coordinate adds to what they
     miss.
 
@@ -81,7 +81,7 @@ def least_outputs(network: TwoLayers, low: Array, high: Array, signs: Array) -> 
 
 
 def proved_signs(
-    network: TwoLayers, low: ArrayLike, high: ArrayLike, signs: ArrayLike, halvings: int = 40, together: bool = False
+    network: TwoLayers, low: ArrayLike, high: ArrayLike, *, signs: ArrayLike, halvings: int = 40, together: bool = False
 ) -> NDArray[np.bool_]:
     """Whether ``sign f > 0`` is proved on every point of a box, shape (n,). Kind: bound.
 
@@ -101,7 +101,7 @@ def proved_signs(
     proved, owner = np.ones(len(lows), dtype=bool), np.arange(len(lows))
     for _ in range(halvings):
         proved[owner[~(wanted[owner] * network((lows + highs) / 2.0) > 0.0)]] = False  # a nan is not right
-        bounds, blame, lowest = least_outputs(network, lows, highs, wanted[owner])
+        bounds, blame, lowest = least_outputs(network, lows, highs, signs=wanted[owner])
         left = np.flatnonzero(~(bounds > 0.0) & proved[owner])
         broken = ~(wanted[owner[left]] * network(lowest[left]) > 0.0)
         proved[owner[left[broken]]] = False

@@ -59,7 +59,7 @@ def discretisation_factor(relative_growth: ArrayLike, power: float) -> NDArray[n
 
 
 def cumulative_rate_window(
-    start: float, target: float, power: float, relative_growth: float, *, sharp: bool = True
+    start: float, target: float, power: float, *, relative_growth: float, sharp: bool = True
 ) -> Window:
     """L1, any positive rates: bounds on the cumulative rate spent when the target is reached.
 
@@ -113,7 +113,7 @@ def _step_preimage(target: float, rate: float, power: float) -> float:
     return float(np.exp(log_h))
 
 
-def time_window(start: float, target: float, rate: float, power: float, *, refined: bool = True) -> Window:
+def time_window(start: float, target: float, rate: float, *, power: float, refined: bool = True) -> Window:
     """L1 for a constant rate c: two-sided bound on the number of steps T to reach the target.
 
     Plain (``refined=False``): ``I/c <= T <= 1 + R_q(kappa) I/c`` with ``kappa = c v^{q-2}``.
@@ -154,7 +154,7 @@ def time_window(start: float, target: float, rate: float, power: float, *, refin
     return Window(1 + reached + integrate(lambda s: excess(s, 0), np.log(start), np.log(last), width), upper)
 
 
-def growth_time_bound(start: float, target: float, rate: float, power: float) -> float:
+def growth_time_bound(start: float, target: float, rate: float, *, power: float) -> float:
     """Sharp form of L2: steps after which ``x_{t+1} >= x_t + m x_t^{q-1}`` has certainly reached the target.
 
     The refined upper bound of :func:`time_window`; q = 3 in closed form: ``1 + (1/x_0 - 1/v)/m + log(v/x_0)``.
@@ -162,7 +162,7 @@ def growth_time_bound(start: float, target: float, rate: float, power: float) ->
     the sequence stays above the one with equality). Units: steps. Derived here. Both leading constants are sharp as
     m x_0 -> 0, where L2 has 2 / (m x_0) and log2 instead.
     """
-    return time_window(start, target, rate, power).upper
+    return time_window(start, target, rate, power=power).upper
 
 
 def _doublings(start: float, target: float) -> float:
@@ -173,7 +173,7 @@ def _doublings(start: float, target: float) -> float:
     return float(above - below + (high > low))
 
 
-def doubling_time_bound(start: float, target: float, rate: float, power: float = 3.0) -> float:
+def doubling_time_bound(start: float, target: float, rate: float, *, power: float = 3.0) -> float:
     """L2: ``T <= S/(m x_0^{q-2}) + K`` with ``K = ceil(log2(v/x_0))`` and ``S = sum_{k<K} 2^{-k(q-2)}``.
 
     For q = 3, ``S < 2``: ``T <= 2/(m x_0) + ceil(log2(v/x_0))``. Kind: bound. Hypotheses:
@@ -192,7 +192,7 @@ def doubling_time_bound(start: float, target: float, rate: float, power: float =
     return float(total / (rate * start ** (power - 2)) + doublings)
 
 
-def rate_sandwich_time_bound(start: float, target: float, lower_rate: float, upper_rate: float) -> float:
+def rate_sandwich_time_bound(start: float, target: float, lower_rate: float, *, upper_rate: float) -> float:
     """L3 (q = 3): ``T <= 3/(m z_0) + (8 M/m) ceil(log2(v/z_0))`` if ``m z_t^2 <= z_{t+1} - z_t <= M z_t^2``.
 
     Kind: bound. Hypotheses: z_0 > 0, 0 < m <= M. Units: steps. Source: Jelassi and Li 2022, arXiv 2207.05931, constants
@@ -207,7 +207,7 @@ def rate_sandwich_time_bound(start: float, target: float, lower_rate: float, upp
 
 
 def cumulative_sandwich_time_bound(
-    start: float, target: float, rate: float, error: float, power: float = 3.0, *, sharp: bool = True
+    start: float, target: float, rate: float, *, error: float, power: float = 3.0, sharp: bool = True
 ) -> float:
     """L3, cumulative form: time for ``z_t >= z_0 - C + A sum_{s<t} z_s^{q-1}`` to reach v and stay above it.
 
@@ -230,7 +230,7 @@ def cumulative_sandwich_time_bound(
     _check(start, target, power)
     _require(0 <= error < start, f"the cumulative error must be in [0, start) = [0, {start}), got {error}")
     if sharp:
-        return growth_time_bound(start - error, target, rate, power)
+        return growth_time_bound(start - error, target, rate, power=power)
     _require(power == 3, f"the literature's form is for power 3, got {power}")
     _require(error <= start * 20 / 21, f"the literature's form needs error <= 20/21 of the start, got {error / start}")
     _require(target > start, f"the literature's form needs a target above the start, got {target} <= {start}")
@@ -239,7 +239,7 @@ def cumulative_sandwich_time_bound(
 
 
 def comparison_log_margin(
-    fast_start: float, slow_start: float, rate_ratio: float, relative_growth: float, power: float, *, sharp: bool = True
+    fast_start: float, slow_start: float, rate_ratio: float, *, relative_growth: float, power: float, sharp: bool = True
 ) -> float:
     """L4: log of the margin ``1 + eps = x_0 / (S^{1/(q-2)} D^{1/(q-2)} y_0)`` by which the fast sequence wins (q > 2).
 
@@ -264,9 +264,9 @@ def comparison_bound(
     fast_start: float,
     slow_start: float,
     rate_ratio: float,
+    *,
     relative_growth: float,
     power: float,
-    *,
     fast_value: float = np.inf,
     sharp: bool = True,
 ) -> float:

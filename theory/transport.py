@@ -27,6 +27,7 @@ def monotone_plan(
     first: ArrayLike,
     second: ArrayLike,
     first_weights: ArrayLike | None = None,
+    *,
     second_weights: ArrayLike | None = None,
 ) -> tuple[Array, Array, Array]:
     """The coupling of two distributions on the line that keeps the order: positions x, positions y, masses.
@@ -50,10 +51,11 @@ def wasserstein_line(
     first: ArrayLike,
     second: ArrayLike,
     first_weights: ArrayLike | None = None,
+    *,
     second_weights: ArrayLike | None = None,
 ) -> float:
     """W_1 on the line, ``integral |F - G| dx``. Kind: exact."""
-    x, y, masses = monotone_plan(first, second, first_weights, second_weights)
+    x, y, masses = monotone_plan(first, second, first_weights, second_weights=second_weights)
     return float(np.sum(masses * np.abs(x - y)))
 
 

@@ -83,4 +83,4 @@ def _proof(parameters: list[Array], centres: Array, labels: Array, radius: float
     """Whether the network of one table has the right sign on the whole of every ball."""
     first, bias, second, offset = parameters
     network = TwoLayers(first.T, bias[0], second[:, 0], float(offset[0, 0]))
-    return bool(proved_signs(network, centres - radius, centres + radius, labels, together=True).all())
+    return bool(proved_signs(network, centres - radius, centres + radius, signs=labels, together=True).all())

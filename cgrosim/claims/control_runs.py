@@ -65,7 +65,7 @@ def standard_limit(params: Params, system: ClosedSystem, steps: float) -> Limit:
         highest = np.inf
     slack = (off * np.exp(spread) + energy * np.expm1(spread)) * highest ** (q - 1.0) * exposure
     tolerance = slack * np.exp((q - 1.0) * energy * np.exp(spread) * highest ** (q - 2.0) * exposure)
-    limits = noise_limit(starts.noise, starts.energy, largest, reached, **constants)
+    limits = noise_limit(starts.noise, starts.energy, largest, final_correlation=reached, **constants)
     ceiling = noise_limit(starts.noise, starts.energy, largest, margin_spread=spread, **constants) + tolerance
     margins = np.sum(np.sign(ceiling) * np.abs(ceiling) ** q, axis=1)
     ratio = float(control_ratio(largest, np.max(starts.noise), patch_energy=energy, **constants))

@@ -163,7 +163,7 @@ def judge(settings: Settings, parameters: Parameters, samples: Samples, attack: 
 
     network = new_network(settings.architecture, parameters)
     generator = stream(settings.seed, TrainingStream.CLAIM_JUDGED, place)
-    found = worst_case(network, samples.images, samples.labels, attack, generator)
+    found = worst_case(network, samples.images, samples.labels, attack=attack, generator=generator)
     return Judged(found.clean_margins > 0.0, found.margins > 0.0)
 
 

@@ -139,16 +139,20 @@ def measure_task(
     kept = np.ones(len(task.points), dtype=bool)
     if left_out:
         kept[::left_out] = False
-    built = cgro_classifier(task.clean, task.points[kept], task.labels[kept], ball_share * radius, norm)
+    built = cgro_classifier(task.clean, task.points[kept], task.labels[kept], radius=ball_share * radius, norm=norm)
     built = replace(built, samples=task.points, labels=task.labels)
     certificate = certify(replace(built, radius=radius))
     points, labels = task.test_points[:attacked], task.test_labels[:attacked]
-    on_balls, _ = attack(built.network, task.points[:attacked], task.labels[:attacked], radius, norm, generator,
-                         guides=[task.clean], **options)  # fmt: skip
-    before, adversarial = attack(task.clean, points, labels, radius, norm, generator, **options)
+    on_balls, _ = attack(
+        built.network, task.points[:attacked], task.labels[:attacked], radius=radius, norm=norm, generator=generator,
+        guides=[task.clean], **options,
+    )  # fmt: skip
+    before, adversarial = attack(task.clean, points, labels, radius=radius, norm=norm, generator=generator, **options)
     far = (before <= 0) & (_nearest(adversarial, task.points, norm) >= 2 * radius * (1 + 1e-12))
     still = classification_margins(built.network, adversarial, labels) <= 0
-    margins, found = attack(built.network, points, labels, radius, norm, generator, guides=[task.clean], **options)
+    margins, found = attack(
+        built.network, points, labels, radius=radius, norm=norm, generator=generator, guides=[task.clean], **options
+    )
     margins = np.where(still, -1.0, margins)
     found[still] = adversarial[still]
     right = classification_margins(task.clean, task.test_points, task.test_labels) > 0

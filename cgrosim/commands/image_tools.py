@@ -124,7 +124,7 @@ class AttackCommand:
             refuse_results(self.out, ("attack.json", "attack.png"), self.overwrite)
             subject = _opened(self.network, self.which, self.dataset, self.data_dir)
             norm, radius = ball_of(subject, self.norm, radius)
-            attacks = table_attacks(norm, radius, subject.data.classes, self.queries)
+            attacks = table_attacks(norm, radius, subject.data.classes, queries=self.queries)
             with progress_bar("attacks") as progress:
                 found = attack_table(
                     subject,
@@ -183,7 +183,7 @@ class Export:
             raise FileError(f"{shown(out)} exists already; choose another --out, or give --overwrite to replace it.")
         settings = training.settings
         about = {"settings": settings.dump(), "epoch": epoch, "data": training.data}
-        written = export_onnx(out, settings.architecture, parameters, about)
+        written = export_onnx(out, settings.architecture, parameters, about=about)
         height, width, channels = settings.architecture.input_shape
         print_line(
             f"written {written}: images (n, {channels}, {height}, {width}), float32 in [0, 1], to logits "

@@ -106,7 +106,7 @@ def _run_in(
     with progress_bar("images") as progress:
         # in this process a job shows its own progress, and ends its epoch at Ctrl-C
         elsewhere = None if isinstance(executor, Here) else executor
-        outcome = run_experiment(experiment, data, out, progress, elsewhere, held)
+        outcome = run_experiment(experiment, data, out, progress=progress, executor=elsewhere, held=held)
     conclusion = experiment.conclude(outcome.results)
     whole = _written(conclusion, record_of(name, experiment.dump(), data.digest, outcome.status), out)
     for sentence in (*outcome.notes, *outcome.messages):

@@ -72,9 +72,9 @@ def delay_of_steps(x: Experiment) -> Value:
     if not len(growing):
         raise Silent("no sample is predicted to be memorised")
     if p.batch_size is not None:
-        late = discretisation_delay(growing, target, p.power, p.samples, p.batch_size)
+        late = discretisation_delay(growing, target, p.power, samples=p.samples, batch=p.batch_size)
     else:
-        late = growth_delay(growing, target, p.power, p.momentum)
+        late = growth_delay(growing, target, p.power, momentum=p.momentum)
     return float(np.median(late))
 
 

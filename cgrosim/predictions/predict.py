@@ -136,7 +136,7 @@ def _notes(found: Predictions, experiment: Experiment) -> tuple[str, ...]:
     if p.batch_size is not None and times is not None and np.any(np.isfinite(times)):
         median = float(np.median(times[np.isfinite(times)]))
         drawing: Drawing = "with" if p.batch_replacement else "without"
-        spread = float(np.sqrt(memorisation_time_variance(median, p.samples, p.batch_size, drawing)))
+        spread = float(np.sqrt(memorisation_time_variance(median, p.samples, p.batch_size, drawing=drawing)))
         notes.append(
             f"Batches of {p.batch_size}: log T_i of a sample varies by some {spread:.2g} (standard deviation) with the "
             "draws of the batches."

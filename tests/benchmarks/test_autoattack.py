@@ -77,7 +77,7 @@ def test_robust_accuracy_is_that_of_autoattack(name: str) -> None:
     images, labels = data.test_images[:count], data.test_labels[:count]
     attack = Standard(settings.evaluation_attack.norm, settings.evaluation_attack.radius)
     began = time.process_time()
-    ours = evaluate(network, images, labels, attack, np.random.default_rng(0), black_box_samples=0)
+    ours = evaluate(network, images, labels, attack=attack, generator=np.random.default_rng(0), black_box_samples=0)
     spent = time.process_time() - began
     began = time.process_time()
     with warnings.catch_warnings():

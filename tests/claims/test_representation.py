@@ -34,8 +34,8 @@ def test_a_changed_bias_is_not_certified(monkeypatch):
     """One ball that is closed by a hair: the certificate speaks of the arrays, not of the formula."""
     build = networks.cgro_classifier
 
-    def spoiled(*arguments):
-        built = build(*arguments)
+    def spoiled(*arguments, **named):
+        built = build(*arguments, **named)
         biases = [bias.copy() for bias in built.network.biases]
         biases[1][0] -= 1.0  # the first indicator, 1 - s / ramp
         return replace(built, network=ReluNetwork(built.network.weights, biases))

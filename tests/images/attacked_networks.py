@@ -88,7 +88,7 @@ def train(
             index = order[first : first + batch]
             shown = images[index]
             if attack is not None:
-                shown, _, _ = perturb(trained, shown, labels[index], attack, generator)
+                shown, _, _ = perturb(trained, shown, labels[index], attack=attack, generator=generator)
             trained.accumulate_gradient(shown, labels[index], 1.0)
             trained.step(learning_rate, 0.9)
     return trained

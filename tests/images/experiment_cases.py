@@ -14,7 +14,7 @@ CAPACITY = Capacity(small_settings(epochs=2), (2, 1), (5,), ATTACK, black_box_sa
 EXPERIMENTS = {
     "capacity": CAPACITY,
     "cures": Cures(small_settings(epochs=2), (0.0, 0.05), (0.1,), (), 1, ATTACK),
-    "landscape": landscape_of(small_settings(epochs=2), 2, 4, Search(steps=2, restarts=1)),
+    "landscape": landscape_of(small_settings(epochs=2), 2, 4, search=Search(steps=2, restarts=1)),
 }
 
 

@@ -211,7 +211,9 @@ def test_a_linear_network_meets_its_closed_form():
     images, labels = generator.uniform(0.3, 0.7, (40, 3, 4, 1)).astype(np.float32), generator.integers(0, 2, 40)
     weight = generator.standard_normal((12, 2)).astype(np.float32)
     network = linear_network(weight, np.zeros(2), (3, 4, 1), Network)
-    found = worst_case(network, images, labels, AutoPGD("linf", 0.02, steps=2), np.random.default_rng(0))
+    found = worst_case(
+        network, images, labels, attack=AutoPGD("linf", 0.02, steps=2), generator=np.random.default_rng(0)
+    )
     exact = found.clean_margins - 0.02 * np.abs(weight[:, 0].astype(float) - weight[:, 1]).sum()
     right = found.clean_margins > 0
     scale = np.abs(weight).sum()  # as for PGD: float32 sums of 12 products, and pixels off by the overshoot

@@ -124,7 +124,9 @@ def test_adversarial_images_lie_in_ball_and_box(network_type, attack, seed, keep
     images = generator.random((3, *shape), np.float32)
     labels = generator.integers(0, 3, 3)
     network = small_network(seed, shape, network=network_type)
-    adversarial, margins, _ = perturb(network, images, labels, attack, generator, keep_worst)
+    adversarial, margins, _ = perturb(
+        network, images, labels, attack=attack, generator=generator, keep_worst=keep_worst
+    )
     assert adversarial.min() >= 0.0
     assert adversarial.max() <= 1.0
     assert offset_lengths(adversarial, images, attack.norm).max() <= attack.radius + overshoot(attack, 40)
@@ -139,7 +141,9 @@ def test_margins_belong_to_the_returned_images():
     network = linear_network(weight, np.zeros(3), (4, 4, 1))
     for keep_worst in (False, True):
         attack = Attack.pgd("l2", 0.5, 5, restarts=3)
-        adversarial, margins, _ = perturb(network, images, labels, attack, generator, keep_worst)
+        adversarial, margins, _ = perturb(
+            network, images, labels, attack=attack, generator=generator, keep_worst=keep_worst
+        )
         change = 2.0**-25 * 2 * np.abs(weight).sum(axis=0).max()
         assert np.abs(finite_margins(network, adversarial, labels) - margins).max() <= change
 
@@ -149,11 +153,11 @@ def test_fgsm_is_one_step_along_the_sign(network_type):
     generator = np.random.default_rng(0)
     images, labels = generator.random((6, 4, 4, 1), np.float32), generator.integers(0, 3, 6)
     network = small_network(1, (4, 4, 1), network=network_type)
-    adversarial, _, _ = perturb(network, images, labels, Attack.fgsm(0.1), generator)
+    adversarial, _, _ = perturb(network, images, labels, attack=Attack.fgsm(0.1), generator=generator)
     expected = np.clip(images + 0.1 * np.sign(network.input_gradient(images, labels)), 0, 1)
     assert np.abs(adversarial - expected).max() <= overshoot(Attack.fgsm(0.1), 16)
     step = Attack("linf", 0.1, 1, 0.1, random_start=False)
-    assert np.array_equal(adversarial, perturb(network, images, labels, step, generator)[0])
+    assert np.array_equal(adversarial, perturb(network, images, labels, attack=step, generator=generator)[0])
 
 
 @BOTH
@@ -181,8 +185,8 @@ def test_linear_networks_meet_their_closed_form(network_type, norm, randomly, ra
     # much as a point may stand out of the ball, and the last step of l_2 rounds once more.
     scale = np.abs(weight).sum() + np.abs(bias).sum()
     tolerance = scale * ((size + 2) * 2.0**-24 + 2 * overshoot(attack, size))
-    margins = perturb(network, images, labels, attack, generator)[1]
-    found = worst_case(network, images, labels, attack, generator)
+    margins = perturb(network, images, labels, attack=attack, generator=generator)[1]
+    found = worst_case(network, images, labels, attack=attack, generator=generator)
     assert np.abs(margins - (clean - radius * dual)).max() <= tolerance
     certain = np.abs(clean - radius * dual) > tolerance
     assert np.array_equal((found.margins > 0)[certain], (clean - radius * dual > 0)[certain])
@@ -197,7 +201,7 @@ def test_robust_accuracy_of_a_linear_network_falls_with_the_radius():
     clean = finite_margins(network, images, labels)
     robust = []
     for radius in (0.01, 0.03, 0.1, 0.2):
-        found = worst_case(network, images, labels, Attack.pgd("linf", radius, 10), generator)
+        found = worst_case(network, images, labels, attack=Attack.pgd("linf", radius, 10), generator=generator)
         robust.append((found.margins > 0).mean())
         closed_form = (clean > radius * np.abs(weight[:, 0] - weight[:, 1]).sum()).mean()
         assert robust[-1] == closed_form
@@ -212,7 +216,11 @@ def test_more_restarts_never_help_the_network(norm, seed):
     network = small_network(seed, (4, 4, 1))
     found = [
         worst_case(
-            network, images, labels, Attack.pgd(norm, 0.3, 2, restarts=restarts), np.random.default_rng(seed)
+            network,
+            images,
+            labels,
+            attack=Attack.pgd(norm, 0.3, 2, restarts=restarts),
+            generator=np.random.default_rng(seed),
         ).margins
         for restarts in (1, 2, 4)
     ]
@@ -224,7 +232,7 @@ def test_the_clean_image_counts_and_broken_samples_are_left_alone():
     generator = np.random.default_rng(0)
     images, labels = generator.random((30, 4, 4, 1), np.float32), generator.integers(0, 3, 30)
     network = Recording(small_network(1, (4, 4, 1)))
-    found = worst_case(network, images, labels, Attack.pgd("linf", 0.05, 3, restarts=2), generator)
+    found = worst_case(network, images, labels, attack=Attack.pgd("linf", 0.05, 3, restarts=2), generator=generator)
     wrong = found.clean_margins <= 0
     assert 0 < wrong.sum() < 30
     assert np.array_equal(found.adversarial[wrong], images[wrong])
@@ -241,7 +249,13 @@ def test_the_first_restart_is_the_same_however_many_follow(norm):
     starts = []
     for restarts in (1, 3):
         network = Recording(small_network(1, (4, 4, 1)))
-        perturb(network, images, labels, Attack.pgd(norm, 0.3, 1, restarts=restarts), np.random.default_rng(7))
+        perturb(
+            network,
+            images,
+            labels,
+            attack=Attack.pgd(norm, 0.3, 1, restarts=restarts),
+            generator=np.random.default_rng(7),
+        )
         starts.append(network.starts)
     assert np.array_equal(starts[0][0], starts[1][0])
     assert not np.array_equal(starts[1][0], starts[1][1])
@@ -256,7 +270,12 @@ def test_results_do_not_depend_on_the_parts_of_an_evaluation(monkeypatch):
         monkeypatch.setattr(attacks, "_CHUNK", chunk)
         network = Recording(small_network(1, (4, 4, 1)))
         result = worst_case(
-            network, images, labels, attack, np.random.default_rng(7), lambda text, share: reported.append(share)
+            network,
+            images,
+            labels,
+            attack=attack,
+            generator=np.random.default_rng(7),
+            progress=lambda text, share: reported.append(share),
         )
         found.append((np.concatenate(network.starts), result.margins))
     assert np.array_equal(found[0][0], found[1][0])
@@ -276,7 +295,7 @@ def test_the_compiled_network_gives_every_sample_the_same_bits_in_any_company(no
     found = []
     for chunk in (1000, 5):
         monkeypatch.setattr(attacks, "_CHUNK", chunk)
-        found.append(worst_case(network, images, labels, attack, np.random.default_rng(7)))
+        found.append(worst_case(network, images, labels, attack=attack, generator=np.random.default_rng(7)))
     assert np.array_equal(found[0].margins, found[1].margins)
     assert np.array_equal(found[0].adversarial, found[1].adversarial)
     assert 0 < (found[0].margins > 0).sum() < (found[0].clean_margins > 0).sum()
@@ -297,8 +316,8 @@ def test_zero_gradients_are_found(network_type):
     images = np.full((3, 4, 4, 1), 0.5, np.float32)
     labels = np.array([0, 1, 0])
     attack = Attack.pgd("linf", 0.1, 2, restarts=2)
-    assert perturb(network, images, labels, attack, np.random.default_rng(0))[2].all()
-    found = worst_case(network, images, labels, attack, np.random.default_rng(0))
+    assert perturb(network, images, labels, attack=attack, generator=np.random.default_rng(0))[2].all()
+    found = worst_case(network, images, labels, attack=attack, generator=np.random.default_rng(0))
     assert found.zero_gradient.tolist() == [True, False, True]  # the second is misclassified already
 
 
@@ -306,9 +325,9 @@ def test_margins_that_are_not_numbers_are_reported():
     network = linear_network(np.zeros((16, 2)), np.array([np.nan, 0.0]), (4, 4, 1))
     images, labels = np.full((3, 4, 4, 1), 0.5, np.float32), np.array([0, 1, 0])
     with pytest.raises(UserError, match="margin of sample 0 is nan"):
-        worst_case(network, images, labels, Attack.fgsm(0.1), np.random.default_rng(0))
+        worst_case(network, images, labels, attack=Attack.fgsm(0.1), generator=np.random.default_rng(0))
     with pytest.raises(UserError, match="margin of sample 0 is nan"):
-        perturb(network, images, labels, Attack.fgsm(0.1), np.random.default_rng(0))
+        perturb(network, images, labels, attack=Attack.fgsm(0.1), generator=np.random.default_rng(0))
     compiled = linear_network(np.zeros((16, 2)), np.array([np.nan, 0.0]), (4, 4, 1), Network)
     with pytest.raises(NonFiniteError):
-        perturb(compiled, images, labels, Attack.fgsm(0.1), np.random.default_rng(0))
+        perturb(compiled, images, labels, attack=Attack.fgsm(0.1), generator=np.random.default_rng(0))

@@ -83,7 +83,7 @@ def test_the_average_changes_nothing_of_the_training_and_is_measured_like_it(ave
     settings, test = averaged.settings, training_data(averaged.settings, DATA).measured["test"]
     generator = stream(settings.seed, TrainingStream.START, 2)
     network = new_network(NETWORK, averaged.averaged)
-    worst = worst_case(network, test.images, test.labels, settings.evaluation_attack, generator)
+    worst = worst_case(network, test.images, test.labels, attack=settings.evaluation_attack, generator=generator)
     assert averaged.history["averaged_robust_test"][-1] == np.mean(worst.margins > 0)
     assert averaged.history["averaged_clean_test"][-1] == np.mean(worst.clean_margins > 0)
 

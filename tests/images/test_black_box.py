@@ -40,7 +40,9 @@ def test_found_images_lie_in_ball_and_box(norm, radius, shape, queries, seed):
     images, labels = problem(seed, 4, shape)
     attack = Attack.pgd(norm, radius, 1)
     network = ForwardOnly(small_network(seed, shape))
-    found = square_attack(network, images, labels, attack, np.random.default_rng(seed), queries)
+    found = square_attack(
+        network, images, labels, attack=attack, generator=np.random.default_rng(seed), queries=queries
+    )
     assert found.adversarial.min() >= 0.0
     assert found.adversarial.max() <= 1.0
     size = np.prod(shape)
@@ -63,7 +65,7 @@ def test_square_attack_reaches_the_corner_of_a_linear_network(channels):
     weight = np.random.default_rng(1).standard_normal((16 * channels, 2))
     network = linear_network(weight, -weight.sum(axis=0) / 2, (4, 4, channels))
     attack = Attack.pgd("linf", 0.05, 1)
-    found = square_attack(network, images, labels, attack, np.random.default_rng(2), 5000)
+    found = square_attack(network, images, labels, attack=attack, generator=np.random.default_rng(2), queries=5000)
     clean = finite_margins(network, images, labels)
     toward_other = (
         np.sign(weight[:, 1] - weight[:, 0]).reshape(4, 4, channels) * np.where(labels, -1, 1)[:, None, None, None]
@@ -90,7 +92,7 @@ def test_square_attack_in_l2_beats_blind_search_on_a_linear_network():
     attack = Attack.pgd("l2", 0.3, 1)
     clean = finite_margins(network, images, labels)
     assert (clean > best).all()  # so that no search stops early
-    found = square_attack(network, images, labels, attack, np.random.default_rng(2), 1000)
+    found = square_attack(network, images, labels, attack=attack, generator=np.random.default_rng(2), queries=1000)
     gained = (clean - found.margins) / best
     assert gained.max() <= 1 + 2 * np.abs(weight).sum() * overshoot(attack, 36) / best
     blind = np.random.default_rng(3).standard_normal((40, 1000, 36))
@@ -102,12 +104,12 @@ def test_square_attack_in_l2_beats_blind_search_on_a_linear_network():
 def test_a_sample_does_not_depend_on_the_others(norm, monkeypatch):
     images, labels = problem(3, 9, (5, 6, 2))
     network, attack = small_network(3, (5, 6, 2)), Attack.pgd(norm, 0.2, 1)
-    whole = square_attack(network, images, labels, attack, np.random.default_rng(5), 60)
+    whole = square_attack(network, images, labels, attack=attack, generator=np.random.default_rng(5), queries=60)
     monkeypatch.setattr(black_box, "_BLOCK", 7)
-    part = square_attack(network, images[:4], labels[:4], attack, np.random.default_rng(5), 60)
+    part = square_attack(network, images[:4], labels[:4], attack=attack, generator=np.random.default_rng(5), queries=60)
     assert np.array_equal(whole.adversarial[:4], part.adversarial)
     assert np.array_equal(whole.queries[:4], part.queries)
-    other = square_attack(network, images, labels, attack, np.random.default_rng(6), 60)
+    other = square_attack(network, images, labels, attack=attack, generator=np.random.default_rng(6), queries=60)
     assert not np.array_equal(whole.adversarial, other.adversarial)
 
 
@@ -154,21 +156,21 @@ def test_progress_and_a_bad_budget():
         network,
         images,
         labels,
-        Attack.fgsm(0.1),
-        np.random.default_rng(0),
-        300,
-        lambda text, share: shares.append(share),
+        attack=Attack.fgsm(0.1),
+        generator=np.random.default_rng(0),
+        queries=300,
+        progress=lambda text, share: shares.append(share),
     )
     assert shares == [0.0, 128 / 300, 256 / 300]
     with pytest.raises(ParameterError, match="0 queries"):
-        square_attack(network, images, labels, Attack.fgsm(0.1), np.random.default_rng(0), 0)
+        square_attack(network, images, labels, attack=Attack.fgsm(0.1), generator=np.random.default_rng(0), queries=0)
 
 
 def test_margins_that_are_not_numbers_are_reported():
     images, labels = problem(3, 3, (4, 4, 1))
     network = linear_network(np.zeros((16, 3)), np.array([1.0, np.inf, 2.0]), (4, 4, 1))
     with pytest.raises(UserError, match="check the weights"):
-        square_attack(network, images, labels, Attack.fgsm(0.1), np.random.default_rng(0), 5)
+        square_attack(network, images, labels, attack=Attack.fgsm(0.1), generator=np.random.default_rng(0), queries=5)
 
 
 def test_transfer_tries_the_examples_of_the_other_network():
@@ -176,7 +178,7 @@ def test_transfer_tries_the_examples_of_the_other_network():
     network, substitute = small_network(1, (5, 5, 1)), small_network(2, (5, 5, 1))
     attack = Attack.pgd("linf", 0.1, 3)
     found = transfer_attack(network, substitute, images, labels, attack, np.random.default_rng(0))
-    made = perturb(substitute, images, labels, attack, np.random.default_rng(0))[0]
+    made = perturb(substitute, images, labels, attack=attack, generator=np.random.default_rng(0))[0]
     assert np.array_equal(found.adversarial, made)
     assert np.array_equal(found.margins, finite_margins(network, made, labels))
     assert found.queries.tolist() == [1] * 8

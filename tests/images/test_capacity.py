@@ -51,7 +51,7 @@ def small_sweep(**changes):
 
 def run_sweep(sweep, dataset, folder, progress=None):
     """Everything that was measured."""
-    return sweep.table(run_experiment(sweep, dataset, folder, progress).results)
+    return sweep.table(run_experiment(sweep, dataset, folder, progress=progress).results)
 
 
 @pytest.fixture(scope="module")

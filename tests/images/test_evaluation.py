@@ -21,7 +21,7 @@ def test_a_linear_network_raises_no_warning():
     network = linear_network(weight, -weight.sum(axis=0) / 2, SHAPE)
     images, labels = generator.uniform(0.2, 0.8, (300, *SHAPE)).astype(np.float32), generator.integers(0, 2, 300)
     attack = Attack.pgd("linf", 0.005, 10)
-    found = evaluate(network, images, labels, attack, generator, substitute=network)
+    found = evaluate(network, images, labels, attack=attack, generator=generator, substitute=network)
     clean = finite_margins(network, images, labels)
     assert found.warnings == ()
     assert found.clean_accuracy == (clean > 0).mean()
@@ -44,7 +44,7 @@ def test_dead_units_raise_the_zero_gradient_warning(network_type):
     hidden = np.ones((SIZE, 4)), np.full(4, -1000.0)
     network = two_layer_network(hidden, (np.ones((4, 2)), np.array([1.0, 0.0])), SHAPE, network_type)
     labels = np.array([0] * 30 + [1] * 20)
-    found = evaluate(network, grey_images(0, 50), labels, PGD, np.random.default_rng(0))
+    found = evaluate(network, grey_images(0, 50), labels, attack=PGD, generator=np.random.default_rng(0))
     assert found.clean_accuracy == found.robust_accuracy == found.zero_gradient_share == 0.6
     assert found.warnings == (
         f"The loss gradient is exactly zero at every start of {PGD.describe()} for 30 of 50 samples that are "
@@ -68,7 +68,9 @@ def test_saturation(network_type):
         bias = scale * (np.array([2.0, -2.0]) - weight.sum(axis=0) / 2)
         network = linear_network(scale * weight, bias, SHAPE, network_type)
         labels = np.argmax(network.logits(images), axis=1)
-        results.append(evaluate(network, images, labels, PGD, np.random.default_rng(1), black_box_queries=100))
+        results.append(
+            evaluate(network, images, labels, attack=PGD, generator=np.random.default_rng(1), black_box_queries=100)
+        )
     plain, saturated = results
     assert plain.clean_accuracy == saturated.clean_accuracy == 1.0
     assert plain.warnings == ()
@@ -96,7 +98,7 @@ def test_masked_gradients_raise_both_warnings(norm):
         halves = np.repeat([1.0, -1.0], 512) / 32
         network, images = cliff_network(slope=0.0, direction=halves, height=0.2), np.full((40, 32, 32, 1), 0.5)
         attack = Attack.pgd("l2", 1.0, 10, restarts=2)
-    found = evaluate(network, images, np.zeros(40, np.int64), attack, np.random.default_rng(0))
+    found = evaluate(network, images, np.zeros(40, np.int64), attack=attack, generator=np.random.default_rng(0))
     assert found.robust_accuracy == found.zero_gradient_share == 1.0
     assert found.black_box_accuracy < 0.9
     assert len(found.warnings) == 2
@@ -110,7 +112,9 @@ def test_masked_gradients_raise_both_warnings(norm):
 
 def test_misleading_gradients_raise_the_black_box_warning_alone():
     network = cliff_network(slope=1e-3)
-    found = evaluate(network, grey_images(0, 40), np.zeros(40, np.int64), PGD, np.random.default_rng(0))
+    found = evaluate(
+        network, grey_images(0, 40), np.zeros(40, np.int64), attack=PGD, generator=np.random.default_rng(0)
+    )
     assert found.robust_accuracy == 1.0
     assert found.zero_gradient_share == 0.0
     assert found.black_box_accuracy < 0.9
@@ -125,7 +129,7 @@ def test_a_weak_attack_raises_the_black_box_warning():
     images = generator.uniform(0.2, 0.8, (200, *SHAPE)).astype(np.float32)
     labels = np.argmax(network.logits(images), axis=1)
     weak, strong = (
-        evaluate(network, images, labels, attack, np.random.default_rng(1))
+        evaluate(network, images, labels, attack=attack, generator=np.random.default_rng(1))
         for attack in (Attack("linf", 0.02, 3, 0.001, random_start=False), Attack.pgd("linf", 0.02, 10))
     )
     assert strong.warnings == ()
@@ -141,8 +145,8 @@ def test_examples_of_another_network_raise_the_warning():
         cliff_network(slope=0.0),
         grey_images(0, 40),
         np.zeros(40, np.int64),
-        PGD,
-        np.random.default_rng(0),
+        attack=PGD,
+        generator=np.random.default_rng(0),
         black_box_queries=1,
         substitute=substitute,
     )
@@ -185,7 +189,7 @@ def test_masking_of_some_samples_only_is_found():
     images = np.full((60, *SHAPE), 0.5, np.float32)
     images[:20] -= np.float32(0.3) * pattern.reshape(SHAPE).astype(np.float32)
     labels = np.array([0] * 20 + [1] * 40)
-    found = evaluate(network, images, labels, PGD, np.random.default_rng(1), black_box_queries=40)
+    found = evaluate(network, images, labels, attack=PGD, generator=np.random.default_rng(1), black_box_queries=40)
     assert found.clean_accuracy == 1.0
     assert found.robust_accuracy == 20 / 60
     assert found.black_box.accuracy > found.black_box.white_box_accuracy
@@ -199,7 +203,9 @@ def test_the_same_seed_gives_the_same_evaluation_and_restarts_only_lower_it():
     images, labels = generator.random((60, 6, 6, 1), np.float32), generator.integers(0, 3, 60)
     network = small_network(2, (6, 6, 1))
     first, again, more = (
-        evaluate(network, images, labels, Attack.pgd("l2", 0.2, 3, restarts=k), np.random.default_rng(4))
+        evaluate(
+            network, images, labels, attack=Attack.pgd("l2", 0.2, 3, restarts=k), generator=np.random.default_rng(4)
+        )
         for k in (1, 1, 3)
     )
     assert first == again
@@ -210,7 +216,12 @@ def test_the_same_seed_gives_the_same_evaluation_and_restarts_only_lower_it():
 def test_without_black_box_samples_there_is_no_second_opinion():
     network = small_network(2, SHAPE)
     found = evaluate(
-        network, grey_images(0, 3), np.zeros(3, np.int64), PGD, np.random.default_rng(0), black_box_samples=0
+        network,
+        grey_images(0, 3),
+        np.zeros(3, np.int64),
+        attack=PGD,
+        generator=np.random.default_rng(0),
+        black_box_samples=0,
     )
     assert found.black_box is None
     assert found.transfer is None
@@ -229,4 +240,4 @@ def test_without_black_box_samples_there_is_no_second_opinion():
 )
 def test_images_that_cannot_be_evaluated(images, labels, said):
     with pytest.raises(ParameterError, match=said):
-        evaluate(small_network(0, SHAPE), images, labels, PGD, np.random.default_rng(0))
+        evaluate(small_network(0, SHAPE), images, labels, attack=PGD, generator=np.random.default_rng(0))

@@ -39,7 +39,9 @@ def expected():
 @pytest.mark.slow
 def test_order_and_sending_change_no_bit(expected, tmp_path):
     sent, told = Sent(), []
-    found = run_experiment(SMALL, small_dataset(), tmp_path, lambda what, share: told.append(share), sent)
+    found = run_experiment(
+        SMALL, small_dataset(), tmp_path, progress=lambda what, share: told.append(share), executor=sent
+    )
     assert same(found, expected)
     names = [job.name for job in SMALL.jobs() if not job.needs]
     assert sent.names[: len(names)] == names[::-1]  # trainings, which need nothing, come first
@@ -142,7 +144,7 @@ def test_a_cluster_gives_the_same_bits_and_survives_a_killed_worker(all_expected
             left = []
             for name, experiment in EXPERIMENTS.items():
                 left.append(name)
-                outcome = run_experiment(experiment, small_dataset(), tmp_path / name, tell, cluster)
+                outcome = run_experiment(experiment, small_dataset(), tmp_path / name, progress=tell, executor=cluster)
                 assert same(outcome, all_expected[name])
                 assert len(killed) == len(left)
         finally:

@@ -60,9 +60,10 @@ def test_a_pixel_attack_is_checked_by_a_black_box(tmp_path, monkeypatch, capsys)
     checked = []
     evaluate = evaluation.evaluate
 
-    def watching(network, images, labels, attack, generator):
+    def watching(network, images, labels, *, attack, generator):
         checked.append(attack)
-        found = evaluate(network, images, labels, attack, generator, black_box_samples=5, black_box_queries=5)
+        few = {"black_box_samples": 5, "black_box_queries": 5}
+        found = evaluate(network, images, labels, attack=attack, generator=generator, **few)
         return dataclasses.replace(found, warnings=("the gradients are masked",))
 
     monkeypatch.setattr(evaluation, "evaluate", watching)

@@ -113,7 +113,7 @@ def library_attack(library, network, attack, kind):
 
 def both_robust_accuracies(library, network, images, labels, attack, kind):
     """Robust accuracy under our attack and under the library's, after a look at the library's examples."""
-    ours = evaluate(network, images, labels, attack, np.random.default_rng(1), black_box_samples=0)
+    ours = evaluate(network, images, labels, attack=attack, generator=np.random.default_rng(1), black_box_samples=0)
     with warnings.catch_warnings(), legacy_seed(1):
         warnings.simplefilter("ignore")
         adversarial = library_attack(library, network, attack, kind).generate(images, labels)
@@ -137,7 +137,9 @@ def compare(library, problem, radii, training, norm, kind):
     assert theirs >= ours - TWO_POINTS, report
     assert theirs < clean > 0.8, report  # the wrapping works, and the networks have learnt
     if kind == "square":
-        searched = square_attack(network, images, labels, attack, np.random.default_rng(0), QUERIES)
+        searched = square_attack(
+            network, images, labels, attack=attack, generator=np.random.default_rng(0), queries=QUERIES
+        )
         ours = (searched.margins > 0).mean()
         print(f"our own search with {QUERIES} queries: {ours:.3f}")
         assert ours <= theirs + TWO_POINTS, f"our search {ours:.3f}; {report}"

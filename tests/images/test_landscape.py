@@ -135,7 +135,7 @@ def attacked(network, case, attack):
     places = [case.images]
     for steps in range(1, attack.steps + 1):
         shorter = attack.replace(steps=steps)
-        places.append(perturb(network, case.images, case.labels, shorter, np.random.default_rng(0))[0])
+        places.append(perturb(network, case.images, case.labels, attack=shorter, generator=np.random.default_rng(0))[0])
     bounds = [Analysis(replace(case, images=place)) for place in places]
     size, apart, clear = case.images[0].size, np.zeros(len(case.images)), np.ones(len(case.images), bool)
     for bound in bounds[:-1]:

@@ -262,14 +262,14 @@ def test_a_study_that_contradicts_itself_is_refused(changes, said):
 
 
 def test_a_study_of_settings_marks_the_training_radius_and_one_beyond():
-    study = landscape_of(SETTINGS, 3, 6, STUDY.search)
+    study = landscape_of(SETTINGS, 3, 6, search=STUDY.search)
     assert study.any_settings.snapshots == (1, 2, 4)  # 2.5 rounds to the even number
     assert study.training_radius == 0.1
     assert study.outer_radius in study.radii
     assert study.trainings["standard"].adversarial_weight == 0.0
-    assert landscape_of(SETTINGS, 1, 6, STUDY.search).any_settings.snapshots == (4,)
+    assert landscape_of(SETTINGS, 1, 6, search=STUDY.search).any_settings.snapshots == (4,)
     for networks in (0, 5):
         with pytest.raises(ParameterError, match="networks"):
-            landscape_of(SETTINGS, networks, 6, STUDY.search)
+            landscape_of(SETTINGS, networks, 6, search=STUDY.search)
     with pytest.raises(ParameterError, match="adversarial_weight"):
-        landscape_of(SETTINGS.replace(adversarial_weight=0.0), 3, 6, STUDY.search)
+        landscape_of(SETTINGS.replace(adversarial_weight=0.0), 3, 6, search=STUDY.search)

@@ -23,7 +23,9 @@ from cgrosim.images.network.reference import ReferenceNetwork
 def small(readout, classes, exponent=3, seed=0, scale=0.2, common=False):
     """A network with its reference, and images with labels."""
     generator = np.random.default_rng(seed)
-    architecture = patch_network((6, 4, 2), 2, 6, classes, exponent, scale, readout)
+    architecture = patch_network(
+        (6, 4, 2), 2, 6, classes=classes, exponent=exponent, initial_scale=scale, readout=readout
+    )
     weights = scale * generator.standard_normal((6, 8))
     shift = 0.3 * generator.random((6, 8)) if common else np.zeros((6, 8))
     network = PatchNetwork(architecture, weights, shift)

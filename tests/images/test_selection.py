@@ -32,7 +32,10 @@ def left_right(settings, network, validation):
     attacks = (settings.evaluation_attack, *confirming_attacks(settings))
     keys = ((TrainingStream.START, 1), (TrainingStream.CONFIRMATION, 0), (TrainingStream.CONFIRMATION, 1))
     found = [
-        worst_case(network, validation.images, validation.labels, attack, stream(settings.seed, *key)).margins > 0
+        worst_case(
+            network, validation.images, validation.labels, attack=attack, generator=stream(settings.seed, *key)
+        ).margins
+        > 0
         for attack, key in zip(attacks, keys, strict=True)
     ]
     return np.all(found, axis=0)
@@ -58,7 +61,7 @@ def test_no_epoch_is_attacked_that_could_not_be_the_best(blind, monkeypatch):
     network, calls = new_network(NETWORK, blind.last), []
     monkeypatch.setattr(
         "cgrosim.images.training.selection.worst_case",
-        lambda *a, **k: calls.append(getattr(a[3], "loss", "pgd")) or worst_case(*a, **k),
+        lambda *a, **k: calls.append(getattr(k["attack"], "loss", "pgd")) or worst_case(*a, **k),
     )
     measured = blind.history["robust_validation"][-1]
     assert confirmed_accuracy(network, blind.settings, validation, measured, measured) is None

@@ -196,9 +196,9 @@ def test_attacks_refuse_pixels_in_levels_and_radii_beyond_the_box(attacking):
     attack = {"perturb": perturb, "worst_case": worst_case, "square_attack": square_attack}[attacking]
     images, labels = generator.random((3, 4, 4, 1)), np.arange(3)
     with pytest.raises(ParameterError, match="Pixels go from"):
-        attack(network, 255.0 * images, labels, Attack.pgd("linf", 0.1, 2), generator, **more)
+        attack(network, 255.0 * images, labels, attack=Attack.pgd("linf", 0.1, 2), generator=generator, **more)
     with pytest.raises(ParameterError, match="radius is 8"):
-        attack(network, images, labels, Attack.pgd("linf", 8.0, 2), generator, **more)
+        attack(network, images, labels, attack=Attack.pgd("linf", 8.0, 2), generator=generator, **more)
 
 
 def test_a_network_beyond_memory_is_refused_before_anything_is_made():

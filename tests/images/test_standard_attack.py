@@ -45,7 +45,9 @@ def test_members_by_the_number_of_classes(classes, names):
     network = linear_network(
         np.eye(4)[:, :2].repeat(classes, axis=1)[:, :classes], np.zeros(classes), (2, 2, 1), Network
     )
-    found = worst_case(network, np.full((2, 2, 2, 1), 0.5), np.zeros(2, int), SHORT, np.random.default_rng(0))
+    found = worst_case(
+        network, np.full((2, 2, 2, 1), 0.5), np.zeros(2, int), attack=SHORT, generator=np.random.default_rng(0)
+    )
     assert len(found.after) == len(names)
 
 
@@ -61,12 +63,12 @@ def test_what_it_costs():
 def test_the_worst_counts_and_every_member_attacks_what_is_left(problem, norm):
     network, images, labels = problem
     attack = SHORT.replace(norm=norm, radius=0.02 if norm == "linf" else 0.1)
-    found = worst_case(network, images, labels, attack, np.random.default_rng(7))
+    found = worst_case(network, images, labels, attack=attack, generator=np.random.default_rng(7))
     assert [type(member) for member, _ in found.after] == [Attack, AutoPGD, AutoPGD, Square]
     left = found.clean_margins
     streams = np.random.default_rng(7).spawn(4)
     for (member, margins), stream in zip(found.after, streams, strict=True):
-        alone = worst_case(network, images, labels, member, stream)  # draws the same for everybody
+        alone = worst_case(network, images, labels, attack=member, generator=stream)  # draws the same for everybody
         assert np.array_equal(margins, np.where(left > 0, np.minimum(left, alone.margins), left))
         left = margins
     assert np.array_equal(left, found.margins)
@@ -77,7 +79,7 @@ def test_bits_do_not_depend_on_the_parts_of_an_evaluation(problem, monkeypatch):
     found = []
     for chunk in (1000, 5):
         monkeypatch.setattr(worst, "_CHUNK", chunk)
-        found.append(worst_case(*problem, SHORT, np.random.default_rng(7)))
+        found.append(worst_case(*problem, attack=SHORT, generator=np.random.default_rng(7)))
     assert np.array_equal(found[0].margins, found[1].margins)
     assert np.array_equal(found[0].adversarial, found[1].adversarial)
 
@@ -90,7 +92,7 @@ def test_targets_are_the_largest_other_logits_at_the_clean_image():
 
 def test_an_evaluation_tells_every_member(problem):
     network, images, labels = problem
-    found = evaluate(network, images, labels, SHORT, np.random.default_rng(0), black_box_queries=5)
+    found = evaluate(network, images, labels, attack=SHORT, generator=np.random.default_rng(0), black_box_queries=5)
     assert [name for name, _ in found.members] == [member.describe() for member in SHORT.members(5)]
     accuracies = [accuracy for _, accuracy in found.members]
     assert accuracies == sorted(accuracies, reverse=True)
@@ -102,7 +104,13 @@ def test_an_evaluation_tells_every_member(problem):
 def test_masked_gradients_are_counted_and_reported():
     """Below the cliff there is no gradient; Square Attack finds the way, and its images do not count as robust."""
     attack = SHORT.replace(radius=0.1, queries=100)
-    found = evaluate(cliff_network(slope=0.0), grey_images(0, 40), np.zeros(40, int), attack, np.random.default_rng(0))
+    found = evaluate(
+        cliff_network(slope=0.0),
+        grey_images(0, 40),
+        np.zeros(40, int),
+        attack=attack,
+        generator=np.random.default_rng(0),
+    )
     assert found.members[-2][1] == 1.0
     assert found.robust_accuracy < 0.9
     broken = round(40 * (1 - found.robust_accuracy))
@@ -117,7 +125,13 @@ def test_masked_gradients_are_counted_and_reported():
 
 def test_square_attack_alone_is_its_own_black_box():
     attack = Square("linf", 0.1, 60)
-    found = evaluate(cliff_network(slope=0.0), grey_images(0, 20), np.zeros(20, int), attack, np.random.default_rng(0))
+    found = evaluate(
+        cliff_network(slope=0.0),
+        grey_images(0, 20),
+        np.zeros(20, int),
+        attack=attack,
+        generator=np.random.default_rng(0),
+    )
     assert found.robust_accuracy < 0.9
     assert found.warnings == ()
     assert found.black_box is None
@@ -150,4 +164,4 @@ def test_a_network_without_a_gradient_of_ratios_is_named(problem):
             return problem[0].logits(images)
 
     with pytest.raises(ParameterError, match=r"A Other cannot be attacked by linf APGD-CE, .*; use PGD"):
-        worst_case(Other(), *problem[1:], SHORT, np.random.default_rng(0))
+        worst_case(Other(), *problem[1:], attack=SHORT, generator=np.random.default_rng(0))

@@ -127,7 +127,7 @@ def test_the_filters_are_the_first_weights():
     dense = Architecture("d", (4, 5, 3), (FullyConnected(7), ReLU(), FullyConnected(2)))
     weights = initial_parameters(dense, generator)
     assert first_filters(dense, weights)[2, 3, 1, 4] == weights["layer0.weight"][(2 * 5 + 3) * 3 + 1, 4]
-    patches = patch_network((4, 4, 3), 2, 6, 3)
+    patches = patch_network((4, 4, 3), 2, 6, classes=3)
     weights = initial_parameters(patches, generator)
     assert first_filters(patches, weights)[1, 0, 2, 5] == weights["layer0.weight"][0, 0, (1 * 2 + 0) * 3 + 2, 5]
     hidden = Architecture("h", (4, 4, 1), (MaxPool(), FullyConnected(2)))
@@ -156,7 +156,7 @@ def test_the_table_holds_every_attack_and_the_worst_of_them(subject):
     assert again.numbers() == table.numbers()
     with pytest.raises(ParameterError, match=r"all in linf within 0\.1; give norm and radius"):
         attack_table(subject, attacks=[Attack.fgsm(0.2)])
-    weak = worst_case(subject.network, images, labels, Attack.fgsm(0.15), np.random.default_rng(0))
+    weak = worst_case(subject.network, images, labels, attack=Attack.fgsm(0.15), generator=np.random.default_rng(0))
     np.testing.assert_array_equal(weak.margins, table.tried[0].margins)
 
 
@@ -209,11 +209,12 @@ def test_onnx_runtime_finds_the_same_logits(architecture, tmp_path):
         if name.endswith("bias"):
             values += generator.normal(size=values.shape).astype(np.float32)
     images = generator.random((5, *architecture.input_shape), dtype=np.float32)
-    path = export_onnx(tmp_path / "net.onnx", architecture, parameters, {"epoch": 3})
+    path = export_onnx(tmp_path / "net.onnx", architecture, parameters, about={"epoch": 3})
     wanted = ReferenceNetwork(architecture, parameters).logits(images)
     np.testing.assert_allclose(onnx_logits(path, images), wanted, rtol=0, atol=1e-5 * np.abs(wanted).max())
     assert (
-        path.read_bytes() == export_onnx(tmp_path / "again.onnx", architecture, parameters, {"epoch": 3}).read_bytes()
+        path.read_bytes()
+        == export_onnx(tmp_path / "again.onnx", architecture, parameters, about={"epoch": 3}).read_bytes()
     )
 
 

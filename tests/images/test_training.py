@@ -63,7 +63,9 @@ def test_one_step_is_the_step_of_the_weighted_loss(weight, smoothing):
     start = found.snapshots[0]
     reference, attacked = ReferenceNetwork(NETWORK, start), images
     if weight > 0.0:  # the attack of the network that was trained: a sign may turn in float32
-        attacked, _, _ = perturb(new_network(NETWORK, start), images, labels, settings.attack, generator)
+        attacked, _, _ = perturb(
+            new_network(NETWORK, start), images, labels, attack=settings.attack, generator=generator
+        )
     loss = 0.0
     for share, batch in ((1.0 - weight, images), (weight, attacked)):
         if share > 0.0:
@@ -90,8 +92,8 @@ def test_the_measurement_is_the_worst_case_of_the_kept_samples(whole):
         new_network(NETWORK, whole.last),
         test.images,
         test.labels,
-        settings.evaluation_attack,
-        stream(settings.seed, TrainingStream.START, 2),
+        attack=settings.evaluation_attack,
+        generator=stream(settings.seed, TrainingStream.START, 2),
     )
     assert whole.history["robust_test"][-1] == np.mean(worst.margins > 0)
     assert whole.history["clean_test"][-1] == np.mean(worst.clean_margins > 0)

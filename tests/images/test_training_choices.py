@@ -47,7 +47,7 @@ def test_the_radius_grows_evenly_and_the_step_with_it(norm, monkeypatch):
 
     def seen(network, images, labels, attack, generator):
         met.append(attack)
-        return perturb(network, images, labels, attack, generator)
+        return perturb(network, images, labels, attack=attack, generator=generator)
 
     monkeypatch.setattr("cgrosim.images.training.objective.perturb", seen)
     full = Attack.pgd(norm, 0.05, 2)

@@ -32,7 +32,13 @@ def violation(pair: ComparisonPair, sharp: bool = True, kappa: float | None = No
     growth = pair.kappa if kappa is None else kappa
     bounds = [
         comparison_bound(
-            pair.fast[0], pair.slow[0], ratio * pair.rate_ratio, growth, pair.power, fast_value=x, sharp=sharp
+            pair.fast[0],
+            pair.slow[0],
+            ratio * pair.rate_ratio,
+            relative_growth=growth,
+            power=pair.power,
+            fast_value=x,
+            sharp=sharp,
         )
         for x in pair.fast[1:]
     ]
@@ -48,7 +54,9 @@ def test_comparison_holds_at_every_step(cases, sharp: bool) -> None:
 def margin_violation(pair: ComparisonPair, extra_log_margin: float = 0.0) -> float:
     """The form with a margin: y never exceeds y_0 [1 - (1+eps)^{-(q-2)}]^{-1/(q-2)}, at T as well as at T - 1."""
     excess = pair.power - 2
-    margin = comparison_log_margin(pair.fast[0], pair.slow[0], pair.rate_ratio, pair.kappa, pair.power)
+    margin = comparison_log_margin(
+        pair.fast[0], pair.slow[0], pair.rate_ratio, relative_growth=pair.kappa, power=pair.power
+    )
     margin += extra_log_margin
     if margin <= 0:
         return -1.0
@@ -80,6 +88,6 @@ def test_factor_cannot_be_lowered() -> None:
 
 def test_power_two_has_no_margin() -> None:
     with pytest.raises(ValueError, match="power 2"):
-        comparison_log_margin(1.0, 0.1, 1.0, 0.1, 2.0)
+        comparison_log_margin(1.0, 0.1, 1.0, relative_growth=0.1, power=2.0)
     pairs = comparison_pairs(power=st.just(2.0), advantage=log_uniform(10.0, 100.0))
     assert breaks(pairs, lambda pair: float(np.log(pair.slow[-1] / pair.slow[0]) - np.log(10.0)))

@@ -35,14 +35,14 @@ def late(sequence: GrowthSequence, bound: float) -> float:
 @pytest.mark.parametrize("bound", [doubling_time_bound, growth_time_bound])
 @pytest.mark.parametrize("cases", [VARYING, SLOW], ids=["varying", "constant"])
 def test_time_bounds_hold(bound, cases) -> None:
-    check(cases, lambda s: late(s, bound(s.start, s.target, float(s.rates.min()), s.power)), STEPS, examples=100)
+    check(cases, lambda s: late(s, bound(s.start, s.target, float(s.rates.min()), power=s.power)), STEPS, examples=100)
 
 
 def test_rate_sandwich_holds() -> None:
     for cases in (CUBIC_VARYING, CUBIC_SLOW):
         check(
             cases,
-            lambda s: late(s, rate_sandwich_time_bound(s.start, s.target, s.rates.min(), s.rates.max())),
+            lambda s: late(s, rate_sandwich_time_bound(s.start, s.target, s.rates.min(), upper_rate=s.rates.max())),
             STEPS,
             examples=100,
         )
@@ -66,7 +66,7 @@ def test_logarithm_is_needed() -> None:
     """The log(v/x_0) of the sharp bound cannot be dropped or halved: gradient descent is slower than its flow."""
 
     def halved(sequence: GrowthSequence) -> float:
-        bound = growth_time_bound(sequence.start, sequence.target, float(sequence.rates[0]), 3.0)
+        bound = growth_time_bound(sequence.start, sequence.target, float(sequence.rates[0]), power=3.0)
         return late(sequence, bound - 0.5 * math.log(sequence.target / sequence.start))
 
     assert breaks(CUBIC_SLOW, halved)
@@ -74,7 +74,7 @@ def test_logarithm_is_needed() -> None:
 
 def test_lower_rate_must_hold_at_every_step() -> None:
     def with_mean_rate(sequence: GrowthSequence) -> float:
-        return late(sequence, doubling_time_bound(sequence.start, sequence.target, sequence.rates.mean(), 3.0))
+        return late(sequence, doubling_time_bound(sequence.start, sequence.target, sequence.rates.mean(), power=3.0))
 
     assert breaks(CUBIC_VARYING, with_mean_rate)
 
@@ -128,7 +128,7 @@ def test_cumulative_form_holds_with_sharp_bound() -> None:
     # shares up to 0.9 keep the bound below 2,000 + log terms when q = 3.
     check(
         cumulative_sequences(st.floats(0, 0.9), powers()),
-        lambda z: z.late - cumulative_sandwich_time_bound(z.start, z.target, z.rate, z.error, z.power),
+        lambda z: z.late - cumulative_sandwich_time_bound(z.start, z.target, z.rate, error=z.error, power=z.power),
         STEPS,
     )
 
@@ -149,9 +149,9 @@ def test_cumulative_form_of_the_literature_needs_its_hypothesis() -> None:
 
 def test_cumulative_bound_refuses_what_it_cannot_bound() -> None:
     with pytest.raises(ValueError, match="cumulative error must be in"):
-        cumulative_sandwich_time_bound(1.0, 2.0, 0.1, 1.0)
+        cumulative_sandwich_time_bound(1.0, 2.0, 0.1, error=1.0)
     with pytest.raises(ValueError, match="20/21"):
-        cumulative_sandwich_time_bound(1.0, 2.0, 0.1, 0.96, sharp=False)
+        cumulative_sandwich_time_bound(1.0, 2.0, 0.1, error=0.96, sharp=False)
 
 
 def test_cumulative_form_fails_once_the_error_reaches_the_start() -> None:

@@ -32,12 +32,14 @@ def log_excess(amount: float, bound: float) -> float:
 
 
 def below_lower(sequence: GrowthSequence, factor: float = 1.0) -> float:
-    window = cumulative_rate_window(sequence.start, sequence.target, sequence.power, sequence.kappa)
+    window = cumulative_rate_window(sequence.start, sequence.target, sequence.power, relative_growth=sequence.kappa)
     return log_excess(factor * window.lower, spent(sequence, sequence.steps))
 
 
 def above_upper(sequence: GrowthSequence, sharp: bool = True, factor: float = 1.0) -> float:
-    window = cumulative_rate_window(sequence.start, sequence.target, sequence.power, early_kappa(sequence), sharp=sharp)
+    window = cumulative_rate_window(
+        sequence.start, sequence.target, sequence.power, relative_growth=early_kappa(sequence), sharp=sharp
+    )
     return log_excess(spent(sequence, sequence.steps - 1), factor * window.upper)
 
 
@@ -71,7 +73,9 @@ def test_sharp_factors_cannot_be_lowered() -> None:
 
 def test_last_step_must_be_left_out_of_the_upper_sum() -> None:
     def with_last_step(sequence: GrowthSequence) -> float:
-        window = cumulative_rate_window(sequence.start, sequence.target, sequence.power, sequence.kappa, sharp=False)
+        window = cumulative_rate_window(
+            sequence.start, sequence.target, sequence.power, relative_growth=sequence.kappa, sharp=False
+        )
         return log_excess(spent(sequence, sequence.steps), window.upper)
 
     assert breaks(growth_sequences(), with_last_step)
@@ -88,7 +92,9 @@ def test_kappa_is_needed() -> None:
 
 def outside(sequence: GrowthSequence, refined: bool = True, lift: float = 0.0, drop: float = 0.0) -> float:
     """Steps by which T leaves the window of the constant-rate lemma, its ends moved inwards by lift and drop."""
-    window = time_window(sequence.start, sequence.target, float(sequence.rates[0]), sequence.power, refined=refined)
+    window = time_window(
+        sequence.start, sequence.target, float(sequence.rates[0]), power=sequence.power, refined=refined
+    )
     return max(window.lower + lift - sequence.steps, sequence.steps - (window.upper - drop))
 
 
@@ -112,7 +118,7 @@ def test_refined_window_is_about_one_step_wide() -> None:
 
     def excess(case: tuple[float, float, float, float]) -> float:
         q, target, kappa, ratio = case
-        window = time_window(target / ratio, target, kappa * target ** (2 - q), q)
+        window = time_window(target / ratio, target, kappa * target ** (2 - q), power=q)
         return (window.upper - window.lower) - (1 + q * kappa)
 
     cases = st.tuples(powers(), log_uniform(1e-3, 1e3), log_uniform(1e-6, 0.01), log_uniform(1.1, 1e6))

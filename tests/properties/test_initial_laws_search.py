@@ -78,7 +78,7 @@ def correction(case: tuple[float, float, float]) -> tuple[float, float]:
     law = MaximumLaw(neurons)
     x = float(law.ppf(share))
     std = np.sqrt(dimension - 1)
-    exact = float(noise_start_cdf(x * std, neurons, dimension, 1.0, 1.0)) - share
+    exact = float(noise_start_cdf(x * std, neurons, dimension, init_std=1.0, noise_std=1.0)) - share
     # With y = log(|X|^2/(d-1)), E y = -1/(d-1) and E y^2 = 2/(d-1) to first order; F(y) = Phi(x e^{-y/2})^m.
     step = 1e-3
     left, right = (float(law.cdf(x * np.exp(-y / 2))) for y in (-step, step))

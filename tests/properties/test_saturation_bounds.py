@@ -109,7 +109,7 @@ def test_power_saturation_inverts_its_time() -> None:
 
     def error(case: tuple[float, float, float]) -> float:
         time, start, power = case
-        margin = power_saturation(time, 1.0, start, power)
+        margin = power_saturation(time, 1.0, start, power=power)
         log_time = power_saturation_log_time(start, margin, power)
         slope = math.exp(math.log(time) + (1 - 2 / power) * math.log(margin) - float(np.logaddexp(0, margin)))
         scale = max(1.0, abs(math.log(margin)))
@@ -123,7 +123,7 @@ def late_error(case: tuple[float, float, float], order: int) -> float:
     """Error of the late expansion divided by its stated order: log L, log L / L, (log L / L)^2."""
     log_time, start, power = case
     time = math.exp(log_time)
-    error = abs(power_saturation(time, 1.0, start, power) - float(power_saturation_late(time, 1.0, power, order)))
+    error = abs(power_saturation(time, 1.0, start, power=power) - float(power_saturation_late(time, 1.0, power, order)))
     unit = math.log(log_time) / log_time
     return error / (math.log(log_time) if order == 0 else unit**order)
 

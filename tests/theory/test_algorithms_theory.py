@@ -48,7 +48,7 @@ def test_momentum_is_a_faster_clock_with_a_known_delay(beta: float, power: float
     left = []
     for h in (0.005, 0.0025):
         eta = h * (1.0 - beta)
-        delay = float(growth_delay(start, target, power, beta))
+        delay = float(growth_delay(start, target, power, momentum=beta))
         left.append(heavy_ball_steps(start, target, eta, beta, power) - flow / h - delay)
     assert abs(left[0]) < 0.1 * delay
     assert abs(left[1]) < 0.65 * abs(left[0]) + 0.01  # halved, and the crossing between two steps is good to 0.01
@@ -94,19 +94,19 @@ def test_the_variance_of_the_memorisation_time_over_batches(drawing: str) -> Non
         steps += v < target
     assert np.all(v >= target)
     mean = float(np.mean(steps + 1.0))
-    predicted = float(memorisation_time_variance(mean, samples, batch, drawing))  # type: ignore[arg-type]
+    predicted = float(memorisation_time_variance(mean, samples, batch, drawing=drawing))  # type: ignore[arg-type]
     measured = float(np.var(np.log(steps + 1.0)))
     # a variance of n values has a relative standard error of at most sqrt(3/n) at these kurtoses; one part in 30 is the
     # first order in eta (T has 356 visits, and the last of them move it by some 2 of them in log v)
     assert measured == pytest.approx(predicted, rel=4.0 * np.sqrt(3.0 / runs) + 1 / 30)
     plain = (1.0 / start - 1.0 / target) / rate
-    delay = float(discretisation_delay(start, target, 3.0, samples, batch))
+    delay = float(discretisation_delay(start, target, 3.0, samples=samples, batch=batch))
     # what is left over is the part of a visit by which the target is overshot, at most one of N/b steps
     assert mean - plain == pytest.approx(delay, abs=epoch + 4.0 * np.std(steps) / np.sqrt(runs))
 
 
 def test_a_full_batch_varies_not_at_all() -> None:
-    assert memorisation_time_variance(100.0, 20, 20, "without") == 0.0
+    assert memorisation_time_variance(100.0, 20, 20, drawing="without") == 0.0
     assert weight_square_ratio(0.5, 0.0, 100.0) == 1.0
     assert weight_square_ratio(0.5, 10.0, 100.0) == pytest.approx((10 * 0.25 + 90 * 0.0625) / (0.0625 * 100))
 
@@ -241,7 +241,7 @@ def test_filters_die_with_decay_but_for_what_they_learn() -> None:
     norm0 = rest + float(np.sum(v0**2 / energies))
     found = solve_ivp(lambda _, v: rate * v**2 - decay * v, (0.0, time), v0[0], rtol=1e-11, atol=1e-14).y[:, -1]
     expected = rest * np.exp(-2 * decay * time) + np.sum(found**2 / energies)
-    got = filter_norms([norm0], v0, energies, time, rate=rate, decay=decay, power=3.0)
+    got = filter_norms([norm0], v0, energies, time=time, rate=rate, decay=decay, power=3.0)
     assert float(got[0]) == pytest.approx(float(expected), rel=1e-8)
 
 

@@ -14,24 +14,24 @@ def test_the_nearest_point_of_a_ball(length):
     centre, way = np.array([[0.3, -0.2, 0.5]]), np.array([[2.0, -1.0, 2.0]]) / 3.0
     for radius in (0.1, 0.5, 2.0):
         expected = centre + min(length, radius) * way
-        assert project(centre + length * way, centre, radius, "l2") == pytest.approx(
+        assert project(centre + length * way, centre, radius, norm="l2") == pytest.approx(
             expected, abs=4 * UNIT * (1 + length)
         )
         expected = centre + np.clip(length * way, -radius, radius)
-        assert project(centre + length * way, centre, radius, "linf") == pytest.approx(
+        assert project(centre + length * way, centre, radius, norm="linf") == pytest.approx(
             expected, abs=4 * UNIT * (1 + length)
         )
-    assert np.array_equal(project(centre, centre, 0.1, "l2"), centre)
+    assert np.array_equal(project(centre, centre, 0.1, norm="l2"), centre)
 
 
 def test_points_uniform_in_a_ball_and_on_its_sphere():
     """The D-th power of the length over the radius is uniform: mean 1/2, within five standard errors of .29/sqrt(n)."""
-    offsets = random_offsets((4000, 3), 0.2, "l2", np.random.default_rng(0))
+    offsets = random_offsets((4000, 3), 0.2, "l2", generator=np.random.default_rng(0))
     shares = (np.sqrt((offsets**2).sum(axis=1)) / 0.2) ** 3
     assert abs(shares.mean() - 0.5) < 5 * 0.29 / np.sqrt(4000)
     assert shares.max() <= 1.0 + 1e-12
     assert np.abs(offsets.mean(axis=0)).max() < 5 * 0.2 / np.sqrt(4000)
-    corners = extreme_offsets((400, 3), 0.2, "l2", np.random.default_rng(1))
+    corners = extreme_offsets((400, 3), 0.2, "l2", generator=np.random.default_rng(1))
     assert np.sqrt((corners**2).sum(axis=1)) == pytest.approx(np.full(400, 0.2), rel=1e-14)
     along = (corners != 0).sum(axis=1) == 1
     assert 140 < along.sum() < 260  # half of them, six standard errors

@@ -25,13 +25,15 @@ def test_standard_training_stays_below_the_bound(power: float, seed: int) -> Non
     final = float(state[: world.signal.size].max())
     settings = {"power": power, "signal_strength": world.alpha, "samples": 6.0}
     ceiling = np.inf if power > 2 else final
-    bound = self_consistent_limit(world.noise, world.energy, largest, ceiling, **settings)
+    bound = self_consistent_limit(world.noise, world.energy, largest, final_correlation=ceiling, **settings)
     v = state[world.signal.size :].reshape(world.noise.shape)
     assert np.all(np.isfinite(bound.noise))
     assert np.all(v <= bound.noise * (1 + 1e-7 * np.sign(bound.noise)))  # LSODA 1e-9 through growth below 100
     assert np.all(margins_at(world, solution, end)[1] <= bound.margins + 1e-7)
     # The bound is not idle: at the reached u_max it is tight up to the spread of the margins.
-    at_spread = noise_limit(world.noise, world.energy, largest, final, **settings, margin_spread=-bound.spread)
+    at_spread = noise_limit(
+        world.noise, world.energy, largest, final_correlation=final, **settings, margin_spread=-bound.spread
+    )
     assert np.all(v >= at_spread * (1 - 1e-7 * np.sign(at_spread)))
 
 

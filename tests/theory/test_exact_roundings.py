@@ -39,7 +39,7 @@ def test_doublings_are_as_many_as_it_takes(start, target):
 def test_bounds_by_doublings_count_the_last_one():
     start, target = 1.0, float(np.nextafter(8.0, 9.0))
     assert doubling_time_bound(start, target, 1.0) > doubling_time_bound(start, 8.0, 1.0) + 1.0
-    assert rate_sandwich_time_bound(start, target, 1.0, 1.0) == 3.0 + 8.0 * 4.0
+    assert rate_sandwich_time_bound(start, target, 1.0, upper_rate=1.0) == 3.0 + 8.0 * 4.0
 
 
 @given(st.floats(2.0, 50.0), st.floats(1e-3, 40.0))

@@ -78,7 +78,9 @@ def test_loss_slope_is_the_derivative(position: float, total: float, noise: floa
     side = np.sign(position) if position else 1.0
     margin = side * (side * (position + 1e-30j)) ** power * total + noise
     loss = np.log1p(np.exp(-margin)) if margin.real > 0 else -margin + np.log1p(np.exp(margin))
-    assert loss_slope(position, total, noise, power) == pytest.approx(abs(loss.imag) / 1e-30, rel=1e-11, abs=1e-25)
+    assert loss_slope(position, total, noise, power=power) == pytest.approx(
+        abs(loss.imag) / 1e-30, rel=1e-11, abs=1e-25
+    )
 
 
 @given(st.floats(1e-6, 5.0), MARGINS, POWERS)
@@ -105,7 +107,7 @@ def test_global_flatness_and_rise_are_the_maxima(
     assert rise == pytest.approx(losses.max(), abs=rounding)
     assert rise <= flat * radius * (1 + 1e-12) + rounding
     for _ in range(6):  # zoom in on the maximum: never above, in the end attained
-        slopes = loss_slope(grid, total, noise, power)
+        slopes = loss_slope(grid, total, noise, power=power)
         assert np.all(slopes <= flat * (1 + 1e-11) + 1e-300)
         best = int(np.argmax(slopes))
         grid = np.linspace(grid[max(best - 1, 0)], grid[min(best + 1, grid.size - 1)], 201)
@@ -149,7 +151,7 @@ def gap_cases(draw: st.DrawFn, one_label: bool = False) -> Case:
 
 
 def robust_losses(case: Case, labels: np.ndarray) -> np.ndarray:
-    return robust_loss_line(case.nodes, case.values, case.support, labels, case.radius)
+    return robust_loss_line(case.nodes, case.values, case.support, labels=labels, radius=case.radius)
 
 
 def robust_gap(case: Case) -> float:
@@ -168,8 +170,8 @@ def test_pieces_robust_loss_and_flatness_are_exact(seed: int, radius: float) -> 
         for label in (-1.0, 1.0):
             near = np.abs(grid - point) <= radius
             margins = label * network(np.append(grid[near], point)[:, None])[:, 0]
-            loss = robust_loss_line(nodes, values, [point], [label], radius)[0]
-            flat = flatness_line(nodes, values, [point], [label], radius)[0]
+            loss = robust_loss_line(nodes, values, [point], labels=[label], radius=radius)[0]
+            flat = flatness_line(nodes, values, [point], labels=[label], radius=radius)[0]
             slopes = np.abs(network.input_gradient(grid[near][:, None], np.ones((near.sum(), 1))))[:, 0]
             step = flat * (grid[1] - grid[0])
             assert np.logaddexp(0, -margins).max() <= loss + 1e-11
@@ -183,7 +185,9 @@ def test_pieces_robust_loss_and_flatness_are_exact(seed: int, radius: float) -> 
 def test_lipschitz_bound(case: Case) -> None:
     """Joint law of point and label; the label may change at the price of the largest change it makes."""
     widest = case.radius + np.abs(case.support).max()
-    lipschitz = max(flatness_line(case.nodes, case.values, [0.0], [label], widest)[0] for label in (-1.0, 1.0))
+    lipschitz = max(
+        flatness_line(case.nodes, case.values, [0.0], labels=[label], radius=widest)[0] for label in (-1.0, 1.0)
+    )
     losses = robust_losses(case, case.labels)
     changed = robust_losses(case, -case.labels)
     differences = np.abs(losses[:, None] - losses)
@@ -203,15 +207,17 @@ def test_lipschitz_bound(case: Case) -> None:
 @given(gap_cases(one_label=True))
 def test_lipschitz_and_transport_bounds_on_the_line(case: Case) -> None:
     widest = case.radius + np.abs(case.support).max()
-    lipschitz = float(flatness_line(case.nodes, case.values, [0.0], [1.0], widest)[0])
-    distance = wasserstein_line(case.support, case.support, case.weights, case.drawn)
+    lipschitz = float(flatness_line(case.nodes, case.values, [0.0], labels=[1.0], radius=widest)[0])
+    distance = wasserstein_line(case.support, case.support, case.weights, second_weights=case.drawn)
     gap = robust_gap(case)
     rounding = 1e-11 * (1 + lipschitz)
     assert gap <= lipschitz_gap_bound(lipschitz, distance) + rounding
-    fresh, train, masses = monotone_plan(case.support, case.support, case.weights, case.drawn)
+    fresh, train, masses = monotone_plan(case.support, case.support, case.weights, second_weights=case.drawn)
     lengths = np.abs(fresh - train)
     for side in (fresh, train):
-        flat = flatness_line(case.nodes, case.values, side, np.ones(side.size), case.radius + lengths + 1e-12)
+        flat = flatness_line(
+            case.nodes, case.values, side, labels=np.ones(side.size), radius=case.radius + lengths + 1e-12
+        )
         bound = transport_gap_bound(lengths, masses, flat)
         target(gap - bound, label=f"transport {side is fresh}")
         assert gap <= bound + rounding
@@ -220,10 +226,10 @@ def test_lipschitz_and_transport_bounds_on_the_line(case: Case) -> None:
 @given(gap_cases(), st.sampled_from([0.1, 0.5, 2.0]))
 def test_cell_bound(case: Case, side: float) -> None:
     losses = robust_losses(case, case.labels)
-    flat = flatness_line(case.nodes, case.values, case.support, case.labels, case.radius + side)
+    flat = flatness_line(case.nodes, case.values, case.support, labels=case.labels, radius=case.radius + side)
     cells = np.floor(case.support / side).astype(int) * 2 + (case.labels > 0)
-    variation = cell_variation(cells, case.weights, cells, case.drawn)
-    bound = cell_gap_bound(side, float(np.sum(case.weights * flat)), float(losses.max()), variation)
+    variation = cell_variation(cells, case.weights, cells, other_weights=case.drawn)
+    bound = cell_gap_bound(side, float(np.sum(case.weights * flat)), float(losses.max()), variation=variation)
     gap = robust_gap(case)
     target(gap - bound)
     assert gap <= bound * (1 + 1e-12) + 1e-11
@@ -243,8 +249,8 @@ def test_cell_bound_of_a_linear_classifier_in_the_cube(seed: int, dimension: int
     losses = np.logaddexp(0, -(margins - radius * norm))
     flat = norm * expit(-(margins - (radius + side) * norm))
     cells = np.floor(support / side).astype(int) @ (50 ** np.arange(dimension)) * 2 + (labels > 0)
-    variation = cell_variation(cells, weights, cells, drawn / drawn.sum())
-    bound = cell_gap_bound(side, float(np.sum(weights * flat)), float(losses.max()), variation)
+    variation = cell_variation(cells, weights, cells, other_weights=drawn / drawn.sum())
+    bound = cell_gap_bound(side, float(np.sum(weights * flat)), float(losses.max()), variation=variation)
     gap = float(np.sum((weights - drawn / drawn.sum()) * losses))
     target(gap - bound)
     assert gap <= bound * (1 + 1e-12)
@@ -264,18 +270,18 @@ def test_mean_variation_is_below_its_bound(seed: int, cells: int, samples: int) 
 def test_paper_rate_is_the_shape_of_the_explicit_bound(dimension: int) -> None:
     """With both terms balanced the explicit bound falls like N^(-1/(D+2)); the rate alone claims no constant."""
     samples = [parts ** (dimension + 2) for parts in (50, 400)]
-    bounds = [mean_cell_gap_bound(count, dimension, 1.0, 1.0) for count in samples]
+    bounds = [mean_cell_gap_bound(count, dimension, 1.0, largest_loss=1.0) for count in samples]
     assert [paper_rate(count, dimension) for count in samples] == pytest.approx([1 / 50, 1 / 400], rel=1e-12)
     # One part more or less by rounding up: relative 1/50, to the power D/2 + 1.
     assert bounds[0] / bounds[1] == pytest.approx(8.0, rel=(dimension / 2 + 1) / 50 + 0.01)
     assert bounds[0] == pytest.approx((1 + np.sqrt(2) / 2) / 50, rel=(dimension / 2 + 1) / 50 + 0.01)
-    assert mean_cell_gap_bound(10, dimension, 1.0, 1.0) >= paper_rate(10, dimension) * 0.5
+    assert mean_cell_gap_bound(10, dimension, 1.0, largest_loss=1.0) >= paper_rate(10, dimension) * 0.5
 
 
 def test_a_lipschitz_constant_too_small_is_caught() -> None:
     """The inequality is sharp enough to fail for a wrong constant: f = x, all mass moved by one."""
     nodes, values = linear_pieces(affine_network([[1.0]], [0.0]), -50.0, 50.0)
-    far = robust_loss_line(nodes, values, [-21.0, -20.0], [1.0, 1.0], 0.5)
+    far = robust_loss_line(nodes, values, [-21.0, -20.0], labels=[1.0, 1.0], radius=0.5)
     gap, distance = far[0] - far[1], 1.0
     assert gap <= lipschitz_gap_bound(1.0, distance) + 1e-12
     assert gap > lipschitz_gap_bound(0.999999, distance)
@@ -285,24 +291,26 @@ def test_the_larger_radius_is_needed() -> None:
     """Flat within delta of both points, steep between them: with G_delta instead of G_{delta + h} the bounds fail."""
     weights, drawn, support, ones = [0.5, 0.5], [1.0, 0.0], np.array([0.0, 1.0]), np.ones(2)
     nodes, values = np.array([-9.0, 0.4, 0.6, 9.0]), np.array([0.0, 0.0, -5.0, -5.0])
-    losses = robust_loss_line(nodes, values, support, ones, 0.1)
+    losses = robust_loss_line(nodes, values, support, labels=ones, radius=0.1)
     gap = float(np.sum((np.array(weights) - drawn) * losses))
-    _, _, masses = monotone_plan(support, support, weights, drawn)
+    _, _, masses = monotone_plan(support, support, weights, second_weights=drawn)
     lengths = np.array([0.0, 1.0])
-    near = flatness_line(nodes, values, support, ones, 0.1)
-    far = flatness_line(nodes, values, support, ones, 0.1 + lengths)
+    near = flatness_line(nodes, values, support, labels=ones, radius=0.1)
+    far = flatness_line(nodes, values, support, labels=ones, radius=0.1 + lengths)
     assert gap > 2.0
     assert transport_gap_bound(lengths, masses, near) == 0.0
     assert transport_gap_bound(lengths, masses, far) >= gap
-    assert cell_gap_bound(2.0, float(np.sum(weights * near)), 0.0, 0.0) == 0.0  # one cell: no variation to help
+    assert (
+        cell_gap_bound(2.0, float(np.sum(weights * near)), 0.0, variation=0.0) == 0.0
+    )  # one cell: no variation to help
 
 
 def test_bad_input_is_refused() -> None:
     nodes, values = linear_pieces(random_network(0, 1, (3,)), -1.0, 1.0)
     with pytest.raises(ValueError, match=r"pieces cover \[-1.0, 1.0\] only"):
-        robust_loss_line(nodes, values, [0.9], [1.0], 0.2)
+        robust_loss_line(nodes, values, [0.9], labels=[1.0], radius=0.2)
     with pytest.raises(ValueError, match="radius up to 3"):
-        flatness_line(nodes, values, [0.0], [1.0], 3.0)
+        flatness_line(nodes, values, [0.0], labels=[1.0], radius=3.0)
     with pytest.raises(ValueError, match="not one and one"):
         linear_pieces(random_network(0, 2, (3,)), -1.0, 1.0)
 
@@ -337,5 +345,5 @@ def test_the_stated_form_is_no_smaller_than_what_it_follows_from(samples, dimens
     """Cells of side 1/ceil(r), r = N^(1/(D+2)): h E G + sup l (sqrt(2 cells / N) / 2 + excess)."""
     parts = float(np.ceil(1.0 / paper_rate(samples, dimension)))
     variation = np.sqrt(2.0 * parts**dimension / samples) / 2.0 + likely_excess(samples, risk)
-    proved = cell_gap_bound(1.0 / parts, flatness, loss, variation)
-    assert proved <= stated_gap_bound(samples, dimension, flatness, loss, risk) * (1.0 + 1e-12)
+    proved = cell_gap_bound(1.0 / parts, flatness, loss, variation=variation)
+    assert proved <= stated_gap_bound(samples, dimension, flatness, largest_loss=loss, risk=risk) * (1.0 + 1e-12)

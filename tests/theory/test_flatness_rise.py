@@ -23,7 +23,7 @@ worlds = st.fixed_dictionaries(
 
 
 def promised(world, share=1.0):
-    steep = loss_slope(world["signal_strength"], world["signal_sum"], world["noise_margin"], world["power"])
+    steep = loss_slope(world["signal_strength"], world["signal_sum"], world["noise_margin"], power=world["power"])
     return float(least_rise(world["radius"], steep, share * bend_along_feature(**world)))
 
 

@@ -28,7 +28,7 @@ def test_the_steepest_point_may_lie_on_either_side_of_zero(radius, total, side, 
     grid = np.linspace(1.0 - radius, 1.0 + radius, 4001)
     peak = side * float(steepest_position(total, noise, power))
     inside = [peak] if 1.0 - radius <= peak <= 1.0 + radius else []
-    slopes = loss_slope(np.concatenate([grid, inside]), side * total, noise, power)
+    slopes = loss_slope(np.concatenate([grid, inside]), side * total, noise, power=power)
     assert slopes.max() <= found * (1 + 1e-12)
     assert found <= slopes.max() * (1 + 1e-4)  # 4,001 points of a slope whose logarithm bends by less than 1e3 / r^2
 

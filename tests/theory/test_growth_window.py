@@ -119,7 +119,7 @@ def test_a_window_at_constant_weight_is_violated():
     starts = np.array([0.02])
     world = {"power": 3.0, "signal_strength": 4.0, "gap": 0.0, "adversarial_weight": 0.5, "learning_rate": 1e-3}
     arrived = descend(starts, np.zeros(1), **world, threat="signal_span")
-    constant = time_window(0.02, 0.25, float(state_rate(0.0, **world)), 3.0)
+    constant = time_window(0.02, 0.25, float(state_rate(0.0, **world)), power=3.0)
     true = joint_growth_window(starts, **world)
     assert true.lower <= arrived <= true.upper
     assert arrived > constant.upper

@@ -173,14 +173,14 @@ def test_hard_distribution_is_what_the_argument_uses(dimension: int) -> None:
     # An attack of radius 0.4 >= g breaks the clean classifier everywhere; the memory of all points is robust, has
     # exactly the size and the layers the table says, and so have the CGRO networks of fewer samples.
     generator = np.random.default_rng(0)
-    worst, _ = attack(clean, samples, labels, 0.4, "linf", generator, steps=2, restarts=1)
+    worst, _ = attack(clean, samples, labels, radius=0.4, norm="linf", generator=generator, steps=2, restarts=1)
     assert np.all(worst < 0)
-    robust = cgro_classifier(clean, samples, labels, 0.4)
+    robust = cgro_classifier(clean, samples, labels, radius=0.4)
     assert certify(robust).robust_training_error == 0.0
     row = sizes(dimension, 2)
     assert robust.parameter_count == row.robust
     assert len(robust.network.weights) == CGRO_LAYERS
-    assert cgro_classifier(clean, samples[:2], labels[:2], 0.4).parameter_count == row.cgro
+    assert cgro_classifier(clean, samples[:2], labels[:2], radius=0.4).parameter_count == row.cgro
     assert clean.parameter_count == row.clean
 
 
@@ -198,7 +198,9 @@ def test_a_network_without_the_table_is_not_robust() -> None:
     steep = ReluNetwork(weights, [np.append(network.biases[0], [0.0, 0.0]), network.biases[1]])
     assert np.all(classification_margins(steep, samples, labels) > 0)
     wrong = np.mean(classification_margins(steep, masked, labels) <= 0)
-    worst, _ = attack(steep, samples, labels, 0.2, "linf", np.random.default_rng(0), steps=2, restarts=1)
+    worst, _ = attack(
+        steep, samples, labels, radius=0.2, norm="linf", generator=np.random.default_rng(0), steps=2, restarts=1
+    )
     assert np.mean(np.minimum(worst, classification_margins(steep, masked, labels)) <= 0) >= wrong > 0.25
 
 

@@ -25,15 +25,15 @@ def test_a_linear_network_needs_balls_where_its_margin_is_at_most_the_radius_in_
     points, labels = clusters()
     margins = classification_margins(CLEAN, points, labels)
     for radius in (0.01, 0.03, 0.06, 0.2):
-        np.testing.assert_array_equal(needs_ball(CLEAN, points, labels, radius), margins <= 2.0 * radius)
+        np.testing.assert_array_equal(needs_ball(CLEAN, points, labels, radius=radius), margins <= 2.0 * radius)
 
 
 def test_every_ball_is_right_and_counted_also_where_others_of_its_class_reach_it():
     points, labels = clusters()
-    built = sparse_classifier(CLEAN, points, labels, 0.055)
+    built = sparse_classifier(CLEAN, points, labels, radius=0.055)
     assert built.placed.sum() == 2  # each has a neighbour without a ball, in reach of its own
     assert built.parameter_count == built.parameter_formula
-    everywhere = cgro_classifier(CLEAN, points, labels, 0.055)
+    everywhere = cgro_classifier(CLEAN, points, labels, radius=0.055)
     assert everywhere.parameter_count - built.parameter_count == 14 * (6 * 2 + 2)
     offsets = np.random.default_rng(1).uniform(-0.055, 0.055, (500, 2))
     offsets[:4] = 0.055 * np.array([[1, 1], [1, -1], [-1, 1], [-1, -1]])
@@ -46,14 +46,14 @@ def test_every_ball_is_right_and_counted_also_where_others_of_its_class_reach_it
 
 def test_a_ball_that_is_missing_is_found():
     points, labels = clusters()
-    placed = needs_ball(CLEAN, points, labels, 0.055)
+    placed = needs_ball(CLEAN, points, labels, radius=0.055)
     placed[np.argmax(placed)] = False
-    assert not (sparse_classifier(CLEAN, points, labels, 0.055, placed).proved_margins() > 0.0).all()
+    assert not (sparse_classifier(CLEAN, points, labels, radius=0.055, placed=placed).proved_margins() > 0.0).all()
 
 
 def test_without_need_the_network_is_the_clean_one():
     points, labels = clusters()
-    built = sparse_classifier(CLEAN, points[:12], labels[:12], 0.01)
+    built = sparse_classifier(CLEAN, points[:12], labels[:12], radius=0.01)
     assert built.network is CLEAN
     assert built.parameter_count == built.parameter_formula == CLEAN.parameter_count
 
@@ -61,6 +61,6 @@ def test_without_need_the_network_is_the_clean_one():
 def test_classes_that_are_too_close_and_missing_labels_are_refused():
     points, labels = clusters()
     with pytest.raises(SeparationError):
-        sparse_classifier(CLEAN, points, labels, 2.0)
+        sparse_classifier(CLEAN, points, labels, radius=2.0)
     with pytest.raises(ValueError, match="give"):
-        sparse_classifier(CLEAN, points, labels[:3], 0.1)
+        sparse_classifier(CLEAN, points, labels[:3], radius=0.1)

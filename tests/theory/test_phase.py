@@ -65,7 +65,7 @@ def test_gram_of_trained_weights_from_projections_alone() -> None:
     start = rng.normal(size=(neurons, dimension))
     coefficients = rng.normal(size=(neurons, patches))
     trained = start + coefficients @ data
-    rebuilt = weight_gram(start @ start.T, start @ data.T, trained @ data.T, data @ data.T)
+    rebuilt = weight_gram(start @ start.T, start @ data.T, trained @ data.T, patch_gram=data @ data.T)
     exact = trained @ trained.T
     condition = np.linalg.cond(data @ data.T)
     assert np.max(np.abs(rebuilt - exact)) < 1e-15 * condition * 20 * np.max(np.abs(exact))

@@ -46,12 +46,12 @@ def formula(classifier: CgroClassifier, points: np.ndarray) -> np.ndarray:
 @settings(max_examples=50)
 @given(cgro_cases())
 def test_network_is_the_formula_and_its_size_is_the_count(case: Case) -> None:
-    classifier = cgro_classifier(*case)
+    classifier = cgro_classifier(*case[:3], radius=case.radius, norm=case.norm)
     assert classifier.parameter_count == classifier.parameter_formula
     rng = np.random.default_rng(0)
     spread = np.abs(case.samples).max() + 4 * case.radius
     near = np.repeat(case.samples, 4, axis=0)
-    near = near + 1.5 * random_offsets(near.shape, case.radius, case.norm, rng)
+    near = near + 1.5 * random_offsets(near.shape, case.radius, case.norm, generator=rng)
     points = np.vstack([case.samples, near, rng.uniform(-spread, spread, (20, case.samples.shape[1]))])
     values, expected = classifier.network(points), formula(classifier, points)
     # An indicator amplifies the rounding of what it measures by its slope; a gate amplifies that by M.
@@ -67,26 +67,26 @@ def test_network_is_the_formula_and_its_size_is_the_count(case: Case) -> None:
 @settings(max_examples=40)
 @given(cgro_cases(), st.integers(0, 10**6))
 def test_every_closed_ball_is_certified_and_holds_against_attacks(case: Case, seed: int) -> None:
-    classifier = cgro_classifier(*case)
+    classifier = cgro_classifier(*case[:3], radius=case.radius, norm=case.norm)
     certificate = certify(classifier)
     assert certificate.robust_training_error == 0.0
     # 1 but for the rounding of a few hundred operations on numbers of size 1 (the indicators and their sums).
     assert np.all(certificate.margins >= 1 - 1e-12)
     rng = np.random.default_rng(seed)
     worst, _ = attack(
-        classifier.network, case.samples, case.labels, case.radius, case.norm, rng, guides=[case.clean], steps=4,
-        restarts=1,
+        classifier.network, case.samples, case.labels, radius=case.radius, norm=case.norm, generator=rng,
+        guides=[case.clean], steps=4, restarts=1,
     )  # fmt: skip
     assert np.all(worst >= np.maximum(certificate.margins, 1.0))
-    corners = case.samples + extreme_offsets(case.samples.shape, case.radius, case.norm, rng)
-    corners = project(corners, case.samples, case.radius, case.norm)
+    corners = case.samples + extreme_offsets(case.samples.shape, case.radius, case.norm, generator=rng)
+    corners = project(corners, case.samples, case.radius, norm=case.norm)
     assert np.all(classifier.margins(corners, case.labels) >= certificate.margins)
 
 
 @settings(max_examples=50)
 @given(cgro_cases(), st.integers(0, 10**6))
 def test_far_from_the_samples_it_is_the_clean_classifier(case: Case, seed: int) -> None:
-    classifier = cgro_classifier(*case)
+    classifier = cgro_classifier(*case[:3], radius=case.radius, norm=case.norm)
     rng = np.random.default_rng(seed)
     directions = rng.normal(size=(30, case.samples.shape[1]))
     order = np.inf if case.norm == "linf" else 2
@@ -101,10 +101,12 @@ def test_far_from_the_samples_it_is_the_clean_classifier(case: Case, seed: int) 
 @given(cgro_cases(), st.integers(0, 10**6))
 def test_clean_errors_are_among_those_of_the_clean_classifier(case: Case, seed: int) -> None:
     """For fresh points that keep the classes 2 delta apart: right where f_clean is right."""
-    classifier = cgro_classifier(*case)
+    classifier = cgro_classifier(*case[:3], radius=case.radius, norm=case.norm)
     rng = np.random.default_rng(seed)
     points = np.repeat(case.samples, 10, axis=0)
-    points = points + rng.uniform(0, 2.5, (len(points), 1)) * extreme_offsets(points.shape, case.radius, case.norm, rng)
+    points = points + rng.uniform(0, 2.5, (len(points), 1)) * extreme_offsets(
+        points.shape, case.radius, case.norm, generator=rng
+    )
     classes = [-1, 1] if case.clean.outputs == 1 else list(range(case.clean.outputs))
     labels = rng.choice(classes, len(points))
     order = np.inf if case.norm == "linf" else 2
@@ -129,7 +131,7 @@ def test_overlapping_balls_of_one_class(norm: str) -> None:
     """The middle ball overlaps both others; in the overlap the margin is the number of balls."""
     samples = np.array([[0.0, 0.0], [0.15, 0.0], [0.3, 0.0], [1.0, 0.0]])
     labels = np.array([1, 1, 1, -1])
-    classifier = cgro_classifier(affine_network([[0.0, 1.0]], [0.0]), samples, labels, 0.2, norm)
+    classifier = cgro_classifier(affine_network([[0.0, 1.0]], [0.0]), samples, labels, radius=0.2, norm=norm)
     assert certify(classifier).robust_training_error == 0.0
     assert classifier.margins([[0.15, 0.0]], [1])[0] == pytest.approx(3.0, abs=1e-12)
     assert classifier.margins([[-0.1, 0.0]], [1])[0] >= 1.0
@@ -145,15 +147,18 @@ def test_meeting_balls_of_two_classes_are_refused_by_name(norm: str, distance: f
         with pytest.raises(
             SeparationError, match=rf"Samples 1 \(class 1\) and 3 \(class -?\d\) are {distance}"
         ) as info:
-            cgro_classifier(clean, samples, labels, radius, norm)
+            cgro_classifier(clean, samples, labels, radius=radius, norm=norm)
         assert info.value.pair == (1, 3)
         assert info.value.distance == pytest.approx(distance, rel=1e-15)
-    assert certify(cgro_classifier(clean, samples, labels, 0.4999 * distance, norm)).robust_training_error == 0.0
+    assert (
+        certify(cgro_classifier(clean, samples, labels, radius=0.4999 * distance, norm=norm)).robust_training_error
+        == 0.0
+    )
 
 
 def test_the_same_image_with_two_labels_is_refused() -> None:
     with pytest.raises(SeparationError, match="are 0 apart"):
-        cgro_classifier(random_network(0, 2, ()), [[1.0, 2.0], [1.0, 2.0]], [1, -1], 0.1)
+        cgro_classifier(random_network(0, 2, ()), [[1.0, 2.0], [1.0, 2.0]], [1, -1], radius=0.1)
 
 
 @given(st.integers(0, 10**6), st.sampled_from(["linf", "l2"]), st.integers(2, 40))
@@ -179,7 +184,7 @@ def test_parameters_per_sample_and_dimension(norm: str) -> None:
             samples[:, 0] = np.arange(count) % 2  # separation 1 whatever N; twice the sample is no obstacle
             labels = np.where(samples[:, 0] > 0, 1, -1)
             clean = affine_network([[1.0, *[0.0] * (dimension - 1)]], [-0.5])
-            counts[dimension, count] = cgro_classifier(clean, samples, labels, 0.2, norm).parameter_count
+            counts[dimension, count] = cgro_classifier(clean, samples, labels, radius=0.2, norm=norm).parameter_count
         per_sample = 6 * dimension + 2 if norm == "linf" else 2 * dimension + 5
         assert counts[dimension, 20] - counts[dimension, 10] == 10 * per_sample
         assert counts[dimension, 40] - counts[dimension, 20] == 20 * per_sample
@@ -192,7 +197,7 @@ def test_a_damaged_network_is_not_certified(norm: str, outputs: int) -> None:
     samples = rng.random((12, 5))
     labels = rng.choice([-1, 1], 12) if outputs == 1 else rng.integers(0, 3, 12)
     radius = 0.4 * separation(samples, labels, norm).distance
-    classifier = cgro_classifier(random_network(1, 5, (4,), outputs), samples, labels, radius, norm)
+    classifier = cgro_classifier(random_network(1, 5, (4,), outputs), samples, labels, radius=radius, norm=norm)
     votes = classifier.network.weights[-1]
     damaged = votes.copy()
     damaged.data = -votes.data
@@ -206,7 +211,7 @@ def test_a_damaged_network_is_not_certified(norm: str, outputs: int) -> None:
     if isinstance(classifier.design, SphereDesign):  # thresholds that were consistently built, but wrong
         for wrong in ({"inner": 0.5 * radius**2}, {"ramp": 3 * classifier.design.ramp}, {"half_range": 0.5}):
             design = dataclasses.replace(classifier.design, **wrong)
-            built = assemble(classifier.clean, samples, labels, radius, design, classifier.clamp)
+            built = assemble(classifier.clean, samples, labels, radius=radius, design=design, clamp=classifier.clamp)
             shrunk = dataclasses.replace(classifier, network=built, design=design)
             assert certify(shrunk).robust_training_error > 0
     # A radius for which the network was not built, and labels it was not built for.
@@ -219,9 +224,9 @@ def test_a_damaged_network_is_not_certified(norm: str, outputs: int) -> None:
 @pytest.mark.parametrize("norm", ["linf", "l2"])
 def test_clean_classifier_larger_than_the_clamp_is_not_certified(norm: str) -> None:
     samples, labels = np.array([[0.0, 0.0], [1.0, 1.0]]), np.array([-1, 1])
-    classifier = cgro_classifier(affine_network([[0.0, 0.0]], [3.0]), samples, labels, 0.1, norm)
+    classifier = cgro_classifier(affine_network([[0.0, 0.0]], [3.0]), samples, labels, radius=0.1, norm=norm)
     assert certify(classifier).margins == pytest.approx(1.0, abs=1e-12)
-    network = assemble(classifier.clean, samples, labels, 0.1, classifier.design, 1.0)
+    network = assemble(classifier.clean, samples, labels, radius=0.1, design=classifier.design, clamp=1.0)
     weak = dataclasses.replace(classifier, network=network, clamp=1.0)
     assert certify(weak).margins[0] <= 0  # f_clean = 3 opposes the label -1 and the gate lets 2 pass
     assert weak.margins(samples, labels)[0] == -1.0
@@ -235,12 +240,14 @@ def test_robust_test_error_is_that_of_the_clean_classifier_away_from_the_balls()
     keep = np.abs(samples[:, 0]) > 0.25
     samples, labels = samples[keep], labels[keep]
     clean = affine_network([[1.0, *[0.0] * 7]], [0.0])
-    classifier = cgro_classifier(clean, samples, labels, 0.15)
+    classifier = cgro_classifier(clean, samples, labels, radius=0.15)
     fresh = rng.uniform(-1, 1, (200, 8))
     truth = np.where(fresh[:, 0] > 0, 1, -1)
     far = np.abs(fresh[:, None] - samples).max(axis=2).min(axis=1) > 0.46
     fresh, truth = fresh[far], truth[far]
-    worst, points = attack(classifier.network, fresh, truth, 0.15, "linf", rng, steps=3, restarts=1)
+    worst, points = attack(
+        classifier.network, fresh, truth, radius=0.15, norm="linf", generator=rng, steps=3, restarts=1
+    )
     assert np.array_equal(worst <= 0, np.abs(fresh[:, 0]) <= 0.15)
     assert np.max(np.abs(points - fresh)) <= 0.15 * (1 + 1e-12)
     assert 0.02 < np.mean(worst <= 0) < 0.5
@@ -248,7 +255,7 @@ def test_robust_test_error_is_that_of_the_clean_classifier_away_from_the_balls()
 
 
 def test_saved_network_is_the_classifier() -> None:
-    classifier = cgro_classifier(random_network(0, 3, (4,), 2), np.eye(3), [0, 1, 1], 0.3, "l2")
+    classifier = cgro_classifier(random_network(0, 3, (4,), 2), np.eye(3), [0, 1, 1], radius=0.3, norm="l2")
     file = io.BytesIO()
     classifier.network.save(file)
     file.seek(0)

@@ -296,7 +296,7 @@ class TestRegime:
 
 def test_a_signal_that_starts_large_and_one_that_is_never_hidden_have_their_slack() -> None:
     """Two corners that a search over parameters found: a start whose logarithm rounds up, and an underflowing gap."""
-    assert power_saturation(3.0, 491.0, 221.89180735837306, 3.0) == pytest.approx(221.89180735837306, rel=1e-12)
+    assert power_saturation(3.0, 491.0, 221.89180735837306, power=3.0) == pytest.approx(221.89180735837306, rel=1e-12)
     small = {"dimension": 3, "patches": 2, "samples": 1, "neurons": 1, "noise_std": 1.0, "init_std": 1.0}
     params = Params(**small, signal_strength=1.0, gap=2.3e-308, adversarial_weight=1.0, learning_rate=1.0)
     assert setting_of(params).attacked_signal_margin_when_memorised() == math.inf

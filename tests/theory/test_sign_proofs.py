@@ -34,7 +34,7 @@ CASES = {"seed": st.integers(0, 10**6), "inputs": st.integers(1, 5), "units": st
 def test_bounds_lie_below_every_point(seed: int, inputs: int, units: int, side: float) -> None:
     network, (low, high) = random_network(seed, inputs, units), random_boxes(seed, 8, inputs, side)
     signs = np.random.default_rng(seed).choice([-1.0, 1.0], 8)
-    bounds, blame, lowest = least_outputs(network, low, high, signs)
+    bounds, blame, lowest = least_outputs(network, low, high, signs=signs)
     values = signs[:, None] * network(points_of(low, high, 200, seed).reshape(-1, inputs)).reshape(8, -1)
     excess = bounds - values.min(axis=1)
     target(float(excess.max()))
@@ -49,10 +49,10 @@ def test_a_proof_has_no_counterexample_and_splitting_finds_almost_all(
 ) -> None:
     network, (low, high) = random_network(seed, inputs, units), random_boxes(seed, 8, inputs, side)
     signs = np.where(network((low + high) / 2.0) > 0, 1.0, -1.0)
-    proved = proved_signs(network, low, high, signs)
+    proved = proved_signs(network, low, high, signs=signs)
     values = signs[:, None] * network(points_of(low, high, 500, seed).reshape(-1, inputs)).reshape(8, -1)
     assert np.all(values[proved] > 0.0)
-    assert np.all(proved_signs(network, low, high, signs, together=True) == proved.all())
+    assert np.all(proved_signs(network, low, high, signs=signs, together=True) == proved.all())
     # An open box loses its last open unit, or half of its slack, within a few halvings a coordinate: what is left
     # open has a margin far below the spread of the outputs.
     clear = values.min(axis=1) > 0.2 * np.ptp(values, axis=1) + 1e-6
@@ -61,7 +61,7 @@ def test_a_proof_has_no_counterexample_and_splitting_finds_almost_all(
 
 def test_without_open_units_the_bound_is_the_minimum() -> None:
     network = TwoLayers(np.array([[1.0, -2.0], [3.0, 1.0]]), np.array([10.0, -20.0]), np.array([1.0, 5.0]), -0.5)
-    bounds, blame, lowest = least_outputs(network, np.zeros((2, 2)), np.ones((2, 2)), np.array([1.0, -1.0]))
+    bounds, blame, lowest = least_outputs(network, np.zeros((2, 2)), np.ones((2, 2)), signs=np.array([1.0, -1.0]))
     # first unit always on, second always off: f = 9.5 + x_1 - 2 x_2, from 7.5 to 10.5
     # the slack for rounding: 26 roundings of 2.2e-16 of twice 13 + 5 (4 + 20), on these sizes of numbers
     assert bounds == pytest.approx([7.5, -10.5], abs=2e-12)
@@ -74,16 +74,18 @@ def test_a_tent_is_decided_by_splitting_and_its_tip_is_found() -> None:
     """f = 1 - |x| + margin on [-1, 1]: the relaxation of the whole box fails, the halves are exact."""
     for margin, expected in ((1e-3, True), (-1e-3, False), (0.0, False)):
         tent = TwoLayers(np.array([[1.0], [-1.0]]), np.zeros(2), np.array([-1.0, -1.0]), 1.0 + margin)
-        assert proved_signs(tent, [[-1.0]], [[1.0]], [1.0]).tolist() == [expected]
+        assert proved_signs(tent, [[-1.0]], [[1.0]], signs=[1.0]).tolist() == [expected]
     valley = TwoLayers(np.array([[1.0], [-1.0]]), np.array([-0.3, 0.3]), np.array([1.0, 1.0]), 1e-3)
-    assert proved_signs(valley, [[-1.0]], [[1.0]], [1.0]).all()
-    assert least_outputs(valley, np.array([[-1.0]]), np.array([[1.0]]), np.array([1.0]))[0] < 0.0
-    assert not proved_signs(valley, [[-1.0]], [[1.0]], [1.0], halvings=1).any()  # not proved is not wrong
+    assert proved_signs(valley, [[-1.0]], [[1.0]], signs=[1.0]).all()
+    assert least_outputs(valley, np.array([[-1.0]]), np.array([[1.0]]), signs=np.array([1.0]))[0] < 0.0
+    assert not proved_signs(valley, [[-1.0]], [[1.0]], signs=[1.0], halvings=1).any()  # not proved is not wrong
 
 
 def test_boxes_are_judged_apart() -> None:
     step = TwoLayers(np.array([[1.0]]), np.zeros(1), np.ones(1), -0.5)  # ReLU(x) - 1/2
-    proved = proved_signs(step, [[0.6], [0.4], [-2.0], [-2.0]], [[3.0], [0.6], [0.4], [0.4]], [1.0, 1.0, -1.0, 1.0])
+    proved = proved_signs(
+        step, [[0.6], [0.4], [-2.0], [-2.0]], [[3.0], [0.6], [0.4], [0.4]], signs=[1.0, 1.0, -1.0, 1.0]
+    )
     assert proved.tolist() == [True, False, True, False]
 
 
@@ -91,4 +93,4 @@ def test_boxes_are_judged_apart() -> None:
 def test_nothing_is_proved_of_a_network_that_is_not_finite(value: float) -> None:
     broken = TwoLayers(np.array([[value], [1.0]]), np.ones(2), np.array([1.0, 1.0]), 1.0)
     with np.errstate(invalid="ignore"):
-        assert not proved_signs(broken, [[-1.0]], [[1.0]], [1.0]).any()
+        assert not proved_signs(broken, [[-1.0]], [[1.0]], signs=[1.0]).any()

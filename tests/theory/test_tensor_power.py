@@ -76,7 +76,7 @@ class TestWindows:
         """T = 1e4 ... 1e5 steps over a factor of 10 to 100 in x: the window pins T, the flow time alone misses it."""
         start, target, rate = 0.1, 4.0, 2e-4
         steps = descend(start, target, rate, power)
-        window = time_window(start, target, rate, power)
+        window = time_window(start, target, rate, power=power)
         assert window.lower <= steps <= window.upper
         # one step, plus q kappa with kappa = c v^{q-2} <= 0.0064
         assert window.upper - window.lower <= 1 + power * rate * target ** (power - 2)
@@ -91,44 +91,48 @@ class TestWindows:
     def test_corrections_are_continuous_where_series_and_formula_meet(self) -> None:
         """Both branches at g = 1e-5 differ by O(g^2) and by rounding eps / g = 2e-11."""
         for power in (2.0, 2.01, 3.0, 6.0):
-            ends = [time_window(1.0, 1.001, 1e-5 * side, power).upper for side in (1 - 1e-9, 1 + 1e-9)]
+            ends = [time_window(1.0, 1.001, 1e-5 * side, power=power).upper for side in (1 - 1e-9, 1 + 1e-9)]
             assert ends[0] == pytest.approx(ends[1], rel=3e-9)
 
     def test_reached_targets_take_no_time(self) -> None:
-        assert time_window(2.0, 1.0, 0.1, 3.0) == (0.0, 0.0)
-        assert cumulative_rate_window(2.0, 1.0, 3.0, 0.1) == (0.0, 0.0)
+        assert time_window(2.0, 1.0, 0.1, power=3.0) == (0.0, 0.0)
+        assert cumulative_rate_window(2.0, 1.0, 3.0, relative_growth=0.1) == (0.0, 0.0)
         assert doubling_time_bound(2.0, 1.0, 0.1) == 0.0
-        assert rate_sandwich_time_bound(2.0, 1.0, 0.1, 0.2) == 0.0
+        assert rate_sandwich_time_bound(2.0, 1.0, 0.1, upper_rate=0.2) == 0.0
 
     def test_closed_form_for_the_cubic(self) -> None:
         expected = 1 + (1 / 0.01 - 1 / 5.0) / 0.3 + math.log(500)
-        assert growth_time_bound(0.01, 5.0, 0.3, 3.0) == pytest.approx(expected, rel=1e-13)
+        assert growth_time_bound(0.01, 5.0, 0.3, power=3.0) == pytest.approx(expected, rel=1e-13)
 
     def test_order_of_the_bounds(self) -> None:
         """The lemmas as published are implied by the sharp form."""
-        sharp = growth_time_bound(1e-3, 1.0, 0.1, 3.0)
-        assert sharp < doubling_time_bound(1e-3, 1.0, 0.1) < rate_sandwich_time_bound(1e-3, 1.0, 0.1, 0.1)
+        sharp = growth_time_bound(1e-3, 1.0, 0.1, power=3.0)
+        assert sharp < doubling_time_bound(1e-3, 1.0, 0.1) < rate_sandwich_time_bound(1e-3, 1.0, 0.1, upper_rate=0.1)
         assert doubling_time_bound(1e-3, 1.0, 0.1) == pytest.approx(2e4 * (1 - 2**-10) + 10)
 
     def test_bad_input_is_named(self) -> None:
         for start, target, rate, power in ((0.0, 1, 1, 3), (1, -1, 1, 3), (1, 2, 0, 3), (1, 2, 1, 1.9)):
             with pytest.raises(ValueError, match="must be"):
-                time_window(start, target, rate, power)
+                time_window(start, target, rate, power=power)
 
 
 class TestComparison:
     def test_cubic_closed_form(self) -> None:
         """With margin 1 + eps the bound is y_0 (1 + eps)/eps for q = 3."""
-        margin = math.exp(comparison_log_margin(3.0, 0.5, 2.0, 0.25, 3.0))
+        margin = math.exp(comparison_log_margin(3.0, 0.5, 2.0, relative_growth=0.25, power=3.0))
         assert margin == pytest.approx(3.0 / (2.0 * 1.25 * 0.5))
-        assert comparison_bound(3.0, 0.5, 2.0, 0.25, 3.0) == pytest.approx(0.5 * margin / (margin - 1), rel=1e-12)
+        assert comparison_bound(3.0, 0.5, 2.0, relative_growth=0.25, power=3.0) == pytest.approx(
+            0.5 * margin / (margin - 1), rel=1e-12
+        )
 
     def test_no_margin_no_bound(self) -> None:
-        assert comparison_bound(1.0, 1.0, 1.0, 0.0, 3.0, fast_value=np.inf) == np.inf
-        assert comparison_bound(1.0, 1.0, 1.0, 0.0, 3.0, fast_value=2.0) == pytest.approx(2.0)
+        assert comparison_bound(1.0, 1.0, 1.0, relative_growth=0.0, power=3.0, fast_value=np.inf) == np.inf
+        assert comparison_bound(1.0, 1.0, 1.0, relative_growth=0.0, power=3.0, fast_value=2.0) == pytest.approx(2.0)
 
     def test_plain_factor_is_looser(self) -> None:
-        assert comparison_bound(3.0, 0.5, 1.0, 0.2, 3.0) < comparison_bound(3.0, 0.5, 1.0, 0.2, 3.0, sharp=False)
+        assert comparison_bound(3.0, 0.5, 1.0, relative_growth=0.2, power=3.0) < comparison_bound(
+            3.0, 0.5, 1.0, relative_growth=0.2, power=3.0, sharp=False
+        )
 
 
 class TestSaturation:
@@ -168,10 +172,10 @@ class TestSaturation:
     def test_power_over_all_times(self) -> None:
         """From 1e-3 to 1e300: increasing, inverted by its time, and late expansions that improve with the order."""
         times = np.logspace(-3, 300, 40)
-        margins = [power_saturation(t, 0.5, 1e-9, 3.0) for t in times]
+        margins = [power_saturation(t, 0.5, 1e-9, power=3.0) for t in times]
         assert np.all(np.diff(margins) > 0)
         errors = [
-            abs(float(power_saturation_late(1e12, 0.5, 3.0, k)) - power_saturation(1e12, 0.5, 1e-9, 3.0))
+            abs(float(power_saturation_late(1e12, 0.5, 3.0, k)) - power_saturation(1e12, 0.5, 1e-9, power=3.0))
             for k in range(3)
         ]
         assert errors[2] < errors[1] < errors[0]
@@ -185,8 +189,8 @@ class TestSaturation:
             lambda: logistic_saturation(-1.0),
             lambda: logistic_saturation(1.0, rate=0.0),
             lambda: logistic_saturation_log_time(0.0, 1.0),
-            lambda: power_saturation(1.0, 1.0, -1.0, 3.0),
-            lambda: power_saturation(1.0, 1.0, 1.0, 1.0),
+            lambda: power_saturation(1.0, 1.0, -1.0, power=3.0),
+            lambda: power_saturation(1.0, 1.0, 1.0, power=1.0),
             lambda: power_saturation_late(1.0, 1.0, 3.0),
             lambda: power_saturation_late(100.0, 1.0, 3.0, order=3),
         ):
@@ -239,14 +243,16 @@ class TestInitialLaws:
                 chi.ppf(1e-14),
                 chi.isf(1e-14),
             )
-            assert noise_start_cdf(scaled, 6, dimension, 0.5, 0.1) == pytest.approx(exact, abs=1e-8)
+            assert noise_start_cdf(scaled, 6, dimension, init_std=0.5, noise_std=0.1) == pytest.approx(exact, abs=1e-8)
 
     def test_noise_starts_at_any_dimension(self) -> None:
         quantiles = np.array([0.05, 0.5, 0.95])
         for dimension in (1e6, 1e9, 1e15):
             x = MaximumLaw(10, 2e-3 * math.sqrt(dimension - 1)).ppf(quantiles)
             # (F'' - F')/(d-1) with F'' of order x^2/4 <= 2, and rounding
-            assert noise_start_cdf(x, 10, dimension, 2.0, 1e-3) == pytest.approx(quantiles, abs=3 / dimension + 1e-14)
+            assert noise_start_cdf(x, 10, dimension, init_std=2.0, noise_std=1e-3) == pytest.approx(
+                quantiles, abs=3 / dimension + 1e-14
+            )
 
     def test_growth_time_law(self) -> None:
         law = GrowthTimeLaw(MaximumLaw(3, 0.01), 0.2, 3.0, 1.0)
@@ -273,10 +279,10 @@ class TestInitialLaws:
             lambda: MaximumLaw(1, -1.0),
             lambda: expected_maximum(0),
             lambda: patch_energy_law(1, 1.0),
-            lambda: noise_start_cdf(0.0, 1, 1, 1.0, 1.0),
-            lambda: noise_start_cdf(0.0, 0, 9, 1.0, 1.0),
-            lambda: noise_start_cdf(0.0, 1, 9, 0.0, 1.0),
-            lambda: noise_start_cdf(0.0, 1, 9, 1.0, 0.0),
+            lambda: noise_start_cdf(0.0, 1, 1, init_std=1.0, noise_std=1.0),
+            lambda: noise_start_cdf(0.0, 0, 9, init_std=1.0, noise_std=1.0),
+            lambda: noise_start_cdf(0.0, 1, 9, init_std=0.0, noise_std=1.0),
+            lambda: noise_start_cdf(0.0, 1, 9, init_std=1.0, noise_std=0.0),
             lambda: patch_energy_law(9, 0.0),
             lambda: GrowthTimeLaw(MaximumLaw(2), 0.0, 3.0, 1.0),
             lambda: GrowthTimeLaw(MaximumLaw(2), 1.0, 2.0, np.inf),

@@ -32,7 +32,7 @@ def mean_absolute_deviation(share: float, samples: int) -> float:
 def test_line_linear_programme_and_scipy_agree(seed: int, lattice: bool) -> None:
     rng = np.random.default_rng(seed)
     (x, a), (y, b) = random_law(rng, lattice), random_law(rng, lattice)
-    distance = wasserstein_line(x, y, a, b)
+    distance = wasserstein_line(x, y, a, second_weights=b)
     programme = cheapest_plan(np.abs(x[:, None] - y), a, b)
     # HiGHS accepts constraints violated by 1e-7; the points are within 10 of each other.
     assert distance == pytest.approx(programme.cost, abs=2e-6)
@@ -46,7 +46,7 @@ def test_line_linear_programme_and_scipy_agree(seed: int, lattice: bool) -> None
 def test_monotone_coupling_has_the_right_margins(seed: int, lattice: bool) -> None:
     rng = np.random.default_rng(seed)
     (x, a), (y, b) = random_law(rng, lattice), random_law(rng, lattice)
-    left, right, masses = monotone_plan(x, y, a, b)
+    left, right, masses = monotone_plan(x, y, a, second_weights=b)
     for point in x:
         assert masses[left == point].sum() == pytest.approx(a[x == point].sum(), abs=1e-14)
     for point in y:

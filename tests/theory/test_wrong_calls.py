@@ -62,8 +62,8 @@ def test_most_formulas_can_be_called_by_the_names_of_their_arguments():
         (lambda: SignalFlow([0.1], **SIGNAL, threat="fgsm"), "must be signal_span or fixed_direction"),
         (lambda: DecoupledFlow([0.1], [[0.1]], [[1.0]], 3.0, 1.0, 0.1, 0.5, threat="x"), "threat is 'x'"),
         (lambda: DecoupledFlow([0.1], [[0.1]], [[1.0]], 3.0, 1.0, NAN, 0.5), "gap must lie in"),
-        (lambda: random_offsets((2, 2), 0.1, "l_inf", np.random.default_rng(0)), "did you mean linf?"),
-        (lambda: project(np.ones((1, 2)), np.zeros((1, 2)), 0.1, "l_inf"), "did you mean linf?"),
+        (lambda: random_offsets((2, 2), 0.1, "l_inf", generator=np.random.default_rng(0)), "did you mean linf?"),
+        (lambda: project(np.ones((1, 2)), np.zeros((1, 2)), 0.1, norm="l_inf"), "did you mean linf?"),
         (lambda: signal_growth_rate(**(SIGNAL | {"gap": NAN})), "gap must be at least 0"),
         (lambda: attacked_signal_margin(1.0, signal_strength=1.0, power=3.0, gap=NAN), "gap must be at least 0"),
         (

@@ -52,7 +52,7 @@ def wasserstein_infinity_line(
     second_weights: ArrayLike | None = None,
 ) -> float:
     """W_infinity on the line: the farthest that any mass has to go. Kind: exact."""
-    x, y, _ = monotone_plan(first, second, first_weights, second_weights)
+    x, y, _ = monotone_plan(first, second, first_weights, second_weights=second_weights)
     return float(np.max(np.abs(x - y)))
 
 

@@ -171,25 +171,27 @@ def _gap_case(generator: np.random.Generator) -> GapCase:
 def _gap_and_bounds(case: GapCase, world: World) -> tuple[float, Array, float]:
     """Robust gap of the attack in this world, its three bounds at the claimed radius, and the rounding."""
     labels = np.ones(case.support.size)
-    losses = robust_loss_line(case.nodes, case.values, case.support, labels, world.number("radius", case.radius))
+    losses = robust_loss_line(
+        case.nodes, case.values, case.support, labels=labels, radius=world.number("radius", case.radius)
+    )
     gap = float(np.sum((case.weights - case.drawn) * losses))
 
     def flat(points: Array, radius: Array | float) -> Array:
-        return flatness_line(case.nodes, case.values, points, np.ones(points.size), radius)
+        return flatness_line(case.nodes, case.values, points, labels=np.ones(points.size), radius=radius)
 
     widest = case.radius + float(np.abs(case.support).max())
     lipschitz = float(flat(np.zeros(1), widest)[0])
-    distance = wasserstein_line(case.support, case.support, case.weights, case.drawn)
-    fresh, train, masses = monotone_plan(case.support, case.support, case.weights, case.drawn)
+    distance = wasserstein_line(case.support, case.support, case.weights, second_weights=case.drawn)
+    fresh, train, masses = monotone_plan(case.support, case.support, case.weights, second_weights=case.drawn)
     lengths = np.abs(fresh - train)
     side = 0.5
     cells = np.floor(case.support / side)
-    spread = cell_variation(cells, case.weights, cells, case.drawn)
+    spread = cell_variation(cells, case.weights, cells, other_weights=case.drawn)
     bounds = np.array([
         lipschitz_gap_bound(lipschitz, distance),
         transport_gap_bound(lengths, masses, flat(fresh, case.radius + lengths + 1e-12)),
         cell_gap_bound(side, float(np.sum(case.weights * flat(case.support, case.radius + side))),
-                       float(losses.max()), spread),
+                       float(losses.max()), variation=spread),
     ])  # fmt: skip
     return gap, bounds, 1e-11 * (1 + lipschitz + float(losses.max()))
 

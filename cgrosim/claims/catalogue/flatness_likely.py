@@ -72,11 +72,18 @@ def _over_the_statement(generator: np.random.Generator, count: int, repeats: int
     grid = (np.arange(400) + 0.5) / 400.0  # smooth integrands of at most some forty kinks
     x, y = np.tile(grid, 2), np.repeat([1.0, -1.0], len(grid))
     mass = 0.5 * (1.0 + CONTRAST * y * np.cos(2.0 * np.pi * x)) / len(grid)
-    losses, flat = robust_loss_line(*pieces, x, y, RADIUS), flatness_line(*pieces, x, y, RADIUS + side)
-    allowed = stated_gap_bound(LINE_SAMPLES, 1, float(mass @ flat), float(losses.max()), LINE_RISK)
+    losses, flat = (
+        robust_loss_line(*pieces, x, labels=y, radius=RADIUS),
+        flatness_line(*pieces, x, labels=y, radius=RADIUS + side),
+    )
+    allowed = stated_gap_bound(LINE_SAMPLES, 1, float(mass @ flat), largest_loss=float(losses.max()), risk=LINE_RISK)
     points = generator.random((count, LINE_SAMPLES // repeats))
     labels = np.where(2.0 * generator.random(points.shape) < 1.0 + CONTRAST * np.cos(2.0 * np.pi * points), 1.0, -1.0)
-    seen = robust_loss_line(*pieces, points.ravel(), labels.ravel(), RADIUS).reshape(points.shape).mean(axis=1)
+    seen = (
+        robust_loss_line(*pieces, points.ravel(), labels=labels.ravel(), radius=RADIUS)
+        .reshape(points.shape)
+        .mean(axis=1)
+    )
     return np.asarray((float(mass @ losses) - seen) / allowed)
 
 

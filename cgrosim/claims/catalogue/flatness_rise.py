@@ -38,7 +38,7 @@ def rise_of(told: Params, there: Params, look: Look) -> Rise:
         return float(np.mean(np.logaddexp(0.0, -odd_power(position, q) * total - noise)))
 
     worst = alpha - float(np.sign(total)) * there.perturbation_radius
-    gradients = loss_slope(alpha, total, noise, q)
+    gradients = loss_slope(alpha, total, noise, power=q)
     bends = bend_along_feature(told.perturbation_radius, total, noise, signal_strength=alpha, power=q)
     radius = told.perturbation_radius
     steepest = q * abs(total) * (alpha + (radius if total < 0.0 else 0.0)) ** (q - 1.0)

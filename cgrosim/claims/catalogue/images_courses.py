@@ -80,7 +80,7 @@ def _panel(replicates: Sequence[Sequence[ImageMoment]]) -> Panel:
 CLAIMS = (
     Claim(
         name="landscape-by-epoch",
-        title="digits: training images flatten over the epochs, fresh ones steepen",
+        title="digits: training images flatten, fresh ones steepen",
         statement="As adversarial training goes on to fit its training images, the mean largest gradient norm within "
         "the training radius falls around training images and rises around fresh ones.",
         source="arXiv 2306.01271, experiments on real images: so on CIFAR-10 by epoch (on MNIST test curves fall too); "

@@ -147,7 +147,7 @@ def judged_run(fitted: Fitted, attack: Attack, queries: int = SQUARE_QUERIES) ->
         last = new_network(settings.architecture, training.last)
         generator = stream(settings.seed, TrainingStream.CLAIM_JUDGED, 2)
         some = data.train
-        found = evaluate(last, some.images, some.labels, attack, generator, black_box_queries=queries)
+        found = evaluate(last, some.images, some.labels, attack=attack, generator=generator, black_box_queries=queries)
         warnings = found.warnings
     epochs = {name: epoch for name, (epoch, _) in networks.items()}
     return Run(training, attack, epochs, train, test, warnings)

@@ -70,7 +70,9 @@ def start_laws(params: Params) -> dict[str, tuple[str, Law]]:
         "energy": ("|X|^2 / sigma_p^2 ~ chi^2_{d-1}", energy.cdf),
         "largest_noise": (
             "max_r v_r(0) of one patch",
-            lambda v: noise_start_cdf(v, params.neurons, params.dimension, params.init_std, params.noise_std),
+            lambda v: noise_start_cdf(
+                v, params.neurons, params.dimension, init_std=params.init_std, noise_std=params.noise_std
+            ),
         ),
         "largest_signal": ("max_r u_r(0) / sigma_0", MaximumLaw(params.neurons).cdf),
     }

@@ -126,7 +126,7 @@ def _refusal_error(case: Case, share: float) -> float:
     """0 if a radius of half the smallest distance between classes is refused with a pair at that distance."""
     radius = closest_pair_radius(case.task, case.norm)
     try:
-        cgro_classifier(case.task.clean, case.task.points, case.task.labels, share * radius, case.norm)
+        cgro_classifier(case.task.clean, case.task.points, case.task.labels, radius=share * radius, norm=case.norm)
     except SeparationError as error:
         return float(error.distance != 2 * radius)
     return 1.0
@@ -188,7 +188,7 @@ def _count(samples: int, dimension: int, norm: Norm, generator: np.random.Genera
     share = world.number("left_out", 0)
     kept = points[len(points) // share :] if share else points
     clean = affine_network(np.ones((1, dimension)), [0.0])
-    return cgro_classifier(clean, kept, np.ones(len(kept), dtype=np.int64), 0.25, norm).parameter_count
+    return cgro_classifier(clean, kept, np.ones(len(kept), dtype=np.int64), radius=0.25, norm=norm).parameter_count
 
 
 def _measure_squares(context: Context, world: World) -> Evidence:

@@ -43,12 +43,12 @@ def _build(task: tuple[ReluNetwork, Array, NDArray[np.int64], Array], radius: fl
     """Place balls as the world does, and compare with who needs one as claimed: |f| <= delta |w|_1, |w|_1 = 1."""
     clean, points, labels, margins = task
     needed = margins <= radius
-    placed = needs_ball(clean, points, labels, world.number("decided_at", radius))
+    placed = needs_ball(clean, points, labels, radius=world.number("decided_at", radius))
     if world.number("everywhere", False):
         placed[:] = True
     if world.number("left_out", False):
         placed[np.argmax(placed)] = False
-    built = sparse_classifier(clean, points, labels, radius, placed)
+    built = sparse_classifier(clean, points, labels, radius=radius, placed=placed)
     unproved = int(np.sum(~(built.proved_margins() > 0.0)))
     return Built(int(needed.sum()), int(np.sum(placed != needed)), unproved, built.parameter_count)
 

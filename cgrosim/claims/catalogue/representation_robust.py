@@ -104,7 +104,7 @@ def _construction_checks(context: Context, world: World) -> list[Check]:
         labels = generator.choice([-1, 1], count)
         samples, clean = hard_samples(labels, HINT), clean_classifier(dimension)
         kept = slice(count - world.number("left_out", 0))
-        built = cgro_classifier(clean, samples[kept], labels[kept], RADIUS, "linf")
+        built = cgro_classifier(clean, samples[kept], labels[kept], radius=RADIUS, norm="linf")
         centres = np.column_stack([hard_points(dimension), world.number("hint", 0.0) * labels])
         told = np.where(np.arange(count) < world.number("flipped", 0), -labels, labels)
         wrong = np.mean(classification_margins(built.network, centres, labels) <= 0)

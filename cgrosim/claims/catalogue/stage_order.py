@@ -65,8 +65,8 @@ def _bound(params: Params, system: ClosedSystem) -> tuple[float, float]:
     x, y = float(np.max(system.signal)), float(np.max(np.abs(system.noise)))
     last = cap * (1.0 + growth)  # the step that arrives may overshoot
     return (
-        comparison_bound(x, y, ratio, growth, q, fast_value=last),
-        comparison_log_margin(x, y, ratio, growth, q),
+        comparison_bound(x, y, ratio, relative_growth=growth, power=q, fast_value=last),
+        comparison_log_margin(x, y, ratio, relative_growth=growth, power=q),
     )
 
 

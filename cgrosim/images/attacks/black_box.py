@@ -70,6 +70,7 @@ def square_attack(
     network: Classifier,
     images: NDArray[Any],
     labels: NDArray[np.int64],
+    *,
     attack: Ball,
     generator: np.random.Generator,
     queries: int,
@@ -147,7 +148,7 @@ def transfer_attack(
 
     The last iterates are used: they are the ones the substitute is most sure of.
     """
-    adversarial, _, _ = perturb(substitute, images, labels, attack, generator)
+    adversarial, _, _ = perturb(substitute, images, labels, attack=attack, generator=generator)
     margins = finite_margins(network, adversarial, labels)
     return BlackBoxResult(adversarial, margins, np.ones(len(adversarial), np.int64))
 

@@ -106,9 +106,9 @@ def evaluate(
     network: Classifier,
     images: NDArray[Any],
     labels: NDArray[np.int64],
+    *,
     attack: AnyAttack,
     generator: np.random.Generator,
-    *,
     black_box_samples: int = 100,
     black_box_queries: int = 500,
     substitute: Classifier | None = None,
@@ -144,7 +144,7 @@ def evaluate(
     """
     check_batch(network, images, labels, attack)
     white_box, sampling, searching, transferring = generator.spawn(4)
-    found = worst_case(network, images, labels, attack, white_box, progress)
+    found = worst_case(network, images, labels, attack=attack, generator=white_box, progress=progress)
     informed = _before_black_box(found)
     warnings = []
     zero = int((found.zero_gradient & (informed > 0)).sum())
@@ -162,7 +162,15 @@ def evaluate(
     chosen = np.sort(sampling.permutation(len(images))[: 0 if isinstance(attack, Square) else black_box_samples])
     black_box = transfer = None
     if len(chosen):
-        square = square_attack(network, images[chosen], labels[chosen], attack, searching, black_box_queries, progress)
+        square = square_attack(
+            network,
+            images[chosen],
+            labels[chosen],
+            attack=attack,
+            generator=searching,
+            queries=black_box_queries,
+            progress=progress,
+        )
         description = f"{attack.norm} Square Attack, {black_box_queries} queries"
         black_box = _opinion(description, found, informed, chosen, square.margins)
     if len(chosen) and substitute is not None:

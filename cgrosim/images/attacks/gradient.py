@@ -235,6 +235,7 @@ def perturb(
     network: Classifier,
     images: NDArray[Any],
     labels: NDArray[np.int64],
+    *,
     attack: Attack,
     generator: np.random.Generator,
     keep_worst: bool = False,

@@ -54,6 +54,7 @@ def worst_case(
     network: Classifier,
     images: NDArray[Any],
     labels: NDArray[np.int64],
+    *,
     attack: AnyAttack,
     generator: np.random.Generator,
     progress: Progress | None = None,

@@ -73,6 +73,7 @@ def run_experiment(
     experiment: Experiment,
     data: Dataset,
     folder: str | Path | None = None,
+    *,
     progress: Progress | None = None,
     executor: Executor | None = None,
     held: Held | None = None,

@@ -86,5 +86,11 @@ class StageSettings(SettingsBase):
         """The network for images of a shape: a signed sum for two classes, else the sums of the classes' filters."""
         readout: Literal["class_sums", "signed_sum"] = "signed_sum" if len(self.classes) == 2 else "class_sums"
         return patch_network(
-            input_shape, self.patch, self.filters, len(self.classes), self.exponent, self.initial_scale, readout
+            input_shape,
+            self.patch,
+            self.filters,
+            classes=len(self.classes),
+            exponent=self.exponent,
+            initial_scale=self.initial_scale,
+            readout=readout,
         )

@@ -154,7 +154,7 @@ def attack_table(
     for number, (attack, generator) in enumerate(zip(attacks, streams, strict=True)):
         share = 1.0 / len(attacks)
         tell = part_of(progress or silent, f"attack {number + 1} of {len(attacks)}", number * share, share)
-        found = worst_case(subject.network, images, labels, attack, generator, tell)
+        found = worst_case(subject.network, images, labels, attack=attack, generator=generator, progress=tell)
         tried.append(Tried(attack.describe(), found.margins))
         better = found.margins < worst
         adversarial[better], worst[better] = found.adversarial[better], found.margins[better]
@@ -216,7 +216,7 @@ def _in_turn(index: NDArray[np.intp], labels: NDArray[np.int64]) -> list[int]:
     return [place for _, _, place in sorted(rounds)]
 
 
-def table_attacks(norm: Norm, radius: float, classes: int, queries: int = QUERIES) -> tuple[Single, ...]:
+def table_attacks(norm: Norm, radius: float, classes: int, *, queries: int = QUERIES) -> tuple[Single, ...]:
     """The attacks of a table: FGSM in l_inf, and every member of `Standard`, the black-box one last.
 
     Parameters

@@ -87,6 +87,7 @@ def export_onnx(
     path: str | Path,
     architecture: Architecture,
     parameters: Mapping[str, NDArray[np.float32]],
+    *,
     about: Mapping[str, Any] | None = None,
 ) -> Path:
     """Write a network as an ONNX file, atomically.

@@ -55,6 +55,7 @@ def patch_network(
     input_shape: Shape,
     patch: int,
     filters: int,
+    *,
     classes: int = 10,
     exponent: int = 3,
     initial_scale: float = 0.01,

@@ -187,7 +187,9 @@ class PatchNetwork:
         """
         if isinstance(attack, ClassMeanAttack):
             return self._along_means(samples.patches, samples.labels, means, attack)
-        found, _, _ = pixel_attack(self, samples.images, samples.labels, attack, generator, keep_worst)
+        found, _, _ = pixel_attack(
+            self, samples.images, samples.labels, attack=attack, generator=generator, keep_worst=keep_worst
+        )
         return self.centred(found)
 
     def _along_means(self, patches: Array, labels: Labels, means: ClassMeans, attack: ClassMeanAttack) -> Array:

@@ -119,7 +119,12 @@ def final_accuracies(
                 progress(f"{name} network, {part} images", (2 * done + place) / (2 * len(networks)))
             generator = stream(training.settings.seed, TrainingStream.FINAL, place)
             result = evaluate(
-                network, samples.images, samples.labels, attack, generator, black_box_samples=black_box_samples
+                network,
+                samples.images,
+                samples.labels,
+                attack=attack,
+                generator=generator,
+                black_box_samples=black_box_samples,
             )
             parts |= _named(part, result)
             warnings += [f"{part}: {text}" for text in result.warnings]

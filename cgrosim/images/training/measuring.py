@@ -44,7 +44,9 @@ def measure(network: Any, settings: Settings, data: TrainingData, tell: Callable
         if not len(samples):
             continue
         generator = stream(settings.seed, TrainingStream.START, place)
-        worst = worst_case(network, samples.images, samples.labels, settings.evaluation_attack, generator)
+        worst = worst_case(
+            network, samples.images, samples.labels, attack=settings.evaluation_attack, generator=generator
+        )
         found[f"clean_{name}"] = float(np.mean(worst.clean_margins > 0.0))
         found[f"robust_{name}"] = float(np.mean(worst.margins > 0.0))
         done += len(samples)

@@ -37,7 +37,7 @@ def accumulate(
         losses = network.accumulate_gradient(batch.images, batch.labels, 1.0 - weight, settings.label_smoothing)
         loss += (1.0 - weight) * _mean(losses)
     if weight > 0.0:
-        images, _, _ = perturb(network, batch.images, batch.labels, attack, generator)
+        images, _, _ = perturb(network, batch.images, batch.labels, attack=attack, generator=generator)
         losses = network.accumulate_gradient(images, batch.labels, weight, settings.label_smoothing)
         loss += weight * _mean(losses)
     return loss

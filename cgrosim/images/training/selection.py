@@ -65,6 +65,11 @@ def confirmed_accuracy(
     for attack, draws in attacks if len(attacks) > 1 else ():
         if accuracy <= beaten:
             return None
-        left &= worst_case(network, validation.images, validation.labels, attack, draws, among=left).margins > 0.0
+        left &= (
+            worst_case(
+                network, validation.images, validation.labels, attack=attack, generator=draws, among=left
+            ).margins
+            > 0.0
+        )
         accuracy = float(left.mean())
     return None if accuracy <= beaten else accuracy

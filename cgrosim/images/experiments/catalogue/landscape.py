@@ -68,7 +68,7 @@ class Options(TrainingOptions):
         """Both trainings, around the radius of the training attack."""
         search = Search(steps=self.ascent_steps, restarts=self.restarts)
         asked = self.networks if self.measured_epochs is None else self.measured_epochs
-        return landscape_of(self.settings(), asked, self.points, search)
+        return landscape_of(self.settings(), asked, self.points, search=search)
 
 
 class Surroundings(Measurement):
@@ -271,7 +271,7 @@ class LossLandscape(Experiment):
 
 
 @checked
-def landscape_of(settings: Settings, networks: int | tuple[int, ...], points: int, search: Search) -> LossLandscape:
+def landscape_of(settings: Settings, networks: int | tuple[int, ...], points: int, *, search: Search) -> LossLandscape:
     """Standard and adversarial training side by side, around the radius of the training attack.
 
     Parameters

@@ -163,7 +163,7 @@ class SelfChecks(Measurement):
         assert isinstance(attack, Attack)
         network, images = last_network(self.settings, drawn, run), drawn.test_images.astype("float32")
         generator = stream(self.settings.seed, StagesStream.CHECKS)
-        checked = evaluate(network, images, drawn.test_labels, attack, generator)
+        checked = evaluate(network, images, drawn.test_labels, attack=attack, generator=generator)
         return {"warnings": [f"{name}: {sentence}" for sentence in checked.warnings]}
 
 
