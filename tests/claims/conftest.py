@@ -9,27 +9,27 @@ from pinned_regions import assert_pinned
 from cgrosim.claims.claim import Claim, Context, Verdict, evaluate
 
 COSTLIEST = {
-    "cgro-classifier",
-    "sampling-in-law",
-    "signal-growth-law",
+    "adversarial-weight-sweep",
     "ball-coverage",
+    "cgro-classifier",
+    "dead-filters-stay-dead",
     "dead-start-probability",
+    "fresh-noise-variance",
+    "memorisation-kicks",
     "memorisation-law",
     "memorisation-slope-rates",
     "memorisation-slope-starts",
     "noise-growth-dominates",
+    "plateau-quadrature",
+    "sampling-in-law",
+    "signal-growth-law",
     "signal-growth-slopes",
 }
 """Claims of which one world takes seconds: left to `-m slow` and `cgrosim verify`."""
 
 COSTLY = {
-    "adversarial-weight-sweep",
-    "dead-filters-stay-dead",
-    "fresh-noise-variance",
     "initial-laws",
-    "memorisation-kicks",
     "memorisation-times",
-    "plateau-quadrature",
     "signal-growth-window",
     "threat-gap",
 }

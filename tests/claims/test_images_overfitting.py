@@ -34,6 +34,7 @@ def test_standard_training_fits_nothing_robustly(worlds):
     assert checks[CLEAN].measured < 0.3
 
 
+@pytest.mark.slow
 def test_shuffled_labels_leave_clean_test_accuracy_at_chance(worlds):
     check = claims.overfitting_checks([worlds["shuffled labels"]])[CLEAN]
     assert check.outcome == "violated"

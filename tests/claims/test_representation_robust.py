@@ -30,6 +30,7 @@ def test_another_error_level_gives_another_table(monkeypatch):
     assert combine(checks) == "violated"
 
 
+@pytest.mark.slow
 def test_robust_labels_used_as_clean_ones_are_found(monkeypatch):
     """Without the hint in the last coordinate clean fit is as hard as robust fit, and undecided at these sizes."""
     true_widths = representation_robust._point_widths

@@ -41,7 +41,7 @@ def test_tiles_stay_in_their_panel(browser, html, fragment):
     assert outside == 0
 
 
-@pytest.mark.parametrize("width", [375, 1280])
+@pytest.mark.parametrize("width", [pytest.param(375, marks=pytest.mark.slow), 1280])
 def test_names_on_the_map_stay_in_their_regions(browser, html, width):
     browser.size(width, 800)
     try:
@@ -147,7 +147,7 @@ RECTANGLES = """return [...document.querySelectorAll("#panels > *, footer, heade
 })"""
 
 
-@pytest.mark.parametrize("lesson", [0, 4, 9])
+@pytest.mark.parametrize("lesson", [0, *(pytest.param(n, marks=pytest.mark.slow) for n in (4, 9))])
 def test_nothing_jumps_while_it_plays_or_a_slider_moves(browser, html, lesson):
     browser.size(1280, 720)
     browser.open(html, f"lesson={lesson}")

@@ -142,6 +142,7 @@ def test_an_interrupted_training_ends_the_sweep(monkeypatch, tmp_path):
     assert list(outcome.results) == names
 
 
+@pytest.mark.slow
 def test_ctrl_c_in_a_measurement_keeps_what_was_done(monkeypatch, tmp_path):
     def pressed(*_, **__):
         raise KeyboardInterrupt

@@ -28,7 +28,9 @@ UNSEALED = "no checksum: what changes no size or count is taken for what it says
 
 @pytest.fixture(scope="module")
 def formats(tmp_path_factory):
-    return all_formats(tmp_path_factory.mktemp("formats"))
+    with pytest.MonkeyPatch.context() as patch:  # no figure is read again
+        patch.setattr("cgrosim.images.experiments.runner.write_figures", lambda *given, **more: [])
+        return all_formats(tmp_path_factory.mktemp("formats"))
 
 
 def rebuilt_wrong(content):
