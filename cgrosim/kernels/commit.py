@@ -29,16 +29,25 @@ def add_scaled(state, change, scale, first, last):  # type: ignore[no-untyped-de
 
 
 @njit(**BORROWING)
-def steer(state, change, velocity, decay, momentum, first, last):  # type: ignore[no-untyped-def]
-    """Change = momentum velocity + (change - decay state) on the blocks first..last; without momentum no velocity."""
+def steer(state, change, velocity, decay, momentum, scale, first, last):  # type: ignore[no-untyped-def]
+    """Change = momentum velocity + (change - decay state) on the blocks first..last; without momentum no velocity.
+
+    Returns what `count_bad` would of the new change, in the same pass.
+    """
     old, new = state[first:last].reshape(-1), change[first:last].reshape(-1)
+    bad = 0
     if momentum == 0.0:
         for index in range(old.size):
-            new[index] -= decay * old[index]
+            steered = new[index] - decay * old[index]
+            new[index] = steered
+            bad += 0 if abs(old[index] + scale * steered) <= LIMIT else 1
     else:
         before = velocity[first:last].reshape(-1)
         for index in range(old.size):
-            new[index] = momentum * before[index] + (new[index] - decay * old[index])
+            steered = momentum * before[index] + (new[index] - decay * old[index])
+            new[index] = steered
+            bad += 0 if abs(old[index] + scale * steered) <= LIMIT else 1
+    return bad
 
 
 @njit(**BORROWING)

@@ -128,8 +128,9 @@ def _make_advance(parallel: bool) -> Callable[..., Any]:
                 first, last = task * WIDTH, min(coordinate_blocks, (task + 1) * WIDTH)
                 multiply_columns(work.force, row_depth, data.by_coordinate, work.change, first, last, problem.height, 0)
                 if steered:
-                    steer(weights, work.change, velocity, decay, momentum, first, last)
-                bad += count_bad(weights, work.change, step_size, first, last)
+                    bad += steer(weights, work.change, velocity, decay, momentum, step_size, first, last)
+                else:
+                    bad += count_bad(weights, work.change, step_size, first, last)
             if bad > 0:
                 neuron, row = _locate(problem, weights, work, step_size, data)
                 return done, DIVERGED, neuron, row

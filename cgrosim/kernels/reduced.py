@@ -166,10 +166,10 @@ def _make_advance(parallel: bool) -> Callable[..., Any]:
             if steered:  # only now has every product read the force
                 for task in prange(tasks):
                     first, last = task * WIDTH, min(blocks, (task + 1) * WIDTH)
-                    steer(state.noise, work.change, speed_c, decay, momentum, first, last)
-                    steer(state.coefficients, work.force, speed_b, decay, momentum, first, last)
-                    found = count_bad(state.noise, work.change, step_size, first, last)
-                    bad += found + count_bad(state.coefficients, work.force, step_size, first, last)
+                    found = steer(state.noise, work.change, speed_c, decay, momentum, step_size, first, last)
+                    bad += found + steer(
+                        state.coefficients, work.force, speed_b, decay, momentum, step_size, first, last
+                    )
                 for r in range(problem.neurons):
                     speed = momentum * speed_u[r] if momentum != 0.0 else 0.0
                     work.signal_force[r] = speed + (work.signal_force[r] - decay * u[r])
