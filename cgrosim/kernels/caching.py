@@ -36,8 +36,9 @@ def entry(parallel: bool = False, *, borrowing: bool = False) -> Callable[[Calla
     counting = UNCOUNTED if borrowing and not parallel else {}
 
     def decorate(function: Callable[..., Any]) -> Any:
-        compiled: Any = numba.njit(parallel=parallel, **_OPTIONS, **counting)(function)
-        compiled._cache = make_cache(function)
+        cache = make_cache(function)
+        compiled: Any = numba.njit(parallel=parallel, **_OPTIONS, **counting)(named_apart(function))
+        compiled._cache = cache
         return compiled
 
     return decorate
@@ -47,12 +48,28 @@ def callback(signature: Any) -> Callable[[Callable[..., Any]], Any]:
     """Decorate a kernel that is called by its address: compiled at once, or loaded from disk."""
 
     def decorate(function: Callable[..., Any]) -> Any:
-        compiled: Any = CFunc(function, normalize_signature(signature), {}, {})
-        compiled._cache = make_cache(function)
+        cache = make_cache(function)
+        compiled: Any = CFunc(named_apart(function), normalize_signature(signature), {}, {})
+        compiled._cache = cache
         compiled.compile()
         return compiled
 
     return decorate
+
+
+def named_apart(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a function a name that tells what it closes over, as no other version of it does.
+
+    Numba tells versions of one closure apart by a count of what the process has compiled. Two of them that two
+    processes compiled may then have one name, and in a process that loads both from disk the first answers for the
+    second: the product by a matrix for that by its transpose.
+    """
+    held = [cell.cell_contents for cell in function.__closure__ or ()]
+    told = [
+        value if isinstance(value, str | int | float | tuple) else getattr(value, "__qualname__", "") for value in held
+    ]
+    function.__qualname__ += f"_{hashlib.sha256(repr(told).encode()).hexdigest()[:16]}"
+    return function
 
 
 @functools.cache

@@ -148,3 +148,50 @@ def test_a_ctrl_c_that_the_compiler_swallows_is_no_error_of_a_kernel(
     monkeypatch.setattr(sys, "unraisablehook", lambda what: None)
     with Endings() if command else nullcontext(), pytest.raises(KeyboardInterrupt):
         load(toy)(3)
+
+
+TWO_VERSIONS = """
+import sys
+from cgrosim.kernels.caching import entry
+
+def shifted(step):
+    @entry()
+    def shift(x):
+        return x + step
+    return shift
+
+up, down = shifted(1.0), shifted(-1.0)
+
+@entry()
+def both(x):
+    return 10.0 * up(x) + down(x)
+
+if __name__ == "__main__":
+    print(globals()[sys.argv[1]](1.0))
+"""
+
+
+@pytest.mark.slow  # three processes compile
+def test_versions_that_two_processes_compiled_do_not_answer_for_each_other(tmp_path):
+    """Numba names versions of a closure by a count of the process: here both were the first, and a third met them."""
+    toy = tmp_path / "toy.py"
+    toy.write_text(TWO_VERSIONS)
+    said = [
+        subprocess.run(
+            [sys.executable, str(toy), name],
+            env={**os.environ, "NUMBA_CACHE_DIR": str(tmp_path), "PYTHONPATH": str(ROOT)},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout.strip()
+        for name in ("up", "down", "both")
+    ]
+    assert said == ["2.0", "0.0", "20.0"]
+
+
+def test_no_two_versions_of_a_kernel_have_one_name():
+    from cgrosim.kernels import dense, direct, reduced
+
+    forms = [*dense._project_forms, *dense._backproject_forms, *dense._accumulate_forms, *reduced.FORMS, *direct.FORMS]
+    names = [form.py_func.__qualname__ for form in forms]
+    assert len(set(names)) == len(names)
