@@ -19,7 +19,14 @@ def test_quick_verdict_is_supported_and_wrong_worlds_are_rejected(verdict_of, cl
 
 
 @pytest.mark.parametrize(
-    "change", [{"dimension": 36, "noise_std": 0.2}, {"init_std": 0.36}, {"noise_std": 0.24}, {"neurons": 8}]
+    "change",
+    [
+        {"dimension": 36, "noise_std": 0.2},
+        *(
+            pytest.param(more, marks=pytest.mark.slow)
+            for more in ({"init_std": 0.36}, {"noise_std": 0.24}, {"neurons": 8})
+        ),
+    ],
 )
 def test_laws_of_another_experiment_are_violated(monkeypatch, change):
     """Twenty per cent more degrees of freedom, or of either standard deviation, or another width."""

@@ -55,6 +55,7 @@ def test_it_writes_both_runs_and_the_figure_and_says_what_was_seen(tmp_path, cap
     assert "other settings (filters)" in words(capsys.readouterr().err)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("blank_figures")
 def test_a_pixel_attack_is_checked_by_a_black_box(tmp_path, monkeypatch, capsys):
     checked = []
@@ -81,6 +82,7 @@ def test_all_classes_train_with_sums_of_their_filters(tmp_path):
     assert load(tmp_path / "adversarial.nc").sizes["class"] == 10
 
 
+@pytest.mark.slow
 def test_a_divergence_has_status_1(tmp_path):
     assert stages(tmp_path, "--learning-rate", "1e150") == 1
 

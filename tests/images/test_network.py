@@ -124,6 +124,7 @@ def test_parameters_and_velocity_are_read_and_written_exactly() -> None:
                 assert np.array_equal(read()["layer0.weight"], other["layer0.weight"])
 
 
+@pytest.mark.slow
 def test_batches_larger_than_the_workspace() -> None:
     case = make_case(lenet(1, (8, 8, 1)), 2500, seed=3)
     ours, bound = network(case), Analysis(case)

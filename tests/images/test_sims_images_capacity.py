@@ -20,6 +20,7 @@ def experiment(monkeypatch):
         del sys.modules[name]
 
 
+@pytest.mark.slow
 def test_it_leaves_a_figure_and_its_numbers_and_goes_on(experiment, tmp_path, monkeypatch):
     first = experiment.main(["--toy", "--out", str(tmp_path)])
     assert (tmp_path / "images_capacity.png").stat().st_size > 5000

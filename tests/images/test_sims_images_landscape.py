@@ -21,6 +21,7 @@ def script(monkeypatch):
         sys.modules.pop(name, None)
 
 
+@pytest.mark.slow
 def test_it_leaves_a_figure_and_its_numbers_and_goes_on(script, tmp_path, monkeypatch, capsys):
     script.main(["--toy", "--out", str(tmp_path)])
     assert (tmp_path / "images_landscape.png").read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"

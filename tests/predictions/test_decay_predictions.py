@@ -75,6 +75,7 @@ def test_too_much_decay_learns_nothing():
     assert value(BASE.replace(weight_decay=1.1 * edge), "regime") == "nothing learnt"
 
 
+@pytest.mark.slow
 def test_momentum_scales_every_predicted_time():
     plain = cgrosim.predict(BASE)
     heavy = cgrosim.predict(BASE.replace(momentum=0.8, learning_rate=0.2 * BASE.learning_rate))

@@ -15,13 +15,19 @@ from cgrosim.images.training.settings import Settings
 
 SIMS = Path(__file__).parents[2] / "sims"
 SLOW = {
+    "activations",
     "attack_choice",
+    "cgro_classifier",
     "cures",
+    "flatness_images",
     "phase_diagram",
     "representation_complexity",
     "scaling",
+    "standard_vs_adversarial",
+    "success_rate",
     "three_stages",
-}  # seconds, even as toys
+    "unseen_points",
+}  # a second or more, even as toys; two of them have ordinary tests beside this one
 SCRIPTS = sorted(path.stem for path in SIMS.glob("*.py") if path.stem != "common")
 NAMES = [name for name in SCRIPTS if not name.startswith("images_")]  # those have tests of their own in tests/images
 EXPERIMENTS = [pytest.param(name, marks=pytest.mark.slow if name in SLOW else ()) for name in NAMES]
