@@ -18,8 +18,7 @@ from cgrosim.theory._arguments import one_of, share
 from cgrosim.theory.clock import MonotoneClock
 from cgrosim.theory.label_noise import check_label_noise
 from cgrosim.theory.label_smoothing import check_smoothing, smoothed_weight
-from cgrosim.theory.plateau import NEGLIGIBLE, SignalFlow, Threat
-from cgrosim.theory.power_growth import check_power, companion_log_growth
+from cgrosim.theory.plateau import NEGLIGIBLE, NeuronsOnOneClock, SignalFlow, Threat
 from cgrosim.theory.thresholds import ESCAPED
 
 Array = NDArray[np.float64]
@@ -28,10 +27,9 @@ Label = Literal["right", "flipped", "none"]
 # Distance from the rest, in the growth of a correlation, from which weights count as those at rest: they are to 1e-8,
 # and the pull, a difference that vanishes there, still has eight digits.
 CLOSEST = 1e-8
-LONGEST = 2048.0  # growth beyond which no number holds a correlation
 
 
-class LabelledFlow:
+class LabelledFlow(NeuronsOnOneClock):
     """Gradient flow of the signal correlations with V_i = 0 and labels that are smoothed, flipped or without a feature.
 
     Kind: exact for gradient flow with V_i = 0; gradient descent differs at first order in the step. Hypotheses: as
@@ -73,34 +71,16 @@ class LabelledFlow:
         one_of("threat", threat, Threat)
         share("gap", gap)
         share("adversarial_weight", adversarial_weight)
-        self.excess, self.power = check_power(power), float(power)
+        super().__init__(correlations, power, signal_strength)
         self.smoothing, self.label_noise = check_smoothing(smoothing), check_label_noise(label_noise)
         if not 0.0 <= unlearnable < 1.0 - label_noise:
             raise ValueError(f"unlearnable must lie in [0, 1 - label_noise), got {unlearnable!r}")
         if not (self.smoothing or self.label_noise):
             raise ValueError("without smoothed or flipped labels the signal never rests: take SignalFlow")
-        starts = np.atleast_1d(np.asarray(correlations, dtype=float))
-        if not np.any(starts > 0):
-            raise ValueError("correlations needs at least one positive start: with none the signal is never learnt.")
         self.right = 1.0 - label_noise - unlearnable
         self.gap, self.weight, self.threat = float(gap), float(adversarial_weight), threat
-        self.signal_strength, self.learning_rate = float(signal_strength), float(learning_rate)
-        self._signs = np.sign(starts)
-        with np.errstate(divide="ignore"):
-            self._log_starts = np.log(np.abs(starts))
-        self._leader = int(np.argmax(starts))
-        relative = self._log_starts - self._log_starts[self._leader]
-        self._ratios = self._signs * np.exp(self.excess * relative)
+        self.learning_rate = float(learning_rate)
         self._lay_panels()
-
-    def _log_correlations(self, growth: ArrayLike) -> Array:
-        growth = np.asarray(growth, dtype=float)[..., None]
-        return self._log_starts + companion_log_growth(growth, self._ratios, self.power)
-
-    def _margin(self, growth: ArrayLike) -> Array:
-        with np.errstate(over="ignore"):
-            terms = np.exp(self.power * (self._log_correlations(growth) + np.log(self.signal_strength)))
-        return np.asarray(terms @ self._signs)
 
     def _left(self, margin: Array, flipped: bool) -> Array:
         """(attacked coefficient / alpha)^q: the attack goes against the label that is trained on."""
@@ -136,17 +116,6 @@ class LabelledFlow:
     def _growth_at(self, margin: float, low: float, high: float) -> float:
         return float(brentq(lambda g: float(self._margin(g)) - margin, low, high, xtol=1e-14, rtol=1e-15))
 
-    def _turn(self) -> float:
-        """Growth of the largest correlation at which U turns positive; 0 if it starts so."""
-        if self._margin(0.0) >= 0:
-            return 0.0
-        high = 1.0
-        while self._margin(high) < 0:
-            high *= 2.0
-            if high > LONGEST:
-                raise ValueError("the signal never turns positive within the range of numbers.")
-        return self._growth_at(0.0, 0.0, high)
-
     def _rest(self, turn: float) -> tuple[float, float]:
         """Margin and growth at which the signal rests."""
         start = float(self._margin(0.0))
@@ -165,7 +134,7 @@ class LabelledFlow:
         return margin, self._growth_at(margin, turn, top)
 
     def _lay_panels(self) -> None:
-        turn = self._turn()
+        turn = self._zero_crossing()
         self.rest_margin, self._end = self._rest(turn)
         self.grows = self._end > CLOSEST
         if not self.grows:
@@ -195,7 +164,7 @@ class LabelledFlow:
     def _log_rate(self, growth: Array) -> Array:
         with np.errstate(divide="ignore", invalid="ignore"):
             push = np.log(np.maximum(self.pull(self._margin(growth)), 0.0))
-        log_leader = self._log_starts[self._leader] + growth
+        log_leader = self._log_starts[self.reference] + growth
         constant = np.log(self.learning_rate * self.power) + self.power * np.log(self.signal_strength)
         return constant + self.excess * log_leader + push
 
@@ -228,7 +197,7 @@ class LabelledFlow:
 
     def correlations_at(self, time: ArrayLike) -> Array:
         """u_r after `time` steps; shape ``time.shape + (m,)``."""
-        return self._signs * np.exp(self._log_correlations(self._growth_after(np.asarray(time, dtype=float))))
+        return self._signs * np.exp(self.log_correlations(self._growth_after(np.asarray(time, dtype=float))))
 
     def _reached(self, label: Label) -> tuple[float, float, float]:
         """Time and exposure at the last panel, and the weight from there on."""

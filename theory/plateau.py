@@ -56,62 +56,33 @@ def attacked_ratio_log(margin: ArrayLike, gap: float, threat: Threat = "signal_s
     return np.where(margin < 0, np.log(2.0 - gap), np.where(np.isnan(margin), margin, _log(gap)))
 
 
-class SignalFlow:
-    """Gradient flow of the signal correlations with negligible noise margins: growth, plateau, drift and escape.
-
-    Kind: exact for gradient flow with V_i = 0; gradient descent differs at first order in the step. Hypotheses: odd
-    activation sign(z)|z|^q, second layer +1, at least one positive start, |V_i| << 1 (before memorisation; afterwards
-    the attacked term is switched off and the plateau only gets flatter).
+class NeuronsOnOneClock:
+    """Signal correlations under one force: all of them, and the margin, from the growth of the largest (Lemma L6).
 
     Parameters
     ----------
     correlations : array_like, shape (m,)
-        u_r(0), of either sign.
-    power, signal_strength, gap, adversarial_weight, learning_rate : float
-        q, alpha, (alpha - delta)/alpha, lam and eta.
-    threat : {"signal_span", "fixed_direction"}
-        Decides the attacked coefficient while U < 0.
+        u_r(0), of either sign, at least one positive.
+    power, signal_strength : float
+        q and alpha.
+
+    Raises
+    ------
+    ValueError
+        If no start is positive, or the power is below 2.
     """
 
-    def __init__(
-        self,
-        correlations: ArrayLike,
-        *,
-        power: float,
-        signal_strength: float,
-        gap: float,
-        adversarial_weight: float,
-        learning_rate: float,
-        threat: Threat = "signal_span",
-    ) -> None:
-        self.excess = check_power(power)
-        one_of("threat", threat, Threat)
+    def __init__(self, correlations: ArrayLike, power: float, signal_strength: float) -> None:
+        self.excess, self.power, self.signal_strength = check_power(power), float(power), float(signal_strength)
         self.correlations: Array = np.atleast_1d(np.asarray(correlations, dtype=float))
         if self.correlations.ndim != 1 or not np.any(self.correlations > 0):
             raise ValueError("correlations needs at least one positive start: with none the signal is never learnt.")
-        if not 0.0 <= adversarial_weight <= 1.0:
-            raise ValueError(f"adversarial_weight must lie in [0, 1], got {adversarial_weight!r}.")
-        if not 0.0 <= gap <= 1.0:
-            raise ValueError(f"gap must lie in [0, 1], got {gap!r}.")
-        if adversarial_weight == 1.0 and gap == 0.0:
-            raise ValueError(
-                "adversarial_weight 1 with gap 0 leaves no force on the signal; lower the weight or raise the gap."
-            )
-        if not (0.0 < signal_strength < np.inf and 0.0 < learning_rate < np.inf):
-            raise ValueError("signal_strength and learning_rate must be positive and finite.")
-        self.power, self.gap, self.threat = float(power), float(gap), threat
-        self.signal_strength, self.learning_rate = float(signal_strength), float(learning_rate)
-        self.log_clean, self.log_attacked = _log(1.0 - adversarial_weight), _log(adversarial_weight)
         self._signs = np.sign(self.correlations)
         with np.errstate(divide="ignore"):
             self._log_starts = np.log(np.abs(self.correlations))
         self.reference = int(np.argmax(self.correlations))
         relative = self._log_starts - self._log_starts[self.reference]
         self._ratios = self._signs * np.exp(self.excess * relative)
-        self._edges = [0.0]
-        zero = self._zero_crossing()
-        self._turn = zero if zero > 0 else None
-        self._extend(100.0)
 
     def log_correlations(self, growth: ArrayLike) -> Array:
         """Log|u_r| when the largest correlation has grown by exp(growth); shape ``growth.shape + (m,)``."""
@@ -141,6 +112,54 @@ class SignalFlow:
             below = self._margin(middle) < margin
             low, top = np.where(below, middle, low), np.where(below, top, middle)
         return 0.5 * (low + top)
+
+
+class SignalFlow(NeuronsOnOneClock):
+    """Gradient flow of the signal correlations with negligible noise margins: growth, plateau, drift and escape.
+
+    Kind: exact for gradient flow with V_i = 0; gradient descent differs at first order in the step. Hypotheses: odd
+    activation sign(z)|z|^q, second layer +1, at least one positive start, |V_i| << 1 (before memorisation; afterwards
+    the attacked term is switched off and the plateau only gets flatter).
+
+    Parameters
+    ----------
+    correlations : array_like, shape (m,)
+        u_r(0), of either sign.
+    power, signal_strength, gap, adversarial_weight, learning_rate : float
+        q, alpha, (alpha - delta)/alpha, lam and eta.
+    threat : {"signal_span", "fixed_direction"}
+        Decides the attacked coefficient while U < 0.
+    """
+
+    def __init__(
+        self,
+        correlations: ArrayLike,
+        *,
+        power: float,
+        signal_strength: float,
+        gap: float,
+        adversarial_weight: float,
+        learning_rate: float,
+        threat: Threat = "signal_span",
+    ) -> None:
+        super().__init__(correlations, power, signal_strength)
+        one_of("threat", threat, Threat)
+        if not 0.0 <= adversarial_weight <= 1.0:
+            raise ValueError(f"adversarial_weight must lie in [0, 1], got {adversarial_weight!r}.")
+        if not 0.0 <= gap <= 1.0:
+            raise ValueError(f"gap must lie in [0, 1], got {gap!r}.")
+        if adversarial_weight == 1.0 and gap == 0.0:
+            raise ValueError(
+                "adversarial_weight 1 with gap 0 leaves no force on the signal; lower the weight or raise the gap."
+            )
+        if not (0.0 < signal_strength < np.inf and 0.0 < learning_rate < np.inf):
+            raise ValueError("signal_strength and learning_rate must be positive and finite.")
+        self.gap, self.threat, self.learning_rate = float(gap), threat, float(learning_rate)
+        self.log_clean, self.log_attacked = _log(1.0 - adversarial_weight), _log(adversarial_weight)
+        self._edges = [0.0]
+        zero = self._zero_crossing()
+        self._turn = zero if zero > 0 else None
+        self._extend(100.0)
 
     def _push_logs(self, growth: Array) -> tuple[Array, Array, Array]:
         """Logs of the two weights (clean, attacked) that a sample with V = 0 contributes, and of the attacked ratio."""
