@@ -7,11 +7,13 @@ are done. The next sitting does the others, and those that failed; several progr
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import itertools
 import json
 import os
 import platform
+import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
@@ -69,6 +71,7 @@ class Row:
     again : how many of the refused and survived belong to trials in which something else failed: they are made again
     sittings : in how many parts the trials were made
     seconds : that they took, all sittings together
+    dates, commits : of the sittings; a commit is that of the code which was tried, with a + where files were changed
     """
 
     name: str
@@ -84,6 +87,7 @@ class Row:
     began: float = field(default_factory=time.monotonic)
     written: float = field(default_factory=time.monotonic)
     dates: list[str] = field(default_factory=list)
+    commits: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         """Go on from what earlier sittings of the same versions did."""
@@ -94,7 +98,7 @@ class Row:
         if (found["machine"], found["versions"]) != (machine(), versions()):
             return
         self.refused, self.survived = (found[name] - less for name, less in zip(COUNTS, found["again"], strict=True))
-        self.done, self.dates = found["done"], found["dates"]
+        self.done, self.dates, self.commits = found["done"], found["dates"], found.get("commits", [])
         self.seconds, self.sittings = found["seconds"], found["sittings"]
 
     @property
@@ -134,6 +138,7 @@ class Row:
             if not sitting:
                 sitting, self.sittings = True, self.sittings + 1
                 self.dates = sorted({*self.dates, time.strftime("%Y-%m-%d")})
+                self.commits = [*dict.fromkeys([*self.commits, commit()])]
             failed, counts = len(self.failures), [self.refused, self.survived]
             yield number
             if len(self.failures) == failed:
@@ -196,8 +201,8 @@ def page(rows: list[Mapping[str, object]]) -> str:
         f"{rows[0]['machine']}; {rows[0]['versions']}.\n"
     )
     lines += [
-        "| what was done | tried (goal) | sittings | refused in words | survived | failed |",
-        "|---|---|---|---|---|---|",
+        "| what was done | tried (goal) | sittings | when, at commit | refused in words | survived | failed |",
+        "|---|---|---|---|---|---|---|",
     ]
     totals = [0, 0, 0, 0]
     for row in rows:
@@ -206,15 +211,26 @@ def page(rows: list[Mapping[str, object]]) -> str:
         totals = [total + int(count) for total, count in zip(totals, counts, strict=True)]
         note = f" ({row['note']})" if row["note"] else ""
         aim = "" if counts[0] >= int(row["goal"]) else f" ({row['goal']})"  # type: ignore[call-overload]
-        lines.append(
-            f"| {row['name']}{note} | {counts[0]}{aim} | {row['sittings']} | {counts[1]} | {counts[2]} | {counts[3]} |"
-        )
+        when = ", ".join([*row["dates"], *row.get("commits", [])])  # type: ignore[misc]
+        cells = [f"{row['name']}{note}", f"{counts[0]}{aim}", row["sittings"], when, *counts[1:]]
+        lines.append(f"| {' | '.join(map(str, cells))} |")
     told = [f"**{total}**" for total in totals]
-    lines.append(f"| **all** | {' | '.join([told[0], '', *told[1:]])} |")
+    lines.append(f"| **all** | {' | '.join([told[0], '', '', *told[1:]])} |")
     failures = [f"- {row['name']}: {text}" for row in rows for text in row["failures"]]  # type: ignore[attr-defined]
     if failures:
         lines += ["\nWhat failed:\n", *failures]
     return "\n".join(lines) + "\n"
+
+
+@functools.cache
+def commit() -> str:
+    """Of the code that is tried, from the checkout that it is in; empty where there is none."""
+    here = Path(__file__).parent
+    try:
+        asked = ["git", "-C", str(here), "describe", "--always", "--exclude=*", "--abbrev=7", "--dirty=+"]
+        return subprocess.run(asked, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return ""
 
 
 def machine() -> str:
