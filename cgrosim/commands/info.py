@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
 from cgrosim.commands.options import ExperimentOptions, params_from
 from cgrosim.commands.terminal import console, progress_bar
 from cgrosim.model.params import Params
+
+if TYPE_CHECKING:
+    from cgrosim.predictions.regime import Slack
 
 
 @dataclass(frozen=True)
@@ -37,9 +40,9 @@ class Info:
         if chosen.cost is not None:
             console.print(f"[bold]cost[/bold]    {chosen.cost.sentence()}", highlight=False)
         console.print(f"[bold]attack[/bold]  {params.attack_description}\n", highlight=False)
-        _print_regime(params)
         with progress_bar("predicting"):
             predicted = predict(params)
+        _print_regime(params, predicted.regime)
         console.print(f"\n{predicted}", highlight=False, markup=False, soft_wrap=True)
         return 0
 
@@ -63,12 +66,15 @@ def installation() -> dict[str, str]:
     }
 
 
-def _print_regime(params: Params) -> None:
+def _print_regime(params: Params, predicted: tuple[Slack, ...]) -> None:
+    """The hypotheses by family, and below them the predicted edges of the weight decay in use."""
     from rich.table import Table
 
+    from cgrosim.predictions.edge_slacks import FAMILY
     from cgrosim.predictions.regime import regime_report
 
     table = Table("hypothesis", "statement", "slack", "holds", title="regime report")
-    for slack in regime_report(params):
+    edges = (slack for slack in predicted if slack.name.startswith(f"{FAMILY}: "))
+    for slack in (*regime_report(params), *edges):
         table.add_row(slack.name, slack.statement, f"{slack.slack:+.3g}", "yes" if slack.slack > 0 else "NO")
     console.print(table)

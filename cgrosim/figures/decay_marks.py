@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import textwrap
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from cgrosim.figures import style
-from cgrosim.figures.heading import LETTERS
+from cgrosim.figures.heading import wrapped
 from cgrosim.figures.style import number
 
 if TYPE_CHECKING:
@@ -28,7 +27,7 @@ def edge_lines(predictions: Predictions | None) -> list[str]:
         parts.append(f"samples are no longer memorised from {number(low)} to {number(high)} on,")
     if isinstance(signal, float):
         parts.append(f"the signal is not learnt from {number(signal)} on")
-    return textwrap.wrap(" ".join(parts).rstrip(",:"), LETTERS)
+    return wrapped(" ".join(parts).rstrip(",:"))
 
 
 def mark_rest(axes: Axes, predictions: Predictions | None, name: str) -> None:

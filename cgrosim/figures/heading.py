@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,13 @@ if TYPE_CHECKING:
     from cgrosim.run.results import Run
 
 LETTERS = 105  # of a line that fits the width of a figure
+NO_BREAK = "\N{WORD JOINER}"  # no space to textwrap, and in none of the texts
+
+
+def wrapped(text: str, letters: int = LETTERS) -> list[str]:
+    """Lines of at most so many letters, never broken inside a formula: half of one would be drawn as its source."""
+    whole = re.sub(r"\$[^$]*\$", lambda found: found[0].replace(" ", NO_BREAK), text)
+    return [line.replace(NO_BREAK, " ") for line in textwrap.wrap(whole, letters, break_long_words=False)]
 
 
 def parameter_line(params: Params, *, weight: bool = True) -> str:
@@ -30,4 +38,4 @@ def warnings_of(run: Run) -> list[str]:
     """Lines that say how the run ended if not as planned, and what its message says beyond the choice of horizon."""
     told = [part for part in run.message.replace(". ", ".\n").splitlines() if not part.startswith("Horizon")]
     ended = [] if run.status == "finished" else [run.status.upper()]
-    return [*ended, *textwrap.wrap(" ".join(told), LETTERS)]
+    return [*ended, *wrapped(" ".join(told))]

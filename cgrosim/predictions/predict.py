@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from cgrosim.arguments import checked
 from cgrosim.errors import ParameterError
 from cgrosim.model.params import Params
+from cgrosim.predictions.edge_slacks import FAMILY, edge_slacks
 from cgrosim.predictions.experiment import Experiment, Silent, first_line
 from cgrosim.predictions.predicted import Prediction, Predictions
 from cgrosim.predictions.quantities import QUANTITIES, Quantity
@@ -50,8 +53,18 @@ def predict(params_or_run: Params | Run) -> Predictions:
     experiment = experiment_of(params_or_run)
     regime, outside = _regime(params)
     entries = tuple(_evaluated(quantity, experiment, regime) for quantity in QUANTITIES)
-    found = Predictions(params, entries, tuple(regime.values()))
-    return Predictions(params, entries, found.regime, (*outside, *_notes(found, experiment)))
+    found = Predictions(params, entries)
+    edges = edge_slacks(params.weight_decay, found.value)
+    named = (Slack(f"{FAMILY}: {each.name}", each.statement, each.slack) for each in edges)
+    notes = (*outside, *_notes(found, experiment), *_beside_edges(params.weight_decay, edges))
+    return Predictions(params, entries, (*regime.values(), *named), notes)
+
+
+def _beside_edges(weight_decay: float, edges: tuple[Slack, ...]) -> Iterator[str]:
+    """Where the weight decay stands, in a sentence; nothing where no edge is predicted."""
+    if edges:
+        told = ", ".join(f"{each.name.replace('-', ' ')} {each.slack:+.3g}" for each in edges)
+        yield f"Weight decay {weight_decay:g} beside its edges, as logarithms of ratios (+ is true, - is not): {told}."
 
 
 def experiment_of(params_or_run: Params | Run) -> Experiment:

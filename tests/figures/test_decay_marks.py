@@ -3,6 +3,7 @@
 import numpy as np
 
 from cgrosim import Params, predict, simulate
+from cgrosim.figures.heading import wrapped
 from cgrosim.figures.three_stages import three_stage_figure
 
 PLAIN = Params.from_paper(
@@ -32,3 +33,13 @@ def test_without_weight_decay_nothing_is_said_of_it():
     title, *legends = told(three_stage_figure(simulate(params), predict(params)))
     assert "Weight decay" not in title
     assert not [text for text in legends if "rest" in text]
+
+
+def test_no_line_ends_inside_a_formula():
+    """A decay of 2e-4 is drawn as one of 2 times ten to the minus four, not as its source."""
+    text = r"Weight decay $2.0 \times 10^{-4}$; edges: from $7.5 \times 10^{-4}$ to $3.2 \times 10^{-4}$ on"
+    for letters in range(20, 60):
+        lines = wrapped(text, letters)
+        assert " ".join(lines) == text
+        assert all(line.count("$") % 2 == 0 for line in lines)
+    assert len(wrapped(text, 30)) > 2

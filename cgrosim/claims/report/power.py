@@ -7,6 +7,7 @@ import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from cgrosim.claims.claim import Context
 from cgrosim.claims.limits import LIMITS
@@ -155,7 +156,7 @@ class Sitting:
             raise POWER.foreign(path)
         with POWER.judging(path):
             powers = {
-                claim: {name: Noticed(**one) for name, one in sorted(found.items(), key=_place)}
+                claim: {name: _noticed(one) for name, one in sorted(found.items(), key=_place)}
                 for claim, found in data["claims"].items()
             }
             current = tuple(data.get("levels", ())) == LEVELS
@@ -170,6 +171,11 @@ class Sitting:
             claim: found for claim, found in self.powers.items()
             if fingerprints.get(claim) and fingerprints[claim] == self.fingerprints.get(claim)
         }  # fmt: skip
+
+
+def _noticed(said: Mapping[str, Any]) -> Noticed:
+    """What was written by name; where a check came to infinity, how far it moved is a word in JSON."""
+    return Noticed(**{**said, "moved": None if said["moved"] is None else float(said["moved"])})
 
 
 def _place(item: tuple[str, object]) -> int:
