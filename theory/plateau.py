@@ -27,6 +27,8 @@ NEGLIGIBLE = 45.0
 LARGEST_LOG_TIME = 709.0
 # Margins of ordinary size take some thousands of panels; a start whose margin needs this many is out of reach.
 MOST_PANELS = 20_000
+# Panels are laid at first until the signal has grown, which is all that most questions need, and further when asked.
+FIRST_MARGIN = 1.0
 # Growth of a correlation beyond which no number holds it: from 5e-324 to 1e308 is e^1454.
 LONGEST = 2048.0
 
@@ -159,7 +161,7 @@ class SignalFlow(NeuronsOnOneClock):
         self._edges = [0.0]
         zero = self._zero_crossing()
         self._turn = zero if zero > 0 else None
-        self._extend(100.0)
+        self._extend(max(FIRST_MARGIN, 2.0 * float(self._margin(0.0))))
 
     def _push_logs(self, growth: Array) -> tuple[Array, Array, Array]:
         """Logs of the two weights (clean, attacked) that a sample with V = 0 contributes, and of the attacked ratio."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.stats import norm
+from scipy.special import ndtr, ndtri
 
 from cgrosim.claims import checks
 from cgrosim.claims.claim import Claim, Context, Evidence, Panel, Series
@@ -28,13 +28,13 @@ def judge_fraction(context: Context, world: World, runs: tuple[DecayedSamples, .
     done = np.concatenate([run.memorised for run in runs])
     distance = np.concatenate([run.distance for run in runs])
     share = float(np.mean([run.share for run in runs]))
-    moved = float(np.mean(norm.sf(np.abs(distance))))
+    moved = float(np.mean(ndtr(-np.abs(distance))))
     odd = (distance > 0.0) != done
     furthest = float(np.max(np.abs(distance[odd]), initial=0.0))
-    allowed = float(norm.isf(0.5 * checks.ERROR_RATE / len(distance)))
-    expected = float(np.sum(norm.cdf(distance)))
-    spread = float(np.sqrt(np.sum(norm.cdf(distance) * norm.sf(distance))))
-    normal = float(norm.isf(0.5 * checks.ERROR_RATE))
+    allowed = float(-ndtri(0.5 * checks.ERROR_RATE / len(distance)))
+    expected = float(np.sum(ndtr(distance)))
+    spread = float(np.sqrt(np.sum(ndtr(distance) * ndtr(-distance))))
+    normal = float(-ndtri(0.5 * checks.ERROR_RATE))
     low, high = checks.clopper_pearson(round(share * len(done)), len(done))
     wide = moved + 0.6 * (high - low)
     made = (

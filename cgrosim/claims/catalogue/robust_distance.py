@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import norm
+from scipy.special import ndtri
 
 from cgrosim.claims import checks
 from cgrosim.claims.claim import Claim, Context, Evidence, Panel, Series
@@ -74,7 +74,7 @@ def _given_weights(found: tuple[Distance, ...]) -> checks.Check:
 
 def _bound(found: tuple[Distance, ...]) -> checks.Check:
     """The rigorous bound 1/2 - P(|S| <= h)/2 of `robust_error_lower_bound` against the conditional estimate."""
-    normal = float(norm.isf(0.5 * checks.ERROR_RATE / len(found)))
+    normal = float(-ndtri(0.5 * checks.ERROR_RATE / len(found)))
     worst, low, high = (max((d.measured + k * d.error) / d.bound for d in found) for k in (0.0, -normal, normal))
     return checks.guard(
         checks.inside(
