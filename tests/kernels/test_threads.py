@@ -65,7 +65,7 @@ def run_script(tmp_path: Path, body: str, **environment: str) -> subprocess.Comp
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
-@pytest.mark.parametrize("layer", ["default", "workqueue"])
+@pytest.mark.parametrize("layer", ["default", pytest.param("workqueue", marks=pytest.mark.slow)])
 def test_a_forked_pool_works_after_kernels_used_threads(tmp_path: Path, layer: str) -> None:
     done = run_script(tmp_path, POOL, NUMBA_THREADING_LAYER=layer)
     assert (done.returncode, done.stdout.strip()) == (0, "True"), done.stderr
