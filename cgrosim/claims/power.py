@@ -1,4 +1,4 @@
-"""How small an error of the theory a claim would have noticed: one parameter at a time, by bisection.
+"""How small an error of the theory a claim would have noticed: one parameter at a time, by a guided search.
 
 Every trial simulates with a changed parameter, from the same seeds, what is claimed for the unchanged one. A change
 that the rules reject is one that a theory wrong by as much, in that parameter, could not have hidden. A parameter that
@@ -8,10 +8,13 @@ simulated for it.
 
 from __future__ import annotations
 
+import itertools
 import math
+from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 from cgrosim.claims.checks import Check, combine
 from cgrosim.claims.claim import Claim
@@ -29,6 +32,8 @@ PARAMETERS = ("power", *RELATIVE)
 LEVELS = (0.001, 0.002, 0.003, 0.005, 0.01, 0.02, 0.03, 0.05, 0.1, 0.2, 0.3, 0.5)
 """Changes that are tried: the same ones for every claim, so that claims of one study share the runs."""
 LARGEST = LEVELS[-1]
+FIRST = 0.1  # the change tried first: what every claim is meant to notice, and most do
+GUIDED = 3  # trials of a direction that are placed by how far the last one moved the checks; halving ends the search
 IMPOSSIBLE = (ParameterError, AssertionError, ArithmeticError, LookupError, ValueError)
 """What a study or a rule raises in a world that cannot be, or in which runs diverge and nothing is left to judge."""
 OBSERVED = "an observation: it predicts no number of the model"
@@ -65,6 +70,13 @@ class Noticed:
         return None if self.up is None or self.down is None else max(self.up, self.down)
 
 
+class Trial(NamedTuple):
+    """Whether a world is rejected (None: it cannot be), and how far the checks went towards that (`_share`)."""
+
+    rejected: bool | None
+    share: float
+
+
 def changed(parameter: str, change: float) -> World:
     """The world in which a parameter is off by a change (relative, of the power absolute)."""
     made: Change = plus(change) if parameter == "power" else times(1.0 + change)
@@ -72,10 +84,10 @@ def changed(parameter: str, change: float) -> World:
 
 
 def smallest_noticed(claim: Claim, context: Context, parameter: str) -> Noticed:
-    """Bisect for the smallest change of a parameter, in either direction, that the rules of a claim reject.
+    """Search for the smallest change of a parameter, in either direction, that the rules of a claim reject.
 
     Rejection is taken to grow with the change; common random numbers make it nearly so. A change that no experiment can
-    have, such as a weight above 1, counts as rejected while halving, and as no power where the search ends on it.
+    have, such as a weight above 1, counts as rejected while searching, and as no power where the search ends on it.
 
     Raises
     ------
@@ -92,21 +104,23 @@ def smallest_noticed(claim: Claim, context: Context, parameter: str) -> Noticed:
         return Noticed(parameter, None, None, alarms, 0, absent if checks else NOT_MEASURED)
     trials, moved = 0, list[float]()
 
-    def rejects(change: float) -> bool | None:
+    def rejects(change: float) -> Trial:
         nonlocal trials
         world = changed(parameter, change)
         try:
             if not _changes(world, parameter, asked):  # half a sample more of three is none
-                return False
+                return Trial(False, 0.0)
             found = claim.measure(context, world).checks
+            share = _share(checks, found)
         except IMPOSSIBLE:  # no such world (a weight above 1, half a neuron), or one without numbers to judge
-            return None
+            return Trial(None, math.inf)
         trials += 1
         if abs(change) == LARGEST:
-            moved.append(_share(checks, found))
-        return combine(found) == "violated"
+            moved.append(share)
+        return Trial(combine(found) == "violated", share)
 
-    up, down = (_edge(lambda size, sign=sign: rejects(sign * size)) for sign in (1.0, -1.0))  # type: ignore[misc]
+    up = _edge(rejects, FIRST)
+    down = _edge(lambda size: rejects(-size), up or LARGEST)  # most claims notice both ways alike
     return Noticed(parameter, up, down, alarms, trials, "", max(moved, default=None))
 
 
@@ -125,7 +139,7 @@ def _as_claimed(claim: Claim, context: Context) -> tuple[tuple[Check, ...], Aske
 def _absent(parameter: str, asked: Asked) -> str:
     """Why no world can change a parameter of what was asked; empty where one can."""
     if not asked.params and parameter not in asked.numbers:
-        return "no run of the model is asked for"
+        return "no world changes it: what is compared has the same one, or none"
     for change in (LARGEST, -LARGEST):
         try:
             if _changes(changed(parameter, change), parameter, asked):
@@ -158,15 +172,24 @@ def _share(claimed: Sequence[Check], found: Sequence[Check]) -> float:
     return max(shares)
 
 
-def _edge(rejects: Callable[[float], bool | None]) -> float | None:
-    """The smallest level that is rejected, by halving; None if no possible level is."""
-    low, high, rejected = -1, len(LEVELS), []
-    place = high - 1
-    while high - low > 1:
+def _edge(rejects: Callable[[float], Trial], first: float) -> float | None:
+    """The smallest level that is rejected; None if no possible level is.
+
+    The first trials go where a check that moves in proportion to the change would just be rejected, and then one level
+    below: three in all where it does so. Whatever guides the search, it ends between two neighbours of `LEVELS`.
+    """
+    low, high, rejected, place = -1, len(LEVELS), list[float](), LEVELS.index(first)
+    for number in itertools.count(1):
         found = rejects(LEVELS[place])
-        low, high = (place, high) if found is False else (low, place)
-        if found is False and place == len(LEVELS) - 1:
+        low, high = (place, high) if found.rejected is False else (low, place)
+        rejected += [LEVELS[place]] if found.rejected else []
+        if high - low <= 1:
             break
-        rejected += [LEVELS[place]] if found else []
-        place = (low + high) // 2
+        place = _next(LEVELS[place], found.share, low, high) if number < GUIDED else (low + high) // 2
     return min(rejected, default=None)
+
+
+def _next(level: float, share: float, low: int, high: int) -> int:
+    """Where to look between two places: at the edge as it would be in proportion."""
+    edge = level / share if share > 0.0 else math.inf
+    return min(max(bisect_left(LEVELS, edge), low + 1), high - 1)

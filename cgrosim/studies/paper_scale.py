@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -43,7 +42,6 @@ def horizon_of(params: Params) -> float:
     return float(HORIZON * setting_of(params).last_memorisation_time())
 
 
-@lru_cache(maxsize=8)
 def paper_runs(
     context: Context,
     name: str,

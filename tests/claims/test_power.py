@@ -13,12 +13,13 @@ from cgrosim.claims import homes, registry
 from cgrosim.claims.checks import inside
 from cgrosim.claims.claim import Claim, Context, Evidence
 from cgrosim.claims.limits import LIMITS
-from cgrosim.claims.power import LEVELS, PARAMETERS, Noticed, changed, smallest_noticed
+from cgrosim.claims.power import GUIDED, LEVELS, PARAMETERS, Noticed, Trial, _edge, changed, smallest_noticed
 from cgrosim.claims.report.power import Sitting, power_table, unseen_list, why_unseen, write_power
 from cgrosim.claims.runner import measure_power
 from cgrosim.commands.main import main
 from cgrosim.errors import ParameterError
-from cgrosim.studies.world import World, times
+from cgrosim.studies import paper_scale
+from cgrosim.studies.world import World, times, watched
 from cgrosim.theory.plateau import SignalFlow
 
 BASE = Params.from_paper(10_000)
@@ -40,9 +41,22 @@ def test_the_edge_is_the_next_level_in_both_directions():
     for edge, exact in ((found.up, 1.05 ** (1 / 3) - 1.0), (found.down, 1.0 - 0.95 ** (1 / 3))):
         assert edge == min(level for level in LEVELS if level > exact)
     assert found.change == max(found.up, found.down)
-    # the largest level, and the halvings of what is left, in each direction
-    assert found.trials <= 2 * (1 + math.ceil(math.log2(len(LEVELS))))
+    assert found.trials <= 3 + 2  # a tenth, the edge as it would be in proportion and its neighbour; both at once, down
     assert found.false_alarms == pytest.approx(5e-6)
+
+
+@pytest.mark.parametrize("first", [0.1, 0.5, 0.001])
+@pytest.mark.parametrize("guide", [lambda size, edge: size / edge, lambda size, edge: 0.0, lambda size, edge: math.inf])
+def test_the_search_ends_at_the_edge_whatever_guides_it(first, guide):
+    for edge in (*LEVELS, 2.0):
+        tried = []
+
+        def rejects(size, edge=edge, tried=tried):
+            tried.append(size)
+            return Trial(size >= edge, guide(size, edge))
+
+        assert _edge(rejects, first) == next((level for level in LEVELS if level >= edge), None)
+        assert len(tried) == len(set(tried)) <= GUIDED + math.ceil(math.log2(len(LEVELS)))
 
 
 def test_what_the_number_does_not_depend_on_is_not_seen():
@@ -64,7 +78,7 @@ def test_what_no_run_has_is_not_simulated():
         return Evidence((inside("a number", "", asked[-1] / 10, (0.95, 1.05), "", (asked[-1] / 10,) * 2),))
 
     claim = Claim("numbers", "", "", "", "order", measure, (World("off", samples=20),))
-    assert smallest_noticed(claim, Context(), "noise_std").absent == "no run of the model is asked for"
+    assert smallest_noticed(claim, Context(), "noise_std").absent.startswith("no world changes it")
     assert len(asked) == 1
     assert smallest_noticed(claim, Context(), "samples").change == 0.1  # of ten: one more or less
     seen = smallest_noticed(dataclasses.replace(claim, kind="observation"), Context(), "samples")
@@ -89,6 +103,14 @@ def test_claims_of_one_study_hear_what_it_asked():
         claim = Claim(name, "", "", "", "order", study=study, rules=rules, worlds=(World("off", gap=0.5),))
         assert smallest_noticed(claim, Context(), "noise_std").change == 0.1
         assert smallest_noticed(claim, Context(), "weight_decay").absent
+
+
+def test_runs_at_the_exponents_of_the_paper_are_heard_whenever_they_are_trained(monkeypatch):
+    monkeypatch.setattr(paper_scale, "train", lambda params, steps: params)
+    for _ in range(2):  # a table that is made again, because it was forgotten, asks again
+        with watched() as asked:
+            paper_scale.paper_runs(Context(), "paper", 1, World("watched", watched=1), (1e4,))
+        assert asked.params
 
 
 def test_changes_that_cannot_be_are_no_power_and_hide_none():
