@@ -1,11 +1,13 @@
 """Both edges of the phase diagram start by start: the gap at which they are predicted, and the one at which they are.
 
-An edge is found, not guessed from outcomes: a run near it tells how far its attacked signal is from the level that
-decides, and the attacked signal grows like gap^q, so that the next run is nearly on it.
+An edge is found, not guessed from outcomes: that of escape by halving an interval, that of overfitting by a run near
+it, which tells how far its attacked signal is from the level that decides; the attacked signal grows like gap^q, so
+that the next run is nearly on it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
@@ -33,36 +35,44 @@ from cgrosim.theory.noise_law import IndependentNoiseLaw
 Array = NDArray[np.float64]
 
 PLACES = {
-    "escape": ((4, 0.5), (4, 2.0), (24, 0.5), (24, 2.0)),
-    "overfitting": ((2, 0.5), (2, 4.0), (4, 1.0), (4, 4.0)),
+    "escape": ((4, 1.0), (4, 4.0), (24, 1.0), (24, 4.0)),
+    "overfitting": ((2, 1.0), (2, 4.0), (4, 1.0), (4, 4.0)),
 }
-"""N, and noise_std over its value in the paper, by edge: where the gaps span most, and where the one of overfitting
-is predicted below that of escape, so that there is one."""
+"""N, and noise_std over its value in the paper, by edge: where the gaps span most."""
+SCALES = {"escape": (10**8, -0.35), "overfitting": (10**6, -0.4)}
+"""d and the exponent of init_std in it, by edge: kicks chi of 0.07, and of 0.28 where the memorised noise is to be at
+least a quarter of the squared norms that make the fresh noise."""
 REGIONS = ("robust overfitting", "memorised yet robust", "robust by signal")
 HALF_WAY = 0.25  # robust test error between 0 and the 1/2 of the theorem: the edge of overfitting
-HORIZON = 3.0  # in plateau times of the median sample
+HORIZON = 3.0  # in plateau times until half of the samples are memorised
 ROUNDS = 2  # runs towards an edge, the first one at the predicted gap: what the second leaves is of second order
 FRESH = 40_000  # samples whose quartile of S is taken: the level is known to 1 %
-BRACKET, HALVINGS = 3.0, 6  # about the predicted edge of escape, which is found to 2 %
-PATIENCE = 10.0  # plateau times of the median sample after which neither has come
+BRACKET, HALVINGS = 1.06, 4  # about the predicted edge of escape: cells of 0.7 %, laid at random
+LOOKS = (0.3, 0.6, 0.8, 0.9, 0.95, 1.0, 1.05, 1.1, 1.2, 1.5, 2.0, 4.0, 10.0)  # until neither has come, in half times
 
 
-def phase_params(seed: int, *, gap: float, samples: int, noise_factor: float = 1.0) -> Params:
-    """The setting of the phase maps: d = 2000, P = 2, m = 10, q = 3, lam = 1/2, init_std = d^-0.4."""
+def phase_params(
+    seed: int,
+    *,
+    gap: float,
+    samples: int,
+    noise_factor: float = 1.0,
+    scales: tuple[int, float] = (2000, -0.4),
+) -> Params:
+    """The setting of the phase maps: P = 2, m = 10, q = 3, lam = 1/2; `scales` are d and the exponent of init_std."""
     params = Params.from_paper(
-        2000, patches=2, neurons=10, samples=samples, gap=gap, init_exponent=-0.4, init_polylog=1.0, seed=seed,
-        sampling="gram", engine="flow", flow_tolerance=1e-5, records=1, test_samples=2000,
+        scales[0], patches=2, neurons=10, samples=samples, gap=gap, init_exponent=scales[1], init_polylog=1.0,
+        seed=seed, sampling="gram", engine="flow", flow_tolerance=1e-5, records=1, test_samples=2000,
     )  # fmt: skip
     return params.replace(noise_std=noise_factor * params.noise_std)
 
 
-class Foreseen(NamedTuple):
-    """What a start says: the gaps of both edges, and the plateau times of its median sample and of the push."""
+class Push(NamedTuple):
+    """What a start says of the push on the attacked signal, in steps at full strength (s = 1/2 for every sample)."""
 
-    escape: float
-    overfitting: float
-    median_time: float
-    pushed: float
+    half_time: float  # when half of the samples are memorised
+    until_half: float
+    until_end: float
 
 
 @dataclass(frozen=True)
@@ -91,33 +101,52 @@ def _start(params: Params) -> tuple[Starts, Array]:
     return starts, required_exposures(params, starts)
 
 
+def half_of(times: Array) -> float:
+    """When half of the samples are memorised, of whose N each has one time; N is even."""
+    return float(np.sort(times)[len(times) // 2 - 1])
+
+
 @lru_cache(maxsize=256)
-def foresee(params: Params) -> Foreseen:
-    """Both edges of a start; the gap of `params` does not count.
+def push_of(params: Params) -> Push:
+    """On the plateau a sample pushes the attacked signal until it is memorised; the gap of `params` does not count.
 
-    On the plateau a sample pushes the attacked signal until it is memorised. When the median sample is, the push has
-    lasted the mean of min(T_i, T_median) at full strength: the signal escapes first if its flow without noise needs
-    less. At the horizon the push has lasted the mean of min(T_i, horizon), and a run overfits if the attacked margin
-    that it made is below the quartile of S. Derived here.
+    When half of the samples are, it has lasted the mean of min(T_i, T_half), and at the horizon of min(T_i, horizon).
     """
-    starts, exposures = _start(params)
-    plateau = 2.0 * exposures / params.adversarial_weight
-    median = float(np.median(plateau))
-    until_median, until_end = (float(np.mean(np.minimum(plateau, end))) for end in (median, HORIZON * median))
+    plateau = 2.0 * _start(params)[1] / params.adversarial_weight
+    half = half_of(plateau)
+    until_half, until_end = (float(np.mean(np.minimum(plateau, end))) for end in (half, HORIZON * half))
+    return Push(half, until_half, until_end)
 
-    def early(log_gap: float) -> float:  # by how much it escapes before the push is over
+
+@lru_cache(maxsize=256)
+def foreseen_escape(params: Params) -> float:
+    """Gap above which the signal escapes: its flow without noise needs less than the push lasts. Derived here."""
+    signal, push = _start(params)[0].signal, push_of(params).until_half
+
+    def early(log_gap: float) -> float:
         told = params.replace(gap=float(np.exp(log_gap)))
-        return float(np.log(until_median / max(signal_flow(told, starts.signal).escape_time(), 1e-9)))
+        return float(np.log(push / max(signal_flow(told, signal).escape_time(), 1e-9)))
 
-    quarter = quarter_level(params, HORIZON * median)
+    return _root(early)
 
-    def above(log_gap: float) -> float:  # by how much the attacked margin exceeds the quartile
+
+@lru_cache(maxsize=256)
+def foreseen_overfitting(params: Params) -> float:
+    """Gap below which a run overfits: its attacked margin stays below the quartile of S. Derived here."""
+    signal, push = _start(params)[0].signal, push_of(params)
+    quarter = quarter_level(params, HORIZON * push.half_time)
+
+    def above(log_gap: float) -> float:
         told = params.replace(gap=float(np.exp(log_gap)))
-        margin = float(signal_flow(told, starts.signal).margin_at(until_end))
+        margin = float(signal_flow(told, signal).margin_at(push.until_end))
         return float(params.power * log_gap + np.log(margin / quarter))
 
-    gap, low = (float(np.exp(brentq(off, np.log(1e-4), np.log(0.99), xtol=1e-3))) for off in (early, above))
-    return Foreseen(gap, low, median, until_median)
+    return _root(above)
+
+
+def _root(function: Callable[[float], float]) -> float:
+    """The gap at which a function of its logarithm is 0."""
+    return float(np.exp(brentq(function, np.log(1e-5), np.log(0.99), xtol=3e-4)))
 
 
 def quarter_level(params: Params, horizon: float) -> float:
@@ -150,39 +179,47 @@ def edge_study(context: Context, world: World) -> tuple[Edge, ...]:
     """Starts with a live filter (with none, of probability 2^-10, there is no signal to escape by) on a grid of N and
     noise, and both edges of each.
     """
-    found = []
+    found, cells = [], context.generator("phase-cells")
     for kind, places in PLACES.items():
+        foresee, find = EDGES[kind]
         for number, (samples, factor) in enumerate(places):
-            base = phase_params(0, gap=0.05, samples=samples, noise_factor=factor)
+            base = phase_params(0, gap=0.05, samples=samples, noise_factor=factor, scales=SCALES[kind])
             each = context.choose(3, 12)
             seeds = context.seeds(f"phase-{kind}-{number}", 4 * each)
             for params, _ in chosen_starts(base, seeds, each, lambda system: bool(np.any(system.signal > 0.0))):
-                told = foresee(params)
-                edge = FINDERS[kind](params, told, world)
-                found.append(Edge(kind, samples, factor, params.seed, getattr(told, kind), edge))
+                told, laid = foresee(params), float(cells.uniform(-0.5, 0.5))
+                found.append(Edge(kind, samples, factor, params.seed, told, find(params, told, world, laid)))
     return tuple(found)
 
 
-def _escape_edge(params: Params, told: Foreseen, world: World) -> float:
-    """The gap above which the signal escapes before half of the samples are memorised, by halving an interval."""
-    low, high = told.escape / BRACKET, min(told.escape * BRACKET, 1.0)
-    end = int(np.ceil(PATIENCE * told.median_time))
+def _escape_edge(params: Params, told: float, world: World, laid: float) -> float:
+    """The gap above which the signal escapes before half of the samples are memorised, by halving an interval.
+
+    The cells in which halving ends are laid at random, so that the middle of the one that holds the edge is off by a
+    uniform error of mean 0, whatever the edge: what the Student interval takes it for. An edge outside of the interval
+    is found at its end.
+    """
+    width = 2.0 * np.log(BRACKET)
+    low = float(np.log(told)) - 0.5 * width + laid * width / 2**HALVINGS
+    high = low + width
+    looks = np.ceil(np.array(LOOKS) * push_of(params).half_time)
     for _ in range(HALVINGS):
-        middle = float(np.sqrt(low * high))
-        run = record(world.of(params.replace(gap=middle)), whole_steps(np.geomspace(1.0, end, 30)), "learnt_signal",
-                     until=memorised(0.5 + 1e-9) | escaped())  # fmt: skip
-        times = np.nan_to_num(run.values("memorization_time"), nan=np.inf)
+        middle = 0.5 * (low + high)
+        there = world.of(params.replace(gap=float(np.exp(middle))))
+        run = record(there, whole_steps(looks), "learnt_signal", until=memorised(0.5) | escaped())
+        half = half_of(np.nan_to_num(run.values("memorization_time"), nan=np.inf))
         escape = np.nan_to_num(float(run.values("escape_time")), nan=np.inf)
-        low, high = (middle, high) if np.median(times) < escape else (low, middle)
-    return float(np.sqrt(low * high))
+        low, high = (middle, high) if half < escape else (low, middle)
+    return float(np.exp(0.5 * (low + high)))
 
 
-def _overfitting_edge(params: Params, told: Foreseen, world: World) -> float:
+def _overfitting_edge(params: Params, told: float, world: World, laid: float) -> float:
     """The gap at which the attacked margin, gap^q times a slow function of it, is at the quartile of S."""
-    gap = told.overfitting
+    gap = told
     for _ in range(ROUNDS):
         there = world.of(params.replace(gap=gap))
-        run = record(there, [int(np.ceil(HORIZON * told.median_time))], "attacked_signal_margin", "weight_gram")
+        end = whole_steps([np.ceil(HORIZON * push_of(params).half_time)])
+        run = record(there, end, "attacked_signal_margin", "weight_gram")
         noise = draw_fresh_noise(
             stream(params.seed, RunStream.TEST), FRESH, np.asarray(run.final("weight_gram")), power=there.power,
             noise_std=there.noise_std, patches=there.patches,
@@ -192,4 +229,5 @@ def _overfitting_edge(params: Params, told: Foreseen, world: World) -> float:
     return gap
 
 
-FINDERS = {"escape": _escape_edge, "overfitting": _overfitting_edge}
+EDGES = {"escape": (foreseen_escape, _escape_edge), "overfitting": (foreseen_overfitting, _overfitting_edge)}
+"""By edge what says at which gap it is from a start, and what finds it."""

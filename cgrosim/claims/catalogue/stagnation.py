@@ -165,6 +165,7 @@ def _measure_log_law(context: Context, world: World) -> Evidence:
             "below 1 + 2b/a^2; a least-squares slope is an average of local slopes",
         ),
         _exponent_check(run.margin[late], log_steps, bend, noise),
+        _constant_check(params, run.margin[late], log_steps, run.tolerance),
         guard(
             inside(
                 "slope of a itself in log t",
@@ -219,6 +220,26 @@ def _exponent_check(margin: Array, log_steps: Array, bend: float, noise: float) 
     )
 
 
+def _constant_check(params: Params, margin: Array, log_steps: Array, tolerance: float) -> Check:
+    """What stands beside the two logarithms: log kap, kap = eta q^2 alpha^2 (1 - lam), predicted and not fitted."""
+    p, bend = params, 2.0 - 2.0 / params.power
+    terms = np.cumprod([(bend + k) / margin for k in range(4)], axis=0)
+    rate = np.log(p.learning_rate * p.power**2 * p.signal_strength**2 * (1.0 - p.adversarial_weight))
+    off = margin - bend * np.log(margin) + np.log1p(terms[:3].sum(axis=0)) - log_steps - rate
+    # the attack's share of the push, lam gap^q / 2 of (1 - lam) e^-a, is largest at the end of the plateau
+    attacked = 0.5 * p.adversarial_weight * p.gap**p.power * np.exp(margin[-1]) / (1.0 - p.adversarial_weight)
+    early = float((1.0 + margin[0]) * np.exp(-margin[0]))  # 1 / s(a) = 1 + e^a, and what was before the margin is large
+    room = 2.0 * float(terms[3].max()) + tolerance + attacked + early
+    return inside(
+        "constant of the law, a - b log a + log(1 + b/a + ...) - log t over log kap, farthest from 0",
+        f"0, to {room:.2g}",
+        float(off[np.argmax(np.abs(off))]),
+        (-room, room),
+        "kap = eta q^2 alpha^2 (1 - lam) from the parameters alone; twice the fourth term of the series, the error of "
+        "the integrator, and what the attack and the time before the plateau add",
+    )
+
+
 CLAIMS = (
     Claim(
         name="plateau-quadrature",
@@ -239,11 +260,15 @@ CLAIMS = (
     Claim(
         name="plateau-log-law",
         title="stagnation: logarithmic law",
-        statement="alpha^q U = log t + (2 - 2/q) log log t + O(1) on the plateau.",
+        statement="alpha^q U = log t + (2 - 2/q) log log t + log(eta q^2 alpha^2 (1 - lam)) + o(1) on the plateau.",
         source="arXiv 2306.01271 stage II; derived here (L5)",
         kind="asymptotic",
         measure=_measure_log_law,
-        worlds=(World("power 4 for 3", power=4.0), World("power q + 0.1", power=plus(0.1))),
+        worlds=(
+            World("power 4 for 3", power=4.0),
+            World("power q + 0.05", power=plus(0.05)),
+            World("step size 1 % larger", learning_rate=times(1.01)),
+        ),
         cost=0.5,
     ),
 )
