@@ -12,7 +12,7 @@ FORMULAS = {
     "signal-growth-slopes": "T_I ~ eta^-1 alpha^-q sigma_0^-(q-2)",
     "noise-small-at-growth": "|v_{r i j}(T_I)| <= y_0 [1 - (1 + epsilon)^-(q-2)]^-(1/(q-2))",
     "plateau-quadrature": "a' = eta q^2 alpha^2 a^(2 - 2/q) [(1 - lam) s(a) + lam gap^q s(gap^q a)],  a = alpha^q U",
-    "plateau-log-law": "alpha^q U = log t + (2 - 2/q) log log t + O(1)",
+    "plateau-log-law": "alpha^q U = log t + (2 - 2/q) log log t + log(eta q^2 alpha^2 (1 - lam)) + o(1)",
     "noise-growth-dominates": "t_abs ~ T_i [1 - (q/(q-2) v_0^q)^((q-2)/(2q-2))],  "
     "(d alpha^q U) / (d V) ~ (q-2)/(2q) v_0^(q-2) V^-(2 - 2/q)",
     "memorisation-times": "T_i ~ (2 N) / ((q-2) eta q lam kappa v_max^(q-2)),  chi = 1 / (sigma_0 sigma_p d) << 1",

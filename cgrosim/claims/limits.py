@@ -9,11 +9,21 @@ PLATEAU = (
     "some 20 here, by log f / (1 - (2 - 2/q) / a), so 50 % in alpha by 0.9, four per cent"
 )
 CONSTANT = (
-    "it enters through the O(1) of the statement alone: of kap = eta q^2 alpha^2 (1 - lam) only the logarithm appears, "
-    "as a constant, and the exponent does not know it"
+    "of the parameters kap = eta q^2 alpha^2 (1 - lam) alone stays in the law on the plateau: the start and the noise "
+    "are forgotten, and the attack's share of the push is gap^q, here 1e-24"
 )
 GIVEN = "the law is that given the weights, which are measured: it enters through them alone"
-FACTOR = "a factor that is the same at every d moves no slope in d but through logarithms, by 1 / log d of what it is"
+ANY_NETWORK = "an identity of the network at hand, whatever made its weights: it enters through them alone"
+ANY_RUN = "the law of every run, whatever its other parameters: q alone is in it"
+FACTOR = (
+    "a factor that is the same at every d moves no slope in d but through logarithms, by 1 / log d of what it is; the "
+    "factors themselves are those of theorem-orders"
+)
+SLOPES = (
+    "a factor that is the same in every run moves no slope, and what the runs do not vary is such a factor; the "
+    "factors themselves are those of memorisation-times"
+)
+RANKS = "an order, not a law: ranks over networks do not know a factor that all of them share"
 SCALES = ("signal_strength", "init_std", "learning_rate", "adversarial_weight", "gap")
 SIZES = ("samples", "neurons", "dimension")
 
@@ -22,12 +32,29 @@ def _same(reason: str, names: Iterable[str]) -> dict[str, str]:
     return dict.fromkeys(names, reason)
 
 
+EVERY = ("power", *SCALES, "noise_std", *SIZES, "patches")
+
+
+def _but(names: str) -> tuple[str, ...]:
+    """Every parameter of a run but these."""
+    return tuple(name for name in EVERY if name not in names.split())
+
+
 LIMITS: dict[str, dict[str, str]] = {
-    "plateau-log-law": _same(CONSTANT, (*SCALES, "noise_std", "dimension")),
+    "plateau-log-law": _same(CONSTANT, ("init_std", "gap", "noise_std", "dimension")),
     "clean-generalization-robust-overfitting": _same(PLATEAU, ("signal_strength",)),
     "robust-distance": _same(PLATEAU, ("signal_strength",)),
     "theorem-scaling": _same(FACTOR, (*SCALES, "noise_std")),
+    "memorisation-slope-rates": _same(SLOPES, _but("samples")),
+    "memorisation-slope-starts": _same(SLOPES, _but("power")),
     "fresh-noise-law": _same(GIVEN, (*SCALES, *SIZES)),
     "fresh-noise-variance": _same(GIVEN, (*SCALES, *SIZES)),
+    "flatness-along-feature": _same(ANY_NETWORK, _but("power signal_strength")),
+    "steep-loss-rise": _same(ANY_NETWORK, _but("signal_strength gap")),
+    "flatness-order": _same(RANKS, EVERY),
+    "inner-maximum": _same(ANY_NETWORK, _but("power signal_strength gap")),
+    "transfer-attack": _same(ANY_NETWORK, _but("power signal_strength learning_rate adversarial_weight gap")),
+    "margin-decomposition": _same(ANY_NETWORK, _but("power signal_strength gap")),
+    "conserved-differences": _same(ANY_RUN, _but("power")),
 }
 """By claim and parameter. Where there is none the report says how far the change moves the checks."""

@@ -166,6 +166,8 @@ def _share(claimed: Sequence[Check], found: Sequence[Check]) -> float:
     shares = [0.0]
     for before, after in zip(claimed, found, strict=True):
         gone = after.measured - before.measured
+        if gone < 0.0 and before.allowed_low == before.error_rate == 0.0:  # an error, which cannot be below 0
+            continue
         way = before.allowed_high - before.low if gone > 0.0 else before.allowed_low - before.high
         if gone != 0.0 and math.isfinite(way) and way != 0.0:
             shares.append(gone / way)

@@ -1,6 +1,7 @@
 """The power of a claim: the edge of what its rules reject, found where it is known."""
 
 import dataclasses
+import importlib
 import json
 import math
 from pathlib import Path
@@ -14,7 +15,7 @@ from cgrosim.claims.checks import inside
 from cgrosim.claims.claim import Claim, Context, Evidence
 from cgrosim.claims.limits import LIMITS
 from cgrosim.claims.power import GUIDED, LEVELS, PARAMETERS, Noticed, Trial, _edge, changed, smallest_noticed
-from cgrosim.claims.report.power import Sitting, power_table, unseen_list, why_unseen, write_power
+from cgrosim.claims.report.power import Sitting, in_words, why_unseen, write_power
 from cgrosim.claims.runner import measure_power
 from cgrosim.commands.main import main
 from cgrosim.errors import ParameterError
@@ -22,6 +23,7 @@ from cgrosim.studies import paper_scale
 from cgrosim.studies.world import World, times, watched
 from cgrosim.theory.plateau import SignalFlow
 
+DOCS = Path(__file__).parents[2] / "docs"
 BASE = Params.from_paper(10_000)
 
 
@@ -89,7 +91,7 @@ def test_how_far_the_largest_change_moves_a_check_is_told():
     found = smallest_noticed(claim_about(lambda p: p.noise_std**0.01, 0.05), Context(), "noise_std")
     assert found.change is None
     assert found.moved == pytest.approx(max((1.5**0.01 - 1.0) / 0.05, (1.0 - 0.5**0.01) / 0.05))
-    assert why_unseen("a-claim", found) == "at 50 % it moves no check further than 13.8 % of the way to a rejection"
+    assert why_unseen("a-claim", found) == "at 50 % it moves no check further than 14 % of the way to a rejection"
 
 
 def test_claims_of_one_study_hear_what_it_asked():
@@ -194,11 +196,35 @@ def test_limits_name_claims_and_parameters_that_there_are():
         assert set(reasons) <= set(PARAMETERS)
 
 
-def test_the_page_has_the_table_that_was_measured():
-    sitting = Sitting.read(Path(__file__).with_name("measured"))
-    page = (Path(__file__).parents[2] / "docs" / "explanation" / "power.md").read_text(encoding="utf-8")
-    assert power_table(sitting.powers) in page
-    assert unseen_list(sitting.powers) in page
+def test_the_page_and_the_catalogue_say_what_was_measured(monkeypatch):
+    monkeypatch.syspath_prepend(str(DOCS / "_extension"))
+    page = importlib.import_module("power_page")
+    assert page.PAGE.read_text(encoding="utf-8") == page.page(), "python docs/_extension/power_page.py makes it again"
+    gathered = json.loads((DOCS / "power.json").read_text(encoding="utf-8"))["claims"]
+    for claim, found in Sitting.read(page.MEASURED).powers.items():
+        words = {name: in_words(one) for name, one in found.items()}
+        assert gathered[claim] == {
+            "noticed": {name: each for name, each in words.items() if each},
+            "missing": len(set(PARAMETERS) - set(words)),
+        }
+
+
+def test_the_page_counts_what_is_noticed(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(str(DOCS / "_extension"))
+    page = importlib.import_module("power_page")
+    entries = {
+        "power": (0.02, 0.03), "gap": (0.1, 0.1), "samples": (0.2, 0.1), "neurons": (0.01, None),
+        "patches": (None, None),
+    }  # fmt: skip
+    found = {name: Noticed(name, *ends, 0.0, 3, moved=0.5) for name, ends in entries.items()}
+    absent = {name: Noticed(name, None, None, 0.0, 0, "not in it") for name in PARAMETERS}
+    write_power({"theorem-orders": found, "closure": absent}, Context(), tmp_path)
+    text = page.page(tmp_path)
+    assert "Of 5 pairs of a claim and a parameter that its runs have, 1 notice 3 % or less" in text
+    assert "1 more 10 %, 1 more than that, 1 one direction alone, and 1 nothing up to 50 % (0 of these" in text
+    assert "runs; their wrong worlds are in [the catalogue](../reference/claims.md): `closure`." in text
+    assert "- `theorem-orders`: signal strength, noise std," in text
+    assert "- Nothing yet of `theorem-scaling`," in text
 
 
 @pytest.mark.parametrize("power", [2.5, 3.0, 4.0])

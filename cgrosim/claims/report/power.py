@@ -46,14 +46,17 @@ def _size(parameter: str, change: float | None) -> str:
 def why_unseen(claim: str, noticed: Noticed) -> str:
     """Why a change is not noticed: the derivation where there is one, otherwise how far it moves the checks."""
     reason = LIMITS.get(claim, {}).get(noticed.parameter, "")
-    if reason or noticed.moved is None:
-        return reason or "no world has more or less of it"
+    if reason:
+        return reason
+    if noticed.moved is None:
+        return f"no world has {'less' if noticed.up else 'more' if noticed.down else 'more or less'} of it"
     if noticed.moved == 0.0:
         return "it moves no number"
     if noticed.moved >= 1.0:
         return "the check that it moves past its border keeps an interval inside"
     off = f"{LARGEST:g}" if noticed.parameter == "power" else f"{100 * LARGEST:.0f} %"
-    return f"at {off} it moves no check further than {100 * noticed.moved:.3g} % of the way to a rejection"
+    share = "a hundredth" if noticed.moved < 0.01 else f"{100 * noticed.moved:.2g} %"
+    return f"at {off} it moves no check further than {share} of the way to a rejection"
 
 
 def power_table(powers: Powers) -> str:

@@ -1,0 +1,99 @@
+"""The page about what was measured of the power, from the numbers alone: ``python docs/_extension/power_page.py``.
+
+Writes ``docs/explanation/power.md`` and, for the catalogue, ``docs/power.json`` from what
+``cgrosim verify --power --out tests/claims/measured`` has left there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+MEASURED = ROOT / "tests" / "claims" / "measured"
+PAGE = ROOT / "docs" / "explanation" / "power.md"
+GOAL, HALF = 0.1, 0.03  # an error of which every claim is to notice, and half of them
+
+
+def page(folder: Path = MEASURED) -> str:
+    """The page as Markdown."""
+    from cgrosim.claims.power import LEVELS, OBSERVED, PARAMETERS, Noticed
+    from cgrosim.claims.registry import all_claims
+    from cgrosim.claims.report.power import Sitting, power_table, unseen_list
+
+    sitting = Sitting.read(folder)
+    if sitting is None:
+        raise FileNotFoundError(f"no power.json in {folder}")
+    known: dict[str, Mapping[str, Noticed]] = {
+        name: sitting.powers[name] for name in all_claims() if name in sitting.powers
+    }
+    judged = {name: found for name, found in known.items() if any(not one.absent for one in found.values())}
+    exact = {name: found for name, found in known.items() if name not in judged and len(found) == len(PARAMETERS)}
+    sizes = ", ".join(f"{100 * level:g}" for level in LEVELS)
+    days = sorted({sitting.dates[name] for name in known if name in sitting.dates})
+    without = [
+        f"`{name}`" for name, found in exact.items() if not any(one.absent == OBSERVED for one in found.values())
+    ]
+    return (
+        "# How small an error would have been noticed\n\n"
+        "`cgrosim verify --power` simulates, from the same seeds, a world in which one parameter is off, and searches "
+        "for the smallest change that a claim's rules reject, in both directions. An error of the theory of that size, "
+        "in that parameter, could not have hidden. A first trial says how far the change moves the checks; the next "
+        "ones are placed by that, and the search ends between two neighbours of the sizes that are tried: "
+        f"{sizes} %; of the power they are absolute ({LEVELS[0]:g} to {LEVELS[-1]:g}).\n\n"
+        f"Measured at the {'default' if sitting.effort == 'quick' else 'full'} effort, seed {sitting.seed}, "
+        f"{' to '.join(dict.fromkeys((days[0], days[-1]))) if days else 'never'}, in sittings: `cgrosim verify --power "
+        "CLAIM --out tests/claims/measured` goes on where they ended, and measures again what has changed since. The "
+        "same in numbers, with false-alarm rates and what each depends on, is `tests/claims/measured/power.json`, from "
+        "which this page is made.\n\n"
+        f"{_summary(judged)}\n\n"
+        "A dash: 50 % (of the power, 0.5) is not noticed. With a sign: noticed in that direction alone, as of a bound "
+        "that holds on one side. Empty: no run of the claim has the parameter, or it was not measured yet.\n\n"
+        f"{power_table(judged)}\n"
+        f"## Not noticed, and why\n\n{unseen_list(judged)}\n"
+        "## Without a parameter of a run\n\n"
+        "Both sides of these are computed with the same parameters, or they are about something else than runs; their "
+        f"wrong worlds are in [the catalogue](../reference/claims.md): {', '.join(without) or 'none'}.\n\n"
+        f"## Not measured yet\n\n{_missing(known)}"
+    )
+
+
+def _summary(judged: Mapping[str, Mapping[str, object]]) -> str:
+    """How many of the pairs of a claim and a parameter notice how small a change, and how many claims."""
+    from cgrosim.claims.limits import LIMITS
+    from cgrosim.claims.power import Noticed
+
+    pairs = [
+        (claim, one)
+        for claim, found in judged.items()
+        for one in found.values()
+        if isinstance(one, Noticed) and not one.absent
+    ]
+    whole = [one.change for _, one in pairs if one.change is not None]
+    fine, good = (sum(change <= size for change in whole) for size in (HALF, GOAL))
+    one_way = sum(one.change is None and bool(one.up or one.down) for _, one in pairs)
+    blind = [(claim, one) for claim, one in pairs if not one.up and not one.down]
+    derived = sum(one.parameter in LIMITS.get(claim, {}) for claim, one in blind)
+    return (
+        f"Of {len(pairs)} pairs of a claim and a parameter that its runs have, {fine} notice {100 * HALF:.0f} % or "
+        f"less whatever the sign, {good - fine} more {100 * GOAL:.0f} %, {len(whole) - good} more than that, {one_way} "
+        f"one direction alone, and {len(blind)} nothing up to 50 % ({derived} of these for a reason that is derived)."
+    )
+
+
+def _missing(known: Mapping[str, Mapping[str, object]]) -> str:
+    from cgrosim.claims.power import PARAMETERS
+    from cgrosim.claims.registry import all_claims
+
+    rest = {name: [p.replace("_", " ") for p in PARAMETERS if p not in found] for name, found in known.items()}
+    lines = [f"- `{name}`: {', '.join(names)}.\n" for name, names in rest.items() if names]
+    judged = [f"`{name}`" for name, claim in all_claims().items() if name not in known and claim.kind != "observation"]
+    lines += [f"- Nothing yet of {', '.join(judged)}.\n"] if judged else []
+    return "".join(lines) or "Nothing: all claims about the model, every parameter.\n"
+
+
+if __name__ == "__main__":
+    import gather
+
+    gather.powers(MEASURED)
+    PAGE.write_text(page(), encoding="utf-8")
