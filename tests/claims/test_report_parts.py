@@ -172,7 +172,7 @@ def test_power_is_shown_where_it_was_measured(tmp_path):
     write_power({"mine": noticed}, Context(), tmp_path)
     page = report_page([verdict], None, read_power(tmp_path))
     assert "<b>would notice:</b> gap 3 %, samples -10 %</p>" in page
-    assert "<b>not seen:</b> samples both ways (no world has more or less of it)</p>" in page
+    assert "<b>not seen:</b> samples both ways (no world has more of it)</p>" in page
     assert "<b>not in the statement:</b> momentum</p>" in page
     assert "<code>x = 1 # no formula</code>" in page
     (tmp_path / "power.json").write_text("{}")

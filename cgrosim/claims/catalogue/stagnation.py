@@ -165,7 +165,7 @@ def _measure_log_law(context: Context, world: World) -> Evidence:
             "below 1 + 2b/a^2; a least-squares slope is an average of local slopes",
         ),
         _exponent_check(run.margin[late], log_steps, bend, noise),
-        _constant_check(params, run.margin[late], log_steps, run.tolerance),
+        _constant_check(params, run.margin[late], log_steps, run.tolerance, float(run.predicted[-1])),
         guard(
             inside(
                 "slope of a itself in log t",
@@ -220,14 +220,17 @@ def _exponent_check(margin: Array, log_steps: Array, bend: float, noise: float) 
     )
 
 
-def _constant_check(params: Params, margin: Array, log_steps: Array, tolerance: float) -> Check:
-    """What stands beside the two logarithms: log kap, kap = eta q^2 alpha^2 (1 - lam), predicted and not fitted."""
+def _constant_check(params: Params, margin: Array, log_steps: Array, tolerance: float, end: float) -> Check:
+    """What stands beside the two logarithms: log kap, kap = eta q^2 alpha^2 (1 - lam), predicted and not fitted.
+
+    `end` is the predicted margin at the last step.
+    """
     p, bend = params, 2.0 - 2.0 / params.power
     terms = np.cumprod([(bend + k) / margin for k in range(4)], axis=0)
     rate = np.log(p.learning_rate * p.power**2 * p.signal_strength**2 * (1.0 - p.adversarial_weight))
     off = margin - bend * np.log(margin) + np.log1p(terms[:3].sum(axis=0)) - log_steps - rate
     # the attack's share of the push, lam gap^q / 2 of (1 - lam) e^-a, is largest at the end of the plateau
-    attacked = 0.5 * p.adversarial_weight * p.gap**p.power * np.exp(margin[-1]) / (1.0 - p.adversarial_weight)
+    attacked = 0.5 * p.adversarial_weight * p.gap**p.power * np.exp(end) / (1.0 - p.adversarial_weight)
     early = float((1.0 + margin[0]) * np.exp(-margin[0]))  # 1 / s(a) = 1 + e^a, and what was before the margin is large
     room = 2.0 * float(terms[3].max()) + tolerance + attacked + early
     return inside(
