@@ -13,7 +13,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from types import FrameType
 from typing import Any
@@ -23,6 +23,7 @@ INTERRUPTED = 128 + signal.SIGINT
 """The exit status of a command that Ctrl-C ended; other signals have their own number instead."""
 
 COMPILERS = ("numba.", "llvmlite.")
+_PATIENCE = 0.5  # seconds within which a program that is not within compiled code answers a signal
 _AGAIN = 0.02  # seconds until an exception that was lost is raised again
 _RAISES: ContextVar[bool] = ContextVar("raises", default=False)
 _wanted: list[Callable[[], bool]] = []  # asked before a kernel is compiled
@@ -92,6 +93,7 @@ class Endings:
         self._active = False
         self._hook: Any = None
         self._lock = threading.Lock()
+        self._watch: _Watch | None = None
 
     def __enter__(self) -> Endings:
         if _in_main_thread():
@@ -101,6 +103,7 @@ class Endings:
             for number in ENDING:
                 if signal.getsignal(number) not in (signal.SIG_IGN, None):
                     self._previous[number] = signal.signal(number, self._end)
+            self._watch = _Watch({*self._previous})
         return self
 
     def status(self, status: int) -> int:
@@ -112,7 +115,13 @@ class Endings:
         with self._lock:
             self._active = False
 
+    def answered(self) -> None:
+        """Note that a signal has come to the program, which compiled code keeps from it."""
+        if self._watch is not None:
+            self._watch.answered = time.monotonic()
+
     def _end(self, number: int, frame: FrameType | None) -> None:
+        self.answered()
         if self._active:
             self.number = number
             raise KeyboardInterrupt
@@ -140,10 +149,68 @@ class Endings:
 
     def __exit__(self, *exception: object) -> None:
         self.done()
+        if self._watch is not None:
+            self._watch.close()
         if self._hook is not None:
             sys.unraisablehook = self._hook
         for number, handler in self._previous.items():
             signal.signal(number, handler)
+
+
+class _Watch:
+    """Sees signals that the program cannot answer, because its main thread is within compiled code.
+
+    After the first of them that goes unanswered it says what is waited for, after the second it ends the process: what
+    is in files is whole, as after a kill.
+
+    Attributes
+    ----------
+    answered : when Python's handler was last called, by the clock of `time.monotonic`
+    """
+
+    def __init__(self, numbers: set[int]) -> None:
+        self.answered = 0.0
+        self._numbers, self._waiting = numbers, 0
+        self._read, self._write = os.pipe()
+        os.set_blocking(self._write, False)
+        self._before = signal.set_wakeup_fd(self._write, warn_on_full_buffer=False)
+        _thread.start_new_thread(self._look, (self._read,))
+
+    def _look(self, pipe: int) -> None:
+        while True:
+            try:
+                came = os.read(pipe, 1)
+            except OSError:
+                return
+            if not came:
+                os.close(pipe)
+                return
+            if came[0] in self._numbers:
+                self._wait(came[0])
+
+    def _wait(self, number: int) -> None:
+        began = time.monotonic()
+        time.sleep(_PATIENCE)
+        if self.answered >= began - _PATIENCE:
+            self._waiting = 0
+            return
+        self._waiting += 1
+        if self._waiting > 1:
+            _tell("ended within a step; what is in the files stays, and the same command goes on from there.")
+            os._exit(128 + number)
+        _tell("stopping after the step at work; once more ends at once.")
+
+    def close(self) -> None:
+        """Look no more."""
+        with suppress(ValueError, OSError):
+            signal.set_wakeup_fd(self._before)
+        os.close(self._write)  # the thread reads the end of it, and closes the other side
+
+
+def _tell(sentence: str) -> None:
+    with suppress(OSError, ValueError, AttributeError):  # the terminal may be gone
+        sys.stderr.write(f"\ncgrosim: {sentence}\n")
+        sys.stderr.flush()
 
 
 class Interrupts:
@@ -175,6 +242,7 @@ class Interrupts:
         command = _of_command(self._previous[number])
         if command is not None:
             command.number = number
+            command.answered()
         if self.asked:
             raise KeyboardInterrupt
         self.asked = True

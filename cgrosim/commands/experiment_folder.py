@@ -86,8 +86,8 @@ def check_images(out: Path, standing: str, data: str) -> None:
     """
     if standing not in ("", data):
         raise FileError(
-            f"{shown(out)} holds results of other images; choose another --out, or give --overwrite to replace its "
-            "tables and figures."
+            f"{shown(out)} holds results of other images, whose trainings and table are never replaced; choose another "
+            "--out."
         )
 
 

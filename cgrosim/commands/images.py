@@ -79,8 +79,9 @@ def run(
 ) -> int:
     """Do the experiment, print and draw it; status 1 if a training diverged or a figure failed, 130 if interrupted."""
     asked = kind.options(**options)
-    experiment = asked.experiment()
-    experiment.jobs()  # refuses what makes no sense before anything is written
+    with progress_bar("jobs"):
+        experiment = asked.experiment()
+        experiment.jobs()  # refuses what makes no sense before anything is written
     with workers as executor, held(out) as lock:
         return _run_in(lock, name, experiment, asked.dataset, data_dir, overwrite, executor)
 
@@ -98,8 +99,8 @@ def _run_in(
     from cgrosim.images.experiments.runner import run_experiment
 
     out = held.folder
-    standing = check_work(out, name, experiment, overwrite)
     with progress_bar("data") as progress:
+        standing = check_work(out, name, experiment, overwrite)
         data = load_dataset(dataset, data_dir, progress=progress)
     check_images(out, standing, data.digest)
     announce_compilation("images/network/kernels")

@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from cgrosim.sweeps.table import Table
 
 GRID_NAME, TABLE_NAME = "grid.toml", "table.nc"
-MOST_GRANTED = 10**9  # cells that --yes allows
 MOST_FIGURES = 8
 MOST_SENTENCES = 5
 
@@ -96,7 +95,7 @@ class Sweep:
 
     def _run(self, asked: GridFile) -> int:
         from cgrosim.errors import UserError
-        from cgrosim.sweeps.sweep import MOST_CELLS, planned
+        from cgrosim.sweeps.sweep import MOST_CELLS, MOST_GRANTED, planned
 
         settings: dict[str, Any] = {
             "seeds": 1 if asked.seeds is None else asked.seeds,

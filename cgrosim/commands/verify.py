@@ -13,13 +13,14 @@ from cgrosim.commands.terminal import announce_compilation, console, print_line,
 from cgrosim.files.words import counted
 
 if TYPE_CHECKING:
-    from cgrosim.claims.claim import Claim
-    from cgrosim.studies.context import Context
+    from cgrosim.claims.claim import Claim, Verdict
+    from cgrosim.studies.context import Context, Effort
 
 REPEATABLE = tyro.conf.UseAppendAction
 FOLDER = Path("report")
 REPORT = ("verdicts.json", "index.html")
 CALIBRATION = Path("calibration")
+MOST_SEEDS = 10_000  # a verification takes minutes
 INTERRUPTED_REPORT = "interrupted"
 """Folder below OUT for the verdicts that had arrived when a verification was interrupted."""
 
@@ -113,13 +114,24 @@ def _whole(name: str, text: str, least: int) -> int:
 def _seeds(text: str) -> range:
     from cgrosim.errors import UserError
     from cgrosim.files.words import shown
+    from cgrosim.model.settings import whole_number
 
-    first, colon, end = text.partition(":")
-    if not (first.isascii() and first.isdecimal() and colon and end.isascii() and end.isdecimal()):
+    parts = text.split(":")
+    first, end = (whole_number(part) for part in parts) if len(parts) == 2 and all(map(_plain, parts)) else ("", "")
+    if not (isinstance(first, int) and isinstance(end, int)):
         raise UserError(f"seeds is {shown(text)!r}, but must be two whole numbers such as 0:40.")
-    if int(first) >= int(end):
+    if first >= end:
         raise UserError(f"seeds is {shown(text)!r}, which holds no seed; give the end as the larger number.")
-    return range(int(first), int(end))
+    if end - first > MOST_SEEDS:
+        raise UserError(
+            f"seeds is {shown(text)!r}, which asks for {end - first:.3g} verifications, but at most {MOST_SEEDS} are "
+            "made at once; take fewer: the same --out goes on with others later."
+        )
+    return range(first, end)
+
+
+def _plain(text: str) -> bool:
+    return text.isascii() and text.isdecimal()
 
 
 def _calibrate(claims: list[Claim], full: bool, seeds: range, workers: int | None, out: Path) -> int:
@@ -128,9 +140,16 @@ def _calibrate(claims: list[Claim], full: bool, seeds: range, workers: int | Non
     from cgrosim.claims.calibration import calibrate
     from cgrosim.interrupts import INTERRUPTED
 
-    began, found, effort = time.perf_counter(), None, "full" if full else "quick"
-    with held(out):
-        for found in calibrate(claims, "full" if full else "quick", seeds, out, workers=workers):
+    effort: Effort = "full" if full else "quick"
+    found = None
+    began, at = time.perf_counter(), 0
+
+    def show(verdict: Verdict, done: int, total: int) -> None:
+        progress(f"{done} of {total} at seed {seeds[at]}", (at + done / total) / len(seeds))
+
+    with held(out), progress_bar("verifying") as progress:
+        for found in calibrate(claims, effort, seeds, out, workers=workers, progress=show):
+            at += 1
             seconds = time.perf_counter() - began
             print_line(f"{len(found.by_seed):3d}/{len(seeds)}  {seconds:5.0f} s  {found.summary()}")
     asked = {claim.name for claim in claims}
@@ -190,7 +209,6 @@ def _power(asked: Asked) -> int:
 def _verify(asked: Asked) -> int:
     import time
 
-    from cgrosim.claims.claim import Verdict
     from cgrosim.claims.report.data import false_alarms
     from cgrosim.claims.report.terminal import print_table
     from cgrosim.claims.report.writing import write_report

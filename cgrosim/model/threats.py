@@ -13,6 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from cgrosim.errors import ParameterError
+from cgrosim.interrupts import stop_where_wanted
 from cgrosim.model.activations import activate, derivative
 from cgrosim.model.sums import raised
 
@@ -128,6 +129,7 @@ def descend(ball: Ball, model: Model, inputs: Array, labels: Array, generator: n
         if params.attack_random_start and generator is not None:
             shift = ball.start(inputs.shape, radius, generator)
         for _ in range(params.attack_steps):
+            stop_where_wanted()
             margin, gradient = model.margins_and_gradient(inputs + shift, labels)
             _keep_worst(best, lowest, inputs + shift, margin)
             shift = ball.project(shift - size * ball.direction(gradient), radius)

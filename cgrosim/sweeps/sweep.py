@@ -34,7 +34,7 @@ from cgrosim.sweeps.progress import Watch, Watcher, in_words
 from cgrosim.sweeps.store import SweepStore, in_memory
 from cgrosim.sweeps.table import Table
 
-MOST_CELLS = 10**6
+MOST_CELLS, MOST_GRANTED = 10**6, 10**9  # unasked, and with --yes
 LEAST_SECONDS = 5e-4  # of any run, which is what it takes to set one up
 WATCH_SECONDS = 0.25  # between two calls of a watcher
 CORNERS = 64
@@ -206,10 +206,10 @@ def _workers(given: Any) -> int | None:
 def _check_size(grid: Grid, most: int) -> None:
     if grid.size > most:
         seconds, size = grid.size * LEAST_SECONDS, 8.0 * grid.size * 20
+        allow = ", or allow it with --yes (most_cells=...)" if most < MOST_GRANTED and grid.size <= MOST_GRANTED else ""
         raise ParameterError(
             f"the grid has {grid.size:.3g} cells, which take at least {in_words(seconds)} on one processor (half a "
-            f"millisecond each, and most runs take longer) and {size / 2**30:.3g} GiB; thin it, or allow it with "
-            "--yes (most_cells=...)."
+            f"millisecond each, and most runs take longer) and {size / 2**30:.3g} GiB; thin it{allow}."
         )
 
 

@@ -57,3 +57,12 @@ def test_no_cell_of_a_table_is_a_page():
     for path in (ROOT / "README.md", ROOT / "sims" / "README.md"):
         cells = [cell for line in path.read_text().splitlines() if line.startswith("|") for cell in line.split("|")]
         assert max(map(len, cells)) <= 200, path
+
+
+def test_whoever_states_the_flatness_bound_states_all_of_it():
+    """Its rate multiplies flatness and a term without it, with a probability, for a smooth density."""
+    told = [ROOT / "docs" / "explanation" / "flatness.md", ROOT / "theory" / "flatness_gap.py"]
+    for path in told:
+        text = path.read_text(encoding="utf-8")
+        for part in ("(D+2)", "Delta", "C(D, L)", "smooth", "density", "with probability", "Proposition 6.4"):
+            assert part in " ".join(text.replace("\n", " ").split()).replace("*", ""), (path, part)

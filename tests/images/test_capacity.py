@@ -92,7 +92,7 @@ def test_a_lost_training_is_done_again_and_is_the_same(done):
 
 def test_other_images_in_the_same_folder_are_refused(done):
     _, folder = done
-    with pytest.raises(FileError, match="holds results on other images; choose another place"):
+    with pytest.raises(FileError, match="results of other images, which are never replaced; choose another place"):
         run_sweep(small_sweep(), small_dataset(noise=0.06), folder)
 
 

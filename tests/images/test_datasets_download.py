@@ -259,3 +259,18 @@ def test_a_wrong_bundle_of_certificates_is_called_so(cache, monkeypatch, no_sett
 def test_a_server_that_speaks_no_tls_has_no_accepted_certificate(server, cache, monkeypatch, no_settings):
     address = server.address.replace("http:", "https:")
     assert "the certificate of 127.0.0.1" in refused_by(address)
+
+
+def test_where_a_proxy_is_set_a_lost_connection_names_it(cache, monkeypatch, no_settings):
+    """As behind SOCKS, or at a proxy that speaks something else: requests does not say whose connection it was."""
+    import requests
+
+    def lost(*arguments, **options):
+        raise requests.ConnectionError("aborted")
+
+    monkeypatch.setattr(requests, "get", lost)
+    assert "no connection to files.invalid)" in refused_by("https://files.invalid/")
+    monkeypatch.setenv("ALL_PROXY", "socks5://127.0.0.1:1")
+    assert "no connection to files.invalid, asked through the proxy that ALL_PROXY names" in refused_by(
+        "https://files.invalid/"
+    )

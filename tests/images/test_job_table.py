@@ -208,7 +208,7 @@ def test_what_is_not_its_own_is_refused(kept, tmp_path):
     other = Dataset(
         data.name, data.train_images[::-1], data.train_labels[::-1], data.test_images, data.test_labels, ("a", "b", "c")
     )
-    with pytest.raises(UserError, match="holds results on other images"):
+    with pytest.raises(UserError, match="holds results of other images"):
         run_experiment(CAPACITY, other, kept)
     with pytest.raises(UserError, match=r"plan\.json is not a sweep of cgrosim; give the folder of one"):
         cgrosim.load_table(kept)

@@ -167,7 +167,7 @@ def test_other_images_do_not_continue_a_measurement(dataset, tmp_path):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("cgrosim.images.training.train.train", lambda settings, *_, **__: trained(settings, (0, 2, 4)))
         runner.run_experiment(STUDY, dataset, tmp_path)
-        with pytest.raises(FileError, match="holds results on other images"):
+        with pytest.raises(FileError, match="holds results of other images"):
             runner.run_experiment(STUDY, other, tmp_path)
 
 

@@ -46,7 +46,7 @@ trainings = st.builds(
     architecture=networks,
     attack=attacks,
     evaluation_attack=attacks,
-    epochs=counts,
+    epochs=st.integers(1, 10**5),
     batch_size=counts,
     learning_rate=st.floats(1e-300, 1e300),
     momentum=st.floats(0.0, 1.0, exclude_max=True),

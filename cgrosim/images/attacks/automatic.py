@@ -6,7 +6,7 @@ from typing import ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from cgrosim.images.attacks.gradient import Ball
+from cgrosim.images.attacks.gradient import Ball, check_effort
 
 Loss = Literal["ce", "dlr", "dlr-targeted"]
 NAMES = {"ce": "APGD-CE", "dlr": "APGD-DLR", "dlr-targeted": "targeted APGD-DLR"}
@@ -35,10 +35,7 @@ class AutoPGD(Ball):
     @model_validator(mode="after")
     def _possible(self) -> Self:
         for name in ("steps", "restarts", "targets"):
-            if getattr(self, name) < 1:
-                raise ValueError(
-                    f"The attack's {name} is {getattr(self, name)}, but it must be a whole number of at least 1."
-                )
+            check_effort(name, getattr(self, name))
         return self
 
     def starts(self, classes: int) -> int:

@@ -79,6 +79,23 @@ class Starting(Protocol):
     def random_start(self) -> bool: ...
 
 
+MOST_EFFORT = 10**6
+"""Steps, starts or queries of an attack: what takes a machine days of one image, and more is a slip of the pen."""
+
+
+def check_effort(name: str, value: int) -> None:
+    """Refuse a number of steps, starts, targets or queries that no attack has.
+
+    Raises
+    ------
+    ValueError
+        In one sentence, for a validator.
+    """
+    if not 1 <= value <= MOST_EFFORT:
+        most = f", {MOST_EFFORT:.0e} at most".replace("e+0", "e") if value > 1 else ""
+        raise ValueError(f"The attack's {name} is {value}, but it must be a whole number of at least 1{most}.")
+
+
 class Ball(SettingsBase):
     """Where an attack may go: a ball around every image, cut to the pixel box.
 
@@ -138,10 +155,7 @@ class Attack(Ball):
         if self.step_size <= 0:
             raise ValueError(f"The attack's step_size is {self.step_size}, but it must be a positive number.")
         for name in ("steps", "restarts"):
-            if getattr(self, name) < 1:
-                raise ValueError(
-                    f"The attack's {name} is {getattr(self, name)}, but it must be a whole number of at least 1."
-                )
+            check_effort(name, getattr(self, name))
         if self.restarts > 1 and not self.random_start:
             raise ValueError(
                 f"The attack has {self.restarts} restarts without a random start, which would all be the same; "

@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from cgrosim.images.attacks.automatic import AutoPGD
 from cgrosim.images.attacks.black_box import Square
-from cgrosim.images.attacks.gradient import Attack, Ball
+from cgrosim.images.attacks.gradient import Attack, Ball, check_effort
 
 Single = Attack | AutoPGD | Square
 
@@ -35,10 +35,7 @@ class Standard(Ball):
     @model_validator(mode="after")
     def _possible(self) -> Self:
         for name in ("steps", "targets", "queries", "pgd_steps", "pgd_restarts"):
-            if getattr(self, name) < 1:
-                raise ValueError(
-                    f"The attack's {name} is {getattr(self, name)}, but it must be a whole number of at least 1."
-                )
+            check_effort(name, getattr(self, name))
         return self
 
     def members(self, classes: int) -> tuple[Single, ...]:

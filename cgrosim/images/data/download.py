@@ -198,10 +198,11 @@ class _Download:
         if isinstance(error, SSLError):
             hint = f"{bundle} names the accepted ones" if bundle else "behind a proxy set REQUESTS_CA_BUNDLE to its own"
             return f"the certificate of {self.server} is not accepted: {hint}"
+        through = f", asked through the proxy that {proxy} names" if (proxy := _set(PROXIES)) else ""
         if isinstance(error, Timeout):
-            return f"{self.server} does not answer"
-        if isinstance(error, NoConnection):
-            return f"no connection to {self.server}"
+            return f"{self.server} does not answer{through}"
+        if isinstance(error, NoConnection):  # also of a proxy that is none, or one behind SOCKS
+            return f"no connection to {self.server}{through}"
         return f"{self.server} cannot be asked ({shown(error)})"
 
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from cgrosim.errors import ParameterError
 from cgrosim.files.cells import Variable
 from cgrosim.images.network.layers import Architecture, Convolution, FullyConnected
 from cgrosim.model.settings import SettingsBase
@@ -26,6 +27,24 @@ if TYPE_CHECKING:
 
     from cgrosim.files.kinds import Kind
     from cgrosim.images.data.datasets import Dataset
+
+
+MOST_TRAININGS = 20_000
+"""Of one experiment: the shortest take a second, and all of them are made before the first is begun."""
+
+
+def check_trainings(count: int, fewer: str) -> None:
+    """Refuse more trainings than an experiment can hold, before any is made.
+
+    Raises
+    ------
+    ParameterError
+        In one sentence.
+    """
+    if count > MOST_TRAININGS:
+        raise ParameterError(
+            f"that makes {count:.3g} trainings, but one experiment holds at most {MOST_TRAININGS}; take fewer {fewer}."
+        )
 
 
 class Job(SettingsBase):
@@ -194,8 +213,6 @@ def pair(settings: Any) -> dict[str, Any]:
     ParameterError
         If the training is not adversarial.
     """
-    from cgrosim.errors import ParameterError
-
     if settings.adversarial_weight == 0.0:
         raise ParameterError("adversarial_weight is 0, but standard training is done in any case; give more than 0.")
     return {"standard": settings.replace(adversarial_weight=0.0), "adversarial": settings}

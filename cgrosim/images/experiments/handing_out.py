@@ -77,7 +77,8 @@ def work_elsewhere(
             ready = [job for job in left if all(name in results for name in job.needs)]
             if not ready:  # what they need was interrupted, or failed
                 return
-            left = [job for job in left if job not in ready]
+            begun = {job.name for job in ready}
+            left = [job for job in left if job.name not in begun]
             asked, there = list[Handed](), list[tuple[Job, Any]]()
             for job in ready:
                 given = {name: results[name] for name in job.needs}

@@ -108,7 +108,10 @@ class JobPlan:
             If it is about other images.
         """
         if self.data != wanted.data:
-            raise FileError(f"{shown(folder)} holds results on other images; choose another place (--out).")
+            raise FileError(
+                f"{shown(folder)} holds results of other images, which are never replaced; choose another place "
+                "(--out)."
+            )
         new = tuple(entry for entry in wanted.entries if entry.key not in self.rows)
         # an axis may be called otherwise by now, a row keeps its place
         known = {entry.key: entry for entry in wanted.entries}

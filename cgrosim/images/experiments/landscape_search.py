@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
 from cgrosim.errors import ParameterError
-from cgrosim.images.attacks.gradient import Norm
+from cgrosim.images.attacks.gradient import MOST_EFFORT, Norm
 from cgrosim.model.settings import SettingsBase
 from cgrosim.progress import Progress
 
@@ -129,8 +129,8 @@ class Search(SettingsBase):
     def _possible(self) -> Search:
         for name, least in {"steps": 1, "restarts": 0, "randoms": 0, "segments": 0}.items():
             value = getattr(self, name)
-            if value < least:
-                raise ValueError(f"{name} of the landscape search is {value}, but must be at least {least}.")
+            if not least <= value <= MOST_EFFORT:
+                raise ValueError(f"{name} of the landscape search is {value}, but must be from {least} to 1e6.")
         return self
 
     def describe(self, norm: str) -> str:

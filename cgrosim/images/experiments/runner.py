@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -134,12 +135,13 @@ def work_through(
         tell("done", 1.0)
         return
     costs = [job.cost(data) for job in jobs]
-    whole = sum(costs) or 1.0
+    behind = [0.0, *accumulate(costs)]
+    whole = behind[-1] or 1.0
     results: dict[str, Any] = {}
     for number, job in enumerate(jobs):
         if any(name not in results for name in job.needs):
             continue
-        part = part_of(tell, job.name, sum(costs[:number]) / whole, costs[number] / whole)
+        part = part_of(tell, job.name, behind[number] / whole, costs[number] / whole)
         given = {name: results[name] for name in job.needs}
         found = known(job, given)
         if found is None:

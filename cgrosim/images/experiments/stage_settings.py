@@ -45,8 +45,8 @@ class StageSettings(SettingsBase):
         None, description="test images", json_schema_extra={"none": "all", "alias": "--test-subset"}
     )
     learning_rate: float = Field(0.1, gt=0, description="of gradient descent on all training images at once")
-    steps: int = Field(5000, ge=1, description="of full-batch gradient descent")
-    records: int = Field(20, ge=1, description="records per decade of steps")
+    steps: int = Field(5000, ge=1, le=10**9, description="of full-batch gradient descent")
+    records: int = Field(20, ge=1, le=10**4, description="records per decade of steps")
     record_correlations: bool = Field(False, description="also record v of every filter, sample and patch")
     seed: int = Field(0, ge=0, description="of everything random")
 

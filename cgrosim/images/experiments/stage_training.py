@@ -71,7 +71,7 @@ def stage_data(settings: StageSettings, dataset: Dataset) -> StageData:
         raise ParameterError(
             f"classes contain {unknown[0]}, but {dataset.name} has the classes 0 to {dataset.classes - 1}."
         )
-    _check_memory(settings, dataset)
+    check_memory(settings, dataset)
     train_images, train_labels = _of_classes(dataset.train_images, dataset.train_labels, settings.classes)
     test_images, test_labels = _of_classes(dataset.test_images, dataset.test_labels, settings.classes)
     means = ClassMeans.of(train_images, train_labels, len(settings.classes), settings.patch)
@@ -211,7 +211,7 @@ def descended(
     return following
 
 
-def _check_memory(settings: StageSettings, dataset: Dataset) -> None:
+def check_memory(settings: StageSettings, dataset: Dataset) -> None:
     """Refuse what memory does not hold: weights, projections of every patch with copies, and the records of both."""
     architecture = settings.architecture(dataset.input_shape)  # says whether the patches fit
     filters, pixels = settings.filters, settings.patch**2 * dataset.input_shape[2]

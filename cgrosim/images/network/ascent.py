@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from cgrosim.images.network.losses import Array, margins
+from cgrosim.interrupts import stop_where_wanted
 
 INERTIA = 0.25  # share of the last move in the next one: 1 - alpha of the paper, alpha = 0.75
 LEAST_RISES = 0.75  # rho: share of the steps in which the loss has to rise
@@ -64,6 +65,7 @@ def ascend(
     worst, least = x.copy(), np.full(len(x), np.inf)
     stuck: NDArray[np.bool_] = np.zeros(len(x), np.bool_)
     for step in range(steps + 1):
+        stop_where_wanted()
         if keep_worst or step == steps:
             found = margins(network.logits(x), labels)
             better = (found < least) if keep_worst else np.ones(len(x), bool)

@@ -17,6 +17,7 @@ from cgrosim.images.network.kernels.transforms import kernel_matrix
 from cgrosim.images.network.layers import Architecture
 from cgrosim.images.network.plan import Plan, blocks_of
 from cgrosim.images.network.sample_plan import SamplePlan
+from cgrosim.interrupts import stop_where_wanted
 from cgrosim.kernels import threads
 
 Floats = NDArray[np.float32]
@@ -185,6 +186,7 @@ class Engine:
         `scale` and `smoothing` (of the labels) are those of the weight gradient and its loss alone. With `given`
         log-probabilities, loss and margin are the divergence from them and its negative.
         """
+        stop_where_wanted()  # measuring an epoch takes many of these calls, each of them seconds on a large network
         count = len(images)
         if count > self.capacity:
             self._allocate(count)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Mapping
 from typing import Any, Literal, get_args
 
@@ -89,7 +90,9 @@ class Averaging(SettingsBase):
         """How many networks have been averaged after so many of all epochs, of so many steps each."""
         if self.name == "ema":
             return epochs_done * steps
-        return sum(self.after_epoch(epoch / epochs) for epoch in range(1, epochs_done + 1))
+        if self.name == "none":
+            return 0
+        return epochs_done - bisect_left(range(1, epochs_done + 1), True, key=lambda e: self.after_epoch(e / epochs))
 
     def after_epoch(self, done: float) -> bool:
         """Whether the network is averaged after an epoch that ends at the share `done` of the training."""

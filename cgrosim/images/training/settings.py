@@ -39,7 +39,7 @@ class Settings(SettingsBase):
     architecture: Network = Field(description="network; its input shape and classes must be those of the data")
     attack: Attack = Field(description="what is trained against (unused without adversarial loss)")
     evaluation_attack: Attack = Field(description="what every epoch is measured with")
-    epochs: int = Field(30, ge=1, description="passes over the training images")
+    epochs: int = Field(30, ge=1, le=10**5, description="passes over the training images")
     batch_size: int = Field(128, ge=1, description="images a step")
     learning_rate: float = Field(0.1, gt=0, description="of gradient descent")
     momentum: float = Field(0.9, ge=0, lt=1, description="of gradient descent")

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from functools import partial
+from functools import cached_property, partial
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from pydantic import Field, model_validator
@@ -27,7 +28,7 @@ from cgrosim.images.experiments.capacity_statistics import (
     statements,
     summarise,
 )
-from cgrosim.images.experiments.experiment import Conclusion, Experiment, Job, Table
+from cgrosim.images.experiments.experiment import Conclusion, Experiment, Job, Table, check_trainings
 from cgrosim.images.experiments.runner import plain
 from cgrosim.images.experiments.training_options import TrainingOptions
 from cgrosim.images.training.defaults import ARCHITECTURES, Kind, defaults_of, final_attack
@@ -69,6 +70,7 @@ class Options(TrainingOptions):
                 "--architecture."
             )
         settings = self.settings()
+        check_trainings(self.seeds, "seeds")
         return Capacity(
             settings,
             self.widths,
@@ -104,6 +106,7 @@ class Capacity(Experiment):
             values, least = getattr(self, name), 1 if name == "widths" else 0
             if not values or len(set(values)) < len(values) or min(values) < least:
                 raise ValueError(f"{name} are {values}, but must be different whole numbers of at least {least}.")
+        check_trainings(len(self.seeds) * len(self.widths) * (1 + self.control), "seeds or widths")
         if self.settings.adversarial_weight <= 0.0:
             raise ValueError("adversarial_weight is 0, but the sweep is about adversarial training; take up to 1.")
         return self
@@ -127,12 +130,15 @@ class Capacity(Experiment):
     def jobs(self) -> tuple[Job, ...]:
         """Each training, then its accuracies."""
         runs = ((self.name_of(*run), self.settings_of(*run)) for run in self.runs())
-        return sum((trained_and_measured(*each, self.attack, self.black_box_samples) for each in runs), ())
+        return tuple(chain(*(trained_and_measured(*each, self.attack, self.black_box_samples) for each in runs)))
+
+    @cached_property
+    def _places(self) -> dict[str, tuple[int, int, bool]]:
+        return {self.name_of(*run): run for run in self.runs()}
 
     def axes(self, job: Job) -> dict[str, Any]:
         """Width, seed, and with or without attack."""
-        places = {self.name_of(*run): run for run in self.runs()}
-        width, seed, adversarial = places[job.needs[0] if job.needs else job.name]
+        width, seed, adversarial = self._places[job.needs[0] if job.needs else job.name]
         return {"width": width, "seed": seed, "training": "adversarial" if adversarial else "standard"}
 
     def table(self, results: Mapping[str, Any]) -> list[Result]:

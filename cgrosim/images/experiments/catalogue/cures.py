@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from functools import partial
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from pydantic import Field, model_validator
@@ -14,7 +15,7 @@ from cgrosim.images.attacks.standard import AnyAttack
 from cgrosim.images.experiments.accuracies import SHARES, rows_of, trained_and_measured
 from cgrosim.images.experiments.catalogue.train import heading
 from cgrosim.images.experiments.cure_rows import Rows, columns, label, mark, means, sentences, warnings
-from cgrosim.images.experiments.experiment import Conclusion, Experiment, Job, Table
+from cgrosim.images.experiments.experiment import Conclusion, Experiment, Job, Table, check_trainings
 from cgrosim.images.experiments.training_options import TrainingOptions
 from cgrosim.images.training.defaults import Kind, final_attack
 from cgrosim.images.training.settings import Settings
@@ -86,6 +87,8 @@ class Cures(Experiment):
                     f"{'' if most == math.inf else f' and below {most}'}, other than {anyway:g}, which is trained with "
                     "anyway."
                 )
+        kinds = len(decays) + len(self.label_smoothings) + len(self.batch_sizes)
+        check_trainings(self.seeds * kinds, "seeds or kinds")
         if self.settings.adversarial_weight <= 0.0:
             raise ValueError("adversarial_weight is 0, but the sweep is about adversarial training; take up to 1.")
         return self
@@ -105,7 +108,7 @@ class Cures(Experiment):
     def jobs(self) -> tuple[Job, ...]:
         """Each training, then its accuracies at the last and at the selected epoch."""
         both = self.trainings().items()
-        return sum((trained_and_measured(*each, self.attack, self.black_box_samples) for each in both), ())
+        return tuple(chain(*(trained_and_measured(*each, self.attack, self.black_box_samples) for each in both)))
 
     def axes(self, job: Job) -> dict[str, Any]:
         """The kind of training, and the seed."""

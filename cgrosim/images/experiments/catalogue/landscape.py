@@ -48,6 +48,7 @@ OUTER = 1.5  # of the training radius: where the growth beyond it is read off
 SHARES = (0.0, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 1.75, 2.0, 2.5)  # of the training radius
 SHARED = ("dataset", "subset", "validation", "shuffle_labels", "snapshots", "seed")  # by all trainings
 QUANTITIES = ("gradient_norm", "value_change")
+MOST_POINTS = 10**5  # of training and of test images: the table of results has a place for each
 
 
 class Options(TrainingOptions):
@@ -146,8 +147,8 @@ class LossLandscape(Experiment):
 
     @model_validator(mode="after")
     def _possible(self) -> LossLandscape:
-        if self.points < 1:
-            raise ValueError(f"points is {self.points}, but must be at least 1.")
+        if not 1 <= self.points <= MOST_POINTS:
+            raise ValueError(f"points is {self.points}, but must be from 1 to {MOST_POINTS}.")
         if not 0.0 < self.training_radius < self.outer_radius:
             raise ValueError(
                 f"the outer radius is {self.outer_radius:g}, but must be larger than the training radius "

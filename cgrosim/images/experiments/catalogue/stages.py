@@ -108,7 +108,16 @@ class StageJob(Job):
         return run_stages(self.settings, stage_data(self.settings, data), progress=tell, checkpoint=checkpoint)
 
     def cost(self, data: Dataset) -> float:
-        """The attack costs about four times what a step does."""
+        """The attack costs about four times what a step does; what memory does not hold is refused here, at the start.
+
+        Raises
+        ------
+        ParameterError
+            In one sentence.
+        """
+        from cgrosim.images.experiments.stage_training import check_memory
+
+        check_memory(self.settings, data)
         return 5.0 if self.settings.adversarial_weight > 0.0 else 1.0
 
     def status(self, result: xarray.Dataset) -> str:
