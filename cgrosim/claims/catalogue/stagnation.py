@@ -230,7 +230,7 @@ def _constant_check(params: Params, margin: Array, log_steps: Array, tolerance: 
     rate = np.log(p.learning_rate * p.power**2 * p.signal_strength**2 * (1.0 - p.adversarial_weight))
     off = margin - bend * np.log(margin) + np.log1p(terms[:3].sum(axis=0)) - log_steps - rate
     # the attack's share of the push, lam gap^q / 2 of (1 - lam) e^-a, is largest at the end of the plateau
-    attacked = 0.5 * p.adversarial_weight * p.gap**p.power * np.exp(end) / (1.0 - p.adversarial_weight)
+    attacked = 0.5 * p.adversarial_weight * p.gap**p.power * np.exp(min(end, 700.0)) / (1.0 - p.adversarial_weight)
     early = float((1.0 + margin[0]) * np.exp(-margin[0]))  # 1 / s(a) = 1 + e^a, and what was before the margin is large
     room = 2.0 * float(terms[3].max()) + tolerance + attacked + early
     return inside(
