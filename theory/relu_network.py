@@ -11,6 +11,7 @@ nonzero values instead would make the size depend on accidents of the data, such
 from __future__ import annotations
 
 import zipfile
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -153,6 +154,11 @@ class ReluNetwork:
         np.savez(file, **arrays)
 
 
+# what NumPy and zipfile raise of a file that is cut, changed, packed otherwise or encrypted
+_INCOMPLETE = (OSError, EOFError, ValueError, TypeError, AttributeError, KeyError, RuntimeError, zipfile.BadZipFile,
+               zlib.error, MemoryError)  # fmt: skip
+
+
 def load_network(file: IO[bytes]) -> ReluNetwork:
     """Read a network that `ReluNetwork.save` wrote from an open binary file.
 
@@ -164,17 +170,22 @@ def load_network(file: IO[bytes]) -> ReluNetwork:
     try:
         with np.load(file, allow_pickle=False) as stored:
             arrays = {name: stored[name] for name in stored.files}
-    except (OSError, EOFError, ValueError, TypeError, AttributeError, zipfile.BadZipFile) as error:
+    except _INCOMPLETE as error:
         raise ValueError(f"This is not a complete .npz file ({error}); save the network again.") from None
     if str(arrays.get("format")) != FORMAT:
         raise ValueError("This is an .npz file, but not a saved network; give one that ReluNetwork.save wrote.")
     weights, biases = [], []
-    for index in range(int(arrays["layers"])):
-        parts = [arrays[f"layer{index}.{name}"] for name in ("values", "columns", "row_starts")]
-        shape = tuple(int(size) for size in arrays[f"layer{index}.shape"])
-        weights.append(sparse.csr_array(tuple(parts), shape=shape))
-        biases.append(arrays[f"layer{index}.bias"])
-    return ReluNetwork(weights, biases)
+    try:
+        for index in range(int(arrays["layers"])):
+            parts = [arrays[f"layer{index}.{name}"] for name in ("values", "columns", "row_starts")]
+            shape = tuple(int(size) for size in arrays[f"layer{index}.shape"])
+            weights.append(sparse.csr_array(tuple(parts), shape=shape))
+            weights[-1].check_format(full_check=True)  # compiled products look at no index
+            biases.append(arrays[f"layer{index}.bias"])
+        return ReluNetwork(weights, biases)
+    except (KeyError, IndexError, TypeError, ValueError, OverflowError) as error:
+        what = f"{error.args[0]} is missing" if isinstance(error, KeyError) else str(error).rstrip(".")
+        raise ValueError(f"This is no whole network ({what}); save the network again.") from None
 
 
 def as_sparse(matrix: Any) -> Any:

@@ -18,7 +18,7 @@ from cgrosim.claims.power import GUIDED, LEVELS, PARAMETERS, Noticed, Trial, _ed
 from cgrosim.claims.report.power import Sitting, in_words, why_unseen, write_power
 from cgrosim.claims.runner import measure_power
 from cgrosim.commands.main import main
-from cgrosim.errors import ParameterError
+from cgrosim.errors import FileError, ParameterError
 from cgrosim.studies import paper_scale
 from cgrosim.studies.world import World, times, watched
 from cgrosim.theory.plateau import SignalFlow
@@ -180,6 +180,19 @@ def test_sittings_add_up_and_a_changed_claim_alone_is_measured_again(tmp_path):
     assert Sitting.read(tmp_path).powers["b"] == {"samples": other}  # nothing of its earlier code
     assert set(Sitting.read(tmp_path).powers) == {"a", "b", "c"}
     assert "- `b`: samples (one way only)" in (tmp_path / "power.md").read_text()
+
+
+def test_a_changed_digit_of_the_power_is_noticed_and_older_files_are_read(tmp_path):
+    write_power({"a": {"gap": Noticed("gap", 0.01, 0.02, 0.0, 5, moved=2.0)}}, Context(), tmp_path, {"a": "1"})
+    path = tmp_path / "power.json"
+    text = path.read_text()
+    path.write_text(text.replace("0.02", "0.03"))
+    with pytest.raises(FileError, match="its checksum does not fit its content"):
+        Sitting.read(tmp_path)
+    older = {**json.loads(text), "format": "cgrosim power 2"}
+    del older["checksum"]
+    path.write_text(json.dumps(older))
+    assert Sitting.read(tmp_path).powers["a"]["gap"].down == 0.02
 
 
 def test_what_is_known_is_not_measured_again(monkeypatch):

@@ -221,12 +221,29 @@ def _lesson(params: cgrosim.Params) -> bytes:
     return json.dumps({**content, "signal": start.signal.tolist()}).encode()
 
 
+def _beside(path: Path, folder: Path, name: str) -> Path:
+    """A folder with a file under the name that it is read by."""
+    folder.mkdir(parents=True, exist_ok=True)
+    shutil.copy(path, folder / name)
+    return folder
+
+
 def _of_others(place: Path) -> dict[str, Format]:
+    from cgrosim.claims.claim import Context
+    from cgrosim.claims.power import Noticed
+    from cgrosim.claims.registry import all_claims
+    from cgrosim.claims.report.data import lasting, strict, verdict_data
+    from cgrosim.claims.report.power import Sitting, write_power
+    from cgrosim.claims.report.reading import still_valid
+    from cgrosim.claims.report.writing import write_report
+    from cgrosim.claims.runner import verify
     from cgrosim.classroom.lesson import read_lesson
     from cgrosim.commands.experiment_folder import WORK
     from cgrosim.files.records import read_record
     from cgrosim.images.data.cifar import read_batch
     from cgrosim.images.data.idx import read_images, read_labels
+
+    claim = all_claims()["yarotsky-squares"]
 
     def toml(path: Path) -> str:
         return digest(cgrosim.Params.from_toml(path).model_dump_json())
@@ -235,6 +252,18 @@ def _of_others(place: Path) -> dict[str, Format]:
         found = read_lesson(path)
         return digest(found.params.model_dump_json(), found.start.gram, found.start.signal)
 
+    def report(path: Path) -> str:
+        folder = _beside(path, place / "report read", "verdicts.json")
+        found = still_valid(folder, [claim], Context())
+        told = {name: lasting(strict(verdict_data(verdict))) for name, verdict in found.items()}
+        return digest(json.dumps(told, sort_keys=True))
+
+    def power(path: Path) -> str:
+        sitting = Sitting.read(_beside(path, place / "power read", "power.json"))
+        return digest(repr(sitting))
+
+    write_report(verify([claim], Context(), workers=1), place / "report")
+    write_power({claim.name: {"gap": Noticed("gap", 0.01, None, 0.0, 5)}}, Context(), place / "report", {})
     idx = write_idx_folder(place / "idx")
     images, labels = (next(content for stem, content in idx.items() if kind in stem) for kind in ("images", "labels"))
     batch = cifar_bytes(some_images(20, (32, 32, 3)), some_labels(20))
@@ -242,6 +271,8 @@ def _of_others(place: Path) -> dict[str, Format]:
         "experiment.json": Format(
             ".json", (place / "train" / "experiment.json").read_bytes(), lambda path: digest(read_record(path, WORK))
         ),
+        "verdicts.json": Format(".json", (place / "report" / "verdicts.json").read_bytes(), report),
+        "power.json": Format(".json", (place / "report" / "power.json").read_bytes(), power),
         "parameters in TOML": Format(".toml", params_of("direct").to_toml().encode(), toml, sealed=False),
         "lesson": Format(".json", _lesson(params_of("flow")), lesson, sealed=False),
         "images in IDX": Format("", images, lambda path: digest(read_images(path)), sealed=False),

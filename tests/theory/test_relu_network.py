@@ -160,6 +160,30 @@ def test_bad_files_are_refused() -> None:
         load_network(io.BytesIO(other.getvalue()))
 
 
+@pytest.mark.parametrize(
+    ("name", "array", "words"),
+    [
+        ("layer1.bias", None, "layer1.bias is missing"),
+        ("layers", np.array(3), "layer2.values is missing"),
+        ("layer0.columns", np.array([9, 1, 2]), "indices must be < 3"),
+        ("layer0.shape", np.array([10**18, 10**18]), "no whole network"),
+        ("layer0.row_starts", np.array([0, 7]), "no whole network"),
+    ],
+)
+def test_files_that_are_whole_and_wrong_are_refused(name, array, words) -> None:
+    """Compiled products look at no index: a column beyond the last one reads whatever lies behind."""
+    whole, wrong = io.BytesIO(), io.BytesIO()
+    ReluNetwork([np.ones((1, 3)), np.ones((1, 1))], [np.zeros(1), np.zeros(1)]).save(whole)
+    whole.seek(0)
+    with np.load(whole) as stored:
+        arrays = {key: stored[key] for key in stored.files}
+    arrays[name] = array
+    np.savez(wrong, **{key: value for key, value in arrays.items() if value is not None})
+    wrong.seek(0)
+    with pytest.raises(ValueError, match=words):
+        load_network(wrong)
+
+
 def exactly(network: ReluNetwork, point: np.ndarray) -> list[Fraction]:
     """The network in rational arithmetic."""
     values = [Fraction(float(x)) for x in point]

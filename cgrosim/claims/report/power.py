@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,10 +14,11 @@ from cgrosim.claims.power import LARGEST, LEVELS, PARAMETERS, Noticed
 from cgrosim.claims.report.data import strict
 from cgrosim.files.atomic import write_text
 from cgrosim.files.kinds import Kind
+from cgrosim.files.records import read_record, record_text
 from cgrosim.files.versions import versions
 
-FORMAT = "cgrosim power 2"
-OLDER = ("cgrosim power 1",)  # without fingerprints: nothing of it is carried over
+FORMAT = "cgrosim power 3"
+OLDER = ("cgrosim power 1", "cgrosim power 2")  # without a checksum; the first without fingerprints: not carried over
 POWER = Kind(FORMAT, "power of claims", "the power.json of cgrosim verify --power", "measure it again", OLDER)
 Powers = Mapping[str, Mapping[str, Noticed]]
 
@@ -127,7 +127,7 @@ def write_power(
             claim: {name: dataclasses.asdict(one) for name, one in found.items()} for claim, found in found.items()
         },
     }
-    plain = json.dumps(strict(data), indent=1, sort_keys=True, allow_nan=False) + "\n"
+    plain = record_text(strict(data), sort_keys=True)
     return write_text(directory / "power.md", text), write_text(directory / "power.json", plain)
 
 
@@ -153,10 +153,7 @@ class Sitting:
         path = directory / "power.json"
         if not path.exists():
             return None
-        with POWER.judging(path):
-            data = json.loads(POWER.read_bytes(path).decode("utf-8"))
-        if not isinstance(data, dict) or data.get("format") not in POWER.formats:
-            raise POWER.foreign(path)
+        data = read_record(path, POWER)
         with POWER.judging(path):
             powers = {
                 claim: {name: _noticed(one) for name, one in sorted(found.items(), key=_place)}
