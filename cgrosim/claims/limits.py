@@ -23,6 +23,11 @@ SLOPES = (
     "a factor that is the same in every run moves no slope, and what the runs do not vary is such a factor; the "
     "factors themselves are those of memorisation-times"
 )
+CONTROL = (
+    "the bounds of the control's noise hold on one side; how near to them it comes is control-limit, and the time of "
+    "the memorisation does not know it"
+)
+BOTH_CLOCKS = "it moves the signal and the noise alike, and the edges are where one overtakes the other"
 RANKS = "an order, not a law: ranks over networks do not know a factor that all of them share"
 SCALES = ("signal_strength", "init_std", "learning_rate", "adversarial_weight", "gap")
 SIZES = ("samples", "neurons", "dimension")
@@ -55,6 +60,8 @@ LIMITS: dict[str, dict[str, str]] = {
     "inner-maximum": _same(ANY_NETWORK, _but("power signal_strength gap")),
     "transfer-attack": _same(ANY_NETWORK, _but("power signal_strength learning_rate adversarial_weight gap")),
     "margin-decomposition": _same(ANY_NETWORK, _but("power signal_strength gap")),
+    "control-pairs": _same(CONTROL, ("signal_strength",)),
+    "phase-edges": _same(BOTH_CLOCKS, ("learning_rate", "adversarial_weight")),
     "conserved-differences": _same(ANY_RUN, _but("power")),
 }
 """By claim and parameter. Where there is none the report says how far the change moves the checks."""

@@ -268,7 +268,10 @@ CLAIMS = (
         source="arXiv 2306.01271 v4, Thm 4.4 (poly(D) + O(N D)); constants derived here",
         kind="exact identity",
         measure=_measure_count,
-        worlds=(World("one sample in four is left out", left_out=4),),
+        worlds=(
+            World("one sample in four is left out", left_out=4),
+            World("one sample in sixteen is left out", left_out=16),
+        ),
         proved_for="ReLU networks",
         cost=0.5,
     ),

@@ -157,6 +157,7 @@ CLAIMS = (
             World(
                 "the network is trained with adversarial weight 0.95, the bound is that of 1/2", adversarial_weight=0.95
             ),
+            World("with 0.7", adversarial_weight=0.7),
         ),
         cost=1.0,
     ),
