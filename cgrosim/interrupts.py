@@ -72,6 +72,35 @@ def raising_interrupts() -> Iterator[None]:
         _RAISES.reset(token)
 
 
+@contextmanager
+def deferred() -> Iterator[Callable[[], None]]:
+    """Let signals that end work wait for the end of the block, which would leave something behind if it were left.
+
+    The function that is given lets those that have come be answered in the midst of it, where nothing is open.
+    """
+    if not _in_main_thread():
+        yield lambda: None
+        return
+    came: list[int] = []
+    before: dict[int, Any] = {}
+
+    def answer() -> None:
+        while came:
+            before[came[0]](came.pop(0), None)
+
+    try:
+        for number in ENDING:
+            handler = signal.getsignal(number)
+            if callable(handler):
+                before[number] = handler
+                signal.signal(number, lambda number, frame: came.append(number))
+        yield answer
+    finally:
+        for number, handler in reversed(before.items()):
+            signal.signal(number, handler)
+        answer()
+
+
 def _in_main_thread() -> bool:
     return threading.current_thread() is threading.main_thread()
 

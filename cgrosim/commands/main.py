@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import signal
 import sys
 from collections.abc import Sequence
@@ -55,6 +56,10 @@ def _run(arguments: Sequence[str] | None) -> int:
     from cgrosim.files.words import shown
 
     given = sys.argv[1:] if arguments is None else list(arguments)
+    epoch = os.environ.get("SOURCE_DATE_EPOCH", "0")
+    if not (epoch.isascii() and epoch.isdecimal()):  # NumPy reads it on import
+        _say(f"SOURCE_DATE_EPOCH is {shown(epoch)!r}; it must be a whole number: correct it, or unset it.")
+        return 2
     if given == ["--version"]:
         from cgrosim import __version__
 

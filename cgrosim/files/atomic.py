@@ -15,6 +15,7 @@ from typing import IO, Any
 
 from cgrosim.errors import FileError
 from cgrosim.files.words import shown
+from cgrosim.interrupts import deferred
 
 if sys.platform != "win32":
     import fcntl
@@ -120,7 +121,8 @@ def _unfinished(target: Path) -> Iterator[tuple[IO[bytes], Path]]:
     if len(os.fsencode(name)) > LONGEST_NAME:
         name = hashlib.sha256(os.fsencode(name)).hexdigest()
     partial = target.with_name(f".{name}.partial")
-    with os.fdopen(_locked(partial), "w+b") as file:
+    # a signal between making the file and the block that removes it would leave it, and so would one within that block
+    with deferred() as answer, os.fdopen(_locked(partial, answer), "w+b") as file:
         try:
             yield file, partial
         except BaseException:
@@ -131,7 +133,7 @@ def _unfinished(target: Path) -> Iterator[tuple[IO[bytes], Path]]:
             raise
 
 
-def _locked(partial: Path) -> int:
+def _locked(partial: Path, waiting: Callable[[], None]) -> int:
     """Make the file, take its lock, and return its descriptor; remove the file of a writer that is no more."""
     flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
     until = time.monotonic() + PATIENCE_SECONDS
@@ -142,6 +144,7 @@ def _locked(partial: Path) -> int:
             if not _remove_abandoned(partial):
                 if time.monotonic() > until:
                     raise OSError(errno.EBUSY, "another program is writing it") from None
+                waiting()
                 time.sleep(0.01)
             continue
         if _lock(handle) and _is_open_at(handle, partial):

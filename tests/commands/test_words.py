@@ -158,6 +158,15 @@ def test_the_hint_for_what_testing_needs_can_be_followed():
     assert "cgrosim.testing needs hypothesis; run 'pip install hypothesis'." in done.stderr
 
 
+def test_no_hint_asks_an_index_for_this_package():
+    """It is installed from a checkout: an index knows nothing of it, or something else."""
+    root = Path(__file__).parents[2]
+    places = [*(root / "cgrosim").rglob("*.py"), *(root / "docs").rglob("*.md"), root / "README.md"]
+    hints = [hint for path in places for hint in re.findall(r"pip install[^.;\n]*", path.read_text(encoding="utf-8"))]
+    assert len(hints) > 10
+    assert [hint for hint in hints if "cgrosim[" in hint or hint.split()[2:3] == ["cgrosim"]] == []
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
@@ -181,3 +190,9 @@ def test_what_the_parser_repeats_is_short_and_printable(arguments, capsys):
 def test_long_words_that_are_understood_are_understood(capsys):
     assert main(["info", "--config", f"{'x/' * 200}none.toml"]) == 2
     assert "none.toml cannot be read" in " ".join(capsys.readouterr().err.split())
+
+
+def test_a_setting_that_a_library_reads_on_import_is_named(monkeypatch, capsys):
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "yesterday")
+    assert main(["--version"]) == 2
+    assert "SOURCE_DATE_EPOCH is 'yesterday'; it must be a whole number" in capsys.readouterr().err

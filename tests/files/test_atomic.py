@@ -229,3 +229,34 @@ def current_umask():
     mask = os.umask(0)
     os.umask(mask)
     return mask
+
+
+@pytest.fixture
+def interruptible():
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.parametrize("moment", ["_locked", "_is_open_at"])
+def test_a_signal_between_making_and_removing_leaves_nothing_unfinished(moment, tmp_path, monkeypatch, interruptible):
+    """Just after the unfinished file was made, or while it is being removed because writing failed."""
+    usual = getattr(atomic, moment)
+
+    def interrupted(*arguments):
+        found = usual(*arguments)
+        signal.raise_signal(signal.SIGINT)
+        return found
+
+    monkeypatch.setattr(atomic, moment, interrupted)
+
+    def fail(file):
+        raise OSError(28, "full")
+
+    with pytest.raises(KeyboardInterrupt):
+        write_text(tmp_path / "a", "new")
+    with pytest.raises(KeyboardInterrupt):
+        write_atomically(tmp_path / "b", fail)
+    assert [path.name for path in tmp_path.iterdir()] == ["a"]
+    assert (tmp_path / "a").read_text() == "new"
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler

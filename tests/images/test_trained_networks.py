@@ -258,7 +258,7 @@ def test_export_writes_a_file_beside_the_network(trained, tmp_path, capsys):
 def test_without_onnx_it_says_what_to_install(trained, tmp_path, monkeypatch, capsys):
     monkeypatch.setitem(__import__("sys").modules, "onnx", None)
     assert main(["images", "export", str(trained / "net.npz"), "--out", str(tmp_path / "x.onnx")]) == 2
-    assert "pip install 'cgrosim[onnx]'" in " ".join(capsys.readouterr().err.split())
+    assert "pip install '.[onnx]' in the checkout" in " ".join(capsys.readouterr().err.split())
 
 
 @pytest.mark.parametrize(

@@ -29,11 +29,16 @@ def forked(work: Callable[[], Any], log: Path) -> int:
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # a test runner has threads; the child needs none of them
+        signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)  # until the child can die of it: it is no command yet
         child = os.fork()
     if child:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
         return child
     status = 70
     try:
+        for number in ENDING:
+            signal.signal(number, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
         os.setsid()
         warnings.resetwarnings()  # as for a user, to whom a warning of a library would be shown
         handle = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
@@ -41,8 +46,6 @@ def forked(work: Callable[[], Any], log: Path) -> int:
         os.dup2(handle, 2)
         sys.stdout, sys.stderr = (os.fdopen(os.dup(handle), "w", buffering=1) for _ in range(2))
         signal.signal(signal.SIGINT, signal.default_int_handler)
-        for number in ENDING[1:]:
-            signal.signal(number, signal.SIG_DFL)
         status = int(work() or 0)
     except SystemExit as stop:
         status = stop.code if isinstance(stop.code, int) else 70

@@ -34,7 +34,7 @@ from cgrosim.images.network.layers import (
 
 OPERATORS = 17  # version of the set of operators; of 2022, read by every tool of today
 INTERMEDIATE = 8  # version of the file format that goes with it
-MISSING = "this needs onnx, which is not installed; install cgrosim with its onnx extra: pip install 'cgrosim[onnx]'."
+MISSING = "this needs onnx, which is not installed; run pip install '.[onnx]' in the checkout of cgrosim."
 
 
 def onnx_model(
