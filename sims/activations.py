@@ -2,7 +2,7 @@
 
 The same data and start for all of them; activations that are not odd have a signed second layer. Look for: every power
 above 2 shows the three stages, later and more sharply the higher it is; with ReLU and the linear network nothing is
-sudden, and both shares keep growing; all of them end with training errors 0 and a robust test error of about 1/2, or
+sudden, and both parts keep growing; all of them end with training errors 0 and a robust test error of about 1/2, or
 somewhat less for these two. Ten seconds.
 """
 

@@ -44,19 +44,19 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     thresholds = [float(np.median(each)) for each in needed]
     with experiment.figure(12.0, 10.0) as figure:
         top, bottom = figure.subplots(2, 1)
-        looks = ((style.BLUE, "-", "o"), (style.VERMILION, "--", "s"))
-        for steps, threshold, (colour, dash, marker) in zip(horizons, thresholds, looks, strict=True):
+        looks = ((style.VERMILION, "-", "o", ":"), (style.DARK_VERMILION, "--", "s", "-."))
+        for steps, threshold, (colour, dash, marker, dots) in zip(horizons, thresholds, looks, strict=True):
             memorised = towards_0.memorization.sel(steps=steps)
             label = f"T = {style.number(steps)} steps"
             top.plot(weights, memorised, color=colour, ls=dash, marker=marker, lw=3, label=label)
-            top.axvline(threshold, color=colour, ls=":", lw=2.5, label=f"predicted threshold {threshold:.2g}")
-        top.set(xscale="log", xlabel="adversarial weight lam", ylabel="mean $V_i$", title="towards 0: memorised noise")
+            top.axvline(threshold, color=style.BLACK, ls=dots, label=f"predicted threshold {threshold:.2g}")
+        top.set(xscale="log", xlabel="adversarial weight λ", ylabel="mean $V_i$", title="towards 0: memorised noise")
         top.legend(loc="upper left")
         for name, dash, colour in zip(
-            KEPT[2:], ("-", "--", "-."), (style.SKY, style.ORANGE, style.VERMILION), strict=True
+            KEPT[2:], ("-", "--", "-"), (style.BLUE, style.DARK_VERMILION, style.VERMILION), strict=True
         ):
             bottom.plot(complements, towards_1[name][:-1], color=colour, ls=dash, lw=3, label=name.replace("_", " "))
-        bottom.set(xscale="log", xlabel="1 - lam       (lam = 1 to the right)", ylabel="error", ylim=(-0.03, 0.8))
+        bottom.set(xscale="log", xlabel="1 - λ       (λ = 1 to the right)", ylabel="error", ylim=(-0.03, 0.8))
         bottom.set_title(f"towards 1: errors after {style.number(horizons[0])} steps")
         bottom.invert_xaxis()
         bottom.legend(loc="upper left")

@@ -28,8 +28,9 @@ SNR, SAMPLES = np.geomspace(0.01, 1.0, 13), np.array([5, 10, 20, 40, 80])  # SNR
 KEPT = ("training_loss", "clean_test_error", "memorization", "signal_margin")
 # what is written before SNR, its power, the factor beside N, line
 EDGES = {"ReLU^3": [("N", 3, 1, "--")], "ReLU": [("N d", 4, DIMENSION, ":"), ("N", 2, 1, "--")]}
-WORDS = {"ReLU^3": [(0.04, "memorised harmfully"), (0.64, "not memorised")],
-         "ReLU": [(0.02, "memorised harmfully"), (0.08, "memorised benignly"), (0.5, "learns the signal")]}  # fmt: skip
+WORDS = {"ReLU^3": [(0.04, 50, "memorised harmfully"), (0.58, 50, "not memorised")],  # SNR, N
+         "ReLU": [(0.02, 13, "memorised harmfully"), (0.118, 13, "memorised benignly"),
+                  (0.58, 20, "learns the signal")]}  # fmt: skip
 BOX = {"facecolor": "white", "edgecolor": "none", "alpha": 0.85, "pad": 2}
 
 
@@ -50,7 +51,7 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
             error, noise = at.clean_test_error.values, at.memorization.mean("sample").values
             share, label = noise / (noise + at.signal_margin.values), name.replace("^3", "$^3$")
             _draw(figure, row[0], name, ratios, counts, error, f"{label}: clean test error", 0.5)
-            _draw(figure, row[1], name, ratios, counts, share, f"{label}: share of memorised noise", 1.0)
+            _draw(figure, row[1], name, ratios, counts, share, f"{label}: share of noise in the margin", 1.0)
             fitted, good, stored = np.isfinite(error), error <= ERROR, noise >= MEMORISED
             kinds = {"fitted": fitted, "memorised_benignly": good & stored,
                      "memorised_harmfully": fitted & ~good & stored, "not_memorised": fitted & ~stored}  # fmt: skip
@@ -71,9 +72,10 @@ def _draw(figure: Any, axes: Any, name: str, ratios: Any, counts: Any, values: A
         axes.plot(edge, counts, color=style.BLACK, lw=6, ls="-")
         axes.plot(edge, counts, color="white", lw=3, ls=dash)
         text = rf"${before}\,\mathrm{{SNR}}^{power} = 1$"
-        axes.text(0.93 * edge[0], 1.02 * counts[0], text, ha="right", va="bottom", fontsize=style.FONT, bbox=BOX)
-    for where, text in WORDS[name]:
-        axes.text(where, 30.0, text.replace(" ", "\n", 1), ha="center", va="center", weight="bold", bbox=BOX)
+        beside = 0.96 * (7.0 * factor) ** (-1.0 / power)  # where the line passes above the text
+        axes.text(beside, 1.02 * counts[0], text, ha="right", va="bottom", fontsize=style.FONT, bbox=BOX)
+    for ratio, count, text in WORDS[name]:
+        axes.text(ratio, count, text.replace(" ", "\n", 1), ha="center", va="center", weight="bold", bbox=BOX)
 
 
 if __name__ == "__main__":

@@ -80,7 +80,7 @@ def _ways(axes: Any, pair: tuple[Run, Run]) -> None:
 def _bars(axes: Any, table: np.ndarray) -> None:
     place = np.arange(len(POINTS))
     for j, (name, colour, hatch) in enumerate(
-        zip(MEASURED, (style.SKY, style.DARK_VERMILION, style.VERMILION), ("", "", "//"), strict=True)
+        zip(MEASURED, (style.BLUE, style.DARK_VERMILION, style.VERMILION), ("", "", "//"), strict=True)
     ):
         mean, low, high = np.array([mean_interval(table[:, k, j], 0.05) for k in place]).T
         label = name.replace("_error", "").replace("_", " ")

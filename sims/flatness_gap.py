@@ -69,7 +69,7 @@ def _draw_order(axes: Any, moments: list[Moment], gaps: Sequence[float], found: 
         chosen = [moment for moment in moments if moment.gap == gap]
         axes.plot([moment.test_flatness for moment in chosen], [moment.robust_gap for moment in chosen], "o", ms=3.5,
                   color=colour, alpha=0.6, label=f"radius {1 - gap:.2g} alpha")  # fmt: skip
-    axes.set(xscale="log", xlabel="global flatness, fresh samples", ylabel="robust generalization gap (loss)",
+    axes.set(xscale="log", xlabel="global flatness, fresh samples", ylabel="robust generalization gap (loss, nat)",
              title=f"Rank correlation {found[0]:.2f} [{found[1]:.2f}, {found[2]:.2f}]")  # fmt: skip
     axes.legend(loc="upper left", markerscale=2)
 
@@ -96,7 +96,7 @@ def _draw_bound(axes: Any, moments: list[Moment], gaps: Sequence[float], bounds:
         axes.plot(bounds[gap_of == gap], size[gap_of == gap], "o", ms=3.5, color=colour, alpha=0.6)
     ends = np.array([bounds.min(), bounds.max()])
     axes.plot(ends, ends, color=style.GREY, ls="--", label="gap = bound")
-    axes.set(xscale="log", xlabel="$W_1$(fresh S, memorised V)", ylabel="robust generalization gap (loss)",
+    axes.set(xscale="log", xlabel="$W_1$(fresh S, memorised V)", ylabel="robust generalization gap (loss, nat)",
              ylim=(-0.05, 1.3 * size.max()), title="Below the bound with a constant")  # fmt: skip
     axes.legend(loc="upper left")
 

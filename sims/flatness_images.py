@@ -22,7 +22,7 @@ from cgrosim.figures import style
 
 DRAWS = 8
 TOY = Sizes(images=30, test=20, widths=(1, 2), radii=(0.05, 0.1), epochs=(1, 3), steps=2)
-MARKS = dict(zip(("o", "s", "^"), (style.BLUE, style.GREEN, style.VERMILION), strict=True))
+MARKS = dict(zip(("o", "s", "^"), (style.SKY, style.GREEN, style.PURPLE), strict=True))
 TEXTS = {"test_flatness": "fresh images", "train_flatness": "training images"}
 UNIT = "nat per unit of pixels"
 

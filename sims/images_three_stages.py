@@ -2,7 +2,7 @@
 
 The theory's two-layer patch network learns pairs of digits, from the same start without and with attack. The class-mean
 part of every patch takes the place of the theory's true feature, the residual that of its noise (left: the signal's
-share U of the margin; middle: the residual's margin R, training against fresh samples; right: robust accuracy). Where
+part U of the margin; middle: the residual's margin R, training against fresh samples; right: robust accuracy). Where
 the theory's picture holds, U grows and stalls, R of the training samples leaves that of fresh samples behind under
 attack only, and with it robust training accuracy the robust test accuracy. Which stages count as seen is decided by the
 rules in the JSON file. Runs go on where they were stopped. Twenty minutes; MNIST is looked for in CGROSIM_DATA.

@@ -36,20 +36,17 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     edges = lines["robust_test_error"].edges
     with experiment.figure(11.0, 8.0) as figure:
         panels = figure.subplots(2, 1, sharex=True)
-        for axes, line, colour in zip(panels, lines.values(), (style.VERMILION, style.BLUE), strict=True):
-            draw_line(axes, line, colour)
+        for axes, line in zip(panels, lines.values(), strict=True):
+            draw_line(axes, line, style.VERMILION)
         panels[0].set(title="robust test error (signal_span)", xlabel="", ylim=(-0.03, 0.6))
         panels[0].legend(loc="lower left")
         panels[1].set(title="memorised noise, mean over training samples", ylabel="$V_i$")
         panels[1].set_xlabel("gap = 1 - radius / alpha       (left: radius close to alpha, which hides the signal)")
-        for place, text in zip(_middles(gaps, list(edges.values())), REGIONS, strict=True):
-            where = {
-                "transform": panels[1].get_xaxis_transform(),
-                "ha": "center",
-                "va": "center",
-                "backgroundcolor": "white",
-            }
-            panels[1].text(place, 0.5, text.replace(" ", "\n", 1), fontsize=style.FONT, **where)
+        left, between, right = _middles(gaps, list(edges.values()))
+        for (x, y), text in zip(((left, 5.5), (0.5 * between, 2.0), (right, 5.5)), REGIONS, strict=True):
+            panels[1].text(x, y, text.replace(" ", "\n", 1), ha="center", va="center")
+        # between the edges is no room for the words
+        panels[1].annotate("", (between, 2.0), xytext=(0.63 * between, 2.0), arrowprops={"arrowstyle": "->"})
     numbers = {
         "gap": gaps,
         **{name: table.final(name).transpose("gap", "seed").values for name in LEVELS},

@@ -66,7 +66,7 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
 
 def _draw(axes: Any, name: str, sizes: Any, columns: Sequence[Any], title: str) -> None:
     predicted, rate, low, high = columns
-    axes.plot(sizes, predicted, color=style.VERMILION, lw=3, marker="_", label="predicted")
+    axes.plot(sizes, predicted, color=style.BLACK, lw=2.2, marker="_", label="predicted")
     axes.errorbar(sizes, rate, (rate - low, high - rate), fmt="o", color=style.BLUE, capsize=4, label="measured, 95 %")
     if name == "neurons":
         axes.plot(sizes, 1.0 - 0.5**sizes, color=style.BLACK, ls=":", label="$1 - 2^{-m}$: some neuron alive")

@@ -1,7 +1,7 @@
 """Which attack gives the paper's synthetic accuracies: clean train/test 100/98.5, robust train/test 100/17.5?
 
-The paper does not state the parameters. signal_span with radius below alpha cannot: it leaves a positive signal share
-and the noise S is symmetric, so robust test accuracy is 50 % or more. Left: fixed_direction beyond alpha turns the
+The paper does not state the parameters. signal_span with radius below alpha cannot: it leaves a positive signal and the
+noise S is symmetric, so robust test accuracy is 50 % or more. Left: fixed_direction beyond alpha turns the
 signal round; P(S > a) = 1.5 % and P(S > k^q a) = 17.5 % with k = radius / alpha - 1 ask for k = 0.43 if one neuron
 makes S (any q) and k = 0.76 if S is Gaussian: grey. Right: each training under the attack it saw. Look for:
 fixed_direction at 1.65 alpha meets all four numbers, slightly above alpha is not enough; l2_pgd over all patches (one

@@ -21,7 +21,8 @@ from cgrosim.predictions.regime import regime_report
 SIZES = {"samples": 20, "patches": 2, "neurons": 10}
 TOY = {"samples": 4, "patches": 2, "neurons": 6, "flow_tolerance": 1e-5, "records": 5, "test_samples": 100}
 INIT_POLYLOG = 1.0  # the paper leaves the factor open; 1 keeps the initialisation small at d = 1000
-ERRORS = {"clean train": "--", "clean test": "-", "robust train": "--", "robust test": "-"}
+ERRORS = {"clean train": (style.DARK_BLUE, "--"), "clean test": (style.BLUE, "-"),
+          "robust train": (style.DARK_VERMILION, "--"), "robust test": (style.VERMILION, "-")}  # fmt: skip
 
 
 def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
@@ -49,10 +50,8 @@ def _draw(column: Any, run: Run) -> None:
     way = "gradient descent" if run.data.attrs["engine"] == "reduced" else "gradient flow"
     column[0].set_title(f"d = {style.number(p.dimension)}, {way}: true feature of each neuron")
     for course in p.signal_strength * data.signal_correlation.values.T:
-        column[0].plot(
-            step, course, **({"color": style.BLUE} if course[0] > 0 else {"color": style.ORANGE, "ls": "--"})
-        )
-    for label, colour, dash in (("starts positive", style.BLUE, "-"), ("starts negative: dead", style.ORANGE, "--")):
+        column[0].plot(step, course, **({"color": style.BLUE} if course[0] > 0 else {"color": style.GREY, "ls": "--"}))
+    for label, colour, dash in (("starts positive", style.BLUE, "-"), ("starts negative: dead", style.GREY, "--")):
         column[0].plot([], [], color=colour, ls=dash, label=label)
     growth = predicted.value("signal_growth_time")
     if growth is not None and growth < step[-1]:
@@ -65,8 +64,7 @@ def _draw(column: Any, run: Run) -> None:
         column[1].axvline(time, color=style.BLACK, lw=0.7, ls="--", ymax=0.25, label=None if k else "predicted times")
     column[1].set_ylabel("part of the margin, $V_i$")
     column[2].set_title("errors")
-    for name, dash in ERRORS.items():
-        colour = style.VERMILION if "robust" in name else style.SKY
+    for name, (colour, dash) in ERRORS.items():
         column[2].plot(step, data[name.replace(" ", "_") + "_error"], color=colour, ls=dash, lw=3, label=name)
     column[2].set(ylabel="error", ylim=(-0.03, 1.03), xscale="log", xlim=(step[0], step[-1]), xlabel="gradient step")
     style.log_ticks(column[2].xaxis)

@@ -1,10 +1,10 @@
 """What is the law of the margin on unseen points, clean and attacked: alpha^q U + S?
 
 A network is trained on explicit vectors; fresh samples are drawn from the data distribution and passed through it.
-Bars: measured margins; lines: the signal share plus the law of S for independent filters of the measured norms (no
-fit). Look for: the clean margins lie hundreds of standard deviations right of 0 (clean test error 0); the attack
-removes the signal share and leaves S, symmetric about 0 with heavy tails: robust test error 1/2. The JSON file also
-has the test against draws that keep the overlaps of the filters, which independence leaves out. Ten seconds.
+Bars: measured margins; lines: the part of the signal plus the law of S for independent filters of the measured norms
+(no fit). Look for: the clean margins lie hundreds of standard deviations right of 0 (clean test error 0); the attack
+removes the part of the signal and leaves S, symmetric about 0 with heavy tails: robust test error 1/2. The JSON file
+also has the test against draws that keep the overlaps of the filters, which independence leaves out. Ten seconds.
 """
 
 from __future__ import annotations
@@ -80,15 +80,15 @@ def _margins(experiment: Experiment, trained: Trained) -> tuple[np.ndarray, np.n
 
 def _draw(axes: Any, margins: np.ndarray, share: float, law: IndependentNoiseLaw, unit: float, reach: float,
           name: str, numbers: dict[str, Any]) -> None:  # fmt: skip
-    """Histogram and law in units of sd(S) around the signal share."""
+    """Histogram and law in units of sd(S) around the part of the signal."""
     edges = np.linspace(-reach, reach, 81)
     middles = 0.5 * (edges[1:] + edges[:-1])
     counts, _ = np.histogram((margins - share) / unit, edges)
     density = counts / len(margins) / np.diff(edges)
     axes.bar(middles + share / unit, density, np.diff(edges), color=style.SKY, label=f"{len(margins)} fresh samples")
     predicted = -np.diff(law.survival(edges * unit)) / np.diff(edges)
-    axes.plot(middles + share / unit, predicted, color=style.VERMILION, lw=2.5, label="predicted law, no fit")
-    axes.axvline(0.0, color=style.BLACK, ls="--", label="decision boundary")
+    axes.plot(middles + share / unit, predicted, color=style.BLACK, lw=2.2, label="predicted law, no fit")
+    axes.axvline(0.0, color=style.GREY, ls="--", label="decision boundary")
     error = f"error {numbers['error_measured']:.3f}, predicted {numbers['error_predicted']:.3f}"
     axes.set(yscale="log", title=f"{name}: {error}", xlabel="margin of an unseen point, in standard deviations of S")
     axes.set_ylim(0.3 / len(margins) / (edges[1] - edges[0]), 20.0)

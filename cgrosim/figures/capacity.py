@@ -44,7 +44,7 @@ class CapacityPanel:
 
 
 def capacity_figure(panels: Sequence[CapacityPanel], heading: Sequence[str]) -> Figure:
-    """Draw mean and standard deviation over seeds against the number of parameters, and every seed as a dot.
+    """Draw mean and range over seeds against the number of parameters, and every seed as a dot.
 
     Parameters
     ----------
@@ -61,17 +61,19 @@ def capacity_figure(panels: Sequence[CapacityPanel], heading: Sequence[str]) -> 
             1, len(panels), left=0.85 / width, right=1.0 - 1.75 / width, bottom=0.95 / height, top=top, wspace=0.5
         )
         figure.suptitle("\n".join(lines), fontsize=style.FONT, x=0.01, y=0.99, ha="left", va="top")
+        collapsed = any(summary.collapsed.any() for panel in panels for summary in panel.summaries)
         for place, panel in enumerate(panels):
             axes = figure.add_subplot(grid[place])
-            _draw(axes, panel)
+            _draw(axes, panel, 119.0 if collapsed else 103.0)  # room for the words above what can be reached
             if place == 0:
                 axes.set_ylabel("accuracy (%)")
         return figure
 
 
-def _draw(axes: Axes, panel: CapacityPanel) -> None:
+def _draw(axes: Axes, panel: CapacityPanel, top: float) -> None:
     axes.set_title(panel.title, pad=24.0 if panel.compared else 6.0)
-    axes.set_ylim(-3.0, 103.0)
+    axes.set_ylim(-3.0, top)
+    axes.set_yticks(range(0, 101, 20))
     axes.set_xlabel("trained parameters      (below: width)")
     if not panel.summaries:
         axes.text(0.5, 0.5, "no finished training", transform=axes.transAxes, ha="center")
@@ -96,14 +98,11 @@ def _curve(
     axes: Axes, summaries: Sequence[WidthSummary], name: str, colour: str, marker: str, line: dict[str, Any]
 ) -> EndLabel:
     sizes = np.array([summary.parameters for summary in summaries]) * ASIDE[name]
-    means, deviations = (
-        100.0 * np.array([getattr(s, kind)[name] for s in summaries]) for kind in ("mean", "deviation")
-    )
+    means = 100.0 * np.array([summary.mean[name] for summary in summaries])
     axes.plot(sizes, means, color=colour, marker=marker, ms=8.0, zorder=3, **line)
-    several = np.isfinite(deviations)
-    if several.any():
-        look: dict[str, Any] = {"color": colour, "ls": "none", "capsize": 4.0, "lw": 1.6, "zorder": 3}
-        axes.errorbar(sizes[several], means[several], yerr=deviations[several], **look)
+    for size, summary in zip(sizes, summaries, strict=True):
+        low, high = (100.0 * float(end(summary.accuracies[name])) for end in (np.min, np.max))
+        axes.plot([size, size], [low, high], "_-", color=colour, ms=9.0, lw=1.6, zorder=3)
     for size, summary in zip(sizes, summaries, strict=True):
         values = 100.0 * summary.accuracies[name]
         axes.plot(np.full(len(values), size * 1.03), values, ".", color=colour, ms=5.0, alpha=0.6, zorder=2)
@@ -124,7 +123,7 @@ def _mark_collapse(axes: Axes, summaries: Sequence[WidthSummary]) -> None:
         axes.axvspan(borders[place], borders[place + 1], color=NOT_FITTED, lw=0, zorder=-2)
         middle = float(np.sqrt(borders[place] * borders[place + 1]))
         look: dict[str, Any] = {"ha": "center", "va": "center", "fontsize": style.FONT - 2, "zorder": 5}
-        axes.text(middle, 96.0, f"{count} of {len(summary.collapsed)}\nconstant", **look)
+        axes.text(middle, 110.0, f"{count} of {len(summary.collapsed)}\nconstant", **look)
 
 
 def _width_ticks(axes: Axes, summaries: Sequence[WidthSummary]) -> None:

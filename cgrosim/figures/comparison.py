@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 HUGE = 1e100  # values of a run that blew up, beyond which an axis cannot be drawn
 PANELS = (
-    ("signal_margin", "True feature: its share of the clean margin", "margin share"),
-    ("memorization", "Noise: median memorised margin of the training samples", "margin share"),
+    ("signal_margin", "True feature: what it adds to the clean margin", "part of the margin"),
+    ("memorization", "Noise: median memorised margin of the training samples", "part of the margin"),
     ("training_loss", "Training loss", "loss (nat)"),
     ("robust_test_error", "Robust test error", "error"),
 )

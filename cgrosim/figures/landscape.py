@@ -46,7 +46,7 @@ def landscape_figure(curves: xarray.Dataset, notes: Mapping[tuple[str, str], str
                 _against_radius(axes, curves, quantity, name)
             top = max(axes.get_ylim()[1] for axes in panels[row, :-1])
             for axes, name in zip(panels[row], names, strict=False):
-                axes.set_ylim(top=1.25 * top)  # one scale for all trainings, and room for the note
+                axes.set_ylim(top=1.02 * top)  # one scale for all trainings
                 write_note(axes, (notes or {}).get((quantity, name), ""))
             _over_time(panels[row, -1], curves, quantity, names[-1])
             panels[row, 0].set_ylabel(with_norm(label, curves))
@@ -97,11 +97,11 @@ def _against_radius(axes: Axes, curves: xarray.Dataset, quantity: str, name: str
 
 
 def write_note(axes: Axes, note: str) -> None:
-    """Text in the upper left corner of a panel."""
+    """Text above a panel, where it covers no line, and the title above it."""
     if note:
-        box: dict[str, Any] = {"facecolor": "white", "edgecolor": "none", "alpha": 0.85, "pad": 2.0}
-        place: dict[str, Any] = {"transform": axes.transAxes, "va": "top", "linespacing": 1.25, "bbox": box}
-        axes.text(0.03, 0.98, note, fontsize=style.FONT - 2, **place)
+        place: dict[str, Any] = {"xycoords": "axes fraction", "textcoords": "offset points", "linespacing": 1.25}
+        axes.annotate(note, (0.0, 1.0), xytext=(0, 4), va="bottom", fontsize=style.FONT - 2, **place)
+        axes.set_title(axes.get_title("left"), pad=10.0 + 1.5 * (style.FONT - 2) * (1 + note.count("\n")))
 
 
 def _mark(axes: Axes, curves: xarray.Dataset) -> None:
@@ -127,6 +127,7 @@ def _over_time(axes: Axes, curves: xarray.Dataset, quantity: str, name: str) -> 
             axes.plot(epochs, values[0], ls=dash, color=colour, label=label, marker=marker, ms=5)
             axes.fill_between(epochs, values[1], values[2], color=colour, alpha=0.18, lw=0)
     axes.set_ylim(bottom=0.0)
+    axes.set_ylabel("max gradient norm (nat per unit)" if quantity == "gradient_norm" else "max loss change (nat)")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     if quantity == "gradient_norm":
         axes.set_title(f"{name} training over time".capitalize())

@@ -42,11 +42,11 @@ def landscape_epochs_figure(
                 _by_epoch(panels[row, column], chosen, quantity, part, epochs)
             top = max(axes.get_ylim()[1] for axes in panels[row, :2])
             for part, axes in zip(PARTS, panels[row, :2], strict=True):
-                axes.set_ylim(0.0, 1.18 * top)  # one scale for both, and room for the note
+                axes.set_ylim(0.0, 1.02 * top)  # one scale for both
+                if row == 0:
+                    axes.set_title(f"Around {part} points")
                 write_note(axes, (notes or {}).get((quantity, part), ""))
             panels[row, 0].set_ylabel(with_norm(label, courses))
-        for axes, part in zip(panels[0, :2], PARTS, strict=True):
-            axes.set_title(f"Around {part} points")
         _flatness(panels[0, 2], chosen, epochs)
         _gap(panels[1, 2], chosen, epochs)
         handles, labels = panels[0, 0].get_legend_handles_labels()
@@ -91,7 +91,7 @@ def _flatness(axes: Axes, chosen: xarray.Dataset, epochs: Sequence[int]) -> None
             marker = "o" if part == "train" else "s"
             axes.plot(epochs, at.sel(points_of=part).values, dash, marker=marker, ms=5, color=colour,
                       label=f"{what}, {part}")  # fmt: skip
-    axes.set(xlabel="epoch", title="Flatness over training", yscale="log")
+    axes.set(xlabel="epoch", ylabel="gradient norm (nat per unit)", title="Flatness over training", yscale="log")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     style.log_ticks(axes.yaxis)
     axes.legend(loc="best", handlelength=3.0)

@@ -46,7 +46,7 @@ def _draw(axes: Any, panel: ScalePanel) -> None:
     sizes = np.unique(d)
     line = [np.exp(np.mean(np.log(predicted[d == size]))) for size in sizes]
     axes.plot(d, measured, "o", color=style.BLUE, alpha=0.6, label="single runs")
-    axes.plot(sizes, line, color=style.VERMILION, lw=3, label="predicted from the starts (mean)")
+    axes.plot(sizes, line, color=style.BLACK, lw=2, label="predicted from the starts (mean)")
     low, high = panel.fit["slope_95_percent"]
     told = panel.fit["slope_predicted_with_logarithms"]
     slope = f"slope {panel.fit['slope']:.3f} [{low:.3f}, {high:.3f}]\npredicted {told:.3f}"

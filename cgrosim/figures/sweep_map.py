@@ -150,7 +150,7 @@ def draw_line(axes: Axes, data: LineData, colour: str = style.BLUE) -> None:
     axes.plot(places, data.runs, "o", color=colour, ms=4, alpha=0.35, label=_once("single runs", data.runs))
     axes.plot(places, data.values, color=colour, lw=3, label="mean over seeds")
     if data.predicted is not None and np.any(np.isfinite(data.predicted)):
-        axes.plot(places, data.predicted, color=style.VERMILION, lw=2.2, ls="--", label="predicted")
+        axes.plot(places, data.predicted, color=style.BLACK, lw=2.2, ls="--", label="predicted")
     for (name, place), dash in zip(data.edges.items(), LINES, strict=False):
         if np.isfinite(place):
             axes.axvline(place, color=style.BLACK, ls=dash, lw=2, label=f"predicted {name}, {number(place)}")

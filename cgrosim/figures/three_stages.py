@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from cgrosim.run.results import Run
 
 Array = NDArray[np.float64]
-CLEAN, ADVERSARIAL = style.BLUE, style.VERMILION
+CLEAN, ADVERSARIAL, NOISE = style.BLUE, style.VERMILION, style.VERMILION
 HUGE = 1e100  # values of a run that blew up, beyond which an axis cannot be drawn
 
 
@@ -124,7 +124,18 @@ def _signal(
         labels.append(EndLabel(f"attacked {number(attacked[-1])}", attacked[-1], ADVERSARIAL))
     labels.append(EndLabel("grown: 1", 1.0, style.GREY))
     _finite_limits(axes, [clean, attacked, np.array([0.0, 1.2])])
+    _legend_above(axes)
     return labels
+
+
+def _legend_above(axes: Axes) -> None:
+    """The legend in the upper left corner, with room above the curves so that it covers none of them."""
+    lines = len(axes.get_legend_handles_labels()[0])
+    if lines:
+        low, high = axes.get_ylim()
+        height = 0.03 + 0.105 * min(lines, 3)  # of the panel
+        axes.set_ylim(low, low + (high - low) / (1.0 - height))
+        axes.legend(loc="upper left")
 
 
 def _predicted_signal(axes: Axes, predictions: Predictions) -> None:
@@ -140,8 +151,6 @@ def _predicted_signal(axes: Axes, predictions: Predictions) -> None:
     if curve is not None:
         look: dict[str, Any] = {"color": style.BLACK, "lw": 1.8, "ls": (0, (1, 1.2)), "label": "predicted curve"}
         axes.plot(curve.steps, curve.values, **look)
-    if axes.get_legend_handles_labels()[0]:
-        axes.legend(loc="best")
 
 
 def _band(axes: Axes, law: Quantiles | None, what: str) -> None:
@@ -166,13 +175,13 @@ def _memorisation(
     axes.set_title(rf"Noise: memorised margin $V_i$ of the {memorised.shape[1]} training samples")
     axes.set_ylabel("part of the margin")
     low, lower, median, upper, high = np.quantile(memorised, [0.0, 0.1, 0.5, 0.9, 1.0], axis=1)
-    axes.fill_between(steps, low, high, color=style.SKY, alpha=0.35, lw=0, label="smallest to largest")
-    axes.fill_between(steps, lower, upper, color=style.SKY, alpha=0.75, lw=0, label="10 % to 90 %")
-    axes.plot(steps, median, color=CLEAN, lw=3.0)
+    axes.fill_between(steps, low, high, color=NOISE, alpha=0.18, lw=0, label="smallest to largest")
+    axes.fill_between(steps, lower, upper, color=NOISE, alpha=0.4, lw=0, label="10 % to 90 %")
+    axes.plot(steps, median, color=NOISE, lw=3.0)
     axes.axhline(MEMORISED, color=style.GREY, lw=1.2, ls=":")
     _finite_limits(axes, [low, high, np.array([0.0, 1.0])])
     room = 0.055 * float(np.ptp(axes.get_ylim()))  # half the height of a tick: measured above, predicted below
-    _rug(axes, run.data["memorization_time"].values, MEMORISED + room, CLEAN, "measured times")
+    _rug(axes, run.data["memorization_time"].values, MEMORISED + room, NOISE, "measured times")
     if predictions is not None:
         times = predictions.value("memorization_times")
         if times is not None:
@@ -180,7 +189,7 @@ def _memorisation(
         _band(axes, predictions.value("memorization_quantiles"), "time of one sample")
         mark_rest(axes, predictions, "noise_margins")
     axes.legend(loc="best")
-    median_label = EndLabel(f"median {number(median[-1])}", median[-1], CLEAN)
+    median_label = EndLabel(f"median {number(median[-1])}", median[-1], NOISE)
     return [median_label, EndLabel(f"memorised: {MEMORISED}", MEMORISED, style.GREY)]
 
 

@@ -56,7 +56,8 @@ def _entry(name: str, text: dict[str, object], made: dict[str, object] | None) -
     lines += [f"- {number}" for number in text["numbers"]]  # type: ignore[attr-defined]
     lines += ["", f"```sh\npython sims/{name}.py\n```", ""]
     if made:
-        lines.append(f"*The figure: {_made(made)}.*")
+        drawn = f"; {text['drawn']}" if "drawn" in text else ""
+        lines.append(f"*The figure: {_made(made)}{drawn}.*")
     else:
         lines.append(f"*No figure is committed: {text.get('missing', 'the command draws it.')}*")
     return "\n".join([*lines, ""])
@@ -66,6 +67,8 @@ def _made(made: dict[str, object]) -> str:
     """What made a figure: a command where it is another than the script, seed, version, time."""
     parts = [f"`{made['command']}`"] if "command" in made else []
     parts += [f"seed {made['seed']}", f"cgrosim {made['version']}"]
+    if "processor_seconds" in made:
+        parts.append(f"{made['processor_seconds']:.0f} s of one processor")
     if "seconds" in made:
         parts.append(f"{made['seconds']:.0f} s on a busy machine of two cores")
     return ", ".join(parts)

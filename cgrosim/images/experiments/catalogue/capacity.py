@@ -201,7 +201,7 @@ class Capacity(Experiment):
         return [
             f"{last_part(settings.dataset)}, {settings.subset or 'all other'} training images, {self.family}, "
             f"{settings.epochs} epochs, batches of {settings.batch_size}, learning rate {settings.learning_rate:g} "
-            f"({settings.schedule.describe()}), {counted(len(self.seeds), 'seed')} (mean, standard deviation, each)",
+            f"({settings.schedule.describe()}), {counted(len(self.seeds), 'seed')} (mean, range)",
             "; ".join((f"{settings.objective} against {settings.attack.describe()}", *settings.besides)),
             f"Robust accuracy: {self.attack.describe()}",
         ]

@@ -239,7 +239,7 @@ class LossLandscape(Experiment):
         ]
         last = [*trainings][-1]
         courses_notes = {
-            where: f"last / first, r = {self.training_radius:.3g}:\n{each}" for where, each in over_time[last].items()
+            where: f"last / first, r = {self.training_radius:.3g}: {each}" for where, each in over_time[last].items()
         }
         return Conclusion(
             tables=(_table(data, means, found),),
