@@ -16,7 +16,7 @@ from cgrosim.commands.terminal import announce_compilation, attempted, print_lin
 from cgrosim.files.words import counted, shown
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from matplotlib.figure import Figure
 
@@ -202,13 +202,19 @@ def _figures(table: Table, out: Path) -> dict[str, bool]:
     """Draw what was kept, as far as a map, a line or curves show it; names of the files, and whether they are there."""
     found: dict[str, bool] = {}
     drawn = len(table.varied) <= 2 and "finished" in table.counts
-    for name in [name for name in table.kept if drawn][:MOST_FIGURES]:
+    for name in _most_asked(table.kept) if drawn else ():
         figures: dict[str, Callable[[str], Figure]] = {f"{name}.png": table.plot}
         if "step" in table.data[name].dims:
             figures[f"{name}_curves.png"] = table.curves
         for file, draw in figures.items():
             found[file] = attempted("figure", partial(_draw, draw, name, out / file)) is not None
     return found
+
+
+def _most_asked(kept: Sequence[str]) -> list[str]:
+    """The quantities that get a figure: the robust test error first, then the other errors, then what has room."""
+    order = sorted(kept, key=lambda name: (name != "robust_test_error", not name.endswith("_error")))
+    return order[:MOST_FIGURES]
 
 
 def _draw(draw: Callable[[str], Figure], name: str, path: Path) -> Path:

@@ -196,3 +196,12 @@ def test_ctrl_c_keeps_what_is_done_and_the_command_goes_on(tmp_path):
     assert 1 <= done["finished"] < 12
     assert main(arguments) == 0
     assert cgrosim.load_table(tmp_path).counts == {"finished": 12}
+
+
+def test_the_errors_are_drawn_first_however_much_is_kept():
+    from cgrosim.commands.sweep import MOST_FIGURES, _most_asked
+
+    losses = [f"loss_{k}" for k in range(9)]
+    drawn = _most_asked([*losses, "clean_test_error", "robust_test_error"])
+    assert drawn[:3] == ["robust_test_error", "clean_test_error", "loss_0"]
+    assert len(drawn) == MOST_FIGURES
