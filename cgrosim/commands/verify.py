@@ -183,7 +183,7 @@ def _power(asked: Asked) -> int:
         print_line(f"{carried} entries carried over from {asked.out}")
     announce_compilation("kernels")
     with raising_interrupts(), progress_bar("kernels"):
-        compile_kernels(False)
+        compile_kernels()
 
     def show(name: str, noticed: Noticed, done: int, total: int) -> None:
         arrived[name][noticed.parameter] = noticed
@@ -213,16 +213,17 @@ def _verify(asked: Asked) -> int:
     from cgrosim.claims.report.terminal import print_table
     from cgrosim.claims.report.writing import write_report
     from cgrosim.claims.runner import verify
-    from cgrosim.commands.warmup import compile_kernels
+    from cgrosim.commands.warmup import BOTH, compile_kernels
     from cgrosim.errors import UserError
     from cgrosim.interrupts import INTERRUPTED, raising_interrupts
 
     began = time.perf_counter()
     chosen = asked.claims
-    images = asked.context.full and any(claim.kind == "observation" for claim in chosen)  # on real images
+    # on real images; digits alone, which the default effort looks at, have networks of one layout
+    images = (BOTH if asked.context.full else BOTH[:1]) if any(one.kind == "observation" for one in chosen) else ()
     announce_compilation(*(("kernels", "images/network/kernels") if images else ("kernels",)))
     with raising_interrupts(), progress_bar("kernels"):
-        compile_kernels(images)
+        compile_kernels(images, workers=asked.workers)
 
     arrived: list[Verdict] = []
 

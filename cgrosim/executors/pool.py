@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from multiprocessing import active_children, get_context
 from typing import Any
 
@@ -66,6 +66,19 @@ class Pool:
                     yield tried.job, Lost(ENDED)
                 else:
                     again.append(tried)
+
+    @contextmanager
+    def meanwhile(self, function: Callable[..., object], *arguments: Any) -> Iterator[None]:
+        """Call a function in another process while the block runs, and wait for it at its end.
+
+        What it returns is lost. Where its process is ended from outside, whoever needs its work does it again.
+        """
+        with self._processes() as pool:
+            with held_back(), single_threaded_children():
+                called = pool.submit(function, *arguments)
+            yield
+            with suppress(BrokenProcessPool):
+                called.result()
 
     @contextmanager
     def _processes(self) -> Iterator[ProcessPoolExecutor]:

@@ -49,6 +49,7 @@ LEAST_RATE, RATED = (
     0.5,
     20,
 )  # more likely than not: 20 trainings without a failure show it, 20 failures the opposite
+ASIDE = 20  # test images measured after every epoch of a training whose course no figure shows
 JUDGED_AT = "judged_at"  # radius of the judging attack in units of the training radius
 EXCHANGED = "exchanged"  # whether the network that fits the clean images stands for the last one, and the reverse
 READ = (JUDGED_AT, EXCHANGED)  # what changes nothing in the training
@@ -295,18 +296,38 @@ def measure_world(
 
 
 @lru_cache(maxsize=2 * RATED)
-def _fitted_digits(seed: int, changes: tuple[tuple[str, Any], ...]) -> Fitted:
+def _fitted_digits(seed: int, changes: tuple[tuple[str, Any], ...], shown: bool) -> Fitted:
+    """Train; of a course that nobody is shown a few test images are measured after every epoch.
+
+    They decide nothing: the criterion and the fitted epoch are those of the training images, and the networks are
+    judged on all test images.
+    """
+    from cgrosim.images.training.samples import Samples
+
     settings = digits_settings(seed, **dict(changes))
-    return fit(settings, draw_digits((settings.subset or 0) + settings.validation, seed))
+    whole = draw_digits((settings.subset or 0) + settings.validation, seed)
+    few = dataclasses.replace(whole, test_images=whole.test_images[:ASIDE], test_labels=whole.test_labels[:ASIDE])
+    fitted = fit(settings, whole if shown else few)
+    every = Samples(whole.test_images, whole.test_labels)
+    return dataclasses.replace(fitted, data=dataclasses.replace(fitted.data, test=every))
+
+
+@lru_cache(maxsize=2 * RATED)
+def _judged_digits(
+    seed: int, changes: tuple[tuple[str, Any], ...], shown: bool, restarts: int, share: float, queries: int
+) -> Run:
+    """Train and judge; worlds that only read otherwise share it."""
+    fitted = _fitted_digits(seed, changes, shown)
+    return judged_run(fitted, judging_attack(fitted.training.settings, restarts, share), queries)
 
 
 def _measure_digits(context: Context, world: World) -> Evidence:
     changes = tuple(change for change in world.changes if change[0] not in READ)
 
     def make(seed: int, _: dict[str, Any]) -> Run:
-        fitted = _fitted_digits(seed, changes)
-        attack = judging_attack(fitted.training.settings, context.choose(1, 2), world.number(JUDGED_AT, 1.0))
-        run = judged_run(fitted, attack, SQUARE_QUERIES if context.full and seed in seeds[:FEW] else 0)
+        shown = seed == seeds[0] and not changes
+        queries = SQUARE_QUERIES if context.full and seed in seeds[:FEW] else 0
+        run = _judged_digits(seed, changes, shown, context.choose(1, 2), world.number(JUDGED_AT, 1.0), queries)
         return exchanged(run) if world.number(EXCHANGED, False) else run
 
     seeds = context.seeds("image-overfitting-digits", context.choose(FEW, RATED))
