@@ -47,6 +47,7 @@ html_copy_source = False
 html_show_sourcelink = False
 html_sidebars = {"index": [], "start": [], "paper": [], "gallery": []}
 html_theme_options = {
+    "header_links_before_dropdown": 7,  # gallery and reference are found without a menu
     "navigation_depth": 2,
     "show_toc_level": 2,
     "secondary_sidebar_items": ["page-toc"],
