@@ -144,17 +144,19 @@ def flipped_labels(context: Context, world: World) -> tuple[FlippedRuns, ...]:
     found: list[FlippedRuns] = []
     count = context.choose(2, 10)
     for seed in context.seeds("flipped-labels-first", 20 * count):
-        params = stand_alone(seed, label_noise=0.1, threat="fixed_direction")
+        params = stand_alone(seed, samples=50, label_noise=0.1, threat="fixed_direction")
         features, starts = draw_features(params), draw_gram(params)
         assert features is not None
         flipped = features < 0.0
         settings = {"gap": params.gap, "power": params.power, "adversarial_weight": params.adversarial_weight}
         rest = signal_rest(params.label_noise, **settings, threat="fixed_direction")
-        largest = np.max(starts.labels[:, None] * starts.noise, axis=1)
+        signed = starts.labels[:, None] * starts.noise
+        largest = np.max(signed, axis=1)
         first = int(np.argmax(np.where(flipped, largest, 0.0))), int(np.argmax(np.where(flipped, 0.0, largest)))
         early = _time_to_memorise(params, largest[first[0]], -rest)
         right, latest = (_time_to_memorise(params, largest[first[1]], a) for a in (rest, 60.0))
-        if len(found) == count or early > 0.9 * right or np.max(starts.signal) < params.init_std:
+        shared = np.sort(signed[first[0]])[-2] > 0.9 * largest[first[0]]  # a second neuron would help by some per cent
+        if len(found) == count or early > 0.9 * right or shared or np.max(starts.signal) < params.init_std:
             continue
         simulated = world.of(params)
         run = record(

@@ -79,15 +79,19 @@ def cured(context: Context, world: World) -> tuple[ErrorsInTime, ...]:
 
 
 def stopped(context: Context, world: World) -> tuple[ErrorsInTime, ...]:
-    """Runs without weight decay, at four times from the growth of the signal to half of the first memorisation."""
+    """Runs without weight decay: four stops from the growth of the signal to half of the first memorisation, and after.
+
+    The last step is three times the median time of memorisation; for it no error is predicted (nan).
+    """
     found = []
     for seed in live_seeds(context, "early-stopping-gains-nothing", context.choose(3, 10), 1e4):
-        params = small_coupling(1e4, seed, samples=10, gap=0.01, test_samples=60_000)
+        params = small_coupling(1e4, seed, samples=10, gap=0.02, test_samples=120_000)
         x = experiment_of(params)
-        steps = whole_steps(np.geomspace(10.0 * x.plain_growth_time, 0.5 * float(np.min(x.times)), STOPS))
+        stops = np.geomspace(10.0 * x.plain_growth_time, 0.5 * float(np.min(x.times)), STOPS)
+        steps = whole_steps(np.append(stops, 3.0 * float(np.median(x.times))))
         law = IndependentNoiseLaw(_scales(x), params.power, points=200)
-        attacked = params.gap**params.power * np.asarray(x.flow.margin_at(steps.astype(float)))
-        found.append(_run(params, steps, np.asarray(law.error_at(attacked)), world))
+        attacked = params.gap**params.power * np.asarray(x.flow.margin_at(steps[:STOPS].astype(float)))
+        found.append(_run(params, steps, np.append(law.error_at(attacked), np.nan), world))
     return tuple(found)
 
 

@@ -153,8 +153,20 @@ def locate(below: Callable[[float], bool], predicted: float, bracket: float = BR
     return 1.0 if first and not last else 2.0 if first else 0.5
 
 
+def _hardly_coupled(seed: int, samples: int) -> Params:
+    """Samples that do not lift each other over their edges: large starts at a large d, so that chi = 1e-4.
+
+    Of 24 neurons some feature of every sample starts above 0, but for one start of 5e5 (30 samples).
+    """
+    params = small_coupling(1e12, seed, samples=samples, neurons=24, signal_strength=10.0, gap=1e-5)
+    return params.replace(init_std=100.0 * params.init_std)
+
+
 def edges(context: Context, world: World) -> tuple[Edge, ...]:
-    """Edges over decay and gap, and over decay and number of samples, each from one start."""
+    """Edges over decay and gap, and over decay and number of samples, each from one start.
+
+    The edge of the first sample, which others could lift over it, is looked for where they hardly do.
+    """
     found = []
 
     def add(name: str, params: Params, predicted: float, outcome: Callable[[Run], bool], *names: str) -> None:
@@ -170,6 +182,14 @@ def edges(context: Context, world: World) -> tuple[Edge, ...]:
                 params,
                 largest,
                 lambda run: bool(memorised(run).any()),
+            )
+            params = _hardly_coupled(seed, samples)
+            least = float(np.min(experiment_of(params).decay.memorisation_edges))
+            add(
+                f"everybody memorised, N = {samples}, gap {params.gap:g}",
+                params,
+                least,
+                lambda run: bool(memorised(run).all()),
             )
         for gap in (1e-4, 0.3):
             params = small_coupling(1e8, seed, samples=8, gap=gap)

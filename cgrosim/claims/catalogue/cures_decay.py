@@ -140,7 +140,7 @@ def judge_edges(context: Context, world: World, found: tuple[Edge, ...]) -> Evid
         (),
         None,
         (),
-        f"d = 1e8, {SETTING}; over gap 1e-4 to 0.3 and N = 8, 30; 1: within 3 %, 2: above, 1/2: below",
+        f"d = 1e8, everybody 1e12, {SETTING}; over gap 1e-5 to 0.3, N = 8, 30; 1: within 3 %, 2: above, 1/2: below",
         finding="The edge of the signal is that of small margins: from starts with alpha^q U = 0.03 it lies 3 per cent "
         "lower, because the loss weighs such a margin less than 1/2.",
     )
@@ -184,9 +184,9 @@ CLAIMS = (
     Claim(
         name="decay-phase-diagram",
         title="edges over weight decay, gap and samples",
-        statement="Weight decay separates robust overfitting, robustness and nothing learnt: nobody is memorised above "
-        "max_i a_i v_max,i^(q-2) ~ 1/N whatever the gap, the signal is lost above c1 u_max^(q-2), and below the least "
-        "pull between its two humps, ~ gap^q, it runs on to its escape.",
+        statement="Weight decay separates robust overfitting, partial memory, robustness and nothing learnt: everybody "
+        "is memorised below min_i, nobody above max_i a_i v_max,i^(q-2) ~ 1/N, whatever the gap, the signal is lost "
+        "above c1 u_max^(q-2), and below the least pull between its two humps, ~ gap^q, it runs on to its escape.",
         source="derived here from the flow of stages I to III with weight decay",
         kind="asymptotic",
         study=edges,
