@@ -2,9 +2,10 @@
 
 One start, ten trainings: plain, stopped early, with too little, the right and too much weight decay, more data, a
 weaker attack, smoothed labels, momentum, minibatches; each beside what is predicted from the start alone. Beside the
-table, runs over weight decay and gap with the predicted edges. Look for: only the right weight decay, and an attack
-that leaves more of the signal (at more data sooner), lower the robust *test* error; everything else moves the time of
-memorisation. True of the model and of attacks on the true feature. Two minutes; --workers N does the runs side by side.
+table, runs over weight decay and gap, and over weight decay and samples, with the predicted edges. Look for: only the
+right weight decay, and an attack that leaves more of the signal (at more data sooner), lower the robust *test* error;
+everything else moves the time of memorisation. True of the model and of attacks on the true feature. Three minutes;
+--workers N does the runs side by side.
 """
 
 from __future__ import annotations
@@ -39,11 +40,15 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     found = predict(base)
     edges, signal = np.asarray(found.value("decay_edges")), float(np.asarray(found.value("decay_signal_edge")))
     decays = np.geomspace(0.2 * edges.min(), 5.0 * signal, experiment.choose(11, 2))
-    gaps = np.geomspace(3e-3, 0.3, experiment.choose(4, 2))
-    plane = decay_plane(base, decays.tolist(), gaps.tolist(), experiment.workers, experiment.watch)
-    with experiment.figure(21.0, 8.5) as figure:
-        draw_cures(figure, rows, plane)
-    numbers = {"table": {row.label: _both(row) for row in rows}, "plane": vars(plane)}
+    gaps = np.geomspace(3e-3, 0.3, experiment.choose(4, 2)).tolist()
+    sizes = experiment.choose([5, 16, 50, 160], [2, 4])
+    planes = [
+        decay_plane(base, decays.tolist(), over, experiment.workers, experiment.watch)
+        for over in ({"gap": gaps}, {"samples": sizes})
+    ]
+    with experiment.figure(21.0, 12.0) as figure:
+        draw_cures(figure, rows, planes)
+    numbers = {"table": {row.label: _both(row) for row in rows}, "planes": [vars(plane) for plane in planes]}
     return experiment.write({row.label: row.params for row in rows}, [base.seed], numbers)
 
 

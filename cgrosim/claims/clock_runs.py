@@ -144,7 +144,7 @@ def flipped_labels(context: Context, world: World) -> tuple[FlippedRuns, ...]:
     found: list[FlippedRuns] = []
     count = context.choose(2, 10)
     for seed in context.seeds("flipped-labels-first", 20 * count):
-        params = stand_alone(seed, samples=50, label_noise=0.1, threat="fixed_direction")
+        params = stand_alone(seed, samples=60, label_noise=0.1, threat="fixed_direction")
         features, starts = draw_features(params), draw_gram(params)
         assert features is not None
         flipped = features < 0.0

@@ -1,4 +1,4 @@
-"""The table of cures beside the plane of weight decay and gap."""
+"""The table of cures beside the planes of weight decay and gap, and of weight decay and samples."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure, SubFigure
+    from matplotlib.collections import PathCollection
+    from matplotlib.figure import Figure
 
     from cgrosim.studies.cures import DecayPlane, Row
 
@@ -22,13 +23,23 @@ NAMES, FIRST, WIDTH = 3.2, 3.6, 1.35  # widths: of the names, of the first pair 
 CURED, OVERFITTED = "#BFE3D3", "#F3D0BC"
 MARKERS = (("o", "all", 1.0), ("D", "some", 0.5), ("s", "no sample", 0.0))
 SIZE = style.FONT + 3
+NAMES_OF = {"gap": "gap = 1 - radius / signal strength", "samples": "training samples N"}
 
 
-def draw_cures(figure: Figure, rows: Sequence[Row], plane: DecayPlane) -> None:
-    """Fill a figure: left the table, predicted beside measured; right the robust test error over decay and gap."""
+def draw_cures(figure: Figure, rows: Sequence[Row], planes: Sequence[DecayPlane]) -> None:
+    """Fill a figure: left the table, predicted beside measured; right the robust test error in each plane."""
     left, right = list(figure.subfigures(1, 2, squeeze=False, width_ratios=(1.3, 1.0))[0])
     _table(left.subplots(), rows)
-    _plane(right, plane)
+    each = list(right.subplots(len(planes), 1, sharex=True, squeeze=False)[:, 0])
+    for axes, plane in zip(each, planes, strict=True):
+        marks = _plane(axes, plane)
+    each[-1].set_xlabel("weight decay", fontsize=SIZE)
+    bar = right.colorbar(marks, ax=each, pad=0.02, aspect=20 * len(planes))
+    bar.set_label("robust test error", fontsize=SIZE)
+    bar.ax.tick_params(labelsize=SIZE - 1)
+    # below the axes, where no point can be
+    handles, labels = each[0].get_legend_handles_labels()
+    right.legend(handles, labels, loc="outside lower center", ncols=2, fontsize=SIZE - 2, columnspacing=1.0)
 
 
 def _table(axes: Axes, rows: Sequence[Row]) -> None:
@@ -56,32 +67,26 @@ def _table(axes: Axes, rows: Sequence[Row]) -> None:
     axes.axhline(len(rows), color="#C8C8C8", lw=0.8)
 
 
-def _plane(figure: SubFigure, plane: DecayPlane) -> None:
-    axes = figure.subplots()
-    decay, gap = np.meshgrid(plane.decays, plane.gaps, indexing="ij")
+def _plane(axes: Axes, plane: DecayPlane) -> PathCollection:
+    decay, value = np.meshgrid(plane.decays, plane.values, indexing="ij")
     for marker, name, share in MARKERS:
         chosen = np.ceil(plane.memorised) + np.floor(plane.memorised) == 2.0 * share
         marks = axes.scatter(
-            decay[chosen], gap[chosen], c=plane.robust_test[chosen], vmin=0.0, vmax=0.5, cmap="viridis", marker=marker,
-            s=190, edgecolor=style.BLACK, linewidth=0.8, zorder=3,
+            decay[chosen], value[chosen], c=plane.robust_test[chosen], vmin=0.0, vmax=0.5, cmap="viridis",
+            marker=marker, s=190, edgecolor=style.BLACK, linewidth=0.8, zorder=3,
         )  # fmt: skip
         axes.scatter(
             [], [], marker=marker, s=130, color="white", edgecolor=style.BLACK, label=f"measured: {name} memorised"
         )
-    low, high = plane.sample_edges
-    axes.axvspan(low, high, color="#DADADA", lw=0, label="predicted: edges of the samples")
-    axes.axvline(plane.signal_edge, color=style.BLACK, ls="-.", label="predicted: the signal is lost from here on")
-    axes.plot(plane.free, plane.gaps, color=style.VERMILION, label="predicted: left of it the signal escapes")
-    ends = plane.decays[0] / 2.0, 2.0 * plane.decays[-1]
-    axes.set(xscale="log", yscale="log", xlim=ends)
-    axes.set_xlabel("weight decay", fontsize=SIZE)
-    axes.set_ylabel("gap = 1 - radius / signal strength", fontsize=SIZE)
+    low, high = plane.sample_edges.T
+    axes.fill_betweenx(plane.values, low, high, color="#DADADA", lw=0, label="predicted: edges of the samples")
+    lost = "predicted: the signal is lost from here on"
+    axes.plot(plane.signal_edges, plane.values, color=style.BLACK, ls="-.", label=lost)
+    axes.plot(plane.free, plane.values, color=style.VERMILION, label="predicted: the signal can escape left of it")
+    axes.set(xscale="log", yscale="log", xlim=(plane.decays[0] / 2.0, 2.0 * plane.decays[-1]))
+    axes.set_ylabel(NAMES_OF[plane.across], fontsize=SIZE)
     axes.tick_params(labelsize=SIZE - 1)
-    bar = figure.colorbar(marks, ax=axes, pad=0.02, aspect=30)
-    bar.set_label("robust test error", fontsize=SIZE)
-    bar.ax.tick_params(labelsize=SIZE - 1)
-    # below the axes, where no point can be
-    figure.legend(loc="outside lower center", ncols=2, fontsize=SIZE - 2, columnspacing=1.0)
+    return marks
 
 
 def _values(row: Row, predicted: bool) -> tuple[float, ...]:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cgrosim.figures import style
+from cgrosim.figures.heading import wrapped
 from cgrosim.figures.style import number
 
 if TYPE_CHECKING:
@@ -20,8 +21,9 @@ Array = NDArray[np.float64]
 
 MOST_TICKS = 9
 BEHIND = "#D5D5D5"  # behind a legend with white lines
-LOOKS: tuple[dict[str, Any], ...] = ({"linestyles": "--"}, {"linestyles": "-."})
-LINES = ("--", "-.", ":")
+LOOKS: tuple[dict[str, Any], ...] = tuple({"linestyles": dash} for dash in ("--", "-.", ":", "-"))
+HIGH = 45  # letters of a line up the side of a figure
+LINES = ("--", "-.", ":", (0, (7, 1, 1, 1, 1, 1)))
 
 
 @dataclass(frozen=True)
@@ -144,7 +146,7 @@ def sweep_line_figure(data: LineData) -> Figure:
 
 def draw_line(axes: Axes, data: LineData, colour: str = style.BLUE) -> None:
     """Draw a curve into axes, everything with its name for a legend."""
-    axes.set(title=data.title, ylabel=data.title)
+    axes.set(title=data.title, ylabel="\n".join(wrapped(data.title, HIGH)))
     places = data.x.places
     axes.fill_between(places, data.low, data.high, color=colour, alpha=0.22, lw=0, label="95 % of the mean")
     axes.plot(places, data.runs, "o", color=colour, ms=4, alpha=0.35, label=_once("single runs", data.runs))

@@ -1,10 +1,10 @@
-"""What cures robust overfitting in the model: runs of each algorithm beside predictions, and over decay and gap."""
+"""What cures robust overfitting in the model: each algorithm beside predictions; planes of decay and gap or samples."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -127,52 +127,73 @@ def _number(found: Predictions, name: str) -> float:
 
 @dataclass(frozen=True)
 class DecayPlane:
-    """Runs over weight decay and gap, and the predicted edges between their outcomes.
+    """Runs over weight decay and another parameter, and the predicted edges between their outcomes.
 
     Attributes
     ----------
-    decays, gaps : (D,), (G,)
-    robust_test, memorised : (D, G) robust test error and share of memorised samples at the end
-    sample_edges : (2,) smallest and largest edge of a sample
-    signal_edge : decay above which nothing is learnt
-    free : (G,) decay below which the signal runs on to its escape
+    across : the other parameter
+    decays, values : (D,), (V,)
+    robust_test, memorised : (D, V) robust test error and share of memorised samples at the end
+    sample_edges : (V, 2) smallest and largest edge of a sample
+    signal_edges : (V,) decays above which nothing is learnt
+    free : (V,) decays below which the signal runs on to its escape
     """
 
+    across: Literal["gap", "samples"]
     decays: Array
-    gaps: Array
+    values: Array
     robust_test: Array
     memorised: Array
     sample_edges: Array
-    signal_edge: float
+    signal_edges: Array
     free: Array
 
 
 def decay_plane(
     base: Params,
     decays: Sequence[float],
-    gaps: Sequence[float],
+    over: Mapping[Literal["gap", "samples"], Sequence[float]],
     workers: int | None = None,
     watch: Watcher | None = None,
 ) -> DecayPlane:
-    """One run for every decay and gap, each twenty decay times long: a sweep, in this process or by some workers."""
-    from cgrosim.predictions.values import Window
+    """One run for every decay and value, each twenty decay times long: a sweep, in this process or by some workers.
+
+    `over` has one parameter and its values. More samples are other samples: each value has its own start.
+    """
     from cgrosim.sweeps.sweep import sweep
 
-    free = np.empty(len(gaps))
-    start = predict(base)
-    for j, gap in enumerate(gaps):
-        window = predict(base.replace(gap=gap)).value("decay_escape_edges")
-        free[j] = window.lower if isinstance(window, Window) else np.nan
+    ((across, values),) = over.items()
+    edges = np.array([_edges(base.replace(**{across: value})) for value in values])
     lengths = [(decay, int(np.ceil(DECAY_TIMES / (decay * base.flow_rate)))) for decay in decays]
-    over = {("weight_decay", "steps"): lengths, "gap": list(gaps)}
     table = sweep(
-        base, over, seeds=[base.seed], keep=("robust_test_error", "memorization"), workers=workers, watch=watch
+        base,
+        {("weight_decay", "steps"): lengths, across: list(values)},
+        seeds=[base.seed],
+        keep=("robust_test_error", "memorization"),
+        workers=workers,
+        watch=watch,
     )
-    data = table.data.isel(seed=0).transpose("weight_decay", "gap", ...)
-    robust = data.robust_test_error.values
-    memorised = (data.memorization >= MEMORISED).mean("sample").values
-    edges = np.asarray(start.value("decay_edges"))
-    signal = _number(start, "decay_signal_edge")
+    data = table.data.isel(seed=0).transpose("weight_decay", across, ...)
+    # a run of fewer samples has nan where the others have more
+    there = data.memorization.notnull()
+    memorised = ((data.memorization >= MEMORISED) & there).sum("sample") / there.sum("sample")
     return DecayPlane(
-        np.asarray(decays), np.asarray(gaps), robust, memorised, np.array([edges.min(), edges.max()]), signal, free
+        across,
+        np.asarray(decays),
+        np.asarray(values),
+        data.robust_test_error.values,
+        memorised.values,
+        edges[:, :2],
+        edges[:, 2],
+        edges[:, 3],
     )
+
+
+def _edges(params: Params) -> tuple[float, float, float, float]:
+    """Smallest and largest edge of a sample, that of the signal, and that below which the signal runs on."""
+    from cgrosim.predictions.values import Window
+
+    found = predict(params)
+    samples, window = np.asarray(found.value("decay_edges")), found.value("decay_escape_edges")
+    free = window.lower if isinstance(window, Window) else np.nan
+    return float(samples.min()), float(samples.max()), _number(found, "decay_signal_edge"), free

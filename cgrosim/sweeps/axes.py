@@ -121,6 +121,10 @@ def _rows(names: tuple[str, ...], given: Any) -> tuple[tuple[Plain, ...], ...]:
 def _plain_value(name: str, value: Any) -> Plain:
     if isinstance(value, bool | int | str) or (isinstance(value, float) and np.isfinite(value)):
         return value
+    field = Params.model_fields.get(name)
+    extra = field.json_schema_extra if field is not None else None
+    if value is None and isinstance(extra, dict) and "none" in extra:
+        return str(extra["none"])  # batch_size: all samples
     raise ParameterError(f"{name} is to be {quoted(value)}, but must be a finite number or a word.")
 
 

@@ -26,6 +26,8 @@ Array = NDArray[np.float64]
 EDGES = {
     "memorise / escape edge": f"{PREDICTED}memorise_escape_log_ratio",
     "overfitting edge": f"{PREDICTED}overfitting_log_ratio",
+    "memory edge": f"{PREDICTED}decay_memory_log_ratio",
+    "signal edge": f"{PREDICTED}decay_signal_log_ratio",
 }
 MOST_PANELS = 6
 NEVER = 3.0  # a log-ratio that stands for never, in a figure: the edge lies somewhere before the next point

@@ -42,20 +42,21 @@ def test_rows_with_decay_end_as_predicted():
 
 @pytest.mark.slow
 def test_the_plane_has_its_edges():
-    edges = decay_plane(BASE, [1e-3], [0.01])
-    low, high = edges.sample_edges
-    assert low < high < edges.signal_edge
-    plane = decay_plane(BASE, [0.3 * low, 3.0 * high], [0.01])
+    edges = decay_plane(BASE, [1e-3], {"gap": [0.01]})
+    low, high = edges.sample_edges[0]
+    assert low < high < edges.signal_edges[0]
+    plane = decay_plane(BASE, [0.3 * low, 3.0 * high], {"gap": [0.01]})
     assert plane.memorised.ravel().tolist() == [1.0, 0.0]
     assert plane.robust_test[1, 0] == 0.0 < plane.robust_test[0, 0]
 
 
-def test_a_cell_of_the_plane_is_the_run_of_its_parameters():
+@pytest.mark.parametrize(("across", "values"), [("gap", [0.01, 0.1]), ("samples", [2, 4])])
+def test_a_cell_of_the_plane_is_the_run_of_its_parameters(across, values):
     decay = 2e-3
-    plane = decay_plane(BASE, [decay], [0.01, 0.1])
-    for gap, error, share in zip((0.01, 0.1), plane.robust_test[0], plane.memorised[0], strict=True):
-        steps = int(np.ceil(DECAY_TIMES / (decay * BASE.flow_rate)))
-        run = simulate(BASE.replace(gap=gap, weight_decay=decay, steps=steps))
+    plane = decay_plane(BASE, [decay], {across: values})
+    steps = int(np.ceil(DECAY_TIMES / (decay * BASE.flow_rate)))
+    for value, error, share in zip(values, plane.robust_test[0], plane.memorised[0], strict=True):
+        run = simulate(BASE.replace(**{across: value}, weight_decay=decay, steps=steps))
         assert error == run.final("robust_test_error")
         assert share == np.mean(run.final("memorization") >= MEMORISED)
 

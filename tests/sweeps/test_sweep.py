@@ -154,6 +154,28 @@ def test_the_theory_s_numbers_stand_beside_the_measured_ones():
     assert told["signal_growth_time"] == whole.value("signal_growth_time")
     assert told["last_memorization_time"] == np.max(whole.value("memorization_times"))
     assert told["overfitting_gap"] == whole.value("overfitting_gap")
+    assert np.isnan(told["decay_memory_log_ratio"])
+    assert np.isnan(told["decay_signal_log_ratio"])
+
+
+def test_the_edges_of_weight_decay_change_the_sign_of_its_numbers():
+    edges = cgrosim.predict(SMALL)
+    memory, signal = float(np.max(edges.value("decay_edges"))), edges.value("decay_signal_edge")
+    for decay in (0.5 * memory, 2.0 * memory, 2.0 * signal):
+        told = predicted_numbers(SMALL.replace(weight_decay=decay))
+        assert told["decay_memory_log_ratio"] == pytest.approx(np.log(decay / memory))
+        assert told["decay_signal_log_ratio"] == pytest.approx(np.log(decay / signal))
+
+
+def test_batches_are_varied_beside_none():
+    table = sweep(
+        SMALL.replace(engine="reduced", sampling="gram", steps=20), {"batch_size": [None, 1]}, predicted_seeds=0
+    )
+    assert table.data.batch_size.values.tolist() == ["all", "1"]
+    plain = cgrosim.simulate(table.params(batch_size="all"))
+    assert table.data.signal_margin.values[0, 0] == plain.final("signal_margin")
+    with pytest.raises(UserError, match="gap is to be None"):
+        sweep(SMALL, {"gap": [None, 0.1]})
 
 
 def test_a_rule_ends_runs():

@@ -90,7 +90,7 @@ def judge_flips(context: Context, world: World, runs: tuple[FlippedRuns, ...]) -
     )
     params = runs[0].params
     slack = slacks(params, *HYPOTHESES) if not world.wrong else ()
-    return Evidence(made, slack, params, tuple(run.params.seed for run in runs), f"tau = 0.1, N = 50, {SETTING}")
+    return Evidence(made, slack, params, tuple(run.params.seed for run in runs), f"tau = 0.1, N = 60, {SETTING}")
 
 
 def judge_smoothing(context: Context, world: World, runs: tuple[SmoothedRun, ...]) -> Evidence:

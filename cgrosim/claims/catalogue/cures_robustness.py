@@ -106,8 +106,8 @@ CLAIMS = (
         name="early-stopping-gains-nothing",
         title="stopping early gains no robustness on test data",
         statement="Without weight decay the robust test error is 1/2 - P(0 <= S <= (gap alpha)^q U), S of the start, "
-        "at any time before memorisation, and no less than after it, as long as memorised samples add less to S than the "
-        "start has.",
+        "at any time before memorisation, and no less than after it, as long as memorised samples add less to S than "
+        "the start has.",
         source="derived here; on real images stopping early gains something, because there features differ in strength",
         kind="asymptotic",
         study=stopped,
