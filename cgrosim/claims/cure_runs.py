@@ -65,7 +65,7 @@ def cured(context: Context, world: World) -> tuple[ErrorsInTime, ...]:
     """Runs at three times the largest edge, at times about that at which the error is predicted to be 5 per cent."""
     found = []
     for seed in live_seeds(context, "decay-cures-the-test-error", context.choose(2, 10), 1e6):
-        params = small_coupling(1e6, seed, samples=10, gap=0.003, test_samples=context.choose(15_000, 20_000))
+        params = small_coupling(1e6, seed, samples=10, gap=0.003, test_samples=100_000)
         edge = float(np.max(experiment_of(params).decay.memorisation_edges))
         x = experiment_of(params.replace(weight_decay=3.0 * edge))
         steps = whole_steps(TIMES * x.decay.robust_time(ERROR))

@@ -44,6 +44,12 @@ def memorised(run: Run) -> Bools:
     return np.isfinite(run.values("memorization_time"))
 
 
+def hardly_coupled(seed: int, **changes: int) -> Params:
+    """Samples that do not lift each other over their edges: large starts at a large d, so that chi = 1e-4."""
+    params = small_coupling(1e12, seed, signal_strength=10.0, gap=1e-5, **changes)
+    return params.replace(init_std=100.0 * params.init_std)
+
+
 @dataclass(frozen=True)
 class DecayedSamples:
     """The samples of one run at one weight decay.
@@ -93,10 +99,10 @@ def _a_priori_share(x: Experiment) -> float:
 
 
 def decayed_samples(context: Context, world: World) -> tuple[DecayedSamples, ...]:
-    """Runs at the weight decay that half of the samples outgrow, where the coupling is small."""
+    """Runs at the weight decay that half of the samples outgrow, where they hardly move each other."""
     found = []
     for seed in context.seeds("decay-memorised-fraction", context.choose(2, 8)):
-        params = small_coupling(1e9, seed, samples=context.choose(40, 100), gap=GAP)
+        params = hardly_coupled(seed, samples=context.choose(40, 100))
         middle = float(np.median(experiment_of(params).decay.memorisation_edges))
         params = params.replace(weight_decay=float(f"{middle:.2g}"))
         x = experiment_of(params)
@@ -153,15 +159,6 @@ def locate(below: Callable[[float], bool], predicted: float, bracket: float = BR
     return 1.0 if first and not last else 2.0 if first else 0.5
 
 
-def _hardly_coupled(seed: int, samples: int) -> Params:
-    """Samples that do not lift each other over their edges: large starts at a large d, so that chi = 1e-4.
-
-    Of 24 neurons some feature of every sample starts above 0, but for one start of 5e5 (30 samples).
-    """
-    params = small_coupling(1e12, seed, samples=samples, neurons=24, signal_strength=10.0, gap=1e-5)
-    return params.replace(init_std=100.0 * params.init_std)
-
-
 def edges(context: Context, world: World) -> tuple[Edge, ...]:
     """Edges over decay and gap, and over decay and number of samples, each from one start.
 
@@ -183,7 +180,8 @@ def edges(context: Context, world: World) -> tuple[Edge, ...]:
                 largest,
                 lambda run: bool(memorised(run).any()),
             )
-            params = _hardly_coupled(seed, samples)
+            # of 24 neurons one starts above 0 for every sample, but for one start of 5e5 (30 samples)
+            params = hardly_coupled(seed, samples=samples, neurons=24)
             least = float(np.min(experiment_of(params).decay.memorisation_edges))
             add(
                 f"everybody memorised, N = {samples}, gap {params.gap:g}",

@@ -88,7 +88,7 @@ def judge_fraction(context: Context, world: World, runs: tuple[DecayedSamples, .
         slacks(params, *SEPARATE) if not world.wrong else (),
         params,
         tuple(run.params.seed for run in runs),
-        f"d = {params.dimension:g}, N = {params.samples}, {SETTING}, decay at the median edge",
+        f"d = 1e12, N = {params.samples}, P = 2, m = 10, q = 3, lam = 1/2, chi = 1e-4, decay at the median edge",
         (panel,),
     )
 
@@ -158,8 +158,9 @@ CLAIMS = (
         rules=judge_fraction,
         worlds=(
             World("half as many competing neurons", neurons=times(0.5)),
-            World("noise 10 % stronger", noise_std=times(1.1)),
-            World("weight decay 20 % stronger", weight_decay=times(1.2)),
+            World("noise 5 % stronger", noise_std=times(1.05)),
+            World("weight decay 10 % stronger", weight_decay=times(1.1)),
+            World("power q + 0.05", power=plus(0.05)),
         ),
         cost=3.0,
     ),
