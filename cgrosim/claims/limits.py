@@ -29,6 +29,20 @@ CONTROL = (
 )
 BOTH_CLOCKS = "it moves the signal and the noise alike, and the edges are where one overtakes the other"
 RANKS = "an order, not a law: ranks over networks do not know a factor that all of them share"
+AT_REST = "a margin at rest knows neither its start, nor the step, nor how many neurons have died on the way"
+ANY_MOTION = "the clock does not know what it times"
+OWN_EDGES = "edges are rates of flow time; the signal only says when stage I ends, long before"
+RESTS = (
+    "it enters through the plateau a alone, a logarithm of q alpha^2 (1 - lam) / rho: 50 per cent in alpha move a, "
+    "some 10, by 8 per cent"
+)
+AS_LARGE = (
+    "the test noise meets the attacked signal where v exp(-rho t) is as large as gap alpha u, and the power raises "
+    "both alike"
+)
+MANY_TIMES = "it moves the edges of the samples alone, and the decay is three times above them"
+NOTHING_LEFT = "gap^q = 1e-15 of the signal is left: nothing, or nearly twice that"
+SAME_LOSSES = "clean and attacked loss are the same for a sample without a feature"
 SCALES = ("signal_strength", "init_std", "learning_rate", "adversarial_weight", "gap")
 SIZES = ("samples", "neurons", "dimension")
 
@@ -62,6 +76,17 @@ LIMITS: dict[str, dict[str, str]] = {
     "margin-decomposition": _same(ANY_NETWORK, _but("power signal_strength gap")),
     "control-pairs": _same(CONTROL, ("signal_strength",)),
     "phase-edges": _same(BOTH_CLOCKS, ("learning_rate", "adversarial_weight")),
+    "decay-plateaus": _same(AT_REST, ("init_std", "learning_rate", "neurons", "patches")),
+    "decay-memorised-fraction": _same(OWN_EDGES, ("signal_strength", "learning_rate", "gap")),
+    "decay-cures-the-test-error": {
+        **_same(RESTS, ("signal_strength", "adversarial_weight")),
+        "power": AS_LARGE,
+        "samples": MANY_TIMES,
+    },
+    "momentum-is-a-clock": _same(ANY_MOTION, ("init_std", "noise_std", "gap", "dimension")),
+    "flipped-labels-first": _same(NOTHING_LEFT, ("gap",)),
+    "smoothing-delays": _same(NOTHING_LEFT, ("gap",)),
+    "unlearnable-samples": _same(SAME_LOSSES, ("adversarial_weight", "gap")),
     "conserved-differences": _same(ANY_RUN, _but("power")),
 }
 """By claim and parameter. Where there is none the report says how far the change moves the checks."""

@@ -25,7 +25,6 @@ NONE = {
     "flatness-gap-bounds": "bounds that random networks do not attain: of 150 none breaks them at 1.1 times the radius",
     "flatness-order": "an order above a threshold",
     "sampling-in-law": "laws told apart by distribution-free tests: a fifth more degrees of freedom is what they see",
-    "early-stopping-gains-nothing": "that nothing is gained: a threshold, from which the claimed setting keeps away",
 }
 """Claims without a near miss, and why there is none."""
 
