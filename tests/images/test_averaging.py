@@ -115,6 +115,14 @@ def test_the_best_epoch_is_that_of_the_average_once_there_is_one():
         np.testing.assert_allclose(value, np.mean(kept, axis=0), rtol=1e-6, atol=1e-7)  # rounded to float32
 
 
+def test_where_no_attacked_test_image_is_right_half_an_image_is_the_standard_error(averaged):
+    """A gap of 1.6 images is more than three times half of one, and 1.4 are not."""
+    last = final_accuracies(averaged, DATA, Attack.pgd("linf", 0.05, 4), black_box_samples=0)[0]
+    for images, seen in ((1.6, True), (1.4, False)):
+        row = last.replace(clean_train=1.0, clean_test=1.0, robust_test=0.0, robust_train=images / last.test_samples)
+        assert ("robust overfitting is seen" in overfitting_sentence([row])) is seen
+
+
 def test_the_sentence_goes_from_the_selected_average_to_the_last(averaged):
     last, selected, mean = final_accuracies(averaged, DATA, Attack.pgd("linf", 0.05, 4), black_box_samples=0)
     rows = [last.replace(robust_test=0.1), selected.replace(robust_test=0.5), mean.replace(robust_test=0.4)]

@@ -182,3 +182,23 @@ def test_transfer_tries_the_examples_of_the_other_network():
     assert np.array_equal(found.adversarial, made)
     assert np.array_equal(found.margins, finite_margins(network, made, labels))
     assert found.queries.tolist() == [1] * 8
+
+
+@pytest.mark.parametrize(("draw", "first"), [(0.0, 0), (0.999, 3)])
+def test_bumps_reach_every_edge_and_take_the_mass_that_is_left(draw, first):
+    """A length of 0.1 of 0.3 lies in a corner, outside of the window: bumps of 0.09 - 0.01 beside it fill the ball."""
+    clean = np.full((1, 7, 6, 1), 0.5, np.float32)
+    place = (0, 6, 5, 0) if first == 0 else (0, 0, 0, 0)
+    now = clean.copy()
+    now[place] += 0.1
+    search = black_box._SearchL2(clean, 0.3)
+    draws = np.array([[draw, draw, draw, draw, 0.9, 0.1]])
+    offset = search.propose(np.arange(1), now, 0.25, draws)[0, :, :, 0].astype(np.float64) - 0.5
+    assert offset[place[1:3]] == pytest.approx(0.1, abs=1e-6)
+    offset[place[1:3]] = 0.0
+    rows, columns = (np.flatnonzero(np.abs(offset).sum(axis=axis) > 0) for axis in (1, 0))
+    down = 0 if first == 0 else 4  # seven rows, six columns, a window of three
+    assert rows.min() >= down
+    assert rows.max() <= down + 2
+    assert {first, first + 2} <= set(columns)
+    assert np.sum(offset**2) == pytest.approx(0.08, abs=1e-6)

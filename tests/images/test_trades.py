@@ -253,3 +253,17 @@ def test_what_is_given_must_fit():
     log_p[1, 2] = -np.inf
     with pytest.raises(NonFiniteError, match="not finite"):
         ours.accumulate_gradient(case.images, case.labels, 1.0, slopes=log_p)
+
+
+def test_of_restarts_that_come_as_far_the_first_one_counts():
+    class Flat:
+        """A network whose answer no pixel moves: every end is as good."""
+
+        def perturb(self, images, labels, start, **_):
+            return start, np.zeros(len(images)), None
+
+    batch = Samples(DATA.train_images[:3], DATA.train_labels[:3])
+    attack = Attack.pgd("linf", 0.1, 1, restarts=2)
+    found = objective.most_divergent(Flat(), batch, np.zeros((3, 2)), attack, np.random.default_rng(1))
+    first = random_start(batch.images, attack, np.random.default_rng(1).spawn(2)[0])
+    assert np.array_equal(found, first)
