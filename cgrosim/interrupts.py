@@ -88,12 +88,18 @@ def deferred() -> Iterator[Callable[[], None]]:
         while came:
             before[came[0]](came.pop(0), None)
 
+    def note(number: int, frame: FrameType | None) -> None:
+        came.append(number)
+        owner = getattr(before[number], "__self__", None)
+        if isinstance(owner, Endings | Interrupts):
+            owner.answered()
+
     try:
         for number in ENDING:
             handler = signal.getsignal(number)
             if callable(handler):
                 before[number] = handler
-                signal.signal(number, lambda number, frame: came.append(number))
+                signal.signal(number, note)
         yield answer
     finally:
         for number, handler in reversed(before.items()):
@@ -277,6 +283,13 @@ class Interrupts:
         self.asked = True
         if _compiles(frame):
             raise StoppedCompiling
+
+    def answered(self) -> None:
+        """Note that a signal has come to the program, in a command."""
+        for handler in self._previous.values():
+            command = _of_command(handler)
+            if command is not None:
+                command.answered()
 
     def _wanted(self) -> bool:
         return self.asked

@@ -210,11 +210,12 @@ def evaluate(claim: Claim, context: Context) -> Verdict:
         trials.append(Trial(world, other, combine(other.checks)))
     seconds, work = time.perf_counter() - began, time.process_time() - worked
     found = Verdict(claim, "supported", evidence, tuple(trials), "", context.effort, context.seed, seconds, work)
-    verdict, note = _decided(found)
+    verdict, note = decided(found)
     return replace(found, verdict=verdict, note=note)
 
 
-def _decided(found: Verdict) -> tuple[VerdictName, str]:
+def decided(found: Verdict) -> tuple[VerdictName, str]:
+    """What the checks, the hypotheses and the wrong worlds of a measured claim make of it, and why."""
     evidence, finding = found.evidence, found.evidence.finding
     outcome = combine(evidence.checks)
     failed = [slack for slack in evidence.hypotheses if not slack.slack > 0.0]

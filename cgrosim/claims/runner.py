@@ -8,11 +8,11 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
 from dataclasses import replace
-from multiprocessing import active_children, get_context
+from multiprocessing import active_children
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -25,8 +25,8 @@ from cgrosim.claims.registry import select
 from cgrosim.claims.report.reading import still_valid
 from cgrosim.claims.verdicts import Verdicts
 from cgrosim.errors import UserError
-from cgrosim.executors.pool import single_threaded_children
-from cgrosim.executors.workers import begin_worker, held_back
+from cgrosim.executors.pool import process_pool, single_threaded_children
+from cgrosim.executors.workers import held_back
 from cgrosim.interrupts import raising_interrupts
 
 Progress = Callable[[Verdict, int, int], None]
@@ -185,10 +185,9 @@ def _spread(
     function: Callable[..., Any], tasks: Sequence[tuple[Any, ...]], workers: int, note: Callable[[Any], None]
 ) -> None:
     """Call a function with the arguments of every task in worker processes; note what arrives."""
-    # spawn, not fork: a fork copies locks that compiled threads may hold
     before = set(active_children())
     with single_threaded_children():
-        pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=begin_worker)
+        pool = process_pool(workers)
         try:
             with held_back():  # a worker that has not begun is not to hear of it
                 pending: set[Future[Any]] = {pool.submit(function, *task) for task in tasks}

@@ -11,6 +11,7 @@ from contextlib import contextmanager, suppress
 from multiprocessing import active_children, get_context
 from typing import Any
 
+from cgrosim.errors import UserError, printable
 from cgrosim.executors.executor import Job, Lost, Tried, running
 from cgrosim.executors.workers import begin_worker, held_back
 
@@ -84,8 +85,7 @@ class Pool:
     def _processes(self) -> Iterator[ProcessPoolExecutor]:
         """A pool whose processes are gone at the end; at once where the block was left by an exception."""
         before = set(active_children())
-        # spawn, not fork: a fork copies locks that compiled threads may hold
-        pool = ProcessPoolExecutor(self.workers, mp_context=get_context("spawn"), initializer=begin_worker)
+        pool = process_pool(self.workers)
         try:
             yield pool
         finally:
@@ -94,6 +94,23 @@ class Pool:
                     for child in set(active_children()) - before:
                         child.kill()
                 pool.shutdown(wait=True, cancel_futures=True)
+
+
+def process_pool(workers: int) -> ProcessPoolExecutor:
+    """Worker processes that begin anew: a fork copies locks that compiled threads may hold.
+
+    Raises
+    ------
+    UserError
+        Where there can be none: a machine without semaphores, or without room for them in /dev/shm.
+    """
+    try:
+        return ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=begin_worker)
+    except (NotImplementedError, ImportError, OSError) as error:
+        raise UserError(
+            f"no worker processes can be made here ({printable(str(error), 80)}); work in one process: --workers 0 of "
+            "a sweep, 1 of verify, none of images."
+        ) from None
 
 
 @contextmanager

@@ -47,7 +47,7 @@ def neuron_plane_animation(
     FileError
         If the suffix is another one, or the place cannot be written to.
     """
-    from cgrosim.files.atomic import write_atomically, write_text
+    from cgrosim.files.atomic import write_bytes, write_text
 
     form = Path(path).suffix.lower()
     if form not in (".gif", ".html"):
@@ -60,7 +60,9 @@ def neuron_plane_animation(
         return write_text(path, page)
     times = [FRAME_MILLISECONDS] * (len(images) - 1) + [REST_MILLISECONDS]
     film = {"save_all": True, "append_images": images[1:], "duration": times, "loop": 0}
-    return write_atomically(path, lambda file: images[0].save(file, format="GIF", **film))
+    drawn = io.BytesIO()
+    images[0].save(drawn, format="GIF", **film)
+    return write_bytes(path, drawn.getvalue())
 
 
 def moments_of(tracks: list[Track], frames: int) -> list[float]:

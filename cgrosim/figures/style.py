@@ -5,11 +5,12 @@ Figures are made without pyplot, so drawing opens no window, needs no display an
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -111,7 +112,7 @@ def save_figure(figure: Figure, path: str | Path, *, dpi: float = 150.0) -> Path
         If the format is unknown or the place cannot be written to.
     """
     from cgrosim.errors import FileError
-    from cgrosim.files.atomic import write_atomically
+    from cgrosim.files.atomic import write_bytes
 
     form = Path(path).suffix.lstrip(".").lower() or "png"
     if form not in figure.canvas.get_supported_filetypes():
@@ -119,11 +120,10 @@ def save_figure(figure: Figure, path: str | Path, *, dpi: float = 150.0) -> Path
     # no date inside: the same figure is the same file
     metadata = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}.get(form)
 
-    def write(file: IO[bytes]) -> None:
-        with styled():
-            figure.savefig(file, format=form, dpi=dpi, metadata=metadata)
-
-    return write_atomically(path, write)
+    drawn = io.BytesIO()  # drawing takes seconds, in which a signal may end it; writing is not left halfway
+    with styled():
+        figure.savefig(drawn, format=form, dpi=dpi, metadata=metadata)
+    return write_bytes(path, drawn.getvalue())
 
 
 @dataclass(frozen=True)

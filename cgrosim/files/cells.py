@@ -6,12 +6,15 @@ has further dimensions, all of them as long as the longest cell needs, and a sho
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+
+from cgrosim.files.memory import memory_bytes
 
 Rows = NDArray[np.int64]
 
@@ -129,6 +132,23 @@ def note(
 def shape_of(variable: Variable, rows: int, lengths: Mapping[str, int]) -> tuple[int, ...]:
     """The shape of a variable over so many rows."""
     return (rows, *(lengths[dimension] for dimension in variable.dimensions))
+
+
+def check_described(variables: Iterable[Variable], rows: int, lengths: Mapping[str, int]) -> None:
+    """Look at what a file says of arrays and sizes, before anything is made of it.
+
+    Raises
+    ------
+    ValueError
+        If a name is none of an array, or a cell has a size that memory does not hold; other errors of reading values,
+        too.
+    """
+    for variable in variables:
+        if not variable.name.isidentifier():
+            raise ValueError(f"an array is called {variable.name[:40]!r}")
+        shape, size = shape_of(variable, rows, lengths), np.dtype(variable.dtype).itemsize
+        if min(shape) < 0 or size * math.prod(shape[1:]) > memory_bytes() // 4:
+            raise ValueError(f"a cell of {variable.name} has the sizes {shape[1:]!r:.60}")
 
 
 def missing_rows(done: NDArray[np.bool_], wanted: Rows) -> list[tuple[int, int]]:

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from cgrosim.errors import FileError, UserError
 from cgrosim.files.atomic import remove_leftovers
-from cgrosim.files.cells import Found, Rows, Variable, note, shape_of
+from cgrosim.files.cells import Found, Rows, Variable, check_described, note, shape_of
 from cgrosim.files.digest import content_digest
 from cgrosim.files.kinds import Kind
 from cgrosim.files.lock import Held, only_here_in
@@ -112,7 +112,10 @@ class ZarrStore(ABC, Generic[P]):
         with only_here_in(folder) if held is None else nullcontext():
             plan = wanted
             if (folder / PLAN_NAME).exists():
-                plan = cls.joined(cls.read_plan(folder), wanted, folder)
+                before = cls.read_plan(folder)
+                with cls.PLAN.judging(folder / PLAN_NAME):  # whole, and still none that this program makes
+                    plan = cls.joined(before, wanted, folder)
+                    check_described(*_described(cls(folder, plan)))
             elif (folder / GROUP).exists():
                 raise FileError(f"{shown(folder)} holds a {GROUP} without its plan; take another --out (out=...).")
             store = cls(folder, plan)
@@ -129,7 +132,10 @@ class ZarrStore(ABC, Generic[P]):
             If there is none, or it is damaged.
         """
         cls.check_installed()
-        return cls(folder, cls.read_plan(folder))
+        store = cls(folder, cls.read_plan(folder))
+        with cls.PLAN.judging(folder / PLAN_NAME):
+            check_described(*_described(store))
+        return store
 
     @classmethod
     def read_plan(cls, folder: Path) -> P:
@@ -194,6 +200,14 @@ class ZarrStore(ABC, Generic[P]):
         def judge(mark: dict[str, Any]) -> None:
             if not 0 <= int(mark["first"]) < int(mark["last"]) <= self.rows:
                 raise ValueError("its rows are not those of the plan")
+            named = set(self._named(mark))
+            for dimension in {d for v in self.variables if v.name in named for d in v.dimensions}:
+                int(mark["lengths"][dimension])
+            places = [int(place) for text, places in mark["messages"] for place in places]
+            if not isinstance(mark["data"], str) or not isinstance(mark.get("about", {}), dict):
+                raise ValueError("it does not say of which data it is")
+            if not all(0 <= place < int(mark["last"]) - int(mark["first"]) for place in places):
+                raise ValueError("its messages are of other rows")
 
         found, damaged = whole_marks(self.folder, self.MARK, judge, ROW_NAMES)
         self.damaged += damaged
@@ -320,6 +334,10 @@ class ZarrStore(ABC, Generic[P]):
                 places = tuple(slice(0, int(lengths[dimension])) for dimension in variable.dimensions)
                 cut[variable.name] = arrays[variable.name][(slice(None), *places)]
         return content_digest({}, cut)
+
+
+def _described(store: ZarrStore[Any]) -> tuple[tuple[Variable, ...], int, Mapping[str, int]]:
+    return store.variables, store.rows, store.lengths
 
 
 @contextmanager

@@ -45,6 +45,8 @@ class Attributes(BaseModel):
     engine: ChosenEngine
     plan: str
     steps: Annotated[int, Field(ge=0, le=MAX_STEPS)]
+    steps_taken: Annotated[int, Field(ge=0, le=MAX_STEPS)] = 0  # files of the first version lack the last two
+    evaluations: Annotated[int, Field(ge=0)] = 0
     seconds: Annotated[float, Field(ge=0.0)]
     versions: str
 
@@ -90,6 +92,8 @@ def _plain(value: object) -> Any:
 
 def _check_variables(data: xarray.Dataset, params: Params) -> None:
     """Every known variable has its dimensions, sizes and type; variables of a user's own may stand beside them."""
+    if "step" not in data.coords:
+        raise ValueError("its steps are missing")
     steps = data["step"].values
     if steps.dtype != np.int64 or steps.ndim != 1 or np.any(steps < 0) or np.any(np.diff(steps) <= 0):
         raise ValueError("its steps are not increasing whole numbers from 0 on")

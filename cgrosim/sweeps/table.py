@@ -285,5 +285,9 @@ def load_table(path: str | Path) -> Table:
     data = read_netcdf(path, TABLE)
     with TABLE.judging(path):
         table = Table(decoded(data))
-        _ = table.varied, table.base, table.counts
+        _ = table.varied, table.counts
+        named = [*table.kept, *json.loads(data.attrs["names"])]
+        told = json.loads(data.attrs["base"]), json.loads(data.attrs["versions"])
+        if not all(isinstance(each, str) for each in named) or not all(isinstance(each, dict) for each in told):
+            raise ValueError("it does not say what was varied and kept")
     return table

@@ -84,6 +84,29 @@ def test_compiled_code_is_left_at_the_second_ctrl_c():
     assert "Traceback" not in rest
 
 
+WRITING = """
+import os, signal, time
+signal.signal(signal.SIGINT, signal.default_int_handler)
+import cgrosim.interrupts as interrupts
+interrupts._PATIENCE = 0.05
+with interrupts.Endings():
+    try:
+        with interrupts.deferred():
+            for _ in range(3):
+                os.kill(os.getpid(), signal.SIGINT)
+                time.sleep(0.2)
+            print("whole")
+    except KeyboardInterrupt:
+        print("left")
+"""
+
+
+def test_a_file_is_whole_before_a_program_ends():
+    """Signals wait while a file is written, which is no reason to think that the program is deaf to them."""
+    done = subprocess.run([sys.executable, "-c", WRITING], capture_output=True, text=True, timeout=30.0)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "whole\nleft\n", "")
+
+
 def test_a_program_that_answers_is_not_ended():
     """Two signals that Python's handler is called for, further apart than the patience."""
     quick = LONG.replace('hashlib.pbkdf2_hmac("sha256", b"", b"", 10**9)', "pressed()")

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from cgrosim.claims.checks import Check
-from cgrosim.claims.claim import Claim, Evidence, Panel, Series, Slack, Trial, Verdict
+from cgrosim.claims.claim import Claim, Evidence, Panel, Series, Slack, Trial, Verdict, decided
 from cgrosim.claims.fingerprint import fingerprint
 from cgrosim.claims.report.data import FORMAT, lasting
 from cgrosim.files.digest import content_digest
@@ -56,7 +56,7 @@ def still_valid(folder: Path, claims: list[Claim], context: Context) -> dict[str
 
 def _verdict(data: Mapping[str, Any], claim: Claim) -> Verdict:
     worlds = {world.name: world for world in claim.worlds}
-    return Verdict(
+    found = Verdict(
         claim=claim,
         verdict=data["verdict"],
         evidence=_evidence(data),
@@ -68,6 +68,11 @@ def _verdict(data: Mapping[str, Any], claim: Claim) -> Verdict:
         processor_seconds=data["timing"]["processor_seconds"],
         carried=True,
     )
+    if any(len(trial.evidence.checks) != len(found.evidence.checks) for trial in found.trials):
+        raise ValueError(f"{claim.name} has other checks in a wrong world")
+    if decided(found)[0] != found.verdict:
+        raise ValueError(f"{claim.name} is called {found.verdict!r:.40}, which is not what its checks say")
+    return found
 
 
 def _evidence(data: Mapping[str, Any]) -> Evidence:

@@ -108,5 +108,5 @@ def check(data: xarray.Dataset) -> None:
                 f"{name} holds {data[name].dtype} over {data[name].dims}, but must hold float64 over {dims}"
             )
     for name, kinds in (("training", "OU"), ("epoch", "iu"), ("radius", "f")):
-        if data[name].dims != (name,) or data[name].dtype.kind not in kinds:
+        if name not in data.coords or data[name].dims != (name,) or data[name].dtype.kind not in kinds:
             raise ValueError(f"{name} is no axis of a landscape")

@@ -235,6 +235,8 @@ def load(path: str | Path) -> xarray.Dataset:
 def _check(data: xarray.Dataset) -> None:
     """Refuse a run whose arrays do not fit its parameters and one another."""
     params = json.loads(data.attrs["params"])
+    if "step" not in data.coords:
+        raise ValueError("its steps are missing")
     steps = data["step"].values
     if steps.dtype != np.int64 or steps.ndim != 1 or not len(steps) or np.any(np.diff(steps) <= 0):
         raise ValueError("its steps are not increasing whole numbers")
