@@ -3,8 +3,8 @@
 Digits, MNIST and CIFAR-10 (in CGROSIM_DATA, else downloaded; with --toy digits only): adversarial trainings from one
 start with several weight decays, label smoothings and batch sizes, at the last epoch (filled) and stopped early (open).
 Look for: enough weight decay takes the fit of attacked training images (squares) away, as in the model; the robust test
-accuracy (circles) hardly moves, which is not the model. Small networks and few images: sizes for an hour of a laptop,
-not for a record. Trainings are kept in OUT/images_cures, also those of `cgrosim images cures --out
+accuracy (circles) hardly moves, which is not the model. Small networks and few images: sizes for half an hour of a
+laptop, not for a record. Trainings are kept in OUT/images_cures, also those of `cgrosim images cures --out
 OUT/images_cures/NAME` with the options below, and a rerun goes on with them; --workers N trains side by side.
 """
 
@@ -26,7 +26,8 @@ MEASURED = {"attack_steps": 4, "evaluation_steps": 4, "evaluation_samples": 250,
 FULL: dict[str, dict[str, Any]] = {
     "digits": {"width": 4, "weight_decays": (0.0, 5e-4, 5e-3, 2e-2, 5e-2), "label_smoothings": (0.1, 0.3),
                "batch_sizes": (5, 100), "seeds": 3},
-    "mnist": {**MEASURED, "width": 4, "radius": 0.2, "epochs": 24, "batch_sizes": (48,)},
+    "mnist": {**MEASURED, "subset": 1000, "validation": 500, "evaluation_samples": 1000, "width": 4, "radius": 0.2,
+              "epochs": 24, "batch_sizes": (48,), "seeds": 3},
     "cifar-10": {**MEASURED, "architecture": "lenet", "width": 4, "radius": "2/255", "learning_rate": 0.01,
                  "epochs": 48},
 }  # fmt: skip

@@ -81,10 +81,13 @@ def _panel(axes: Axes, title: str, columns: Sequence[Column], first: bool) -> No
             for early in (False, True):
                 found = [k for k in places if len(columns[k].shares) > early]
                 heights = [getattr(columns[k].shares[early], key) for k in found]
+                known = any(columns[k].errors for k in found)  # of one seed there is none, and none is drawn
                 errors = [getattr(columns[k].errors[early], key) if columns[k].errors else 0.0 for k in found]
                 look: dict[str, Any] = {"mfc": "none", "ls": ":", "ms": 11} if early else {"ms": 9, "label": label}
                 if found:
-                    axes.errorbar(found, heights, errors, color=colour, marker=marker, capsize=3, **look)
+                    axes.errorbar(
+                        found, heights, errors if known else None, color=colour, marker=marker, capsize=3, **look
+                    )
     _ticks(axes, columns, title)
 
 
