@@ -74,7 +74,7 @@ def _predicted(axes: Axes, predictions: Predictions) -> None:
         share = f"{100 * last.levels[0]:.0f} % to {100 * last.levels[2]:.0f} %"
         ends = [[last.median - last.low], [min(last.high, axes.get_xlim()[1]) - last.median]]
         label = f"predicted time of the last sample, {share}"
-        axes.errorbar([last.median], [1.0], xerr=ends, fmt="D", color=style.VERMILION, capsize=5, ms=8, label=label)
+        axes.errorbar([last.median], [1.0], xerr=ends, fmt="D", color=style.ORANGE, capsize=5, ms=8, label=label)
 
 
 def _steps(axes: Axes, times: ArrayLike, end: float, colour: str, dash: str, label: str, width: float) -> None:
