@@ -42,6 +42,7 @@ AS_LARGE = (
 )
 MANY_TIMES = "it moves the edges of the samples alone, and the decay is three times above them"
 NOTHING_LEFT = "gap^q = 1e-15 of the signal is left: nothing, or nearly twice that"
+BEFORE = "until somebody is memorised no filter knows how many samples there are; stops are those of the claimed runs"
 SAME_LOSSES = "clean and attacked loss are the same for a sample without a feature"
 SCALES = ("signal_strength", "init_std", "learning_rate", "adversarial_weight", "gap")
 SIZES = ("samples", "neurons", "dimension")
@@ -83,6 +84,7 @@ LIMITS: dict[str, dict[str, str]] = {
         "power": AS_LARGE,
         "samples": MANY_TIMES,
     },
+    "early-stopping-gains-nothing": {**_same(PLATEAU, ("learning_rate", "adversarial_weight")), "samples": BEFORE},
     "momentum-is-a-clock": _same(ANY_MOTION, ("init_std", "noise_std", "gap", "dimension")),
     "flipped-labels-first": _same(NOTHING_LEFT, ("gap",)),
     "smoothing-delays": _same(NOTHING_LEFT, ("gap",)),
