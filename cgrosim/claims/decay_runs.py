@@ -71,8 +71,9 @@ class DecayedSamples:
 
     @property
     def distance(self) -> Array:
-        """(N,) how far the decay lies below the edge of each sample, in kicks."""
-        return np.asarray(np.log(self.edges / self.params.weight_decay) / self.kicks)
+        """(N,) how far the decay lies below the edge of each sample, in kicks; infinite where nobody kicks it."""
+        with np.errstate(divide="ignore"):
+            return np.asarray(np.log(self.edges / self.params.weight_decay) / self.kicks)
 
 
 def _kicks(x: Experiment) -> Array:

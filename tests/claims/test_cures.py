@@ -1,5 +1,6 @@
 """The claims about weight decay, stopping early, momentum, flipped and smoothed labels."""
 
+import numpy as np
 import pytest
 
 from cgrosim.claims import decay_runs
@@ -29,6 +30,15 @@ def test_plateaus_of_a_theory_with_another_loss_weight_are_violated(monkeypatch)
     claim = next(c for c in CLAIMS if c.name == "decay-plateaus")
     outcomes = [check.outcome for check in claim.measure(Context(), CLAIMED).checks]
     assert outcomes[1:] == ["violated", "supported"]  # nobody memorised: nothing to be wrong about
+
+
+def test_a_sample_that_nobody_kicks_is_on_its_side_for_certain():
+    from cgrosim import Params
+
+    params = Params.from_paper(1000, weight_decay=1.0)
+    edges, kicks = np.array([2.0, 0.5, 2.0]), np.array([0.0, 0.0, 0.1])
+    run = decay_runs.DecayedSamples(params, edges, kicks, edges > 1.0, 0.5)
+    assert run.distance.tolist() == [np.inf, -np.inf, np.log(2.0) / 0.1]
 
 
 @pytest.mark.parametrize(("edge", "located"), [(1.0, 1.0), (1.05, 2.0), (0.95, 0.5)])
