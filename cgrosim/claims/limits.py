@@ -15,6 +15,7 @@ CONSTANT = (
 GIVEN = "the law is that given the weights, which are measured: it enters through them alone"
 ANY_NETWORK = "an identity of the network at hand, whatever made its weights: it enters through them alone"
 ANY_RUN = "the law of every run, whatever its other parameters: q alone is in it"
+ANY_RUN_AT_ALL = "a matter of signs, whatever the sizes of the parameters"
 FACTOR = (
     "a factor that is the same at every d moves no slope in d but through logarithms, by 1 / log d of what it is; the "
     "factors themselves are those of theorem-orders"
@@ -28,6 +29,16 @@ CONTROL = (
     "the memorisation does not know it"
 )
 BOTH_CLOCKS = "it moves the signal and the noise alike, and the edges are where one overtakes the other"
+STAGE_ONE = (
+    "u' = c1 u^(q-1) of stage I is followed from the start that was drawn, with |V_i| below a bound and gap^q of the "
+    "signal left to the attack: none of these is in c1"
+)
+PUSH = (
+    "once the signal has grown a sample is pushed at lam / 2, whatever made the signal grow: alpha and gap are not in "
+    "N v^(2-q) / (lam eta kappa)"
+)
+START = "the prediction is that of the start that was drawn: it enters through its v(0), u(0) and Gram matrix alone"
+DRAWN = "only what is drawn at the start is looked at: sizes, init_std and noise_std"
 RANKS = "an order, not a law: ranks over networks do not know a factor that all of them share"
 AT_REST = "a margin at rest knows neither its start, nor the step, nor how many neurons have died on the way"
 ANY_MOTION = "the clock does not know what it times"
@@ -89,6 +100,21 @@ LIMITS: dict[str, dict[str, str]] = {
     "flipped-labels-first": _same(NOTHING_LEFT, ("gap",)),
     "smoothing-delays": _same(NOTHING_LEFT, ("gap",)),
     "unlearnable-samples": _same(SAME_LOSSES, ("adversarial_weight", "gap")),
+    "signal-growth-window": _same(STAGE_ONE, ("noise_std", "init_std", "gap", *SIZES, "patches")),
+    "signal-growth-law": _same(STAGE_ONE, ("noise_std", "gap", "samples", "patches", "dimension")),
+    "signal-growth-slopes": _same(STAGE_ONE, ("noise_std", "init_std", "gap", *SIZES, "patches")),
+    "noise-small-at-growth": _same(STAGE_ONE, ("noise_std", "init_std", "gap", *SIZES, "patches")),
+    "plateau-quadrature": _same(STAGE_ONE, ("noise_std", "init_std")),
+    "noise-growth-dominates": _same(PUSH, ("gap",)),
+    "memorisation-times": _same(PUSH, ("signal_strength", "gap")),
+    "memorisation-kicks": _same(PUSH, ("signal_strength", "gap")),
+    "memorisation-law": _same(PUSH, ("signal_strength", "gap")),
+    "control-limit": _same(START, _but("power signal_strength")),
+    "adversarial-weight-sweep": _same(START, ("noise_std", "init_std", "gap", *SIZES, "patches")),
+    "threat-gap": _same(ANY_NETWORK, EVERY),
+    "dead-filters-stay-dead": _same(ANY_RUN_AT_ALL, EVERY),
+    "initial-laws": _same(DRAWN, _but("noise_std init_std samples neurons patches dimension")),
+    "dead-start-probability": _same(ANY_RUN_AT_ALL, _but("neurons")),
     "conserved-differences": _same(ANY_RUN, _but("power")),
 }
 """By claim and parameter. Where there is none the report says how far the change moves the checks."""
