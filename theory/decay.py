@@ -70,6 +70,28 @@ def decay_edge(start: ArrayLike, rate: ArrayLike, power: float) -> Array:
     return np.where(start <= 0, 0.0, np.asarray(rate, dtype=float) * np.maximum(start, 0.0) ** excess)
 
 
+def growth_edge(starts: ArrayLike, rate: float, *, rate_below: float, power: float) -> float:
+    """The largest decay that some start outgrows, where the rate is another one while ``sum x^q`` over all is below 0.
+
+    The signal, under an attack that strengthens it while U < 0: ``rate`` is c1 of U > 0, ``rate_below`` that of U < 0.
+    Decay is a discount of the clock, so U changes its sign at an exposure E that does not know the decay, and the edge
+    is ``1 / ((q-2) [E / rate_below + (I - E) / rate])``, I the exposure of the blow-up of the largest start; with
+    U > 0 from the start it is `decay_edge`. Kind: exact for two constant rates.
+    """
+    starts, excess = np.asarray(starts, dtype=float), check_power(power)
+    largest = float(np.max(starts))
+
+    def total(exposure: float) -> float:
+        grown = grow(starts / largest, exposure, power)
+        return float(np.sum(np.sign(grown) * np.abs(grown) ** power))
+
+    if largest <= 0.0 or excess == 0.0 or total(0.0) >= 0.0:
+        return float(decay_edge(largest, rate, power))
+    whole = 1.0 / excess  # of the largest start, 1 in its own unit
+    turn = brentq(total, 0.0, whole * (1.0 - 1e-9))
+    return float(largest**excess / (excess * (turn / rate_below + (whole - turn) / rate)))
+
+
 def decayed_growth_time(start: ArrayLike, target: ArrayLike, *, rate: ArrayLike, decay: float, power: float) -> Array:
     """Time in which ``x' = rate |x|^(q-1) - decay x`` first takes a start up to `target`; infinite where it never does.
 

@@ -13,11 +13,19 @@ from numpy.typing import ArrayLike, NDArray
 
 from cgrosim.model.params import Params
 from cgrosim.predictions.starts import Starts
-from cgrosim.theory.decay import decay_edge, decayed_growth, decayed_growth_time, memorisation_edge, start_needed
+from cgrosim.theory.decay import (
+    decay_edge,
+    decayed_growth,
+    decayed_growth_time,
+    growth_edge,
+    memorisation_edge,
+    start_needed,
+)
 from cgrosim.theory.decay_cure import robust_time
 from cgrosim.theory.decay_plateaus import EscapeEdges, Plateaus, escape_edges, joint_plateaus
 from cgrosim.theory.initial_laws import MaximumLaw
 from cgrosim.theory.setting import Setting
+from cgrosim.theory.stages import signal_growth_rate
 from cgrosim.theory.thresholds import MEMORISED
 
 Array = NDArray[np.float64]
@@ -42,9 +50,19 @@ class DecayForecast:
 
     @cached_property
     def signal_edge(self) -> float:
-        """Weight decay above which the signal does not grow: c1 u_max(0)^(q-2), at small margins with U > 0."""
-        largest = float(np.max(self._starts.signal))
-        return float(decay_edge(largest, self._setting.signal_growth_rate, self._params.power)) / self._rate
+        """Weight decay above which the signal does not grow: c1 u_max(0)^(q-2), more while U < 0; at small margins."""
+        p = self._params
+        below = signal_growth_rate(
+            power=p.power,
+            signal_strength=p.signal_strength,
+            gap=p.gap,
+            adversarial_weight=self._setting.adversarial_weight,
+            learning_rate=self._rate,
+            signal_positive=False,
+            threat="fixed_direction" if p.threat == "fixed_direction" else "signal_span",
+        )
+        above = self._setting.signal_growth_rate
+        return growth_edge(self._starts.signal, above, rate_below=below, power=p.power) / self._rate
 
     @cached_property
     def signal_growth_time(self) -> float:

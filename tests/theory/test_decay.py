@@ -12,6 +12,7 @@ from cgrosim.theory.decay import (
     decayed_growth,
     decayed_growth_time,
     discounted_time,
+    growth_edge,
     memorisation_edge,
     start_needed,
 )
@@ -101,3 +102,29 @@ def test_at_power_two_decay_spares_all_or_none() -> None:
 def test_a_decay_that_is_none_is_refused(decay: float) -> None:
     with pytest.raises(ValueError, match="the decay must be a finite number"):
         critical_start(1.0, decay, 3.0)
+
+
+@pytest.mark.parametrize("starts", [(1.0, -1.3), (0.7, 0.6, -0.2, -2.5)])
+def test_the_edge_beside_a_signal_that_starts_below_zero_separates(starts) -> None:
+    """One per cent on either side of the edge, integrated anew; a start near its edge leaves it like exp(rho t)."""
+    q, above, below = 3.0, 0.8, 2.4
+    edge = growth_edge(starts, above, rate_below=below, power=q)
+    assert decay_edge(max(starts), above, q) * 1.05 < edge < decay_edge(max(starts), below, q)
+
+    def slope(decay):
+        def of(_, x):
+            rate = above if np.sum(np.sign(x) * np.abs(x) ** q) >= 0.0 else below
+            return rate * np.abs(x) ** (q - 1.0) - decay * x
+
+        return of
+
+    def grown(time, x):
+        return np.max(x) - 50.0
+
+    grown.terminal = True
+    for factor, grows in ((0.99, True), (1.01, False)):
+        decay = factor * edge
+        run = solve_ivp(slope(decay), (0.0, 20.0 / decay), starts, events=grown, rtol=1e-8, atol=1e-12, max_step=0.1)
+        assert bool(len(run.t_events[0])) == grows
+    assert growth_edge((1.0, -0.9), above, rate_below=below, power=q) == decay_edge(1.0, above, q)
+    assert growth_edge((-1.0, -0.9), above, rate_below=below, power=q) == 0.0

@@ -43,7 +43,7 @@ FITTING = {
     "second": np.array([0.2, 0.9]), "setting": paper_setting(1e6), "setting_at": paper_setting, "share": 0.3,
     "signal_edge": 0.5, "signal_exponent": 0.249, "signal_growth_time": 20.0, "signal_strength": 1.5,
     "signal_sum": 0.3, "size": 3, "slow_start": 0.05, "smoothing": 0.1, "start": 0.1, "start_margin": 0.5,
-    "starts": np.array([0.1, 0.2, 0.1]), "std": 0.5, "step_rate": 0.2, "steps": 30, "target": 0.7,
+    "rate_below": 0.5, "starts": np.array([0.1, 0.2, 0.1]), "std": 0.5, "step_rate": 0.2, "steps": 30, "target": 0.7,
     "test_noise_std": 0.1, "threat": "signal_span", "threshold": 0.7, "time": 20.0, "upper_rate": 0.2, "value": 3.0,
     "variables": 5, "variation": 0.1, "weight_decay": 0.01, "weight_square_ratio": 1.2, "width": 5,
 }  # fmt: skip

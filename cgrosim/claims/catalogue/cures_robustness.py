@@ -114,6 +114,7 @@ CLAIMS = (
         rules=judge_stopping,
         worlds=(
             World("gap 10 % larger", gap=times(1.1)),
+            World("gap half as large again", gap=times(1.5)),
             World("starts 10 % larger", init_std=times(1.1)),
             World("weight decay 0.02", weight_decay=0.02),
             World("starts a third, noise 3/2 as large", init_std=times(0.3), noise_std=times(1.5)),
