@@ -187,7 +187,8 @@ CLAIMS = (
         title="edges over weight decay, gap and samples",
         statement="Weight decay separates robust overfitting, partial memory, robustness and nothing learnt: everybody "
         "is memorised below min_i, nobody above max_i a_i v_max,i^(q-2) ~ 1/N, whatever the gap, the signal is lost "
-        "above c1 u_max^(q-2) (more while U < 0), and below the least pull between its two humps it runs on to its escape.",
+        "above c1 u_max^(q-2) (more while U < 0), and below the least pull between its two humps it runs on to its "
+        "escape.",
         source="derived here from the flow of stages I to III with weight decay",
         kind="asymptotic",
         study=edges,
