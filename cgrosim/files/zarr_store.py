@@ -12,14 +12,13 @@ import shutil
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext, suppress
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, ClassVar, Generic, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cgrosim.errors import FileError, UserError
+from cgrosim.errors import FileError, UserError, printable
 from cgrosim.files.atomic import remove_leftovers
 from cgrosim.files.cells import Found, Rows, Variable, check_described, note, shape_of
 from cgrosim.files.digest import content_digest
@@ -28,9 +27,9 @@ from cgrosim.files.lock import Held, only_here_in
 from cgrosim.files.marks import MARKS, whole_marks, write_mark
 from cgrosim.files.records import read_record, write_record
 from cgrosim.files.words import shown
+from cgrosim.files.zarr_arrays import array_of, create, forget, installed, opened_group, zarr_library
 
 GROUP, PLAN_NAME = "cells.zarr", "plan.json"
-CHUNK_ROWS, CHUNK_BYTES = 1024, 2**22
 ROW_NAMES = f"{'[0-9]' * 10}-{'[0-9]' * 10}"  # marks of the first format of experiments were named after jobs
 BLOCK_ROWS = 8192  # rows read at once when marks are checked
 UNREADABLE = (OSError, ValueError, RuntimeError, KeyError)  # what Zarr and its codecs raise over a damaged chunk
@@ -169,22 +168,27 @@ class ZarrStore(ABC, Generic[P]):
             for part in (GROUP, MARKS):  # cells may be cut into other batches than before, and Zarr's own are unique
                 remove_leftovers(self.folder / part)
             write_record(self.folder / PLAN_NAME, {"format": self.PLAN.format, **self.dump(self.plan)})
-            group = _zarr().open_group(str(self.folder / GROUP), mode="a", zarr_format=3)
+            self._group = group = opened_group(self.folder / GROUP)
             for variable in self.variables:
                 wanted = shape_of(variable, self.rows, self.lengths)
-                if variable.name not in group:
-                    _create(group, variable, wanted)
-                elif tuple(group[variable.name].shape) != wanted:
-                    group[variable.name].resize(wanted)
-            self._group = group
+                found = array_of(group, variable)
+                if found is None:  # also where only its description is lost: what it describes stays, and is judged
+                    forget(self.folder / GROUP / variable.name)
+                    create(group, variable, wanted)
+                elif tuple(found.shape) != wanted:
+                    found.resize(wanted)
 
     def _array(self, name: str) -> Any:
         if self._group is None:
             try:
-                self._group = _zarr().open_group(str(self.folder / GROUP), mode="r")
-            except (OSError, ValueError, KeyError) as error:
-                raise self.PLAN.damaged(self.folder, str(error)) from None
-        return self._group[name]
+                self._group = zarr_library().open_group(str(self.folder / GROUP), mode="r")
+            except Exception as error:  # of Zarr, over descriptions that may be anything
+                raise self.PLAN.damaged(self.folder, printable(str(error), 80)) from None
+        variable = next(each for each in self.variables if each.name == name)
+        found = array_of(self._group, variable)
+        if found is None or tuple(found.shape) != shape_of(variable, self.rows, self.lengths):
+            raise self.PLAN.damaged(self.folder, f"the array {name} is not as its plan says")
+        return found
 
     def done(self) -> NDArray[np.bool_]:
         """For every row whether its result is there: marked, and the data as when the mark was made."""
@@ -352,20 +356,6 @@ def writing(folder: Path) -> Iterator[None]:
         ) from None
 
 
-def _create(group: Any, variable: Variable, shape: tuple[int, ...]) -> None:
-    row = 8 * int(np.prod(shape[1:], dtype=np.int64))
-    rows = int(np.clip(CHUNK_BYTES // max(row, 1), 1, CHUNK_ROWS))
-    group.create_array(
-        variable.name,
-        shape=shape,
-        chunks=(rows, *(max(length, 1) for length in shape[1:])),
-        dtype=variable.dtype,
-        fill_value=variable.missing,
-        dimension_names=("cell", *variable.dimensions),
-        attributes={"long_name": variable.long_name, "units": variable.units},
-    )
-
-
 def _blocks(marks: list[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
     """Marks that lie close together, to be checked with one reading."""
     block: list[dict[str, Any]] = []
@@ -376,14 +366,3 @@ def _blocks(marks: list[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
         block.append(mark)
     if block:
         yield block
-
-
-def installed() -> bool:
-    """Whether Zarr is there, without importing it."""
-    return find_spec("zarr") is not None
-
-
-def _zarr() -> Any:
-    import zarr
-
-    return zarr

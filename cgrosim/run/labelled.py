@@ -11,7 +11,7 @@ from cgrosim.files.encoding import encoded
 from cgrosim.files.kinds import Kind
 from cgrosim.files.netcdf import write_netcdf
 from cgrosim.files.words import shown
-from cgrosim.files.zarr_store import installed
+from cgrosim.files.zarr_arrays import installed
 
 if TYPE_CHECKING:
     import pandas

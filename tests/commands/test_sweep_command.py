@@ -82,7 +82,7 @@ def test_what_makes_no_sense_is_one_sentence(arguments, sentence, tmp_path, monk
 
 def test_without_zarr_it_is_refused_before_anything_begins(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("cgrosim.files.zarr_store.find_spec", lambda name: None)
+    monkeypatch.setattr("cgrosim.files.zarr_arrays.find_spec", lambda name: None)
     assert main(["sweep", "--vary", "gap=0.1,0.2", *SMALL]) == 2
     (said,) = capsys.readouterr().err.splitlines()
     assert "Zarr, which is not installed; run pip install '.[sweep]'" in said

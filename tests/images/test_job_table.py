@@ -238,7 +238,7 @@ def same_values(found, expected):
 
 
 def test_without_zarr_the_work_is_done_and_said_not_to_be_kept(done, tmp_path, measured, monkeypatch):
-    monkeypatch.setattr("cgrosim.files.zarr_store.find_spec", lambda name: None)
+    monkeypatch.setattr("cgrosim.files.zarr_arrays.find_spec", lambda name: None)
     for _ in range(2):
         found = run_experiment(CAPACITY, small_dataset(), tmp_path)
         assert same(found, done["capacity"][0])

@@ -42,12 +42,20 @@ that comes to a stand, a horizon beyond a month of work) counts as refused or su
 
 *Refused* means: one sentence that says what is wrong, exit status 2 or 128 + signal, no traceback, nothing old lost.
 *Survived* means: the result is there and right, to the last bit where that is promised. *Failed* is anything else.
+*When, at commit* are the days of a row and the commits of the code that was tried; a row without a commit is of an
+earlier sitting, on earlier code.
 
 By design: files of data sets (IDX, CIFAR-10), TOML and lessons of the classroom carry no checksum, so a changed pixel
 or digit is taken for what it says (but the start that a lesson's seed gives is held against the file). Our own files
 carry one against accidents, not against ill will: of a file whose seal is right, the HDF5 library reads what it says in
-the same process, and a file forged for the purpose may cost time; give only files you trust. The same bits are promised
-for the same versions of libraries and the same type of processor.
+the same process, and a file forged for the purpose may cost time, or be taken for what it says where it does not
+contradict itself; give only files you trust. What a report says of seconds and dates is outside its checksum. The same
+bits are promised for the same versions of libraries and the same type of processor.
+
+A signal is answered at the end of the compiled code that is at work, which is a step, or the attack on one batch of
+images; where that takes long the first signal says so, and the second ends the program at once, as a kill would. While
+a file is written signals wait for it. Kernels that cannot be kept, in a full or write-protected cache, are compiled
+anew by every process; `cgrosim info` says where they are kept.
 """
 
 

@@ -70,7 +70,8 @@ def labelled(path: Path, kind: Any, seed: int) -> str:
             data, told = data.drop_vars(name), f"{told} left out"
         elif held.dtype.kind in "fiu":
             values = held.values
-            ways = [*_of_one_shape(values), *wrong(np.atleast_1d(values))]
+            with np.errstate(all="ignore"):
+                ways = [*_of_one_shape(values), *wrong(np.atleast_1d(values))]
             how, changed = draw.choice([way for way in ways if way[1].dtype.kind in "fiuUO"])
             dims = held.dims if changed.shape == held.shape else tuple(f"other{n}" for n in range(changed.ndim))
             if changed.dtype.kind in "fiu" and changed.dtype.itemsize >= 2:

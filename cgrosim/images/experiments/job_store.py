@@ -11,7 +11,8 @@ from cgrosim.files.cells import MemoryStore, Store, Variable
 from cgrosim.files.kinds import Kind
 from cgrosim.files.lock import Held, only_here_in
 from cgrosim.files.marks import MARKS
-from cgrosim.files.zarr_store import ZarrStore, installed
+from cgrosim.files.zarr_arrays import installed
+from cgrosim.files.zarr_store import ZarrStore
 from cgrosim.images.experiments.job_plan import JobPlan
 
 UNKEPT = (

@@ -12,7 +12,7 @@ from cgrosim.arguments import checked
 from cgrosim.executors.executor import Executor, Lost
 from cgrosim.files.cells import Store
 from cgrosim.files.lock import Held
-from cgrosim.files.zarr_store import installed
+from cgrosim.files.zarr_arrays import installed
 from cgrosim.images.experiments.experiment import Conclusion, Experiment, Job
 from cgrosim.images.experiments.handing_out import Known, done, nothing_known, work_elsewhere
 from cgrosim.images.experiments.job_plan import plan_of
