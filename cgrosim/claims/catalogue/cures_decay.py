@@ -36,7 +36,8 @@ def judge_fraction(context: Context, world: World, runs: tuple[DecayedSamples, .
     spread = float(np.sqrt(np.sum(ndtr(distance) * ndtr(-distance))))
     normal = float(-ndtri(0.5 * checks.ERROR_RATE))
     low, high = checks.clopper_pearson(round(share * len(done)), len(done))
-    wide = moved + 0.6 * (high - low)
+    # one half of the interval for where the count may lie, the other for its own interval around that
+    wide = moved + (high - low)
     made = (
         checks.guard(
             checks.proportion(
@@ -45,7 +46,7 @@ def judge_fraction(context: Context, world: World, runs: tuple[DecayedSamples, .
                 len(done),
                 (share - wide, share + wide),
                 f"the law of the largest of m starts gives {share:.3f}; kicks carry {moved:.2g} of the samples over "
-                "their edges, the rest is what these numbers resolve",
+                "their edges, the rest is twice what these numbers resolve",
             ),
             "so few starts resolve no near miss of the law: the count given the starts, next, does",
         ),
