@@ -86,8 +86,12 @@ def _kicks(x: Experiment) -> Array:
     winner = np.argmax(starts.noise, axis=1) % p.neurons
     of_neuron = np.bincount(winner[np.isfinite(x.times)], minlength=p.neurons)
     value = x.rests.noise ** (1.0 / p.power)
-    barrier = np.max(starts.noise, axis=1) * (p.weight_decay / x.decay.memorisation_edges) ** (1.0 / (p.power - 2.0))
-    return np.asarray((p.power - 2.0) * value * np.sqrt(of_neuron[winner] / p.dimension) / barrier)
+    with np.errstate(divide="ignore"):  # a sample all of whose starts are dead has no edge
+        share = p.weight_decay / x.decay.memorisation_edges
+    barrier = np.abs(np.max(starts.noise, axis=1)) * share ** (1.0 / (p.power - 2.0))
+    # at least one: a feature in another neuron, nearly as large, is kicked there
+    count = np.maximum(of_neuron[winner], 1)
+    return np.asarray((p.power - 2.0) * value * np.sqrt(count / p.dimension) / barrier)
 
 
 def _a_priori_share(x: Experiment) -> float:

@@ -41,6 +41,21 @@ def test_a_sample_that_nobody_kicks_is_on_its_side_for_certain():
     assert run.distance.tolist() == [np.inf, -np.inf, np.log(2.0) / 0.1]
 
 
+def test_a_sample_whose_starts_are_all_dead_is_never_memorised():
+    from types import SimpleNamespace as Of
+
+    from cgrosim import Params
+
+    params = Params.from_paper(1000, samples=2, patches=2, neurons=2, weight_decay=1.0)
+    starts, edges = np.array([[-0.1, -0.2], [0.1, 0.2]]), np.array([0.0, 2.0])
+    x = Of(params=params, starts=Of(noise=starts), times=np.array([np.inf, 5.0]), rests=Of(noise=1.0))
+    x.decay = Of(memorisation_edges=edges)
+    kicks = decay_runs._kicks(x)
+    run = decay_runs.DecayedSamples(params, edges, kicks, np.array([False, True]), 0.5)
+    assert run.distance[0] == -np.inf
+    assert 0.0 < run.distance[1] < np.inf
+
+
 @pytest.mark.parametrize(("edge", "located"), [(1.0, 1.0), (1.05, 2.0), (0.95, 0.5)])
 def test_an_edge_is_located(edge, located):
     assert decay_runs.locate(lambda rho: rho < edge, 1.0) == located
