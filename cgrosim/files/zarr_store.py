@@ -184,7 +184,7 @@ class ZarrStore(ABC, Generic[P]):
                 self._group = zarr_library().open_group(str(self.folder / GROUP), mode="r")
             except Exception as error:  # of Zarr, over descriptions that may be anything
                 raise self.PLAN.damaged(self.folder, printable(str(error), 80)) from None
-        variable = next(each for each in self.variables if each.name == name)
+        variable = {each.name: each for each in self.variables}[name]
         found = array_of(self._group, variable)
         if found is None or tuple(found.shape) != shape_of(variable, self.rows, self.lengths):
             raise self.PLAN.damaged(self.folder, f"the array {name} is not as its plan says")

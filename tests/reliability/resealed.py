@@ -74,7 +74,7 @@ def labelled(path: Path, kind: Any, seed: int) -> str:
                 ways = [*_of_one_shape(values), *wrong(np.atleast_1d(values))]
             how, changed = draw.choice([way for way in ways if way[1].dtype.kind in "fiuUO"])
             dims = held.dims if changed.shape == held.shape else tuple(f"other{n}" for n in range(changed.ndim))
-            if changed.dtype.kind in "fiu" and changed.dtype.itemsize >= 2:
+            if changed.dtype.kind in "fiu" and changed.dtype.itemsize >= 4:
                 data, told = data.drop_vars(name).assign({name: (dims, changed, held.attrs)}), f"{told} {how}"
     write_netcdf(path, kind, data)
     return told

@@ -7,6 +7,7 @@ import pytest
 
 import cgrosim
 from cgrosim.errors import FileError
+from cgrosim.sweeps.store import SweepStore
 
 PARAMS = cgrosim.Params.from_paper(100, samples=3, neurons=2, steps=3, test_samples=5, engine="reduced")
 GRID = {"gap": [0.01, 0.1]}
@@ -56,3 +57,9 @@ def test_a_damaged_description_is_a_sentence_and_then_mended(whole, which, damag
         assert found.identical(expected)
     assert cgrosim.sweep(PARAMS, GRID, out=copy, predicted_seeds=0).data.drop_attrs().identical(expected)
     assert cgrosim.load_table(copy).data.drop_attrs().identical(expected)
+
+
+def test_an_array_that_no_plan_names_is_no_end_of_an_iteration(whole):
+    """Within a generator, as every `with` block is one, StopIteration is another error."""
+    with pytest.raises(KeyError, match="nothing"):
+        SweepStore.reading(whole[0])._array("nothing")
