@@ -73,8 +73,11 @@ def _but(names: str) -> tuple[str, ...]:
 
 LIMITS: dict[str, dict[str, str]] = {
     "plateau-log-law": _same(CONSTANT, ("init_std", "gap", "noise_std", "dimension")),
-    "clean-generalization-robust-overfitting": _same(PLATEAU, ("signal_strength",)),
-    "robust-distance": _same(PLATEAU, ("signal_strength",)),
+    "theorem-orders": _same(PUSH, ("gap",)),
+    "clean-generalization-robust-overfitting": _same(
+        PLATEAU, ("signal_strength", "learning_rate", "adversarial_weight")
+    ),
+    "robust-distance": _same(PLATEAU, ("signal_strength", "learning_rate", "adversarial_weight")),
     "theorem-scaling": _same(FACTOR, (*SCALES, "noise_std")),
     "memorisation-slope-rates": _same(SLOPES, _but("samples")),
     "memorisation-slope-starts": _same(SLOPES, _but("power")),
@@ -86,7 +89,7 @@ LIMITS: dict[str, dict[str, str]] = {
     "inner-maximum": _same(ANY_NETWORK, _but("power signal_strength gap")),
     "transfer-attack": _same(ANY_NETWORK, _but("power signal_strength learning_rate adversarial_weight gap")),
     "margin-decomposition": _same(ANY_NETWORK, _but("power signal_strength gap")),
-    "control-pairs": _same(CONTROL, ("signal_strength",)),
+    "control-pairs": _same(CONTROL, ("signal_strength",)) | _same(PUSH, ("gap",)),
     "phase-edges": _same(BOTH_CLOCKS, ("learning_rate", "adversarial_weight")),
     "decay-plateaus": _same(AT_REST, ("init_std", "learning_rate", "neurons", "patches")),
     "decay-memorised-fraction": _same(OWN_EDGES, ("signal_strength", "learning_rate", "gap")),
