@@ -47,7 +47,7 @@ def count(came, row, what):
 @pytest.mark.campaign
 def test_records_with_one_wrong_value(formats, tmp_path):
     chosen = {what: form for what, form in formats.items() if form.suffix == ".json" and form.sealed}
-    row = Row(f"the same with a right checksum: {', '.join(chosen)}", GOAL, note=NOTE)
+    row = Row(f"files with one wrong value and a right checksum: {', '.join(chosen)}", GOAL, note=NOTE)
     for number in row.numbers(trials(GOAL)):
         what = [*chosen][number % len(chosen)]
         how, content = record(chosen[what].content, number)
@@ -58,7 +58,7 @@ def test_records_with_one_wrong_value(formats, tmp_path):
 @pytest.mark.campaign
 def test_labelled_arrays_with_one_wrong_thing(formats, tmp_path):
     kinds = kinds_of_arrays()
-    row = Row(f"the same with a right checksum: {', '.join(kinds)}", GOAL, note=NOTE)
+    row = Row(f"files with one wrong value and a right checksum: {', '.join(kinds)}", GOAL, note=NOTE)
     for number in row.numbers(trials(GOAL)):
         what, path = [*kinds][number % len(kinds)], tmp_path / "damaged.nc"
         path.write_bytes(formats[what].content)
