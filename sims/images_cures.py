@@ -21,15 +21,15 @@ from cgrosim.images.data.datasets import load_dataset
 from cgrosim.images.experiments.catalogue.cures import PUBLISHED, Options
 from cgrosim.images.experiments.cure_rows import columns, sentences, warnings
 
-MEASURED = {"attack_steps": 4, "evaluation_steps": 4, "evaluation_samples": 250, "subset": 300, "validation": 200,
-            "batch_size": 16, "weight_decays": (0.0, 5e-3, 5e-2), "label_smoothings": (0.2,)}  # fmt: skip
+MEASURED = {"attack_steps": 4, "evaluation_steps": 4, "evaluation_samples": 1000, "subset": 1000, "validation": 500,
+            "batch_size": 16, "weight_decays": (0.0, 5e-3, 5e-2), "label_smoothings": (0.2,),
+            "batch_sizes": (48,)}  # fmt: skip
 FULL: dict[str, dict[str, Any]] = {
     "digits": {"width": 4, "weight_decays": (0.0, 5e-4, 5e-3, 2e-2, 5e-2), "label_smoothings": (0.1, 0.3),
                "batch_sizes": (5, 100), "seeds": 3},
-    "mnist": {**MEASURED, "subset": 1000, "validation": 500, "evaluation_samples": 1000, "width": 4, "radius": 0.2,
-              "epochs": 24, "batch_sizes": (48,), "seeds": 3},
+    "mnist": {**MEASURED, "width": 4, "radius": 0.2, "epochs": 24, "seeds": 3},
     "cifar-10": {**MEASURED, "architecture": "lenet", "width": 4, "radius": "2/255", "learning_rate": 0.01,
-                 "epochs": 48},
+                 "epochs": 32, "seeds": 2},
 }  # fmt: skip
 TOY: dict[str, dict[str, Any]] = {
     "digits": {"width": 1, "subset": 30, "validation": 20, "epochs": 2, "evaluation_samples": 50, "attack_steps": 1,
