@@ -208,7 +208,9 @@ def _heading(subject: TrainedNetwork) -> str:
     trained = "trained without attack"
     if settings.adversarial_weight > 0.0:
         trained = f"trained against {settings.attack.describe()}"
-    other = "" if subject.same_data else f" on {last_part(settings.dataset)}"
+    name, other = last_part(settings.dataset), ""
+    if not subject.same_data:
+        other = f" on {name}" if name != last_part(subject.data.name) else f" on other images, also called {name}"
     return f"{last_part(subject.data.name)}, {settings.architecture.name}, epoch {subject.epoch}, {trained}{other}"
 
 

@@ -71,7 +71,7 @@ def test_which_network_is_taken(trained, subject):
         open_network(trained / "net.npz", which="7")
 
 
-def test_images_that_changed_have_to_be_named(trained, subject, tmp_path):
+def test_images_that_changed_have_to_be_named(trained, subject, tmp_path, capsys):
     images, labels = striped_images(80)
     place = tmp_path / "other.npz"
     np.savez(place, images=255 - images, labels=labels)
@@ -85,6 +85,10 @@ def test_images_that_changed_have_to_be_named(trained, subject, tmp_path):
         (trained / "my.npz").write_bytes(place.read_bytes())
         with pytest.raises(FileError, match="was trained on other images than"):
             open_network(trained / "net.npz")
+        named = ["--dataset", str(trained / "my.npz"), "--mistakes", "0", "--out", str(tmp_path / "show")]
+        assert main(["images", "show", str(trained / "net.npz"), *named]) == 0
+        told = " ".join(capsys.readouterr().out.split())
+        assert "on other images, also called" in told, told
     finally:
         (trained / "my.npz").write_bytes(kept)
 
