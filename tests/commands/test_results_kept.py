@@ -14,6 +14,7 @@ from cgrosim.commands import simulate, terminal
 from cgrosim.commands.folders import held, next_folder
 from cgrosim.commands.main import main
 from cgrosim.errors import FileError
+from cgrosim.predictions.predict import predict
 
 pytestmark = pytest.mark.usefixtures("blank_figures")
 
@@ -126,7 +127,8 @@ def test_what_follows_a_run_is_not_silent_either(tmp_path, monkeypatch, capsys):
 
 def test_a_slow_prediction_is_not_silent(monkeypatch, capsys):
     monkeypatch.setattr(terminal, "PIPE_SECONDS", 1e-3)
-    monkeypatch.setattr("cgrosim.predictions.predict.predict", lambda params: time.sleep(0.1))
+    found = predict(cgrosim.Params.from_paper(200))
+    monkeypatch.setattr("cgrosim.predictions.predict.predict", lambda params: time.sleep(0.1) or found)
     assert main(["info", "--dimension", "200"]) == 0
     assert "cgrosim: predicting: " in printed(capsys)[1]
 

@@ -1,16 +1,12 @@
 """Compiling ahead: what the image networks need in another process, or here where there is to be no other."""
 
 import os
-from pathlib import Path
 
 import pytest
+from children import leave_a_mark
 
 from cgrosim.commands import warmup
 from cgrosim.executors.pool import Pool
-
-
-def leave_a_mark(folder: str) -> None:
-    (Path(folder) / str(os.getpid())).touch()
 
 
 @pytest.mark.parametrize("function", [leave_a_mark, os._exit])
