@@ -28,6 +28,8 @@ COSTLIEST = {
 """Claims of which one world takes seconds: left to `-m slow` and `cgrosim verify`."""
 
 COSTLY = {
+    "closure",
+    "control-limit",
     "initial-laws",
     "memorisation-times",
     "signal-growth-window",

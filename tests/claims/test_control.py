@@ -11,6 +11,7 @@ from cgrosim.claims.control_runs import control_experiment, live_starts
 from cgrosim.studies.world import CLAIMED
 
 
+@pytest.mark.slow  # its first wrong world is test_costly's
 def test_the_limit_is_supported_and_refutable(verdict_of):
     verdict = verdict_of(control.CLAIMS[0])
     assert (verdict.verdict, verdict.rejection) == ("supported", "violated")

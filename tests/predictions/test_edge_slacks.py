@@ -10,7 +10,13 @@ BASE = Params.from_paper(
     1e4, samples=6, patches=2, neurons=8, init_exponent=-0.33, init_polylog=1.0, gap=0.01, sampling="gram",
     engine="flow", seed=2, steps=10**6,
 )  # fmt: skip
-EDGES = predict(BASE).value("decay_edges")
+
+
+@pytest.fixture(scope="module")
+def before():
+    """Where the edges are, without weight decay."""
+    found = predict(BASE)
+    return {name: found.value(f"decay_{name}") for name in ("edges", "signal_edge")}
 
 
 def slacks(found):
@@ -18,21 +24,24 @@ def slacks(found):
 
 
 @pytest.mark.parametrize(
-    ("decay", "regime", "true"),
+    ("where", "regime", "true"),
     [
-        (0.5 * EDGES.min(), "robust overfitting", {"every-sample-memorised", "signal-learnt"}),
-        (np.sqrt(EDGES.min() * EDGES.max()), "partly memorised", {"signal-learnt"}),
-        (2.0 * EDGES.max(), "robust by decay", {"no-sample-memorised", "signal-learnt"}),
-        (2.0 * predict(BASE).value("decay_signal_edge"), "nothing learnt", {"no-sample-memorised"}),
+        (lambda edges, signal: 0.5 * edges.min(), "robust overfitting", {"every-sample-memorised", "signal-learnt"}),
+        (lambda edges, signal: np.sqrt(edges.min() * edges.max()), "partly memorised", {"signal-learnt"}),
+        (lambda edges, signal: 2.0 * edges.max(), "robust by decay", {"no-sample-memorised", "signal-learnt"}),
+        (lambda edges, signal: 2.0 * signal, "nothing learnt", {"no-sample-memorised"}),
     ],
+    ids=["below", "between", "above", "lost"],
 )
-def test_the_signs_are_those_of_the_regime(decay, regime, true):
-    found = predict(BASE.replace(weight_decay=float(decay)))
+def test_the_signs_are_those_of_the_regime(where, regime, true, before):
+    edges = before["edges"]
+    decay = float(where(edges, before["signal_edge"]))
+    found = predict(BASE.replace(weight_decay=decay))
     assert found.value("regime") == regime
     told = slacks(found)
     assert {name for name in told if told[name] > 0.0} - {"signal-held"} == true
-    assert told["no-sample-memorised"] == pytest.approx(np.log(decay / EDGES.max()))
-    assert told["every-sample-memorised"] == pytest.approx(np.log(EDGES.min() / decay))
+    assert told["no-sample-memorised"] == pytest.approx(np.log(decay / edges.max()))
+    assert told["every-sample-memorised"] == pytest.approx(np.log(edges.min() / decay))
     assert told["signal-held"] == pytest.approx(np.log(decay / found.value("decay_escape_edges").lower))
     assert f"no sample memorised {told['no-sample-memorised']:+.3g}" in " ".join(str(found).split())
     assert found.to_dict()["regime"]["weight decay: signal-learnt"]["slack"] == told["signal-learnt"]

@@ -50,7 +50,9 @@ def test_the_plane_has_its_edges():
     assert plane.robust_test[1, 0] == 0.0 < plane.robust_test[0, 0]
 
 
-@pytest.mark.parametrize(("across", "values"), [("gap", [0.01, 0.1]), ("samples", [2, 4])])
+@pytest.mark.parametrize(
+    ("across", "values"), [("samples", [2, 4]), pytest.param("gap", [0.01, 0.1], marks=pytest.mark.slow)]
+)
 def test_a_cell_of_the_plane_is_the_run_of_its_parameters(across, values):
     decay = 2e-3
     plane = decay_plane(BASE, [decay], {across: values})

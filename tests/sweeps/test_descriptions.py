@@ -28,7 +28,7 @@ def made_a_folder(path):
     path.mkdir()
 
 
-@pytest.mark.parametrize("which", ["clean_loss/zarr.json", "zarr.json"])
+@pytest.mark.parametrize("which", ["clean_loss/zarr.json", pytest.param("zarr.json", marks=pytest.mark.slow)])
 @pytest.mark.parametrize(
     "damage",
     [
