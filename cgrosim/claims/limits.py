@@ -83,6 +83,7 @@ LIMITS: dict[str, dict[str, str]] = {
     "memorisation-slope-starts": _same(SLOPES, _but("power")),
     "fresh-noise-law": _same(GIVEN, (*SCALES, *SIZES)),
     "fresh-noise-variance": _same(GIVEN, (*SCALES, *SIZES)),
+    "error-laws": _same(GIVEN, (*SCALES, *SIZES)),
     "flatness-along-feature": _same(ANY_NETWORK, _but("power signal_strength")),
     "steep-loss-rise": _same(ANY_NETWORK, _but("signal_strength gap")),
     "flatness-order": _same(RANKS, EVERY),
