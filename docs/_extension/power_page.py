@@ -77,7 +77,7 @@ def _summary(judged: Mapping[str, Mapping[str, object]]) -> str:
     return (
         f"Of {len(pairs)} pairs of a claim and a parameter that its runs have, {fine} notice {100 * HALF:.0f} % or "
         f"less whatever the sign, {good - fine} more {100 * GOAL:.0f} %, {len(whole) - good} more than that, {one_way} "
-        f"one direction alone, and {len(blind)} nothing up to 50 % ({derived} of these for a reason that is given below)."
+        f"one direction alone, and {len(blind)} nothing up to 50 % ({derived} of these for a reason given below)."
     )
 
 
