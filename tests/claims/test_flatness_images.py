@@ -37,6 +37,7 @@ def test_the_other_side_of_flatness_is_rejected():
     assert [check.outcome for check in evidence.checks] == ["violated"]
 
 
+@pytest.mark.slow
 def test_small_networks_are_read_after_every_asked_epoch():
     sizes = Sizes(images=30, test=20, widths=(1,), radii=(0.05,), epochs=(1, 3), steps=2)
     first, last = image_moments(1, sizes)

@@ -41,6 +41,7 @@ def test_shuffled_labels_leave_clean_test_accuracy_at_chance(worlds):
     assert check.measured > 0.6  # chance is 0.9; images of a class go together, so a class or two may be met by chance
 
 
+@pytest.mark.slow
 def test_adversarial_training_does_better_than_both(worlds):
     """At this size the direction is there; too few images are fitted, and tested, to decide more."""
     found = {name: claims.overfitting_checks([run]) for name, run in worlds.items()}

@@ -98,6 +98,7 @@ def test_a_full_disk_only_means_compiling_again(toy: Path, monkeypatch: pytest.M
 PROCESS = "import toy; print(toy.double(1), sum(toy.double.stats.cache_misses.values()))"
 
 
+@pytest.mark.slow
 def test_processes_that_start_together_compile_once(toy: Path) -> None:
     environment = {name: value for name, value in os.environ.items() if name != "NUMBA_CACHE_DIR"}
     arguments = [sys.executable, "-c", PROCESS]

@@ -12,7 +12,7 @@ PIXELS = Params.from_paper(2000, threat="l2_pgd", samples=2, neurons=2, test_sam
 CLOSED = Params.from_paper(200, samples=4, neurons=20, test_samples=40000, records=2, steps=2)
 
 
-@pytest.mark.parametrize("params", [PIXELS, CLOSED], ids=["pixels", "closed"])
+@pytest.mark.parametrize("params", [PIXELS, pytest.param(CLOSED, marks=pytest.mark.slow)], ids=["pixels", "closed"])
 def test_the_predicted_peak_is_within_a_factor_two_of_the_measured_one(params):
     simulate(params.replace(test_samples=10))  # compiles, and imports
     tracemalloc.start()

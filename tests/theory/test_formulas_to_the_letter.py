@@ -45,7 +45,7 @@ def missed_by_a_patch(dimension, exposure):
     return quad(missed, 0.0, 1.0, limit=200)[0]
 
 
-@pytest.mark.parametrize("dimension", [2, 6])
+@pytest.mark.parametrize("dimension", [2, pytest.param(6, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("patches", [2, 3])
 def test_the_energy_of_a_patch_has_one_degree_of_freedom_less_than_its_dimension(dimension, patches):
     """E over chi^2_{d-1} by adaptive quadrature in the probability; the 48 nodes are good to 1e-4 of the correction."""
