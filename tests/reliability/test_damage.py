@@ -9,7 +9,6 @@ import pytest
 from campaign import Row, trials
 from children import ended, forked
 from damage import arrays_of, bombs, damaged, rebuilt, wrong
-from formats import all_formats
 
 from cgrosim.errors import UserError
 
@@ -24,13 +23,6 @@ WHOLE: dict[Path, str] = {}
 """What was read of sound files."""
 
 UNSEALED = "no checksum: what changes no size or count is taken for what it says"
-
-
-@pytest.fixture(scope="module")
-def formats(tmp_path_factory):
-    with pytest.MonkeyPatch.context() as patch:  # no figure is read again
-        patch.setattr("cgrosim.images.experiments.runner.write_figures", lambda *given, **more: [])
-        return all_formats(tmp_path_factory.mktemp("formats"))
 
 
 def rebuilt_wrong(content):

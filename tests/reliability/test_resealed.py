@@ -6,7 +6,6 @@ from contextlib import suppress
 
 import pytest
 from campaign import Row, trials
-from formats import all_formats
 from resealed import labelled, record
 from test_damage import judged
 
@@ -17,13 +16,6 @@ pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="the campaign ne
 
 GOAL = 1000  # of each kind
 NOTE = "no accident: what contradicts itself is refused, what does not is taken for what it says"
-
-
-@pytest.fixture(scope="module")
-def formats(tmp_path_factory):
-    with pytest.MonkeyPatch.context() as patch:  # no figure is read again
-        patch.setattr("cgrosim.images.experiments.runner.write_figures", lambda *given, **more: [])
-        return all_formats(tmp_path_factory.mktemp("formats"))
 
 
 def kinds_of_arrays():
