@@ -13,7 +13,7 @@ from typing import Any
 DOCS = Path(__file__).parents[1]
 NOTEBOOKS = {"dynamics": "tutorials/dynamics.md", "sweep": "sweeps.md", "lemma": "property-testing.md"}
 PAGES = "https://github.com/cgrosim/cgrosim/blob/main/docs"
-REFUTED = "test_descent_is_as_fast_as_the_flow"  # the false lemma, whose cell fails on purpose
+REFUTED = "test_descent_is_as_fast_as_the_flow()"  # the false lemma is called: a cell of its own, on which none rests
 
 
 def cells(page: str) -> list[tuple[str, str]]:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 PAGE = (Path(__file__).parents[2] / "docs" / "property-testing.md").read_text(encoding="utf-8")
-FALSE_LEMMA = "test_descent_is_as_fast_as_the_flow"
+FALSE_LEMMA = "test_descent_is_as_fast_as_the_flow()"
 
 
 def test_blocks_run_and_the_false_lemma_is_refuted_as_printed() -> None:
