@@ -83,11 +83,12 @@ def changed(parameter: str, change: float) -> World:
     return World(f"{parameter} off by {change:+.3g}", **{parameter: made})
 
 
-def smallest_noticed(claim: Claim, context: Context, parameter: str) -> Noticed:
+def smallest_noticed(claim: Claim, context: Context, parameter: str, guess: Noticed | None = None) -> Noticed:
     """Search for the smallest change of a parameter, in either direction, that the rules of a claim reject.
 
     Rejection is taken to grow with the change; common random numbers make it nearly so. A change that no experiment can
     have, such as a weight above 1, counts as rejected while searching, and as no power where the search ends on it.
+    A guess, from another effort or an earlier state of the claim, says where the search begins, not where it ends.
 
     Raises
     ------
@@ -119,8 +120,8 @@ def smallest_noticed(claim: Claim, context: Context, parameter: str) -> Noticed:
             moved.append(share)
         return Trial(combine(found) == "violated", share)
 
-    up = _edge(rejects, FIRST)
-    down = _edge(lambda size: rejects(-size), up or LARGEST)  # most claims notice both ways alike
+    up = _edge(rejects, guess.up or LARGEST if guess else FIRST)
+    down = _edge(lambda size: rejects(-size), (guess.down if guess else up) or LARGEST)  # most notice both ways alike
     return Noticed(parameter, up, down, alarms, trials, "", max(moved, default=None))
 
 

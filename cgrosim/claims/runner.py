@@ -109,13 +109,15 @@ def measure_power(
     files: Sequence[str | Path] = (),
     parameters: Sequence[str] = PARAMETERS,
     known: Mapping[str, Mapping[str, Noticed]] | None = None,
+    guesses: Mapping[str, Mapping[str, Noticed]] | None = None,
     workers: int | None = None,
     progress: PowerProgress | None = None,
 ) -> dict[str, dict[str, Noticed]]:
     """What every claim would have noticed, by claim and parameter, in the order of the registry.
 
     Ctrl-C stops the work; what had arrived by then is returned. Arguments and errors are those of `verify`;
-    `parameters` are those to change, one at a time, and what is `known` already is not measured again.
+    `parameters` are those to change, one at a time, and what is `known` already is not measured again; `guesses`, such
+    as what another effort noticed, say where a search begins.
     """
     context = context or Context()
     chosen = select(claims, files)
@@ -138,12 +140,17 @@ def measure_power(
         for parameter in parameters
         if (group := [claim for claim in claims if (claim.name, parameter) not in found])
     ]
-    tasks = [(tuple(home_of(claim) for claim in group), parameter, context) for group, parameter in groups]
+    begun = {(name, p): one for name, each in (guesses or {}).items() for p, one in each.items()}
+    tasks = [
+        (tuple(home_of(claim) for claim in group), parameter, context, [begun.get((c.name, parameter)) for c in group])
+        for group, parameter in groups
+    ]
     with suppress(KeyboardInterrupt), raising_interrupts():  # a claim must not judge half a run
-        if any(None in homes for homes, _, _ in tasks) or _processes(workers, len(tasks)) == 1:
+        if any(None in homes for homes, *_ in tasks) or _processes(workers, len(tasks)) == 1:
             for group, parameter in groups:
                 for claim in group:
-                    note({claim.name: smallest_noticed(claim, context, parameter)})
+                    guess = begun.get((claim.name, parameter))
+                    note({claim.name: smallest_noticed(claim, context, parameter, guess)})
         else:
             _spread(_power_at, tasks, _processes(workers, len(tasks)), note)
     return {c.name: {p: found[c.name, p] for p in parameters if (c.name, p) in found} for c in chosen}
@@ -176,9 +183,12 @@ def _elsewhere(context: Context, world: object) -> NoReturn:
     raise NotImplementedError
 
 
-def _power_at(homes: Sequence[Home], parameter: str, context: Context) -> dict[str, Noticed]:
+def _power_at(
+    homes: Sequence[Home], parameter: str, context: Context, guesses: Sequence[Noticed | None]
+) -> dict[str, Noticed]:
+    each = zip(homes, guesses, strict=True)
     with raising_interrupts():
-        return {home.name: smallest_noticed(home.find(), context, parameter) for home in homes}
+        return {home.name: smallest_noticed(home.find(), context, parameter, guess) for home, guess in each}
 
 
 def _spread(

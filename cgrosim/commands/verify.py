@@ -13,7 +13,10 @@ from cgrosim.commands.terminal import announce_compilation, console, print_line,
 from cgrosim.files.words import counted
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from cgrosim.claims.claim import Claim, Verdict
+    from cgrosim.claims.power import Noticed
     from cgrosim.studies.context import Context, Effort
 
 REPEATABLE = tyro.conf.UseAppendAction
@@ -40,7 +43,8 @@ class Verify:
     full: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
     """decide everything, in at most half an hour"""
     since: Annotated[Path | None, tyro.conf.arg(metavar="FOLDER")] = None
-    """folder of an earlier report: only what has changed since is verified, the other verdicts are carried over"""
+    """folder of an earlier report: only what has changed since is verified, the other verdicts are carried over; with
+    --power, of a power.json of any effort: where the search begins"""
     out: Annotated[
         Path | None, tyro.conf.arg(help="directory of the report (default: report, or the next report-2, ...)")
     ] = None
@@ -167,7 +171,7 @@ def _power(asked: Asked) -> int:
     import time
 
     from cgrosim.claims.fingerprint import fingerprint
-    from cgrosim.claims.power import PARAMETERS, Noticed
+    from cgrosim.claims.power import PARAMETERS
     from cgrosim.claims.report.power import Sitting, in_words, power_table, write_power
     from cgrosim.claims.runner import measure_power
     from cgrosim.commands.warmup import compile_kernels
@@ -178,6 +182,7 @@ def _power(asked: Asked) -> int:
     sitting = Sitting.read(asked.out)
     known = sitting.still_valid(asked.context, prints) if sitting else {}
     arrived = {claim.name: dict(known.get(claim.name, {})) for claim in asked.claims}
+    guesses = {**_noticed_in(asked.since), **(sitting.powers if sitting else {})}
     carried = sum(map(len, arrived.values()))
     if carried:
         print_line(f"{carried} entries carried over from {asked.out}")
@@ -195,7 +200,9 @@ def _power(asked: Asked) -> int:
             console.print(f"[dim]{done:3d}/{total}  {seconds:5.0f} s[/dim]  {name}, {told}", highlight=False)
 
     with progress_bar("measuring power") as progress:
-        powers = measure_power(asked.claims, asked.context, known=known, workers=asked.workers, progress=show)
+        powers = measure_power(
+            asked.claims, asked.context, known=known, guesses=guesses, workers=asked.workers, progress=show
+        )
     paths = write_power({name: one for name, one in powers.items() if one}, asked.context, asked.out, prints)
     console.print(power_table(powers), highlight=False, markup=False, soft_wrap=True)
     console.print("written " + ", ".join(str(path) for path in paths), highlight=False)
@@ -204,6 +211,19 @@ def _power(asked: Asked) -> int:
         console.print(f"interrupted: {missing} entries were not measured; the same command goes on from here")
         return INTERRUPTED
     return 0
+
+
+def _noticed_in(folder: Path | None) -> Mapping[str, Mapping[str, Noticed]]:
+    from cgrosim.claims.report.power import read_power
+    from cgrosim.errors import UserError
+    from cgrosim.files.words import shown
+
+    found = read_power(folder) if folder else {}
+    if folder and not found:
+        raise UserError(
+            f"{shown(folder)} has no power.json; give the folder of an earlier verify --power, or no --since."
+        )
+    return found
 
 
 def _verify(asked: Asked) -> int:

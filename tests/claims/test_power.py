@@ -203,6 +203,32 @@ def test_what_is_known_is_not_measured_again(monkeypatch):
     assert found["gap"].trials > 0
 
 
+@pytest.mark.parametrize(("guess", "trials"), [((0.02, 0.02), 4), ((0.5, None), 10), ((None, 0.001), 10)])
+def test_a_guess_says_where_the_search_begins_and_not_where_it_ends(guess, trials):
+    claim = claim_about(lambda p: p.noise_std**3, 0.05)
+    began = {claim.name: {"noise_std": Noticed("noise_std", *guess, 0.0, 1)}}
+    found = measure_power([claim], parameters=("noise_std",), guesses=began, workers=1)[claim.name]["noise_std"]
+    assert (found.up, found.down) == (0.02, 0.02)
+    assert found.trials <= trials
+
+
+def test_a_search_begins_where_an_earlier_one_ended(tmp_path, monkeypatch, capsys):
+    claims = {"a-claim": claim_about(lambda p: p.noise_std**3, 0.05)}
+    for module in (registry, homes):
+        monkeypatch.setattr(module, "all_claims", lambda: claims)
+    asked = ["verify", "--power", "--full", "--workers", "1", "--since", str(tmp_path), "--out", str(tmp_path / "full")]
+    assert main(asked) == 2
+    assert "has no power.json" in capsys.readouterr().err
+    nothing = {name: Noticed(name, None, None, 0.0, 2) for name in PARAMETERS if name != "noise_std"}
+    write_power({"a-claim": {**nothing, "noise_std": Noticed("noise_std", 0.02, 0.02, 0.0, 5)}}, Context(), tmp_path)
+    assert main(asked) == 0
+    found = Sitting.read(tmp_path / "full")
+    assert found.effort == "full"
+    told = found.powers["a-claim"]
+    assert told["noise_std"].trials == 4
+    assert told["gap"].trials == 2
+
+
 def test_limits_name_claims_and_parameters_that_there_are():
     for claim, reasons in LIMITS.items():
         assert claim in registry.all_claims()
