@@ -206,6 +206,16 @@ def test_steps_in_l2_neither_overflow_nor_vanish(size):
     assert image == pytest.approx([0.53, 0.5, 0.54], abs=2 * UNIT)  # a step of 2 radii, back to the ball
 
 
+@pytest.mark.parametrize(("slope", "stuck"), [([0, 0, 0], True), ([1, 1, 1], False), ([0, 0, -1e-30], False)])
+def test_a_gradient_is_called_zero_where_all_of_it_is(slope, stuck):
+    arrays = [np.full(3, 0.5, np.float32) for _ in range(5)]
+    image, clean, previous, *best = arrays
+    memory = np.zeros(adaptive.MEMORY_SIZE)
+    for norm in (slots.LINF, slots.L2):
+        places = (image, clean, previous, np.array(slope, np.float32), *best, 0, 3, memory, 0, 0)
+        assert ADAPTIVE.advance(*places, norm, box_numbers(0.1, 9.0)) == stuck
+
+
 class Hills:
     """A loss of pixels with many maxima, of three samples."""
 
