@@ -14,6 +14,7 @@ from cgrosim.claims.formulas import FORMULAS
 from cgrosim.claims.registry import all_claims
 from cgrosim.claims.report.mathml import mathml
 
+EFFORTS = {"full": "with `--full`", "quick": "at the default effort"}
 VERDICTS, POWER = (Path(__file__).parents[1] / name for name in ("verdicts.json", "power.json"))
 
 
@@ -46,16 +47,21 @@ def verdict_line(name: str) -> str:
 
 
 def power_line(name: str) -> str:
-    """One sentence: the smallest error of each parameter that the claim notices, or how to measure it."""
-    found = _committed(POWER).get("claims", {}).get(name)
-    if found is None:
+    """One sentence: the smallest error of each parameter that the claim notices, or how to measure it.
+
+    That of ``--full`` where it was measured, which is what a verdict can rest on.
+    """
+    power = _committed(POWER)
+    effort = next((each for each in EFFORTS if name in power.get(each, {}).get("claims", {})), None)
+    if effort is None:
         return f"not measured yet; `cgrosim verify --power {name}` does"
+    found = power[effort]["claims"][name]
     noticed = found["noticed"].items()
     seen = [f"{words} in `{parameter}`" for parameter, words in noticed if words != "-"]
     blind = [f"`{parameter}`" for parameter, words in noticed if words == "-"]
     parts = [f"notices an error of {', '.join(seen)}"] * bool(seen) + [f"none in {', '.join(blind)}"] * bool(blind)
     parts += [f"{found['missing']} parameters are not measured yet"] * bool(found["missing"])
-    return "; ".join(parts) or "no parameter of a simulation is in its statement"
+    return "; ".join(parts) + f" ({EFFORTS[effort]})" if parts else "no parameter of a simulation is in its statement"
 
 
 def provenance() -> str:
@@ -74,11 +80,15 @@ def provenance() -> str:
         "Yours may differ in version; `cgrosim verify CLAIM` decides anew."
     )
     if power:
-        known = sum(name in power["claims"] for name in all_claims())
+        known = [
+            f"for {sum(name in power[effort]['claims'] for name in all_claims())} of the claims {words} (seed "
+            f"{power[effort]['seed']}, cgrosim {power[effort]['version']})"
+            for effort, words in EFFORTS.items()
+            if effort in power
+        ]
         text += (
             f" Power: the smallest error of a parameter that is noticed whatever its sign, of sizes tried from 0.1 to "
-            f"50 %; with a sign, noticed that way alone. Measured for {known} of the claims (effort {power['effort']}, "
-            f"seed {power['seed']}, cgrosim {power['version']}), missing for the others."
+            f"50 %; with a sign, noticed that way alone. Measured {', '.join(known)}."
         )
     return text
 

@@ -71,19 +71,21 @@ def verdicts(report: Path) -> None:
 
 
 def powers(report: Path) -> None:
-    """Keep in words what each claim notices."""
+    """Keep in words what each claim notices, by effort."""
     from cgrosim.claims.power import PARAMETERS
     from cgrosim.claims.report.power import in_words, read_power
 
     told = json.loads((report / "power.json").read_text(encoding="utf-8"))
     said = {"effort": told["effort"], "version": told["versions"]["cgrosim"], "seed": told["seed"]}
     path = DOCS / "power.json"
-    kept = _gathered(path, said)
+    efforts = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    before = efforts.get(told["effort"], {})
+    kept = dict(before["claims"]) if said.items() <= before.items() else {}
     for claim, found in read_power(report).items():
         words = {name: in_words(one) for name, one in found.items()}
         noticed = {name: each for name, each in words.items() if each}  # nothing: not in the statement
         kept[claim] = {"noticed": noticed, "missing": len(set(PARAMETERS) - set(words))}
-    _write(path, {**said, "claims": kept})
+    _write(path, {**efforts, told["effort"]: {**said, "claims": kept}})
 
 
 def _gathered(path: Path, said: dict[str, Any]) -> dict[str, Any]:

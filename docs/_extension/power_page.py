@@ -1,36 +1,47 @@
 """The page about what was measured of the power, from the numbers alone: ``python docs/_extension/power_page.py``.
 
 Writes ``docs/explanation/power.md`` and, for the catalogue, ``docs/power.json`` from what
-``cgrosim verify --power --out tests/claims/measured`` has left there.
+``cgrosim verify --power --out tests/claims/measured`` and, with ``--full``, ``tests/claims/measured/full`` have left.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from cgrosim.claims.power import Noticed
+    from cgrosim.claims.report.power import Sitting
 
 ROOT = Path(__file__).parents[2]
 MEASURED = ROOT / "tests" / "claims" / "measured"
+FULL = "full"  # folder below for the larger effort
 PAGE = ROOT / "docs" / "explanation" / "power.md"
 GOAL, HALF = 0.1, 0.03  # an error of which every claim is to notice, and half of them
+TITLES = {"full": "With `--full`", "quick": "At the default effort"}
+
+
+def sittings(folder: Path = MEASURED) -> list[Sitting]:
+    """What was measured, the larger effort first."""
+    from cgrosim.claims.report.power import Sitting
+
+    found = [each for each in (Sitting.read(folder / FULL), Sitting.read(folder)) if each is not None]
+    if not found:
+        raise FileNotFoundError(f"no power.json in {folder}")
+    return found
 
 
 def page(folder: Path = MEASURED) -> str:
     """The page as Markdown."""
-    from cgrosim.claims.power import LEVELS, OBSERVED, PARAMETERS, Noticed
-    from cgrosim.claims.registry import all_claims
-    from cgrosim.claims.report.power import Sitting, power_table, unseen_list
+    from cgrosim.claims.power import LEVELS, OBSERVED, PARAMETERS
+    from cgrosim.claims.report.power import unseen_list
 
-    sitting = Sitting.read(folder)
-    if sitting is None:
-        raise FileNotFoundError(f"no power.json in {folder}")
-    known: dict[str, Mapping[str, Noticed]] = {
-        name: sitting.powers[name] for name in all_claims() if name in sitting.powers
-    }
-    judged = {name: found for name, found in known.items() if any(not one.absent for one in found.values())}
-    exact = {name: found for name, found in known.items() if name not in judged and len(found) == len(PARAMETERS)}
+    each = sittings(folder)
+    known = {one.effort: _known(one) for one in each}
+    best = {name: found for one in reversed(each) for name, found in known[one.effort].items()}
+    exact = {name: found for name, found in best.items() if not _judged(found) and len(found) == len(PARAMETERS)}
     sizes = ", ".join(f"{100 * level:g}" for level in LEVELS)
-    days = sorted({sitting.dates[name] for name in known if name in sitting.dates})
     without = [
         f"`{name}`" for name, found in exact.items() if not any(one.absent == OBSERVED for one in found.values())
     ]
@@ -41,34 +52,52 @@ def page(folder: Path = MEASURED) -> str:
         "in that parameter, could not have hidden. A first trial says how far the change moves the checks; the next "
         "ones are placed by that, and the search ends between two neighbours of the sizes that are tried: "
         f"{sizes} %; of the power they are absolute ({LEVELS[0]:g} to {LEVELS[-1]:g}).\n\n"
-        f"Measured at the {'default' if sitting.effort == 'quick' else 'full'} effort, seed {sitting.seed}, "
-        f"{' to '.join(dict.fromkeys((days[0], days[-1]))) if days else 'never'}, in sittings: `cgrosim verify --power "
-        "CLAIM --out tests/claims/measured` goes on where they ended, and measures again what has changed since. The "
-        "same in numbers, with false-alarm rates and what each depends on, is `tests/claims/measured/power.json`, from "
-        "which this page is made.\n\n"
-        f"{_summary(judged)}\n\n"
         "A dash: 50 % (of the power, 0.5) is not noticed. With a sign: noticed in that direction alone, as of a bound "
         "that holds on one side. Empty: no run of the claim has the parameter, or it was not measured yet.\n\n"
-        f"{power_table(judged)}\n"
-        f"## Not noticed, and why\n\n{unseen_list(judged)}\n"
+        f"{''.join(_section(one, known[one.effort]) for one in each)}"
+        f"## Not noticed, and why\n\n{unseen_list({name: found for name, found in best.items() if _judged(found)})}\n"
         "## Without a parameter of a run\n\n"
         "Both sides of these are computed with the same parameters, or they are about something else than runs; their "
         f"wrong worlds are in [the catalogue](../reference/claims.md): {', '.join(without) or 'none'}.\n\n"
-        f"## Not measured yet\n\n{_missing(known)}"
+        f"## Not measured yet\n\n{''.join(f'{TITLES[effort]}:{_missing(found)}' for effort, found in known.items())}"
     )
 
 
-def _summary(judged: Mapping[str, Mapping[str, object]]) -> str:
+def _known(sitting: Sitting) -> dict[str, Mapping[str, Noticed]]:
+    """What was measured of the claims that there are, in their order."""
+    from cgrosim.claims.registry import all_claims
+
+    return {name: sitting.powers[name] for name in all_claims() if name in sitting.powers}
+
+
+def _judged(found: Mapping[str, Noticed]) -> bool:
+    """Whether any parameter of a run is in the statement."""
+    return any(not one.absent for one in found.values())
+
+
+def _section(sitting: Sitting, known: Mapping[str, Mapping[str, Noticed]]) -> str:
+    """One effort: where its numbers are from, how many of them are good, and all of them."""
+    from cgrosim.claims.report.power import power_table
+
+    judged = {name: found for name, found in known.items() if _judged(found)}
+    days = sorted({sitting.dates[name] for name in known if name in sitting.dates})
+    full = sitting.effort == "full"
+    place, more = (f"tests/claims/measured{part}" for part in ("/full" * full, "/full" * (not full)))
+    command = f"cgrosim verify --power{' --full' * full} CLAIM --out {place}"
+    return (
+        f"## {TITLES[sitting.effort]}\n\n"
+        f"Seed {sitting.seed}, {' to '.join(dict.fromkeys((days[0], days[-1]))) if days else 'never'}, in sittings: "
+        f"`{command}` goes on where they ended and measures again what has changed since (`--since {more}`: the search "
+        f"begins where the other effort's ended). In numbers, with false-alarm rates: `{place}/power.json`, "
+        f"from which this page is made.\n\n{_summary(judged)}\n\n{power_table(judged)}\n"
+    )
+
+
+def _summary(judged: Mapping[str, Mapping[str, Noticed]]) -> str:
     """How many of the pairs of a claim and a parameter notice how small a change, and how many claims."""
     from cgrosim.claims.limits import LIMITS
-    from cgrosim.claims.power import Noticed
 
-    pairs = [
-        (claim, one)
-        for claim, found in judged.items()
-        for one in found.values()
-        if isinstance(one, Noticed) and not one.absent
-    ]
+    pairs = [(claim, one) for claim, found in judged.items() for one in found.values() if not one.absent]
     whole = [one.change for _, one in pairs if one.change is not None]
     fine, good = (sum(change <= size for change in whole) for size in (HALF, GOAL))
     one_way = sum(one.change is None and bool(one.up or one.down) for _, one in pairs)
@@ -81,7 +110,7 @@ def _summary(judged: Mapping[str, Mapping[str, object]]) -> str:
     )
 
 
-def _missing(known: Mapping[str, Mapping[str, object]]) -> str:
+def _missing(known: Mapping[str, Mapping[str, Noticed]]) -> str:
     from cgrosim.claims.power import PARAMETERS
     from cgrosim.claims.registry import all_claims
 
@@ -89,11 +118,13 @@ def _missing(known: Mapping[str, Mapping[str, object]]) -> str:
     lines = [f"- `{name}`: {', '.join(names)}.\n" for name, names in rest.items() if names]
     judged = [f"`{name}`" for name, claim in all_claims().items() if name not in known and claim.kind != "observation"]
     lines += [f"- Nothing yet of {', '.join(judged)}.\n"] if judged else []
-    return "".join(lines) or "Nothing: all claims about the model, every parameter.\n"
+    return "\n\n" + "".join(lines) + "\n" if lines else " nothing.\n\n"
 
 
 if __name__ == "__main__":
     import gather
 
-    gather.powers(MEASURED)
+    for place in (MEASURED / FULL, MEASURED):
+        if (place / "power.json").exists():
+            gather.powers(place)
     PAGE.write_text(page(), encoding="utf-8")

@@ -76,13 +76,21 @@ def test_verdicts_and_power_of_a_report_reach_the_pages(tmp_path, monkeypatch):
     assert "none is committed" in claims.verdict_line("theorem-orders")  # it states something else today
     assert claims.verdict_line("image-landscape").startswith("not measured with this effort; `cgrosim verify")
     assert "none is committed" in claims.verdict_line("phase-edges")
-    assert claims.power_line("closure") == "notices an error of 2 % in `gap`; none in `neurons`"
-    assert claims.power_line("phase-edges").endswith(f"`neurons`; {len(absent)} parameters are not measured yet")
+    assert claims.power_line("closure") == (
+        "notices an error of 2 % in `gap`; none in `neurons` (at the default effort)"
+    )
+    told = claims.power_line("phase-edges")
+    assert told.endswith(f"`neurons`; {len(absent)} parameters are not measured yet (at the default effort)")
     assert "not measured yet; `cgrosim verify --power theorem-orders`" in claims.power_line("theorem-orders")
     said = claims.provenance()
     assert "1 supported, 1 not measured" in said
     assert "effort quick, seed 3, cgrosim 9.9, 2026-01-02" in said
-    assert "Measured for 2 of the claims" in said
+    assert "Measured for 2 of the claims at the default effort (seed 3, cgrosim" in said
+    write_power({"closure": seen}, Context("full", seed=0), tmp_path / "more")
+    gather.powers(tmp_path / "more")  # beside the other effort
+    assert "Measured for 1 of the claims with `--full` (seed 0" in claims.provenance()
+    assert "2 of the claims at the default effort (seed 3" in claims.provenance()
+    assert claims.power_line("closure").endswith("(with `--full`)")
 
 
 def test_a_statement_about_what_does_not_exist_stops_the_build():
