@@ -11,6 +11,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from cgrosim.claims.claim import Claim, Verdict, VerdictName
@@ -20,6 +21,7 @@ from cgrosim.claims.report.reading import still_valid
 from cgrosim.claims.runner import Progress, verify
 from cgrosim.claims.verdicts import Verdicts
 from cgrosim.files.atomic import write_text
+from cgrosim.files.versions import versions
 from cgrosim.files.words import counted
 from cgrosim.studies.context import Context, Effort
 
@@ -80,6 +82,11 @@ class Calibration:
             f"{work / 60:.2g} min of processor time."
         )
 
+    def provenance(self) -> str:
+        """What computed the verdicts, in a sentence; what each depends on stands beside it where it is kept."""
+        told = ", ".join(f"{name} {version}" for name, version in versions().items())
+        return f"Written {datetime.now(UTC).date().isoformat()} by {told}."
+
 
 def _row(found: Mapping[int, Verdict], used: Sequence[VerdictName], seeds: int) -> list[str]:
     counts = Counter(verdict.verdict for verdict in found.values())
@@ -134,7 +141,7 @@ def calibrate(
         kept.write()
         by_seed[seed] = Verdicts(kept.verdicts())
         found = Calibration(effort, dict(by_seed))
-        parts = (found.summary(), found.table(), found.undecided())
+        parts = (found.summary(), found.provenance(), found.table(), found.undecided())
         write_text(folder / effort / "calibration.md", "\n\n".join(part for part in parts if part))
         yield found
         if len(verdicts) < len(claims):

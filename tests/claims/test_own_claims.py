@@ -173,6 +173,7 @@ def test_many_seeds_make_a_table_and_go_on_where_they_ended(tmp_path, capsys):
     assert main([*command, "--seeds", "8:14"]) == 1
     table = (out / "quick" / "calibration.md").read_text()
     assert "6 seeds (8-13), effort quick: 6 verdicts, 3 violated, 0 underpowered (0 %);" in table
+    assert ", cgrosim 0." in table  # what computed it
     assert "- seed 11, `two`: violated." in table
     (row,) = [line for line in table.splitlines() if line.startswith("| two |")]
     assert [cell.strip() for cell in row.split("|")[2:5]] == ["3", "3", "11-13"]
