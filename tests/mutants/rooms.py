@@ -52,15 +52,21 @@ _TRAINING = tuple(
         "trades",
     )
 )
-_KERNELS = tuple(f"kernels/test_kernel_{name}.py" for name in ("attacks", "steps", "promises"))
+_KERNELS = (
+    *(f"kernels/test_kernel_{name}.py" for name in ("attacks", "steps", "promises")),
+    "engines",
+    *(f"run/test_{name}.py" for name in ("many_runs", "same_bits", "run", "evaluation_threat")),
+)
+_NETWORKS = tuple(f"images/test_{name}.py" for name in ("layers", "network", "network_bits", "reference", "winograd"))
 TESTS = {
     "theory": ("theory", "properties", "derivations"),
     "kernels": _KERNELS,
-    "image kernels": (*_ATTACKS, "images/test_training.py"),
+    "image kernels": (*_ATTACKS, *_NETWORKS, "images/test_training.py"),
     "attack kernels": _ATTACKS,
-    "engines": (*_KERNELS, "engines/test_engines.py", "run/test_cost.py"),
+    "engines": (*_KERNELS, "run/test_cost.py"),
     "attacks": (*_ATTACKS, "model", "kernels/test_kernel_attacks.py"),
-    "evaluation": (*_ATTACKS, "model", "run/test_observation.py", "run/test_named_quantities.py"),
+    "evaluation": (*_ATTACKS, "model", *(f"run/test_{name}.py" for name in
+                   ("observation", "named_quantities", "evaluation_threat", "many_runs"))),
     "training": _TRAINING,
     "checks": ("claims/test_checks.py", "claims/test_rank_correlation.py", "claims/test_report.py"),
 }  # fmt: skip
