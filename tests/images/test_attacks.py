@@ -303,7 +303,7 @@ def test_the_compiled_network_gives_every_sample_the_same_bits_in_any_company(no
 
 def test_pixels_may_miss_the_box_by_a_millionth():
     attack = Attack.pgd("linf", 0.1, 1)
-    for beyond in ([0.0, 1.0 + 9e-7], [-9e-7, 1.0]):
+    for beyond in ([0.0, 1.0 + 9e-7], [-9e-7, 1.0], [0.0, 1.0 + 1e-6], [-1e-6, 1.0]):
         check_pixels(np.array(beyond).reshape(1, 1, 2, 1), attack)
     for beyond in ([0.0, 1.0 + 1.05e-6], [-1.05e-6, 1.0], [0.0, np.nan]):
         with pytest.raises(ParameterError, match="but the attacks need them in"):

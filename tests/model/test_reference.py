@@ -65,6 +65,20 @@ def test_closed_forces_are_the_gradient_in_the_span(activation, power):
     assert np.allclose(hard, margins, rtol=1e-12, atol=1e-13)
 
 
+@pytest.mark.parametrize("power", [2.5, 3.0])
+@pytest.mark.parametrize("label", [-1.0, 1.0])
+def test_the_inner_maximum_lies_where_a_curved_and_a_straight_neuron_balance(power, label):
+    """One neuron below the knee at every coefficient, one above it: a_1 (c u_1)^q / q - a_2 (c u_2) has one minimum.
+
+    Where c^(q-1) = a_2 u_2 / (a_1 u_1^q); the weight on the second neuron is chosen to have it at 1.2.
+    """
+    params, _ = setup("smoothed_relu", power, neurons=2)
+    signal, first = np.array([0.35, 4.0]), 0.8  # 0.45 to 2.55 times these: to 0.9, and from 1.8 on
+    layer = np.array([first, -first * signal[0] ** power * 1.2 ** (power - 1.0) / signal[1]])
+    found = reference.attacked_coefficient(params, label * layer, label * signal, label)
+    assert found == pytest.approx(1.2, rel=1e-14)
+
+
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 @pytest.mark.parametrize("seed", range(5))
 def test_no_point_of_a_fine_grid_beats_the_exact_inner_maximum(activation, seed):
