@@ -96,6 +96,13 @@ def rebuild_weights(
     return weights
 
 
+class Tableau(NamedTuple):
+    """An explicit Runge-Kutta method: times of the stages, and weights of the earlier slopes; the last is the step."""
+
+    nodes: Array  # (stages,)
+    table: Array  # (stages, stages - 1)
+
+
 class ClosedForces:
     """Right-hand side and order parameters of the closed dynamics in the vector (u, B), B row by row.
 
@@ -135,10 +142,31 @@ class ClosedForces:
             rates -= self._decay * vector
         return rates if self._pace == 1.0 else self._pace * rates
 
+    def take_trial(
+        self, tableau: Tableau, time: float, vector: Array, step: float, slopes: Array, ahead: Array
+    ) -> None:
+        """The slopes of a step from `vector` but the first, and the state ahead, whose margins the workspace holds."""
+        assert self._gram is not None
+        kept = np.exp(-self._decay * self._pace * (time + step * tableau.nodes))  # of nothing 1, exactly
+        start, work = self.system.noise, self._work
+        if not kernels.wants_threads(start):
+            kernels.take_trial(
+                self._problem, self._gram, start, kept, self._decay, self._pace, vector, step,
+                tableau.table, slopes, work, ahead,
+            )  # fmt: skip
+            return
+        for stage in range(1, len(slopes)):  # the same sums to the same bits
+            kernels.combine(vector, slopes, tableau.table, stage, step, ahead)
+            slopes[stage] = self._forces_from(ahead, float(kept[stage]))
+            kernels.set_pace(slopes, stage, ahead, self._decay, self._pace)
+
     def _forces_at(self, vector: Array, time: float) -> Array:
         """Forces on (u, B) without decay; leaves the margins of the state in the workspace."""
+        return self._forces_from(vector, self.kept(time) if self._decay else 1.0)
+
+    def _forces_from(self, vector: Array, kept: float) -> Array:
         assert self._gram is not None
-        kept, rates = self.kept(time) if self._decay else 1.0, np.empty(len(vector))
+        rates = np.empty(len(vector))
         if kernels.flow_rates(self._problem, self._gram, self.system.noise, kept, vector, self._work, rates):
             return rates
         signal, coefficients = self.split(vector)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cgrosim.engines.base import Crossings, Divergence, Snapshot, Stuck
-from cgrosim.engines.closed import ClosedForces, rebuild_weights
+from cgrosim.engines.closed import ClosedForces, Tableau, rebuild_weights
 from cgrosim.interrupts import stop_where_wanted
 from cgrosim.model.hitting_times import HITTING_TIMES
 from cgrosim.model.params import MAX_STEPS, Params
@@ -35,11 +35,12 @@ class FlowEngine:
     s = exp(-rho time). Momentum makes all of it 1/(1 - beta) times faster, which is exact as the learning rate tends to
     0. Batches are not drawn: their mean is the flow.
 
-    Method: Dormand-Prince of order 8 (scipy's DOP853), explicit. The growth after memorisation is logarithmic in
-    time, so the eigenvalues decay like 1/time, the step can grow with time, and no Jacobian is needed at any size
-    (derived here; the number of evaluations is a few dozen a decade). Smoothed labels end that: their margins rest,
-    with rates that do not fall. An implicit method then takes tens of times fewer evaluations and still more time, for
-    its dense systems (docs/explanation/cures-in-detail.md), so plain steps are advised there. The integrator is
+    Method: Dormand-Prince of order 8 (scipy's DOP853, its steps compiled), explicit. The growth after memorisation is
+    logarithmic in time, so the eigenvalues decay like 1/time, the step can grow with time, and no Jacobian is needed at
+    any size (derived here; the number of evaluations is a few dozen a decade). Smoothed labels end that: their margins
+    rest, with rates that do not fall. An implicit method then takes tens of times fewer evaluations and still more
+    time, for its dense systems (docs/explanation/cures-in-detail.md), so plain steps are advised there. The integrator
+    is
     restarted from its state once a decade of time, so that a run resumed from the last restart repeats the same bits.
     """
 
@@ -87,11 +88,18 @@ class FlowEngine:
         power = np.floor(SEGMENTS_PER_DECADE * np.log10(max(step, 1.0)) + 1e-9) + 1.0
         return float(eta * 10.0 ** (power / SEGMENTS_PER_DECADE))
 
-    def _start_segment(self) -> None:
-        from scipy.integrate import DOP853
+    def _trial(self, tableau: Tableau, time: float, vector: Array, step: float, slopes: Array, ahead: Array) -> None:
+        self.evaluations += len(tableau.nodes) - 1
+        if self.evaluations > self._restart_evaluations + MOST_EVALUATIONS:
+            raise _Stuck
+        self._forces.take_trial(tableau, time, vector, step, slopes, ahead)
 
-        self._solver = DOP853(
+    def _start_segment(self) -> None:
+        from cgrosim.engines.integrator import CompiledDOP853  # and with it scipy's integrators
+
+        self._solver = CompiledDOP853(
             self._rates,
+            self._trial,
             self._time,
             self._vector,
             self._segment_end(),

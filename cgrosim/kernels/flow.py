@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from numba import prange
+from numba import njit, prange
 
 from cgrosim.kernels.blocks import Array, empty_blocks, fill_blocks
-from cgrosim.kernels.caching import entry, fingerprint
+from cgrosim.kernels.caching import BORROWING, entry, fingerprint
 from cgrosim.kernels.margins import force_on_signal, forces_of_blocks, margins_and_weights, sums_of_blocks
 from cgrosim.kernels.problem import Problem, Workspace
 from cgrosim.kernels.product import WIDTH, multiply_columns
@@ -36,6 +36,30 @@ def _make_forces() -> Callable[..., Any]:
     return forces
 
 
+@njit(**BORROWING)
+def rates_into(problem, gram, start, kept, vector, work, out, row):  # type: ignore[no-untyped-def]
+    """Force on (u, B) of the state u = vector[:m], c = kept start + K B, into a row of `out`."""
+    blocks, neurons = gram.shape[0], problem.neurons
+    for k in range(start.shape[0]):
+        for r in range(neurons):
+            work.force[k // 8, r, k % 8] = vector[neurons + k * neurons + r]
+    for task in range((blocks + WIDTH - 1) // WIDTH):
+        first, last = task * WIDTH, min(blocks, (task + 1) * WIDTH)
+        multiply_columns(work.force, gram.shape[1] // 8, gram, work.change, first, last, problem.height, 0)
+    for k in range(start.shape[0]):
+        for r in range(neurons):
+            work.projections[k // 8, r, k % 8] = kept * start[k, r] + work.change[k // 8, r, k % 8]
+    sums_of_blocks(problem, work.projections, work, 0, blocks)
+    margins_and_weights(problem, vector, work)
+    force_on_signal(problem, vector, work)
+    forces_of_blocks(problem, work.projections, work, 0, blocks)
+    for r in range(neurons):
+        out[row, r] = work.signal_force[r]
+    for k in range(start.shape[0]):
+        for r in range(neurons):
+            out[row, neurons + k * neurons + r] = work.force[k // 8, r, k % 8]
+
+
 def _make_rates() -> Callable[..., Any]:
     token = fingerprint("rates")
 
@@ -43,25 +67,7 @@ def _make_rates() -> Callable[..., Any]:
     def rates(problem, gram, start, kept, vector, work, out):  # type: ignore[no-untyped-def]
         if token == "":
             return
-        blocks, neurons = gram.shape[0], problem.neurons
-        for k in range(start.shape[0]):
-            for r in range(neurons):
-                work.force[k // 8, r, k % 8] = vector[neurons + k * neurons + r]
-        for task in range((blocks + WIDTH - 1) // WIDTH):
-            first, last = task * WIDTH, min(blocks, (task + 1) * WIDTH)
-            multiply_columns(work.force, gram.shape[1] // 8, gram, work.change, first, last, problem.height, 0)
-        for k in range(start.shape[0]):
-            for r in range(neurons):
-                work.projections[k // 8, r, k % 8] = kept * start[k, r] + work.change[k // 8, r, k % 8]
-        sums_of_blocks(problem, work.projections, work, 0, blocks)
-        margins_and_weights(problem, vector, work)
-        force_on_signal(problem, vector, work)
-        forces_of_blocks(problem, work.projections, work, 0, blocks)
-        for r in range(neurons):
-            out[r] = work.signal_force[r]
-        for k in range(start.shape[0]):
-            for r in range(neurons):
-                out[neurons + k * neurons + r] = work.force[k // 8, r, k % 8]
+        rates_into(problem, gram, start, kept, vector, work, out, 0)
 
     return rates
 
@@ -106,11 +112,16 @@ def flow_rates(
     One call for what `multiply` and `reduced_forces` do in two, to the same bits; the margins are where those of
     `reduced_forces` are. False, and nothing done, where the product is large enough for threads of its own.
     """
-    rows, neurons = start.shape
-    if worth_threads(rows * rows * neurons, PARALLEL_FROM):
+    if wants_threads(start):
         return False
-    _rates(problem, gram, start, float(kept), vector, work, out)
+    _rates(problem, gram, start, float(kept), vector, work, out[None])
     return True
+
+
+def wants_threads(start: Array) -> bool:
+    """Whether the product of a state (M, m) with the Gram matrix is large enough for threads of its own."""
+    rows, neurons = start.shape
+    return worth_threads(rows * rows * neurons, PARALLEL_FROM)
 
 
 def multiply(

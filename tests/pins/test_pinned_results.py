@@ -14,17 +14,21 @@ PINNED = json.loads((Path(__file__).parent / "pinned.json").read_text())
 SAME_MACHINE = machine() == PINNED["machine"]
 # Another processor or library fuses and orders operations otherwise. The runs are short and start small, so that
 # round-off grows by at most the factor by which their correlations grow, some 1e3; float32 trainings have eps 1e-7.
+# A flow ends its steps where an error estimate says, the last bits of which are rounding: its hitting times lie between
+# steps, on an interpolant that is good to ten times the tolerance of some ten steps, 1e-8 each.
 FAR = {"runs": 1e-8, "training": 1e-2}
+HITTING_TIMES = {"signal_growth_time": 1e-6, "memorization_time": 1e-6, "escape_time": 1e-6}
 
 
 def compare(kind: str, arrays: dict[str, np.ndarray], pinned: dict[str, dict[str, object]]) -> None:
     assert set(pinned["values"]) <= set(arrays)
     chosen = {name: arrays[name] for name in pinned["values"]}
-    if SAME_MACHINE:
+    if SAME_MACHINE and "bits" in pinned:  # flows have none: their steps are compiled since, in another order of sums
         assert digest(chosen) == pinned["bits"]
     for name, expected in pinned["values"].items():
         scale = max(np.abs(expected[1:]).max(), 1e-12)
-        assert np.allclose(summary(chosen[name]), expected, rtol=FAR[kind], atol=FAR[kind] * scale), name
+        far = HITTING_TIMES.get(name, FAR[kind]) if "bits" not in pinned else FAR[kind]
+        assert np.allclose(summary(chosen[name]), expected, rtol=far, atol=far * scale), name
 
 
 @pytest.mark.parametrize("name", run_cases())
