@@ -50,7 +50,7 @@ class Moment:
         return self.test_loss - self.train_loss
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=4096)
 def follow(params: Params, steps: tuple[int, ...], fresh: int) -> tuple[Moment, ...]:
     """Train one network of the power activation and read it at several times; worlds that only read otherwise share it.
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -39,6 +39,10 @@ CUT_REASON = (
     f"one cut for all errors, {CUT:.3g}: the geometric middle between the largest error that the paper calls small "
     f"({SMALL:g}, clean test) and its smallest robust test error ({LARGE:g}) on MNIST (Table 1, widths that fit)"
 )
+CRITERION = CUT / 2.0
+"""Robust training error at which a training ends, by the attack that every epoch is measured with: half of what counts
+as small, because a judging attack is stronger."""
+MOST_EPOCHS = 4  # times the least: a training that has not reached the criterion by then is judged as it is
 OBSERVED = "nothing: an observation on real images"
 POSTPONED = "Measured only with --full: its trainings take about a minute."
 
@@ -140,19 +144,34 @@ class Trained(NamedTuple):
     training: Training
 
 
-def train_on_digits(seed: int, images: int, test: int, **changes: Any) -> Trained:
+def fits_robustly(training: Training) -> bool:
+    """Whether the robust training error of the last epoch has reached the criterion."""
+    return bool(1.0 - training.history["robust_train"][-1] <= CRITERION)
+
+
+def train_on_digits(seed: int, images: int, test: int, *, fitted_after: int = 0, **changes: Any) -> Trained:
     """Train by `digits_settings` on a draw of the digits.
 
     Parameters
     ----------
     images, test : numbers of training and of test images, drawn from the seed alone
+    fitted_after : train for that many epochs, and on until all training images are fitted to `CRITERION`, instead of
+        for a given number
     changes : of the digits' default settings
     """
     from cgrosim.images.training.samples import training_data
     from cgrosim.images.training.train import train
 
+    until: Callable[[Training], bool] | None = None
+    if fitted_after:
+        measured = {"epochs": MOST_EPOCHS * fitted_after, "evaluation_samples": images, "evaluation_steps": 5}
+        changes = {**measured, **changes}
+
+        def until(training: Training) -> bool:
+            return training.epochs_done >= fitted_after and fits_robustly(training)
+
     settings, dataset = digits_settings(seed, images, **changes), draw_digits(images, seed, test)
-    return Trained(settings, training_data(settings, dataset), train(settings, dataset))
+    return Trained(settings, training_data(settings, dataset), train(settings, dataset, until=until))
 
 
 def judge(settings: Settings, parameters: Parameters, samples: Samples, attack: Attack, place: int) -> Judged:

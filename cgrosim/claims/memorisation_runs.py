@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from typing import NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +22,7 @@ from cgrosim.model.sampling import draw_gram
 from cgrosim.predictions.clock import Clock
 from cgrosim.predictions.laws import required_exposures
 from cgrosim.predictions.starts import Starts, starts_of_system
-from cgrosim.studies.memorisation import memorisation_times, orthogonal
+from cgrosim.studies.memorisation import memorisation_times, with_overlaps
 from cgrosim.studies.world import CLAIMED, World
 from cgrosim.theory.memorisation import noise_margin_after_memorisation
 from cgrosim.theory.power_growth import grow
@@ -33,20 +34,24 @@ TABLE = (1e-6, 1e12)  # times since memorisation in units of N / (eta lam kappa)
 
 
 @dataclass(frozen=True)
-class Measured:
-    """One run: its starts, and the memorisation time of every sample as measured and as predicted.
+class Foreseen:
+    """One run before it is run: its starts, and when every sample is predicted to be memorised.
 
     Attributes
     ----------
-    starts : what it started from
-    times : (N,) array, steps; infinite where a sample is never memorised
-    exposure : (N,) array, the predicted exposure (steps weighted by the loss weight) it needs
+    starts : what it starts from
+    exposure : (N,) array, the predicted exposure (steps weighted by the loss weight) that each sample needs
     """
 
     params: Params
     starts: Starts
-    times: Array
     exposure: Array
+
+    @classmethod
+    def of(cls, params: Params) -> Self:
+        """From what is drawn for some parameters."""
+        starts = starts_of_system(params, draw_gram(params))
+        return cls(params, starts, required_exposures(params, starts))
 
     @cached_property
     def clock(self) -> Clock:
@@ -63,17 +68,29 @@ class Measured:
         """The same on an ideal plateau, 2 exposure / lam: (N,)."""
         return 2.0 * self.exposure / self.params.adversarial_weight
 
-    @property
-    def log_ratios(self) -> Array:
-        """log(measured / predicted) of the samples for which both are finite."""
-        both = np.isfinite(self.times) & np.isfinite(self.predicted)
-        return np.log(self.times[both]) - np.log(self.predicted[both])
-
     def memorised_value(self, steps: Array) -> Array:
         """The value V^(1/q) of a memorised feature against the steps since V = 0.7 (decoupled, interpolated)."""
         p = self.params
         speed = p.learning_rate * p.adversarial_weight * float(np.mean(self.starts.energy)) / p.samples
         return np.interp(np.log(np.maximum(speed * steps, TABLE[0])), *_value_table(p.power))
+
+
+@dataclass(frozen=True)
+class Measured(Foreseen):
+    """The same run with the memorisation time of every sample as measured.
+
+    Attributes
+    ----------
+    times : (N,) array, steps; infinite where a sample is never memorised
+    """
+
+    times: Array
+
+    @property
+    def log_ratios(self) -> Array:
+        """log(measured / predicted) of the samples for which both are finite."""
+        both = np.isfinite(self.times) & np.isfinite(self.predicted)
+        return np.log(self.times[both]) - np.log(self.predicted[both])
 
 
 @lru_cache(maxsize=8)
@@ -100,21 +117,21 @@ MEMORISATION_HYPOTHESES = (
 def measure_times(params: Params, world: World = CLAIMED) -> Measured:
     """Measure the memorisation times of a run of a world, and predict them from the starts that are claimed.
 
-    The world has the same seed, so that its starts are those claimed but for what is wrong in it; without `overlaps`
-    its noise patches are orthogonal.
+    The world has the same seed, so that its starts are those claimed but for what is wrong in it; its number `overlaps`
+    is a factor of the overlaps of the noise patches.
     """
-    starts = starts_of_system(params, draw_gram(params))
-    exposure = required_exposures(params, starts)
-    first = float(np.min(exposure))  # half the time it takes with both losses at weight 1/2
+    told = Foreseen.of(params)
+    first = float(np.min(told.exposure))  # half the time it takes with both losses at weight 1/2
     simulated = world.of(params)
     system = draw_gram(simulated)
-    if not world.number("overlaps", True):
-        system = orthogonal(system)
+    overlaps = world.number("overlaps", 1.0)
+    if overlaps != 1.0:
+        system = with_overlaps(system, overlaps)
     times = memorisation_times(simulated, first, system)
-    return Measured(params, starts, times, exposure)
+    return Measured(params, told.starts, told.exposure, times)
 
 
-def kick_deviation(run: Measured) -> Array:
+def kick_deviation(run: Foreseen) -> Array:
     """Standard deviation of log T of every sample by first-order kicks from those memorised before: (N,).
 
     Kind: order (derived above); the memorised value nu is taken at a third of the way from T_b to T_a, where the mean
@@ -134,8 +151,21 @@ def kick_deviation(run: Measured) -> Array:
     return deviation
 
 
-def kicked_race(run: Measured, overlaps: Array, value_scale: float = 1.0) -> Array:
-    """Memorisation times when every memorised sample kicks the others of its neuron: (N,), no free parameter.
+class Race(NamedTuple):
+    """When every sample is memorised, in steps, infinite for never, and by which neuron, -1 for none: (N,) each."""
+
+    times: Array
+    winners: NDArray[np.int64]
+
+
+def decoupled_race(run: Foreseen) -> Race:
+    """Memorisation times when no sample knows of another: by the neuron of the feature that blows up first."""
+    order = np.argmax(run.starts.noise, axis=1) % run.params.neurons
+    return Race(run.predicted, np.where(np.isfinite(run.predicted), order, -1))
+
+
+def kicked_race(run: Foreseen, overlaps: Array, value_scale: float = 1.0) -> Race:
+    """Memorisation when every memorised sample kicks the others of its neuron, with no free parameter.
 
     The race of the decoupled features, event by event: between two events every feature grows on its own,
     v' = c_a |v|^(q-1) with c_a from the decoupled time; when sample b is memorised through neuron r, every other
@@ -148,7 +178,8 @@ def kicked_race(run: Measured, overlaps: Array, value_scale: float = 1.0) -> Arr
     features = run.starts.noise.reshape(params.samples, params.patches - 1, params.neurons).max(axis=1)
     speed = np.where(np.isfinite(predicted), features.max(axis=1) ** -excess / (excess * predicted), 0.0)
     speed[speed == 0.0] = np.median(speed[speed > 0.0])  # no positive start: the rate is that of any sample
-    times, now, present = np.full(params.samples, np.inf), 0.0, features.copy()
+    times, winners = np.full(params.samples, np.inf), np.full(params.samples, -1)
+    now, present = 0.0, features.copy()
     open_samples = np.ones(params.samples, dtype=bool)
     while True:
         with np.errstate(divide="ignore", invalid="ignore"):
@@ -156,17 +187,17 @@ def kicked_race(run: Measured, overlaps: Array, value_scale: float = 1.0) -> Arr
         left[~open_samples] = np.inf
         b, r = np.unravel_index(int(np.argmin(left)), left.shape)
         if np.isinf(left[b, r]):
-            return times
+            return Race(times, winners)
         wait = float(left[b, r])
         now += wait
-        times[b], open_samples[b] = now, False
+        times[b], winners[b], open_samples[b] = now, r, False
         present[open_samples] = grow(present[open_samples], speed[open_samples, None] * wait, params.power)
         ahead = np.where(present[:, r] > 0.0, left[:, r] - wait, now)
         kick = value_scale * overlaps[:, b] * value(np.clip(np.where(np.isfinite(ahead), ahead, now), 0.0, None) / 3.0)
         present[open_samples, r] += kick[open_samples]
 
 
-def value_spread(run: Measured) -> float:
+def value_spread(run: Foreseen) -> float:
     """Half the range of the memorised value during the run, relative to its mean: V^(1/q) grows from V = 0.7 on."""
     longest = float(np.max(run.plateau_times[np.isfinite(run.exposure)]))
     low, high = run.memorised_value(np.array([0.0, longest]))

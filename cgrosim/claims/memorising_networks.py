@@ -126,19 +126,21 @@ def measure_task(
     *,
     attacked: int = 100,
     ball_share: float = 1.0,
-    left_out: int = 0,
+    left_out: float = 0.0,
     **options: Any,
 ) -> Measured:
     """Build the network with balls of `ball_share` times the radius, certify and attack it with the whole radius.
 
-    `left_out` n: every n-th sample has no ball, as in a wrong world; certificate and attack speak of all of them.
+    `left_out`: that share of the attacked samples, those with the smallest margins of the clean classifier, have no
+    ball, as in a wrong world; certificate and attack speak of all of them.
 
     At most `attacked` training balls and as many test points are attacked, by random points, corners and gradients of
     the network and of the clean classifier; `options` go to the attack.
     """
     kept = np.ones(len(task.points), dtype=bool)
     if left_out:
-        kept[::left_out] = False
+        margins = classification_margins(task.clean, task.points[:attacked], task.labels[:attacked])
+        kept[np.argsort(margins)[: round(left_out * len(margins))]] = False
     built = cgro_classifier(task.clean, task.points[kept], task.labels[kept], radius=ball_share * radius, norm=norm)
     built = replace(built, samples=task.points, labels=task.labels)
     certificate = certify(replace(built, radius=radius))

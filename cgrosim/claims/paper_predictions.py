@@ -8,11 +8,11 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from cgrosim.claims.memorisation_runs import Foreseen, decoupled_race, kicked_race
 from cgrosim.model.params import Params
 from cgrosim.model.sampling import ClosedSystem, draw_gram
-from cgrosim.predictions.clock import Clock
-from cgrosim.predictions.laws import predict_starts
 from cgrosim.predictions.starts import Starts, starts_of_system
+from cgrosim.studies.memorisation import overlaps_of
 from cgrosim.studies.paper_scale import PaperRun
 from cgrosim.theory.memorisation import noise_margin_after_memorisation
 from cgrosim.theory.noise_moments import gram_test_noise_std
@@ -29,13 +29,17 @@ class Predicted:
     Attributes
     ----------
     growth_time : T_I, steps until alpha^q U = 1
-    memorization_times : T_i of every sample, decoupled
+    memorization_times : T_i of every sample, with the kicks of those memorised before where a sample has one patch
+    decoupled_times : the same without kicks
+    winners : (N,) the neuron that memorises each sample, -1 where none does
     signal_margin : alpha^q U at the end
     memorization : (N,) V_i at the end; nan for a sample predicted not to be memorised by then
     """
 
     growth_time: float
     memorization_times: Array
+    decoupled_times: Array
+    winners: NDArray[np.int64]
     signal_margin: float
     memorization: Array
 
@@ -56,13 +60,17 @@ def predict(params: Params, steps: float) -> Predicted | None:
 
     On the plateau the clean push on u falls by e^(-V_i) once sample i is memorised, so that the margin a stops, up to
     a logarithm of a logarithm, where the time weighted over samples stops: a(T) = a_0(mean of min(T_i, T)), a_0 the
-    signal's flow at V = 0. V_i grows from 0.7 at T_i by its own logarithmic law. Derived here.
+    signal's flow at V = 0. V_i grows from 0.7 at T_i by its own logarithmic law. T_i is that of the race of the
+    features, in which a memorised one kicks those it overlaps with, to first order (`kicked_race`). Derived here.
     """
-    starts = starts_of_system(params, draw_gram(params))
-    clock = Clock(params, starts.signal)
-    if clock.flow is None:
+    run = Foreseen.of(params)
+    starts, flow = run.starts, run.clock.flow
+    if flow is None:
         return None
-    times = predict_starts(params, starts, clock)
+    race = decoupled_race(run)
+    if params.patches == 2:
+        race = kicked_race(run, overlaps_of(draw_gram(params)))
+    times = race.times
     energy = leading_energy(starts, params.power)
     late = np.maximum(steps - times, 0.0)
     memorization = noise_margin_after_memorisation(
@@ -75,9 +83,11 @@ def predict(params: Params, steps: float) -> Predicted | None:
         patch_energy=float(energy.mean()),
     )
     return Predicted(
-        growth_time=float(clock.flow.time_of_margin(1.0)),
+        growth_time=float(flow.time_of_margin(1.0)),
         memorization_times=times,
-        signal_margin=float(clock.flow.margin_at(np.mean(np.minimum(times, steps)))),
+        decoupled_times=run.predicted,
+        winners=race.winners,
+        signal_margin=float(flow.margin_at(np.mean(np.minimum(times, steps)))),
         memorization=np.where(times < steps, memorization, np.nan),
     )
 
@@ -94,7 +104,7 @@ def distance_from_start(run: PaperRun, predicted: Predicted) -> float:
 
 def predicted_distance(p: Params, system: ClosedSystem, predicted: Predicted) -> float:
     """The same for parameters and the system they start from."""
-    scales = p.noise_std * predicted_norms(p, system, predicted.memorization)
+    scales = p.noise_std * predicted_norms(p, system, predicted)
     residual = p.gap**p.power * predicted.signal_margin
     return float(residual * density_at_zero(np.repeat(scales, p.patches - 1), p.power))
 
@@ -102,21 +112,21 @@ def predicted_distance(p: Params, system: ClosedSystem, predicted: Predicted) ->
 def deviation_from_start(run: PaperRun, predicted: Predicted) -> float:
     """Standard deviation of S predicted from the start alone, overlaps of the filters left out."""
     p = run.claimed
-    norms = predicted_norms(p, run.trained.system, predicted.memorization)
+    norms = predicted_norms(p, run.trained.system, predicted)
     return float(gram_test_noise_std(np.diag(norms**2), power=p.power, noise_std=p.noise_std, patches=p.patches))
 
 
-def predicted_norms(p: Params, system: ClosedSystem, memorization: Array) -> Array:
+def predicted_norms(p: Params, system: ClosedSystem, predicted: Predicted) -> Array:
     """Norms of the filters off w_star at the end, from the start.
 
-    The neuron with the largest v_{r,i}(0) memorises sample i: its squared norm grows by (v^2 - v(0)^2)/|X_i|^2 with
-    v = V_i^(1/q). Overlaps of the patches, of order d^(-1/2), are left out. Derived here.
+    The neuron that wins sample i memorises it: its squared norm grows by (v^2 - v(0)^2)/|X_i|^2 with v = V_i^(1/q).
+    Overlaps of the patches, of order d^(-1/2), are left out. Derived here.
     """
     starts = starts_of_system(p, system)
     squared = np.diag(system.weight_gram).copy()
-    for i, value in enumerate(memorization):
+    for i, (value, winner) in enumerate(zip(predicted.memorization, predicted.winners, strict=True)):
         if np.isfinite(value):
-            winner = int(np.argmax(starts.noise[i]))
-            grown = value ** (2.0 / p.power) - starts.noise[i, winner] ** 2
-            squared[winner % p.neurons] += grown / starts.energy[i, winner]
+            feature = winner + p.neurons * int(np.argmax(starts.noise[i, winner :: p.neurons]))
+            grown = value ** (2.0 / p.power) - starts.noise[i, feature] ** 2
+            squared[winner] += grown / starts.energy[i, feature]
     return np.asarray(np.sqrt(squared))

@@ -42,6 +42,8 @@ PLACES = {
 SCALES = {"escape": (10**8, -0.35), "overfitting": (10**6, -0.4)}
 """d and the exponent of init_std in it, by edge: kicks chi of 0.07, and of 0.28 where the memorised noise is to be at
 least a quarter of the squared norms that make the fresh noise."""
+EACH = {"escape": (3, 12), "overfitting": (5, 12)}
+"""Starts of a place, quick and full: intervals of both edges, and four standard deviations, fit into their regions."""
 REGIONS = ("robust overfitting", "memorised yet robust", "robust by signal")
 HALF_WAY = 0.25  # robust test error between 0 and the 1/2 of the theorem: the edge of overfitting
 HORIZON = 3.0  # in plateau times until half of the samples are memorised
@@ -184,7 +186,7 @@ def edge_study(context: Context, world: World) -> tuple[Edge, ...]:
         foresee, find = EDGES[kind]
         for number, (samples, factor) in enumerate(places):
             base = phase_params(0, gap=0.05, samples=samples, noise_factor=factor, scales=SCALES[kind])
-            each = context.choose(3, 12)
+            each = context.choose(*EACH[kind])
             seeds = context.seeds(f"phase-{kind}-{number}", 4 * each)
             for params, _ in chosen_starts(base, seeds, each, lambda system: bool(np.any(system.signal > 0.0))):
                 told, laid = foresee(params), float(cells.uniform(-0.5, 0.5))

@@ -68,7 +68,8 @@ def verify(
     Raises
     ------
     UserError
-        If a claim does not exist, the earlier report is none, or a worker process was ended from outside.
+        If a claim does not exist or cannot be measured, the earlier report is none, or a worker process was ended from
+        outside.
     """
     context = context or Context()
     chosen = {claim.name: claim for claim in select(claims, files)}
@@ -94,7 +95,7 @@ def verify(
     with suppress(KeyboardInterrupt), raising_interrupts():  # a claim must not judge half a run
         if any(None in group for group in homes) or _processes(workers, len(homes)) == 1:
             for claim in (claim for group in groups for claim in group):
-                note(evaluate(claim, context))
+                note(_evaluated(claim, context))
         else:
             tasks = [(group, context) for group in homes]
             _spread(_evaluate_at, tasks, _processes(workers, len(homes)), note_all)
@@ -170,8 +171,19 @@ def _processes(workers: int | None, tasks: int) -> int:
 
 def _evaluate_at(homes: Sequence[Home], context: Context) -> list[Verdict]:
     with raising_interrupts():
-        verdicts = [evaluate(home.find(), context) for home in homes]
+        verdicts = [_evaluated(home.find(), context) for home in homes]
     return [replace(one, claim=_stand_in(one.claim.name)) for one in verdicts]  # not every process has its module
+
+
+def _evaluated(claim: Claim, context: Context) -> Verdict:
+    """The verdict of a claim; what its study or rules raise ends the verification, and says whose it was."""
+    try:
+        return evaluate(claim, context)
+    except Exception as error:
+        said = f"{error}" if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
+        raise UserError(
+            f"The claim {claim.name} cannot be measured with seed {context.seed} and effort {context.effort}: {said}"
+        ) from error
 
 
 def _stand_in(name: str) -> Claim:

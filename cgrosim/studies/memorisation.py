@@ -26,10 +26,14 @@ def small_coupling(dimension: float, seed: int, **changes: object) -> Params:
     return Params.from_paper(dimension, **(values | {"seed": seed} | changes))  # type: ignore[arg-type]
 
 
-def orthogonal(system: ClosedSystem) -> ClosedSystem:
-    """The wrong world without overlaps: the off-diagonal part of the Gram matrix removed, the starts kept."""
+def with_overlaps(system: ClosedSystem, factor: float) -> ClosedSystem:
+    """A wrong world: the off-diagonal part of the Gram matrix times a factor (0: none), the starts kept.
+
+    Still a Gram matrix for factors from -1 to 1 where the noise patches are nearly orthogonal (gram-nearly-orthogonal).
+    """
     assert system.gram is not None
-    return replace(system, gram=np.diag(np.diag(system.gram)))
+    alone = np.diag(np.diag(system.gram))
+    return replace(system, gram=alone + factor * (system.gram - alone))
 
 
 def memorisation_times(params: Params, first: float, start: ClosedSystem) -> Array:

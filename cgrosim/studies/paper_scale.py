@@ -77,4 +77,4 @@ def paper_runs(
 
 def paper_study(context: Context, world: World) -> tuple[PaperRun, ...]:
     """The runs that the claims about the theorem share: every one has a seed, and so data and a start, of its own."""
-    return paper_runs(context, "paper", context.choose(4, 6), world, independent=True)
+    return paper_runs(context, "paper", context.choose(5, 6), world, independent=True)

@@ -8,7 +8,7 @@ import pytest
 from cgrosim.claims.catalogue import memorisation, memorisation_kicks
 from cgrosim.claims.checks import rank_correlation
 from cgrosim.claims.claim import Claim, Verdict
-from cgrosim.claims.memorisation_runs import kick_deviation, kicked_race, measure_times
+from cgrosim.claims.memorisation_runs import decoupled_race, kick_deviation, kicked_race, measure_times
 from cgrosim.model.sampling import draw_gram
 from cgrosim.studies.memorisation import overlaps_of, small_coupling
 from cgrosim.studies.world import World
@@ -41,7 +41,8 @@ def test_the_race_without_kicks_is_the_decoupled_prediction() -> None:
     run = measure_times(small_coupling(1e6, 7, samples=12))
     race = kicked_race(run, np.zeros((12, 12)))
     # the race keeps the fastest feature alone and rounds event by event
-    np.testing.assert_allclose(race, run.predicted, rtol=1e-9)
+    np.testing.assert_allclose(race.times, run.predicted, rtol=1e-9)
+    assert race.winners.tolist() == decoupled_race(run).winners.tolist()
 
 
 def test_kicks_with_the_wrong_sign_predict_worse_than_none() -> None:
@@ -50,7 +51,7 @@ def test_kicks_with_the_wrong_sign_predict_worse_than_none() -> None:
     np.fill_diagonal(overlaps, 0.0)
     error = {}
     for name, scale in (("right", 1.0), ("none", 0.0), ("wrong", -1.0)):
-        race = kicked_race(run, overlaps, scale)
+        race = kicked_race(run, overlaps, scale).times
         both = np.isfinite(race) & np.isfinite(run.times)
         error[name] = float(np.median(np.abs(np.log(race[both] / run.times[both]))))
     assert error["right"] < error["none"] / 3 < error["wrong"]

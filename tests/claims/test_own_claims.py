@@ -22,7 +22,7 @@ from cgrosim.claims.runner import _sharing
 from cgrosim.commands.main import main
 from cgrosim.errors import UserError
 
-OWN = Path(__file__).with_name("own_claims.py")
+OWN, BROKEN = (Path(__file__).with_name(f"{name}.py") for name in ("own_claims", "broken_claims"))
 PAGE = (Path(__file__).parents[2] / "docs" / "tutorials" / "add-a-claim.md").read_text(encoding="utf-8")
 
 
@@ -160,6 +160,18 @@ def test_a_name_is_taken_once():
 def test_context_is_what_a_verdict_depends_on():
     verdict = cgrosim.verify([claims_of_file(OWN)[0]], Context("full", 7))[0]
     assert (verdict.effort, verdict.seed, verdict.evidence.checks[0].measured) == ("full", 7, 2.07)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_claim_that_cannot_be_measured_is_named_and_the_others_are_kept(tmp_path, capsys, workers):
+    out = tmp_path / "report"
+    command = ["verify", "--claims", str(BROKEN), "--workers", str(workers), "--out", str(out)]
+    assert main(command) == 2
+    said = " ".join(capsys.readouterr().err.split())
+    assert "The claim broken cannot be measured with seed 0 and effort quick: ZeroDivisionError: " in said
+    assert "Traceback" not in said
+    kept = json.loads((out / "interrupted" / "verdicts.json").read_text())["verdicts"]
+    assert [each["name"] for each in kept] == ["two"]
 
 
 def test_many_seeds_make_a_table_and_go_on_where_they_ended(tmp_path, capsys):

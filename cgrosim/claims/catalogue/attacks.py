@@ -28,7 +28,7 @@ def random_signal(activation: str, generator: np.random.Generator) -> tuple[Para
         dimension=2, samples=2, patches=2, neurons=neurons, activation=activation,
         power=float(generator.choice([2.0, 2.5, 3.0, 4.0, generator.uniform(2.0, 5.0)])),
         signal_strength=float(np.exp(generator.uniform(-1.0, 1.5))), noise_std=1.0, init_std=1.0,
-        gap=float(generator.uniform() ** 3), learning_rate=0.1, second_layer=str(
+        gap=0.98 * float(generator.uniform() ** 3), learning_rate=0.1, second_layer=str(
             generator.choice(["positive", "signed"] if neurons > 1 else ["positive"])
         ),
     )  # fmt: skip

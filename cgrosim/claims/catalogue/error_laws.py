@@ -34,7 +34,7 @@ ROOM = 0.03  # relative, to which the law is claimed; overlaps of d^(-1/2) among
 def measure_laws(context: Context, world: World) -> Evidence:
     """Test error against the signal margin, given the weights of a trained network: the law, and rigorous bounds."""
     runs = paper_runs(context, "error-laws", context.choose(1, 4), world, (1e4, 1e12))
-    generator, count = context.generator("error-laws"), context.choose(50_000, 300_000)
+    generator, count = context.generator("error-laws"), context.choose(80_000, 300_000)
     run = [r for r in runs if alive(r)][-1]
     law = independent_law(run)
     made = _law_checks(run, law, generator, 4 * count)

@@ -13,7 +13,7 @@ from cgrosim.studies.flatness import GAPS, STEPS, WIDTHS, experiment
 from cgrosim.studies.world import World
 
 LEAST = math.sqrt(0.5)
-REPLICATES = (80, 120)  # quick and full: the interval of the mean of 80 is a third of its distance from LEAST
+REPLICATES = (120, 160)  # quick and full: half the interval of the mean is half of its distance from LEAST, or less
 
 
 def _measure(context: Context, world: World) -> Evidence:

@@ -13,13 +13,13 @@ from cgrosim.claims.image_flatness import ImageMoment, Sizes, image_moments
 from cgrosim.claims.image_runs import CUT, OBSERVED, postponed
 from cgrosim.studies.world import World
 
-SIZES = Sizes(widths=(6,), radii=(0.05,), epochs=(5, 10, 20, 40))
-SEEDS, LEAST_RATE = 20, 0.5
+SIZES = Sizes(widths=(6,), radii=(0.05,), epochs=(5, 10, 20, 40, 60))
+SEEDS, LEAST_RATE = 25, 0.5
 FITTED = CUT * math.log(2.0)
 """Mean attacked loss, nat: a misclassified image has at least ln 2, so at most `CUT` of the images can be."""
 REASON = (
-    f"more likely than not is the least that a tendency means: {SEEDS} of {SEEDS} show it, and with one training that "
-    "goes the other way the claim is not supported"
+    f"more likely than not is the least that a tendency means: {SEEDS - 1} of {SEEDS} show it, and with two trainings "
+    "that go the other way the claim is not supported"
 )
 
 

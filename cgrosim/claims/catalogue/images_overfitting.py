@@ -14,6 +14,7 @@ import numpy as np
 from cgrosim.claims.checks import ERROR_RATE, Check, inside, success_rate
 from cgrosim.claims.claim import Claim, Context, Evidence, Panel, Series
 from cgrosim.claims.image_runs import (
+    CRITERION,
     CUT,
     CUT_REASON,
     OBSERVED,
@@ -23,6 +24,7 @@ from cgrosim.claims.image_runs import (
     data_present,
     draw_digits,
     error_of,
+    fits_robustly,
     judge,
     largest,
     local_data,
@@ -41,14 +43,9 @@ if TYPE_CHECKING:
     from cgrosim.images.training.samples import TrainingData
     from cgrosim.images.training.settings import Settings
 
-CRITERION = CUT / 2.0
-"""Robust training error at which a training ends, by the attack that every epoch is measured with: half of what counts
-as small, because the judging attack is stronger."""
 FEW = 3  # trainings, the worst of which is judged; the others count for the rate over seeds
-LEAST_RATE, RATED = (
-    0.5,
-    20,
-)  # more likely than not: 20 trainings without a failure show it, 20 failures the opposite
+LEAST_RATE, RATED = 0.5, 25
+"""More likely than not: 25 trainings with one failure at most show it, and 25 with one success the opposite."""
 ASIDE = 20  # test images measured after every epoch of a training whose course no figure shows
 JUDGED_AT = "judged_at"  # radius of the judging attack in units of the training radius
 EXCHANGED = "exchanged"  # whether the network that fits the clean images stands for the last one, and the reverse
@@ -94,11 +91,6 @@ class Run:
         before, after = (float(np.mean(self.train[name].robust)) for name in ("fitted", "last"))
         test = paired_difference(self.test["fitted"].robust, self.test["last"].robust, error_rate)
         return Estimate(after - before - test.value, after - before - test.high, after - before - test.low)
-
-
-def fits_robustly(training: Training) -> bool:
-    """Whether the robust training error of the last epoch has reached the criterion."""
-    return bool(1.0 - training.history["robust_train"][-1] <= CRITERION)
 
 
 @dataclass(frozen=True)
@@ -331,7 +323,7 @@ def _measure_digits(context: Context, world: World) -> Evidence:
         return exchanged(run) if world.number(EXCHANGED, False) else run
 
     seeds = context.seeds("image-overfitting-digits", context.choose(FEW, RATED))
-    return measure_world(make, seeds, "digits, 200 images", world)
+    return measure_world(make, seeds, "digits, 240 images", world)
 
 
 def _measure_mnist(context: Context, world: World) -> Evidence:

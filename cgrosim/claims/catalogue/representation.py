@@ -80,8 +80,10 @@ def _measure_classifier(context: Context, world: World) -> Evidence:
     chosen = cases(context, generator)
     for case in chosen:
         attacked = context.choose(50, 100)
-        found = measure_task(case.task, case.radius, case.norm, generator, attacked=attacked, ball_share=share,
-                             left_out=world.number("left_out", 0), steps=context.choose(3, 10), restarts=1)  # fmt: skip
+        found = measure_task(
+            case.task, case.radius, case.norm, generator, attacked=attacked, ball_share=share,
+            left_out=world.number("left_out", 0.0), steps=context.choose(3, 10), restarts=1,
+        )  # fmt: skip
         checks += _case_checks(case, found, world)
         results.append((f"{case.task.name.split(',')[0]}\n{case.norm}", found))
     return Evidence(
@@ -254,7 +256,7 @@ CLAIMS = (
         measure=_measure_classifier,
         worlds=(
             World("balls of 0.9 times the radius of the attack", balls=0.9),
-            World("one sample in ten without a ball", left_out=10),
+            World("the tenth of the samples that f_clean is least sure of has no balls", left_out=0.1),
             World("a radius 0.1 % below that of the closest pair", refused=0.999),
         ),
         proved_for="any data with classes more than 2 delta apart",

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from cgrosim.claims.checks import exact
 from cgrosim.claims.claim import Claim, Context, Evidence, Panel, Series
 from cgrosim.studies.world import World, times
+from cgrosim.theory.balls import separation
 from cgrosim.theory.needed_balls import needs_ball, sparse_classifier
 from cgrosim.theory.relu_composition import affine_network
 from cgrosim.theory.relu_network import ReluNetwork
@@ -30,13 +31,19 @@ class Built(NamedTuple):
 
 
 def linear_task(generator: np.random.Generator, dimension: int) -> tuple[ReluNetwork, Array, NDArray[np.int64], Array]:
-    """Points of the unit cube, labelled by a half-space through its middle that the clean network knows; margins."""
+    """Points of the unit cube, labelled by a half-space through its middle that the clean network knows; margins.
+
+    Drawn anew until the classes are separated at every radius, as the theorem assumes: a few in a hundred are not.
+    """
     weights = generator.uniform(0.5, 1.5, dimension) * generator.choice([-1.0, 1.0], dimension)
     weights /= np.abs(weights).sum()
-    points = generator.uniform(0.0, 1.0, (SAMPLES, dimension))
-    margins = (points - 0.5) @ weights
     clean = affine_network(weights[None, :], [-0.5 * float(weights.sum())])
-    return clean, points, np.where(margins > 0.0, 1, -1), np.abs(margins)
+    while True:
+        points = generator.uniform(0.0, 1.0, (SAMPLES, dimension))
+        margins = (points - 0.5) @ weights
+        labels = np.where(margins > 0.0, 1, -1)
+        if separation(points, labels, "linf").distance > 2.0 * float(RADII[-1]) * (1.0 + 1e-9):
+            return clean, points, labels, np.abs(margins)
 
 
 def _build(task: tuple[ReluNetwork, Array, NDArray[np.int64], Array], radius: float, world: World) -> Built:

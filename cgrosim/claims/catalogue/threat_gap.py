@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +21,7 @@ from cgrosim.studies.world import World
 
 Array = NDArray[np.float64]
 
+SAMPLES = 24  # of a network; six of them are the least that tell none wrong from one in ten
 RADII = np.array([0.05, 0.1, 0.2, 0.3, 0.45, 0.7, 1.0, 2.0])  # in norms of a noise patch, for the figure
 
 
@@ -36,9 +38,16 @@ class Attacked:
 def trained_network(dimension: int, seed: int, world: World) -> Trained:
     """A network after adversarial training against signal_span, with its vectors."""
     params = Params.from_paper(
-        dimension, samples=12, patches=3, neurons=10, seed=seed, engine="flow", sampling="explicit", flow_tolerance=1e-6
-    )
-    return train(world.of(params), horizon_of(params), vectors=True)
+        dimension, samples=SAMPLES, patches=3, neurons=10, seed=seed, engine="flow", sampling="explicit",
+        flow_tolerance=1e-6,
+    )  # fmt: skip
+    return _trained(world.of(params), horizon_of(params))
+
+
+@lru_cache(maxsize=32)
+def _trained(params: Params, steps: float) -> Trained:
+    """One training; worlds that change the attack alone share it."""
+    return train(params, steps, vectors=True)
 
 
 def searched_errors(trained: Trained, radius: float) -> int:
@@ -85,7 +94,7 @@ def attack_all(trained: Trained, radius: float) -> Attacked:
 
 def measure(context: Context, world: World) -> Evidence:
     """Robust training error under signal_span, under l2_pgd over all patches, and under an explicit perturbation."""
-    dimension, seeds = context.choose(2000, 8000), context.seeds("threat-gap", context.choose(4, 10))
+    dimension, seeds = context.choose(2000, 8000), context.seeds("threat-gap", context.choose(6, 10))
     networks = [trained_network(dimension, seed, world) for seed in seeds]
     found = [
         attack_all(t, world.number("norms", 0.0) * _noise_norm(t) or t.params.perturbation_radius) for t in networks
@@ -97,8 +106,9 @@ def measure(context: Context, world: World) -> Evidence:
             "robust training error, signal_span",
             sum(a.signal_span for a in found),
             samples,
-            (0.0, 0.25),
-            "halfway between 0, all memorised, and the error 1/2 of a network that has memorised nothing",
+            (0.0, 0.1),
+            "0, all memorised, to what so many samples resolve; a network that has memorised nothing errs on half of "
+            "them",
         ),
         checks.proportion(
             "robust training error, l2_pgd over all patches, same radius",
