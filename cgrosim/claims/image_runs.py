@@ -193,15 +193,30 @@ def error_of(correct: Flags, error_rate: float) -> Estimate:
 
 
 def paired_difference(before: Flags, after: Flags, error_rate: float) -> Estimate:
-    """Accuracy after minus accuracy before, on the same images.
+    """Accuracy after minus accuracy before, on the same images, with its score interval.
 
-    Only images that changed sides count: the shares won and lost have a Clopper-Pearson interval each, at half of the
-    error rate, and the difference lies between the differences of their ends (Bonferroni).
+    Only images that changed sides count. The interval holds every difference at which the number won less the number
+    lost is within a normal quantile of what is expected, the nuisance share at its most likely value there (T. Tango,
+    Statistics in Medicine 17, 1998): it keeps its rate for few changes, where a Student interval has no width.
     """
-    n = len(before)
+    from scipy.optimize import brentq
+    from scipy.stats import norm
+
+    n, quantile = len(before), float(norm.isf(error_rate / 2.0))
     won, lost = int(np.sum(after & ~before)), int(np.sum(before & ~after))
-    (won_low, won_high), (lost_low, lost_high) = (clopper_pearson(k, n, error_rate / 2.0) for k in (won, lost))
-    return Estimate((won - lost) / n, won_low - lost_high, won_high - lost_low)
+
+    def score(difference: float) -> float:
+        linear = -won - lost + (2 * n - won + lost) * difference
+        root = math.sqrt(linear**2 + 8 * n * lost * difference * (1.0 - difference))
+        share = (root - linear) / (4 * n)  # of images that are lost, at this difference
+        spread = n * (2.0 * share + difference * (1.0 - difference))
+        off = won - lost - n * difference
+        return off / math.sqrt(spread) if spread > 0.0 else math.copysign(math.inf, off) if off else 0.0
+
+    measured, edge = (won - lost) / n, 1.0 - 1e-12
+    low = -1.0 if score(-edge) <= quantile else brentq(lambda x: score(x) - quantile, -edge, measured)
+    high = 1.0 if score(edge) >= -quantile else brentq(lambda x: score(x) + quantile, measured, edge)
+    return Estimate(measured, float(low), float(high))
 
 
 def largest(estimates: Sequence[Estimate]) -> Estimate:

@@ -120,8 +120,24 @@ def test_the_paired_difference_counts_only_images_that_changed_sides():
     before, after = np.arange(100) < 60, np.arange(100) >= 10
     value, low, high = paired_difference(before, after, 1e-3)
     assert value == pytest.approx(0.3)
-    won, lost = clopper_pearson(40, 100, 5e-4), clopper_pearson(10, 100, 5e-4)
-    assert (low, high) == (won[0] - lost[1], won[1] - lost[0])
+    assert 0.0 < low < value < high < 1.0
+    backwards = paired_difference(after, before, 1e-3)
+    assert backwards == pytest.approx((-value, -high, -low))
+    others = np.arange(100) < 50
+    same = paired_difference(before | others, after | others, 1e-3)  # 10 lost are right before and after now
+    assert same.low > low
+
+
+def test_the_paired_difference_is_that_of_a_published_table():
+    """Of 50 pairs 12 won and 2 lost: 0.061 to 0.345 at 95 per cent; without a change it is symmetric."""
+    before, after = np.arange(50) >= 12, np.arange(50) < 48
+    assert paired_difference(before, after, 0.05) == pytest.approx((0.2, 0.0611, 0.3447), abs=5e-5)
+    same = np.arange(54) < 40
+    none = paired_difference(same, same, 0.05)
+    assert none.value == 0.0
+    assert none.high == pytest.approx(-none.low)
+    z = 1.959964
+    assert none.high == pytest.approx(z**2 / (54 + z**2))  # where 54 x^2 = z^2 (1 - x) x
 
 
 def test_the_paired_difference_covers_the_true_one():

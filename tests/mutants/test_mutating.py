@@ -1,6 +1,7 @@
 """The campaign of mutants does what it says: one change each, imported by the tests and by what they start."""
 
 import ast
+import os
 import subprocess
 import sys
 from collections import Counter
@@ -109,6 +110,47 @@ def test_a_mutant_is_killed_by_a_test_that_looks_and_by_what_it_starts(tmp_path)
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert done.stdout.split() == ["True", "test_it", "True", "test_it", "False"]
+
+
+KERNEL = "cgrosim/kernels/trial.py"
+COMPILE = """
+import numpy as np
+from cgrosim import kernels
+def combined():
+    out = np.zeros(2)
+    kernels.combine(np.ones(2), np.full((2, 2), 3.0), np.array([[0.0], [0.5]]), 1, 2.0, out)
+    return out.tolist()
+"""
+TRY_KERNEL = """
+import os, sys
+sys.path.insert(0, {folder!r})
+from pathlib import Path
+warm = Path({tests!r}) / "warm"
+os.environ["NUMBA_CACHE_DIR"] = str(warm)
+from mutating_campaign import ORDINARY, load_libraries
+load_libraries()
+from trying import Trial
+from mutating import mutants_of
+(mutant,) = [each for each in mutants_of({file!r}) if (each.before, each.after) == ({before!r}, {after!r})]
+trial = Trial(mutant, {{"{tests}/test_looks.py::test_it": 0.1}}, ORDINARY, warm)
+_, status, used = os.wait4(trial.pid, 0)
+print(trial.result(status, used)["killed"])
+"""
+
+
+@pytest.mark.slow
+def test_a_mutant_of_a_kernel_is_compiled_though_the_kernel_was_before(tmp_path):
+    """Numba read where kernels are kept when it was imported; those without the mutant are there."""
+    (tmp_path / "test_looks.py").write_text(f"{COMPILE}\ndef test_it():\n    assert combined() == [4.0, 4.0]\n")
+    warm = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path / "warm")}
+    plain = f"{COMPILE}\nassert combined() == [4.0, 4.0]"
+    subprocess.run([sys.executable, "-c", plain], check=True, env=warm, cwd=ROOT)
+    assert list((tmp_path / "warm").rglob("*.nbc"))
+    change = {"before": "vector[i] + step * out[i]", "after": "vector[i] - step * out[i]"}
+    script = TRY_KERNEL.format(folder=str(Path(__file__).parent), tests=str(tmp_path), file=KERNEL, **change)
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=ROOT)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split()[-1] == "True"
 
 
 def test_the_table_counts_by_room_and_gives_reasons():

@@ -64,7 +64,7 @@ class Trial:
         said = os.open(folder / "said", os.O_WRONLY | os.O_CREAT)
         os.dup2(said, 1)
         os.dup2(said, 2)
-        os.environ["NUMBA_CACHE_DIR"] = str(folder / "numba")
+        keep_kernels_in(folder / "numba")
         _copy_kernels(self.warm, folder / "numba", self.mutant.file)
         install(self.mutant)
         status, first = run_tests(list(self.tests), self.marks)
@@ -120,6 +120,18 @@ def forked(work: Callable[[], int]) -> int:
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(status)
+
+
+def keep_kernels_in(folder: Path) -> None:
+    """A place of its own for what this process, and those it starts, compile.
+
+    Numba has read the variable when it was imported: without the second line a mutant would be loaded from where the
+    kernels without it were kept, and all its tests would pass.
+    """
+    import numba
+
+    os.environ["NUMBA_CACHE_DIR"] = str(folder)
+    numba.config.CACHE_DIR = str(folder)
 
 
 def _copy_kernels(warm: Path, to: Path, file: str) -> None:

@@ -209,7 +209,7 @@ def overfitting_checks(runs: Sequence[Run]) -> tuple[Check, ...]:
             growth.value,
             (0.0, 1.0),
             "what is learned after the clean images are fitted is robustness at the training images themselves; the "
-            f"same test images at both epochs, intervals for the shares won and lost{shared}",
+            f"same test images at both epochs, Tango's interval of a paired difference{shared}",
             growth.interval,
         ),
     )
@@ -323,7 +323,7 @@ def _measure_digits(context: Context, world: World) -> Evidence:
         return exchanged(run) if world.number(EXCHANGED, False) else run
 
     seeds = context.seeds("image-overfitting-digits", context.choose(FEW, RATED))
-    return measure_world(make, seeds, "digits, 240 images", world)
+    return measure_world(make, seeds, "digits, 300 images", world)
 
 
 def _measure_mnist(context: Context, world: World) -> Evidence:

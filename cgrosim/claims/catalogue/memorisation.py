@@ -31,7 +31,7 @@ def _kept(run: Measured) -> NDArray[np.bool_]:
 def measure_decoupled(context: Context, world: World) -> Evidence:
     """Ratio and rank correlation of measured and decoupled times; wrong world: predictions shuffled among samples."""
     dimensions = [1e5, 1e6, 1e8, 1e10, 1e12] if context.full else [1e6, 1e9]
-    runs = _runs(context, "memorisation-times", dimensions, context.choose(2, 4), world)
+    runs = _runs(context, "memorisation-times", dimensions, context.choose(2, 6), world)
     generator = context.generator("memorisation-times")
     measured, predicted, kick = [], [], []
     for run in runs:

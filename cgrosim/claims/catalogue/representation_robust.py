@@ -31,7 +31,7 @@ Array = NDArray[np.float64]
 
 SAMPLES = 100
 HINT, RADIUS = 0.25, 0.3
-TABLES = (20, 20, 14, 12, 6)
+TABLES = (20, 20, 20, 20, 6)
 """Tables of labels of D = 3, 4, ... that are fitted on whole balls: small networks cost least."""
 POINT_TABLES = 40  # fitted at points alone, which is cheap
 REACH = 0.1  # hint and radius for training: at 0.2 most tables of six coordinates were not fitted by 64 units

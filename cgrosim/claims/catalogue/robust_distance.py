@@ -20,8 +20,8 @@ from cgrosim.theory.scaling import exponents
 Array = NDArray[np.float64]
 
 REASON = (
-    "overlaps of filters, d^(-1/2) each among 66 pairs, move the density at the smallest d by a few per cent, and the "
-    "second order of kicks between samples V and which filter wins by 0.015: together within a twentieth"
+    "overlaps of filters and patches, d^(-1/2) each among 66 pairs and ten samples, move the density at the smallest d "
+    "by some five per cent, and the second order of kicks between samples V and which filter wins by 0.015"
 )
 HYPOTHESES = ("some-live-filter", "radius-below-signal", "attack-hides-signal", "noise-covers-residual",
               "memorises-before-escape", "gram-nearly-orthogonal")  # fmt: skip
