@@ -18,7 +18,7 @@ from cgrosim.model.params import Params
 
 FLOPS = 2.5e10  # speed of one core in the step kernels
 STEP_OVERHEAD = 3e-6  # seconds a step that no arithmetic explains
-FLOW_OVERHEAD = 2e-4  # seconds an evaluation of the flow's force, with its share of searching for hitting times
+FLOW_OVERHEAD = 1.5e-5  # seconds an evaluation of the flow's force, with its share of searching for hitting times
 FLOW_EVALUATIONS = 250.0  # a decade of steps, at a tolerance of 1e-8
 FLOW_ORDER, FLOW_STAGES = 8.0, 12.0
 RECORD_OVERHEAD = 5e-4  # seconds a record
