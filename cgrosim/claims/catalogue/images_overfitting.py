@@ -46,6 +46,9 @@ if TYPE_CHECKING:
 FEW = 3  # trainings, the worst of which is judged; the others count for the rate over seeds
 LEAST_RATE, RATED = 0.5, 25
 """More likely than not: 25 trainings with one failure at most show it, and 25 with one success the opposite."""
+EVERY, ENOUGH = 10_000, 500
+"""Test images that a training is judged on: all there are, and of those that only count for the rate, whose errors are
+compared with a cut."""
 ASIDE = 20  # test images measured after every epoch of a training whose course no figure shows
 JUDGED_AT = "judged_at"  # radius of the judging attack in units of the training radius
 EXCHANGED = "exchanged"  # whether the network that fits the clean images stands for the last one, and the reverse
@@ -306,10 +309,14 @@ def _fitted_digits(seed: int, changes: tuple[tuple[str, Any], ...], shown: bool)
 
 @lru_cache(maxsize=2 * RATED)
 def _judged_digits(
-    seed: int, changes: tuple[tuple[str, Any], ...], shown: bool, restarts: int, share: float, queries: int
+    seed: int, changes: tuple[tuple[str, Any], ...], shown: bool, restarts: int, share: float, queries: int, tests: int
 ) -> Run:
-    """Train and judge; worlds that only read otherwise share it."""
+    """Train and judge on so many test images; worlds that only read otherwise share it."""
+    from cgrosim.images.training.samples import Samples
+
     fitted = _fitted_digits(seed, changes, shown)
+    few = Samples(fitted.data.test.images[:tests], fitted.data.test.labels[:tests])
+    fitted = dataclasses.replace(fitted, data=dataclasses.replace(fitted.data, test=few))
     return judged_run(fitted, judging_attack(fitted.training.settings, restarts, share), queries)
 
 
@@ -319,7 +326,9 @@ def _measure_digits(context: Context, world: World) -> Evidence:
     def make(seed: int, _: dict[str, Any]) -> Run:
         shown = seed == seeds[0] and not changes
         queries = SQUARE_QUERIES if context.full and seed in seeds[:FEW] else 0
-        run = _judged_digits(seed, changes, shown, context.choose(1, 2), world.number(JUDGED_AT, 1.0), queries)
+        tests = EVERY if seed in seeds[:FEW] else ENOUGH
+        share = world.number(JUDGED_AT, 1.0)
+        run = _judged_digits(seed, changes, shown, context.choose(1, 2), share, queries, tests)
         return exchanged(run) if world.number(EXCHANGED, False) else run
 
     seeds = context.seeds("image-overfitting-digits", context.choose(FEW, RATED))

@@ -64,7 +64,7 @@ def cases(context: Context, generator: np.random.Generator) -> list[Case]:
         margins = task.clean(task.points)[:, 0] * task.labels
         found.append(Case(task, float(1.2 * margins.mean() / steepest), norm))
     for norm, radius in zip(norms, (0.15, 0.4), strict=True):
-        task = digits_task(generator, samples=context.choose(150, 1000), test=context.choose(100, 500))
+        task = digits_task(generator, samples=context.choose(150, 600), test=context.choose(100, 300))
         found.append(Case(task, radius, norm))
     folder = local_data("mnist")[0] if context.full else None
     if folder is not None:

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.spatial.distance import cdist
 
 from cgrosim.claims.checks import exact
 from cgrosim.claims.claim import Claim, Context, Evidence, Panel, Series
@@ -33,7 +34,8 @@ class Built(NamedTuple):
 def linear_task(generator: np.random.Generator, dimension: int) -> tuple[ReluNetwork, Array, NDArray[np.int64], Array]:
     """Points of the unit cube, labelled by a half-space through its middle that the clean network knows; margins.
 
-    Drawn anew until the classes are separated at every radius, as the theorem assumes: a few in a hundred are not.
+    Drawn anew until the classes are separated at every radius, as the theorem assumes, and no indicator reaches the
+    ball of a sample without one: the network is right there as well, but bounds of its intervals cannot say so.
     """
     weights = generator.uniform(0.5, 1.5, dimension) * generator.choice([-1.0, 1.0], dimension)
     weights /= np.abs(weights).sum()
@@ -42,8 +44,15 @@ def linear_task(generator: np.random.Generator, dimension: int) -> tuple[ReluNet
         points = generator.uniform(0.0, 1.0, (SAMPLES, dimension))
         margins = (points - 0.5) @ weights
         labels = np.where(margins > 0.0, 1, -1)
-        if separation(points, labels, "linf").distance > 2.0 * float(RADII[-1]) * (1.0 + 1e-9):
+        apart = separation(points, labels, "linf").distance > 2.0 * float(RADII[-1]) * (1.0 + 1e-9)
+        if apart and not any(_reached(points, np.abs(margins) <= radius, radius) for radius in RADII):
             return clean, points, labels, np.abs(margins)
+
+
+def _reached(points: Array, needed: NDArray[np.bool_], radius: float) -> bool:
+    """Whether an indicator, which is 0 from twice the radius on, reaches the ball of a sample that needs none."""
+    distances = cdist(points[needed], points[~needed], "chebyshev")
+    return bool(distances.size and distances.min() < 3.0 * radius)
 
 
 def _build(task: tuple[ReluNetwork, Array, NDArray[np.int64], Array], radius: float, world: World) -> Built:
