@@ -188,6 +188,19 @@ def test_searching_attacks_train_and_resume(threat):
     assert np.all(snapshot.attacked_margin <= snapshot.clean_margin)
 
 
+@pytest.mark.parametrize("activation", ["power", "relu_power", "smoothed_relu"])
+def test_a_searching_attack_watches_the_signal_of_the_worse_label(activation):
+    params = SMALL.replace(threat="fgsm", perturbation_radius=0.3, activation=activation)
+    system = draw_explicit(params)
+    engine = engine_of(params, "direct", system)
+    shares = [
+        reference.signal_margin(params, system.second_layer, system.signal, y, params.signal_strength)
+        for y in (1.0, -1.0)
+    ]
+    (watched,) = engine._levels()["clean signal margin"]
+    assert watched == pytest.approx(min(shares), rel=1e-12)
+
+
 SEED_WITH_POSITIVE_START = next(
     seed for seed in range(100) if np.sum(draw_explicit(SMALL.replace(seed=seed)).signal ** 3) > 0
 )

@@ -5,6 +5,7 @@ import pytest
 from scipy.integrate import DOP853
 
 from cgrosim import Params, kernels
+from cgrosim.engines.base import Stuck
 from cgrosim.engines.closed import ClosedForces
 from cgrosim.engines.flow import FlowEngine
 from cgrosim.engines.integrator import ESTIMATES, METHOD, CompiledDOP853
@@ -110,3 +111,23 @@ def test_evaluations_are_counted_as_before():
     engine = FlowEngine(params, draw_gram(params))
     assert engine.advance(3) is None
     assert engine.evaluations % 12 == 2
+
+
+def test_tolerances_are_in_the_scale_of_the_start():
+    """u is of the size of init_std; B moves C by its own start where it is that start over the energy of a patch."""
+    params, _, _ = problem({}, learning_rate=0.05)
+    system = draw_gram(params)
+    engine = FlowEngine(params, system)
+    size = np.sqrt(np.mean(system.noise**2)) / np.mean(np.diag(system.gram))
+    expected = np.concatenate([np.full(4, params.init_std), np.full(system.noise.size, size)])
+    assert engine._absolute_tolerance() == pytest.approx(params.flow_tolerance * expected)
+
+
+def test_a_flow_that_does_not_go_on_says_at_which_step(monkeypatch):
+    params, _, _ = problem({}, learning_rate=0.05)
+    monkeypatch.setattr("cgrosim.engines.flow.MOST_EVALUATIONS", 100)
+    engine = FlowEngine(params, draw_gram(params))
+    ended = engine.advance(10**9)
+    assert isinstance(ended, Stuck)
+    assert ended.step == engine._solver.t / 0.05
+    assert 0.0 < ended.step < 10**9
