@@ -56,6 +56,9 @@ def test_the_smoothed_loss_is_that_of_every_sample():
     assert run.values("training_loss") == pytest.approx(mixed.mean(axis=1), rel=1e-12)
 
 
-def test_the_learnt_signal_is_a_sum_of_powers():
-    run = simulate(Params.from_paper(40, samples=3, steps=20, records=2, test_samples=0, power=3.0, init_std=0.5))
-    assert run.values("learnt_signal") == pytest.approx(np.sum(run.values("signal_correlation") ** 3, axis=1))
+def test_the_learnt_signal_is_a_sum_of_powers_and_so_is_its_share_of_the_margin():
+    params = Params.from_paper(40, samples=3, steps=20, records=2, test_samples=0, power=3.0, init_std=0.5, gap=0.2)
+    run = simulate(params)
+    learnt = np.sum(run.values("signal_correlation") ** 3, axis=1)
+    assert run.values("learnt_signal") == pytest.approx(learnt)
+    assert run.values("signal_margin") == pytest.approx(params.signal_strength**3 * learnt)
