@@ -186,7 +186,7 @@ CLAIMS = (
         kind="law",
         measure=measure_dead_probability,
         worlds=(
-            World("starts with a mean of 0.3 standard deviations", mean=0.3),
+            World("starts with a mean of 0.4 standard deviations", mean=0.4),
             World("a filter dead with probability 0.45, a mean of 0.126 standard deviations", mean=0.126),
         ),
         proved_for="odd power, real q > 2",

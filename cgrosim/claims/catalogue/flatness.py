@@ -199,7 +199,7 @@ def _gap_and_bounds(case: GapCase, world: World) -> tuple[float, Array, float]:
 def _measure_bounds(context: Context, world: World) -> Evidence:
     """Every bound as an inequality over random networks on the line, and over the patch model."""
     generator = context.generator("flatness-gap-bounds")
-    count = context.choose(150, 1500)
+    count = context.choose(250, 1500)
     found = [_gap_and_bounds(_gap_case(generator), world) for _ in range(count)]
     gaps, bounds = np.array([f[0] for f in found]), np.stack([f[1] for f in found])
     excess = gaps[:, None] - bounds - np.array([f[2] for f in found])[:, None]
@@ -266,7 +266,7 @@ CLAIMS = (
         "gap against flatness plus an explicit additive term; the probability is the claim flatness-gap-likely",
         kind="bound",
         measure=_measure_bounds,
-        worlds=(World("an attack of three times the radius", radius=times(3.0)),),
+        worlds=(World("an attack of six times the radius", radius=times(6.0)),),
         proved_for="any network",
         cost=1.5,
     ),

@@ -58,7 +58,7 @@ def law_distance(params: Params) -> float:
 
 def _measure_law(context: Context, world: World) -> Evidence:
     params = law_experiment()
-    seeds = context.seeds("signal-growth-law", context.choose(300, 3000))
+    seeds = context.seeds("signal-growth-law", context.choose(500, 3000))
     prior, systematic = law_of(params), law_distance(params)
     simulated = world.of(params)
     horizon = float(prior.ppf(HORIZON))
@@ -138,7 +138,7 @@ CLAIMS = (
         measure=_measure_law,
         worlds=(
             World("half as many neurons", neurons=times(0.5)),
-            World("starts 20 % larger", init_std=times(1.2)),
+            World("starts 30 % larger", init_std=times(1.3)),
             World("signal 10 % stronger", signal_strength=times(1.1)),
             World("power q + 0.1", power=plus(0.1)),
         ),
