@@ -74,6 +74,28 @@ def smoothed_memorisation_time(
     return np.where(start <= 0, np.inf, np.where(start >= end, 0.0, time))
 
 
+def held_back(
+    start: ArrayLike, *, smoothing: float, power: float, adversarial_weight: float, threshold: float = MEMORISED
+) -> Array:
+    """Factor by which the clean loss delays the memorisation of a start whose attacked loss pushes it.
+
+    Beside a signal at rest at the cap the clean margin of a sample is cap + V, beyond it: its push ``(1-lam)
+    (s(cap + V) - eps/2)`` is 0 at first and negative later. 1 without smoothing, where there is no cap, and for starts
+    that are not positive or at the threshold already. Kind: exact for one decoupled feature on the plateau.
+    """
+    cap, lam = margin_cap(smoothing), adversarial_weight
+    begin, end = np.asarray(start, dtype=float), threshold ** (1.0 / power)
+    if smoothing == 0.0:
+        return np.ones(begin.shape)
+    inside = (begin > 0.0) & (begin < end)
+    logs = np.linspace(np.log(np.where(inside, begin, 0.5 * end)), np.log(end), 2001, axis=-1)
+    margins = np.exp(power * logs)
+    alone = lam * smoothed_weight(margins, smoothing)
+    both = alone + (1.0 - lam) * smoothed_weight(cap + margins, smoothing)
+    times = [np.trapezoid(np.exp((2.0 - power) * logs) / weight, logs, axis=-1) for weight in (both, alone)]
+    return np.where(inside, times[0] / times[1], 1.0)
+
+
 def resting_noise_margin(
     clean: float, *, smoothing: float, gap: float, power: float, adversarial_weight: float
 ) -> float:

@@ -1,11 +1,19 @@
-"""Settings of the trainings that the claims about overfitting on real images judge, and the attack they judge with."""
+"""The trainings that the claims about overfitting on real images judge: settings, course, and the judging attack."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from cgrosim.claims.image_runs import CUT, fits_robustly
 
 if TYPE_CHECKING:
     from cgrosim.images.attacks.gradient import Attack
+    from cgrosim.images.data.datasets import Dataset
+    from cgrosim.images.training.file import Parameters, Training
+    from cgrosim.images.training.samples import TrainingData
     from cgrosim.images.training.settings import Settings
 
 
@@ -37,3 +45,33 @@ def judging_attack(settings: Settings, restarts: int = 2, share: float = 1.0) ->
     from cgrosim.images.attacks.gradient import Attack
 
     return Attack.pgd(settings.attack.norm, share * settings.attack.radius, 20, restarts=restarts)
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """One training to the criterion, with the networks of the epochs that are judged, by name."""
+
+    training: Training
+    data: TrainingData
+    networks: dict[str, tuple[int, Parameters]]
+
+
+def fit(settings: Settings, dataset: Dataset) -> Fitted:
+    """Train to the criterion."""
+    from cgrosim.images.training.samples import training_data
+    from cgrosim.images.training.train import train
+
+    data = training_data(settings, dataset)
+    networks: dict[str, tuple[int, Parameters]] = {}
+
+    def note(epoch: int, network: Any) -> None:
+        if "fitted" not in networks:
+            wrong = network.logits(data.train.images).argmax(axis=1) != data.train.labels
+            if np.mean(wrong) <= CUT:
+                networks["fitted"] = epoch, network.parameters()
+
+    training = train(settings, dataset, on_epoch=note, until=fits_robustly)
+    if training.best is not None and training.best_epoch is not None:
+        networks["selected"] = training.best_epoch, training.best
+    networks["last"] = training.epochs_done, training.last
+    return Fitted(training, data, networks)

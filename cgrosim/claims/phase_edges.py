@@ -42,7 +42,7 @@ PLACES = {
 SCALES = {"escape": (10**8, -0.35), "overfitting": (10**6, -0.4)}
 """d and the exponent of init_std in it, by edge: kicks chi of 0.07, and of 0.28 where the memorised noise is to be at
 least a quarter of the squared norms that make the fresh noise."""
-EACH = {"escape": (3, 12), "overfitting": (5, 12)}
+EACH = {"escape": (5, 12), "overfitting": (5, 12)}
 """Starts of a place, quick and full: intervals of both edges, and four standard deviations, fit into their regions."""
 REGIONS = ("robust overfitting", "memorised yet robust", "robust by signal")
 HALF_WAY = 0.25  # robust test error between 0 and the 1/2 of the theorem: the edge of overfitting

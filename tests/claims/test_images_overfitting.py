@@ -8,7 +8,8 @@ import pytest
 from cgrosim.claims.catalogue import images_overfitting as claims
 from cgrosim.claims.checks import combine
 from cgrosim.claims.claim import Context, evaluate
-from cgrosim.claims.image_runs import CUT, Judged, draw_digits
+from cgrosim.claims.image_runs import CRITERION, CUT, Judged, draw_digits, fits_robustly
+from cgrosim.claims.overfitting_settings import fit
 from cgrosim.images.attacks.gradient import Attack
 
 TRAINING, CLEAN, ROBUST, GROWTH = range(4)  # places of the checks
@@ -21,7 +22,7 @@ def worlds():
     def make(seed, changes):
         start = {"subset": 100, "validation": 20, "epochs": 30, "attack_steps": 3, "evaluation_steps": 2}
         settings = claims.digits_settings(seed, **{**start, "evaluation_samples": 50, **changes})
-        return claims.judged_run(claims.fit(settings, draw_digits(120, seed, 400)), Attack.pgd("linf", 0.1, 5), 20)
+        return claims.judged_run(fit(settings, draw_digits(120, seed, 400)), Attack.pgd("linf", 0.1, 5), 20)
 
     wrong = {world.name.partition(":")[0]: make(1, dict(world.changes)) for world in claims.WORLDS[2:]}
     return {"adversarial training": make(1, {}), **wrong}
@@ -118,8 +119,8 @@ def test_the_decline_from_the_selected_epoch_is_told(worlds):
 def test_a_training_ends_at_the_criterion_and_its_rate_over_seeds_is_judged(worlds):
     run = worlds["adversarial training"]
     for share, there in ((0.9, True), (1.1, False)):
-        history = {"robust_train": np.array([0.5, 1.0 - share * claims.CRITERION])}
-        assert claims.fits_robustly(dataclasses.replace(run.training, history=history)) == there
+        history = {"robust_train": np.array([0.5, 1.0 - share * CRITERION])}
+        assert fits_robustly(dataclasses.replace(run.training, history=history)) == there
     good, bad = (pretend(run, train, 0.6) for train in (0.99, 0.8))
     rate = claims.overfitting_checks([good] * claims.RATED)[0]
     assert (rate.outcome, rate.measured) == ("supported", 1.0)

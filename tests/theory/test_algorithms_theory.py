@@ -18,6 +18,7 @@ from cgrosim.theory.label_noise import (
 from cgrosim.theory.label_smoothing import (
     eroded_margin,
     erosion_rate,
+    held_back,
     held_margin,
     margin_cap,
     resting_noise_margin,
@@ -127,6 +128,23 @@ def test_smoothing_delays_by_its_own_integral(eps: float, power: float, start: f
     assert found == pytest.approx(expected, rel=1e-7)
     plain = float(smoothed_memorisation_time(start, rate=0.7, smoothing=0.0, power=power))
     assert found >= plain / (1.0 - eps) * (1 - 1e-12)
+
+
+@given(eps=st.sampled_from([0.02, 0.1, 0.3]), power=st.sampled_from([2.5, 3.0]), start=st.floats(0.02, 0.8))
+def test_the_clean_loss_beyond_the_cap_holds_back(eps: float, power: float, start: float) -> None:
+    """Adaptive quadrature of dv / (W v^(q-1)), W of both losses over W of the attacked one; nothing without a cap."""
+
+    def slowness(v: float, lam: float, clean: float) -> float:
+        weight = lam * smoothed_weight(v**power, eps) + clean * smoothed_weight(margin_cap(eps) + v**power, eps)
+        return float(1.0 / (weight * v ** (power - 1.0)))
+
+    end = 0.7 ** (1.0 / power)
+    found = held_back([start, -start, 0.9], smoothing=eps, power=power, adversarial_weight=0.4)
+    both, alone = (quad(slowness, start, end, args=(0.4, clean), limit=200)[0] for clean in (0.6, 0.0))
+    assert found[0] == pytest.approx(both / alone, rel=1e-5)
+    assert found[0] > 1.0
+    assert found[1:].tolist() == [1.0, 1.0]
+    assert held_back(start, smoothing=0.0, power=power, adversarial_weight=0.4) == 1.0
 
 
 def test_small_starts_are_delayed_by_one_over_one_minus_eps() -> None:

@@ -100,6 +100,7 @@ CLAIMS = (
             World("noise 5 % stronger", noise_std=times(1.05)),
             World("power q + 0.05", power=plus(0.05)),
             World("twice as many such samples", unlearnable_fraction=times(2.0)),
+            World("gap 0.04 for 0.4: the signal does not escape", gap=times(0.1)),
         ),
         cost=4.0,
     ),

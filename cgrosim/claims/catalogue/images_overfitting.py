@@ -24,7 +24,6 @@ from cgrosim.claims.image_runs import (
     data_present,
     draw_digits,
     error_of,
-    fits_robustly,
     judge,
     largest,
     local_data,
@@ -33,15 +32,12 @@ from cgrosim.claims.image_runs import (
     smallest,
     without_data,
 )
-from cgrosim.claims.overfitting_settings import digits_settings, judging_attack, mnist_settings
+from cgrosim.claims.overfitting_settings import Fitted, digits_settings, fit, judging_attack, mnist_settings
 from cgrosim.studies.world import World
 
 if TYPE_CHECKING:
     from cgrosim.images.attacks.gradient import Attack
-    from cgrosim.images.data.datasets import Dataset
-    from cgrosim.images.training.file import Parameters, Training
-    from cgrosim.images.training.samples import TrainingData
-    from cgrosim.images.training.settings import Settings
+    from cgrosim.images.training.file import Training
 
 FEW = 3  # trainings, the worst of which is judged; the others count for the rate over seeds
 LEAST_RATE, RATED = 0.5, 25
@@ -94,36 +90,6 @@ class Run:
         before, after = (float(np.mean(self.train[name].robust)) for name in ("fitted", "last"))
         test = paired_difference(self.test["fitted"].robust, self.test["last"].robust, error_rate)
         return Estimate(after - before - test.value, after - before - test.high, after - before - test.low)
-
-
-@dataclass(frozen=True)
-class Fitted:
-    """One training to the criterion, with the networks of the epochs that are judged, by name."""
-
-    training: Training
-    data: TrainingData
-    networks: dict[str, tuple[int, Parameters]]
-
-
-def fit(settings: Settings, dataset: Dataset) -> Fitted:
-    """Train to the criterion."""
-    from cgrosim.images.training.samples import training_data
-    from cgrosim.images.training.train import train
-
-    data = training_data(settings, dataset)
-    networks: dict[str, tuple[int, Parameters]] = {}
-
-    def note(epoch: int, network: Any) -> None:
-        if "fitted" not in networks:
-            wrong = network.logits(data.train.images).argmax(axis=1) != data.train.labels
-            if np.mean(wrong) <= CUT:
-                networks["fitted"] = epoch, network.parameters()
-
-    training = train(settings, dataset, on_epoch=note, until=fits_robustly)
-    if training.best is not None and training.best_epoch is not None:
-        networks["selected"] = training.best_epoch, training.best
-    networks["last"] = training.epochs_done, training.last
-    return Fitted(training, data, networks)
 
 
 def judged_run(fitted: Fitted, attack: Attack, queries: int = SQUARE_QUERIES) -> Run:
