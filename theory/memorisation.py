@@ -16,6 +16,7 @@ from scipy.special import logsumexp
 from cgrosim.theory.clock import LOG_WEIGHTS, NODES
 from cgrosim.theory.plateau import SignalFlow
 from cgrosim.theory.power_growth import check_power, companion_log_growth, growth_integral
+from cgrosim.theory.roots import bracketed_roots
 from cgrosim.theory.thresholds import MEMORISED
 
 Array = NDArray[np.float64]
@@ -150,16 +151,13 @@ class _SamplePath:
 
     def clock_to(self, threshold: float, saturation: float) -> Array:
         negative = np.sum(np.where(self.signs < 0, np.exp(self.power * self.log_starts), 0.0), axis=-1)
-        end = np.log(threshold + negative) / self.power - self.log_reference
-        low, high = np.zeros_like(end), np.maximum(end, 0.0)
-        for _ in range(60):  # growth below 1e3: 60 halvings reach its last bit
-            middle = 0.5 * (low + high)
-            below = self.margins(middle[:, None])[:, 0] < threshold
-            low, high = np.where(below, middle, low), np.where(below, high, middle)
-        # Panels of at most half a unit of log V, so that e^V is smooth on each (sixteen nodes: rounding).
-        panels = max(1, int(np.ceil(2.0 * self.power * float(np.max(high)))))
-        if np.any(negative > 1.0):
-            edges = self._graded(panels, float(np.max(negative)) + threshold)
+        high = self._growth_to(threshold, negative)
+        # The slowdown is singular at V = i pi and beyond, over a unit of log V off the end of a panel of two: sixteen
+        # nodes meet it to rounding. Where V starts below -1 it varies with V itself on its way up.
+        largest = float(np.max(negative))
+        panels = max(1, int(np.ceil((2.0 if largest > 1.0 else 0.5) * self.power * float(np.max(high)))))
+        if largest > 1.0 or self._steep(largest):
+            edges = self._graded(panels, largest + threshold)
             middles, halves = 0.5 * (edges[1:] + edges[:-1]), 0.5 * np.diff(edges)
             points = (high[:, None, None] * (middles[:, None] + halves[:, None] * NODES)).reshape(high.size, -1)
             half, panels, widths = high, len(halves), np.log(halves)
@@ -172,6 +170,33 @@ class _SamplePath:
         weights = (widths[:, None] + LOG_WEIGHTS).reshape(-1)
         with np.errstate(over="ignore", divide="ignore"):
             return np.exp(logsumexp(log_integrand + weights, axis=-1) + np.log(half)) / self.reference_energy
+
+    def _growth_to(self, threshold: float, negative: Array) -> Array:
+        """Log-growth of the reference at which V_i reaches the threshold; alone it would grow at most as far.
+
+        Sought in log(V + what negative starts take away at first), a sum of powers and so nearly straight.
+        """
+        end = np.log(threshold + negative)
+        high = np.maximum(end / self.power - self.log_reference, 0.0)
+
+        def above(growth: Array) -> Array:
+            with np.errstate(divide="ignore"):
+                return np.asarray(np.log(np.maximum(self.margins(growth[:, None])[:, 0] + negative, 0.0)) - end)
+
+        return bracketed_roots(above, np.zeros_like(high), high * (1.0 + 1e-12))
+
+    def _steep(self, largest: float) -> bool:
+        """Whether negative starts fall too fast for panels two units of log V wide.
+
+        A start of ratio -r is singular at a growth of -log(1 + 1/r)/(q - 2), `off` halves of a panel before its first:
+        sixteen nodes miss a share rho^-32 of it, rho the ellipse through that point, and all there is are `largest`.
+        """
+        if self.excess == 0.0:
+            return False
+        steepest = max(1.0, float(np.max(np.abs(self.ratios))))
+        off = float(np.log1p(1.0 / steepest)) / self.excess * self.power
+        ellipse = 1.0 + off + float(np.sqrt(off * (2.0 + off)))
+        return largest * ellipse**-32.0 > np.finfo(float).eps
 
     def _graded(self, panels: int, largest: float) -> Array:
         """Edges in [0, 1] where negative starts are large: halving towards both ends, down to where V is smooth.

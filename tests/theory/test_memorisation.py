@@ -220,3 +220,30 @@ def test_large_negative_starts_are_not_stepped_over(positive: float, negative: f
     )
     # the difference of two cubes of up to 1e3 keeps 1e-13 of them, and e^V as much
     assert float(found) == pytest.approx(exact, rel=1e-9)
+
+
+@pytest.mark.parametrize(("power", "scale"), [(6.0, 0.1), (6.0, 0.5), (4.0, 0.5), (3.0, 0.1), (2.5, 0.3)])
+def test_exposures_are_exact_however_many_features_and_of_either_sign(power: float, scale: float) -> None:
+    """Every v in closed form on the clock of its sample: v0 (1 - (q-2) kappa |v0|^(q-2) B)^(-1/(q-2)) or the like."""
+    generator, excess = np.random.default_rng(3), power - 2.0
+    starts, energy = scale * generator.standard_normal((40, 8)), 1.0 + 0.1 * generator.random((40, 8))
+    found = required_exposure(starts, energy, power=power, samples=power, learning_rate=1.0)
+    reached = np.flatnonzero((found > 0.0) & np.isfinite(found))
+    assert reached.size > 20
+    for sample in reached:
+        start, speed = starts[sample], energy[sample] * np.abs(starts[sample]) ** excess * np.sign(starts[sample])
+
+        def margin(clock: float, start: np.ndarray = start, speed: np.ndarray = speed) -> float:
+            grown = np.abs(start) * np.maximum(1.0 - excess * speed * clock, 1e-300) ** (-1.0 / excess)
+            return float(np.sum(np.sign(start) * grown**power))
+
+        last = (1.0 - 1e-12) / (excess * float(np.max(speed)))
+        end = brentq(lambda clock: margin(clock) - 0.7, 0.0, last, xtol=1e-300, rtol=1e-15)
+        ends = end * np.concatenate(
+            [[0.0], 0.5 ** np.arange(12.0, 1.0, -1.0), 1.0 - 0.5 ** np.arange(1.0, 25.0), [1.0]]
+        )
+        exact = sum(
+            quad(lambda b: 0.5 * (1.0 + np.exp(margin(b))), low, high, epsabs=0)[0] for low, high in pairwise(ends)
+        )
+        # the clock cancels near its blow-up: 1 - (q-2) k B keeps 1e-16 of 1, of what is 1e-4 there and more
+        assert float(found[sample]) == pytest.approx(exact, rel=1e-12)
