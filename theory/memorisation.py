@@ -13,10 +13,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import logsumexp
 
+from cgrosim.theory._roots import bracketed_roots
 from cgrosim.theory.clock import LOG_WEIGHTS, NODES
 from cgrosim.theory.plateau import SignalFlow
 from cgrosim.theory.power_growth import check_power, companion_log_growth, growth_integral
-from cgrosim.theory.roots import bracketed_roots
 from cgrosim.theory.thresholds import MEMORISED
 
 Array = NDArray[np.float64]

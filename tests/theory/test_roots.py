@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.optimize import brentq
 
-from cgrosim.theory.roots import bracketed_roots
+from cgrosim.theory._roots import bracketed_roots
 
 
 @pytest.mark.parametrize(
