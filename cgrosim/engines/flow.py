@@ -40,8 +40,8 @@ class FlowEngine:
     any size (derived here; the number of evaluations is a few dozen a decade). Smoothed labels end that: their margins
     rest, with rates that do not fall. An implicit method then takes tens of times fewer evaluations and still more
     time, for its dense systems (docs/explanation/cures-in-detail.md), so plain steps are advised there. The integrator
-    is
-    restarted from its state once a decade of time, so that a run resumed from the last restart repeats the same bits.
+    is restarted from its state once a decade of time, so that a run resumed from the last restart repeats the same
+    bits.
     """
 
     name = "flow"
