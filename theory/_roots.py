@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 
-MOST = 128  # evaluations: halving alone ends after 64, and a step by interpolation that gains less is followed by one
+MOST = 128  # evaluations: as many as halving a bracket to 1e-38 of its width
 
 
 def bracketed_roots(function: Callable[[Array], Array], low: Array, high: Array) -> Array:
@@ -29,7 +29,8 @@ def bracketed_roots(function: Callable[[Array], Array], low: Array, high: Array)
     Returns
     -------
     ndarray, shape (n,)
-        The end with the smaller value of a bracket that is four units of rounding wide, or a root itself.
+        The end with the smaller value of a bracket that is four units of rounding wide, or a root itself; near 0 an
+        argument is exact to 1e-38 of its bracket.
 
     Raises
     ------

@@ -183,7 +183,11 @@ class _SamplePath:
             with np.errstate(divide="ignore"):
                 return np.asarray(np.log(np.maximum(self.margins(growth[:, None])[:, 0] + negative, 0.0)) - end)
 
-        return bracketed_roots(above, np.zeros_like(high), high * (1.0 + 1e-12))
+        # a start within rounding of the threshold is at it; the other end lies beyond the rounding of logs up to 700 q
+        low = np.zeros_like(high)
+        reached = above(low) >= 0.0
+        high = np.where(reached, 0.0, high + 1e-9 * (1.0 + high))
+        return bracketed_roots(lambda x: np.where(reached, 0.0, above(x)), low, high)
 
     def _steep(self, largest: float) -> bool:
         """Whether negative starts fall too fast for panels two units of log V wide.

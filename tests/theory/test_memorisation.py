@@ -247,3 +247,19 @@ def test_exposures_are_exact_however_many_features_and_of_either_sign(power: flo
         )
         # the clock cancels near its blow-up: 1 - (q-2) k B keeps 1e-16 of 1, of what is 1e-4 there and more
         assert float(found[sample]) == pytest.approx(exact, rel=1e-12)
+
+
+@pytest.mark.parametrize("power", [2.0, 2.5, 3.0, 6.0])
+def test_starts_within_rounding_of_the_threshold_have_next_to_nothing_to_wait_for(power: float) -> None:
+    generator = np.random.default_rng(4)
+    for _ in range(300):
+        start = 10.0 ** generator.uniform(-3.0, 1.0) * generator.standard_normal(generator.integers(1, 12))
+        margin = float(np.sum(np.sign(start) * np.abs(start) ** power))
+        if margin <= 0.0:
+            continue
+        missing = 10.0 ** generator.uniform(-16.5, -9.0)
+        start *= (0.7 / margin * (1.0 - missing)) ** (1.0 / power)
+        exposure = required_exposure(start[None], 1.0, power=power, samples=power, learning_rate=1.0)[0]
+        # V rises at dV/dB = q sum |v|^(2q-2), and e^V is 2 at V = 0.7; the sum itself is rounded
+        size, rate = np.sum(np.abs(start) ** power), power * np.sum(np.abs(start) ** (2.0 * power - 2.0))
+        assert 0.0 <= exposure <= 2.0 * (0.7 * missing + 1e-14 * (1.0 + size)) / rate
