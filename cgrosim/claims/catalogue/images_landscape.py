@@ -51,9 +51,8 @@ class Sizes:
     shares: tuple[float, ...] = (0.0, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0)
 
 
-QUICK = Sizes(images=150, test=300, width=4, epochs=40, steps=8, shares=(0.0, 1.0, 2.0))
-"""Fewer training images are fitted further in the same time, and differ more from test points; the radii are those of
-the two shells alone."""
+QUICK = Sizes(images=150, test=300, width=4, epochs=40, steps=8, shares=(0.0, 0.5, 1.0, 1.5, 2.0))
+"""Fewer training images are fitted further in the same time, and differ more from test points."""
 
 
 @dataclass(frozen=True)
