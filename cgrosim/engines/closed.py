@@ -190,6 +190,10 @@ class ClosedForces:
     def levels(self, vector: Array, time: float = 0.0) -> dict[str, Array]:
         """What the hitting times watch, of a vector: by name, new arrays of one value or one a sample."""
         self._forces_at(vector, time)
+        return self.levels_held()
+
+    def levels_held(self) -> dict[str, Array]:
+        """The same of the state that margins were last computed of: after a trial step, the one at its end."""
         watched = {entry.level for entry in HITTING_TIMES.values()}
         return {name: self._level(code).copy() for code, name in enumerate(kernels.LEVELS) if name in watched}
 

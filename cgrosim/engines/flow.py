@@ -155,7 +155,7 @@ class FlowEngine:
 
     def _find_crossings(self) -> None:
         """Locate every threshold met during the last step, on the interpolant."""
-        levels = self._forces.levels(self._solver.y, self._solver.t)
+        levels = self._forces.levels_held()  # the last stage of an accepted step is the state at its end
         for event, entry in HITTING_TIMES.items():
             times = self.crossings.times[event]
             for i in np.flatnonzero(np.isnan(times) & (levels[entry.level] >= entry.threshold)):

@@ -18,7 +18,7 @@ from cgrosim.kernels.direct import (
     pack_weights,
     unpack_weights,
 )
-from cgrosim.kernels.flow import flow_rates, multiply, reduced_forces, wants_threads
+from cgrosim.kernels.flow import multiply, reduced_forces, wants_threads
 from cgrosim.kernels.levels import LEVELS, level_values
 from cgrosim.kernels.many import Starts, Training, advance_many, close_many, fresh_projections, make_stacked
 from cgrosim.kernels.problem import Problem, Record, Workspace, make_problem, make_record
@@ -33,7 +33,7 @@ from cgrosim.kernels.reduced import (
     unpack_reduced_state,
     unpack_velocity,
 )
-from cgrosim.kernels.trial import combine, set_pace, take_trial, trial_error
+from cgrosim.kernels.trial import combine, flow_rates, set_pace, take_trial, trial_error
 
 __all__ = [
     "DIVERGED",

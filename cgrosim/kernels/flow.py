@@ -60,18 +60,6 @@ def rates_into(problem, gram, start, kept, vector, work, out, row):  # type: ign
             out[row, neurons + k * neurons + r] = work.force[k // 8, r, k % 8]
 
 
-def _make_rates() -> Callable[..., Any]:
-    token = fingerprint("rates")
-
-    @entry(borrowing=True)
-    def rates(problem, gram, start, kept, vector, work, out):  # type: ignore[no-untyped-def]
-        if token == "":
-            return
-        rates_into(problem, gram, start, kept, vector, work, out, 0)
-
-    return rates
-
-
 def _make_multiply(parallel: bool) -> Callable[..., Any]:
     token = fingerprint("multiply, parallel" if parallel else "multiply, serial")
 
@@ -89,7 +77,7 @@ def _make_multiply(parallel: bool) -> Callable[..., Any]:
     return multiply
 
 
-_forces, _rates = _make_forces(), _make_rates()
+_forces = _make_forces()
 _multiply_forms = (_make_multiply(parallel=False), _make_multiply(parallel=True))
 
 
@@ -102,20 +90,6 @@ def reduced_forces(
     ``work.attacked_margin`` and ``work.memorization`` afterwards.
     """
     _forces(problem, signal, noise, work, out_signal, out_force)
-
-
-def flow_rates(
-    problem: Problem, gram: Array, start: Array, kept: float, vector: Array, work: Workspace, out: Array
-) -> bool:
-    """Force on (u, B) of the state u = vector[:m], c = kept start + K B, B row by row in the rest of the vector.
-
-    One call for what `multiply` and `reduced_forces` do in two, to the same bits; the margins are where those of
-    `reduced_forces` are. False, and nothing done, where the product is large enough for threads of its own.
-    """
-    if wants_threads(start):
-        return False
-    _rates(problem, gram, start, float(kept), vector, work, out[None])
-    return True
 
 
 def wants_threads(start: Array) -> bool:

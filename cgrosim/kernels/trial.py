@@ -9,11 +9,12 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 from numba import njit
 
 from cgrosim.kernels.blocks import Array
 from cgrosim.kernels.caching import BORROWING, entry, fingerprint
-from cgrosim.kernels.flow import rates_into
+from cgrosim.kernels.flow import rates_into, wants_threads
 from cgrosim.kernels.problem import Problem, Workspace
 
 
@@ -95,10 +96,10 @@ def _make_trial() -> Callable[..., Any]:
     token = fingerprint("trial")
 
     @entry(borrowing=True)
-    def trial(problem, gram, start, kept, decay, pace, vector, step, table, slopes, work, ahead):  # type: ignore[no-untyped-def]
+    def trial(problem, gram, start, kept, decay, pace, vector, step, table, first, slopes, work, ahead):  # type: ignore[no-untyped-def]
         if token == "":
             return
-        for stage in range(1, slopes.shape[0]):
+        for stage in range(first, slopes.shape[0]):
             _combined(vector, slopes, table, stage, step, ahead)
             rates_into(problem, gram, start, kept[stage], ahead, work, slopes, stage)
             _paced(slopes, stage, ahead, decay, pace)
@@ -106,6 +107,7 @@ def _make_trial() -> Callable[..., Any]:
     return trial
 
 
+_NOTHING = np.zeros((1, 1))
 _combine, _pace, _measure, _trial = _make_combine(), _make_pace(), _make_measure(), _make_trial()
 
 
@@ -123,7 +125,25 @@ def take_trial(
     slopes : (stages, n), the first row given; the others are filled
     ahead : (n,) is given the state at the end; the margins of `work` are its margins then
     """
-    _trial(problem, gram, start, kept, decay, pace, vector, step, table, slopes, work, ahead)
+    _trial(problem, gram, start, kept, decay, pace, vector, step, table, 1, slopes, work, ahead)
+
+
+def flow_rates(
+    problem: Problem, gram: Array, start: Array, kept: float, vector: Array, work: Workspace, out: Array
+) -> bool:
+    """Force on (u, B) of the state u = vector[:m], c = kept start + K B, B row by row in the rest of the vector.
+
+    One call for what `multiply` and `reduced_forces` do in two, to the same bits; the margins are where those of
+    `reduced_forces` are. False, and nothing done, where the product is large enough for threads of its own.
+    """
+    if wants_threads(start):
+        return False
+    # the first stage alone of a step of no length: code that is compiled for trials anyway
+    _trial(
+        problem, gram, start, np.array([float(kept)]), 0.0, 1.0, vector, 0.0, _NOTHING, 0, out[None], work,
+        np.empty(len(vector)),
+    )  # fmt: skip
+    return True
 
 
 def combine(vector: Array, slopes: Array, table: Array, stage: int, step: float, out: Array) -> None:
