@@ -85,7 +85,7 @@ class MonotoneClock:
             with np.errstate(over="ignore", invalid="ignore"):
                 # d(error)/dx = slowness(x) / integral: Newton on the log-time, bisection when it leaves the bracket.
                 trial = state - error * np.exp(reached - self._log_slowness(state))
-            inside = (trial > low) & (trial < high)
+            inside = (trial >= low) & (trial <= high)  # an end may be the root itself
             new = np.where(inside, trial, 0.5 * (low + high))
             done = np.abs(new - state) <= 4e-16 * np.maximum(np.abs(new), right - left)
             state = np.where(np.isneginf(wanted), left, new)

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from cgrosim.theory._arguments import one_of
+from cgrosim.theory._roots import bracketed_roots
 from cgrosim.theory.clock import MonotoneClock
 from cgrosim.theory.power_growth import check_power, companion_log_growth
 from cgrosim.theory.thresholds import ESCAPED
@@ -108,12 +109,15 @@ class NeuronsOnOneClock:
         return float(self._growth_at_margin(np.array(0.0), high))
 
     def _growth_at_margin(self, margin: Array, high: float | Array) -> Array:
-        low, top = np.zeros(margin.shape), np.broadcast_to(high, margin.shape).astype(float)
-        for _ in range(64):  # interval below 1e3, so 64 halvings reach the last bit
-            middle = 0.5 * (low + top)
-            below = self._margin(middle) < margin
-            low, top = np.where(below, middle, low), np.where(below, top, middle)
-        return 0.5 * (low + top)
+        wanted = margin.ravel()
+        low, top = np.zeros(wanted.shape), np.broadcast_to(high, margin.shape).astype(float).ravel()
+        # above its start, or below what the end of the bracket gives, a margin is reached at that end
+        early, late = self._margin(low) >= wanted, self._margin(top) <= wanted
+        inside = ~(early | late)
+        growth = np.where(early, low, top)
+        sought = wanted[inside]
+        growth[inside] = bracketed_roots(lambda point: self._margin(point) - sought, low[inside], top[inside])
+        return growth.reshape(margin.shape)
 
 
 class SignalFlow(NeuronsOnOneClock):

@@ -18,6 +18,23 @@ def test_clock_matches_exponential_flow_over_hundreds_of_decades() -> None:
     assert clock.state(exact[:-1]) == pytest.approx(states[:-1], rel=1e-12)
 
 
+@pytest.mark.parametrize("steepness", [0.3, 1.0, 5.0])
+def test_a_state_takes_newton_s_few_steps_however_it_is_approached(steepness: float) -> None:
+    """x' = e^(-s x): a root found from below is the end of the bracket itself, and is not to be searched again."""
+    asked = []
+
+    def log_rate(states):
+        asked.append(1)
+        return -steepness * states
+
+    clock = MonotoneClock(log_rate, np.arange(0.0, 101.0))
+    for state in np.random.default_rng(0).uniform(0.0, 100.0, 50):
+        wanted = steepness * state + np.log(-np.expm1(-steepness * state) / steepness)
+        asked.clear()
+        assert clock.state(wanted) == pytest.approx(state, rel=1e-12)
+        assert len(asked) <= 2 * 20  # two values a step; quadratic from an eighth of a panel takes four or five
+
+
 def test_clock_refuses_what_it_has_not_tabulated() -> None:
     clock = MonotoneClock(lambda x: 0.0 * x, [0.0, 1.0])
     assert clock.state(-np.inf) == 0.0
