@@ -233,7 +233,7 @@ def _verify(asked: Asked) -> int:
     from cgrosim.claims.report.terminal import print_table
     from cgrosim.claims.report.writing import write_report
     from cgrosim.claims.runner import verify
-    from cgrosim.commands.warmup import BOTH, compile_kernels
+    from cgrosim.commands.warmup import BOTH, compile_kernels, compiling_image_kernels
     from cgrosim.errors import UserError
     from cgrosim.interrupts import INTERRUPTED, raising_interrupts
 
@@ -242,9 +242,6 @@ def _verify(asked: Asked) -> int:
     # on real images; digits alone, which the default effort looks at, have networks of one layout
     images = (BOTH if asked.context.full else BOTH[:1]) if any(one.kind == "observation" for one in chosen) else ()
     announce_compilation(*(("kernels", "images/network/kernels") if images else ("kernels",)))
-    with raising_interrupts(), progress_bar("kernels"):
-        compile_kernels(images, workers=asked.workers)
-
     arrived: list[Verdict] = []
 
     def show(verdict: Verdict, done: int, total: int) -> None:
@@ -258,10 +255,13 @@ def _verify(asked: Asked) -> int:
         )
 
     order = ", the longest first" if len(chosen) > 1 else ""
-    console.print(f"[dim]{counted(len(chosen), 'claim')}{order}[/dim]", highlight=False)
     try:
-        with progress_bar("verifying") as progress:
-            verdicts = verify(asked.claims, asked.context, since=asked.since, workers=asked.workers, progress=show)
+        with compiling_image_kernels(images, workers=asked.workers):
+            with raising_interrupts(), progress_bar("kernels"):
+                compile_kernels()
+            console.print(f"[dim]{counted(len(chosen), 'claim')}{order}[/dim]", highlight=False)
+            with progress_bar("verifying") as progress:
+                verdicts = verify(asked.claims, asked.context, since=asked.since, workers=asked.workers, progress=show)
     except UserError:
         if arrived:
             write_report(arrived, asked.out / INTERRUPTED_REPORT, seconds=time.perf_counter() - began)

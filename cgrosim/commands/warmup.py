@@ -12,33 +12,37 @@ if TYPE_CHECKING:
 BOTH: tuple[Layout, ...] = ("channels", "samples")
 
 
-def compile_kernels(images: tuple[Layout, ...] = (), *, workers: int | None = None) -> None:
-    """Run every engine for a few steps on a tiny experiment.
-
-    Parameters
-    ----------
-    images
-        Layouts of image networks whose kernels are needed as well. They take longer than the engines, and another
-        process compiles them meanwhile.
-    workers
-        Processes that may run (default: one a processor); 1 compiles everything here, one after the other.
-    """
+def compile_kernels() -> None:
+    """Run every engine for a few steps on a tiny experiment."""
     from cgrosim.model.params import Params
     from cgrosim.run.session import simulate
 
     tiny = Params.from_paper(50, samples=2, patches=2, neurons=2, steps=2, test_samples=2)
-    beside = bool(images) and (workers or os.cpu_count() or 1) > 1
-    with _meanwhile(images) if beside else nullcontext():
-        for engine in ("reduced", "flow", "direct"):
-            simulate(tiny.replace(engine=engine))
-    if images and not beside:
-        compile_image_kernels(images)
+    for engine in ("reduced", "flow", "direct"):
+        simulate(tiny.replace(engine=engine))
 
 
-def _meanwhile(layouts: tuple[Layout, ...]) -> AbstractContextManager[None]:
-    from cgrosim.executors.pool import Pool
+def compiling_image_kernels(layouts: tuple[Layout, ...], *, workers: int | None = None) -> AbstractContextManager[None]:
+    """While the block runs, another process compiles what image networks need.
 
-    return Pool(1).meanwhile(compile_image_kernels, layouts)
+    They take longer than the engines, so what needs them may begin before they are done: a process waits for a kernel
+    that another one is compiling.
+
+    Parameters
+    ----------
+    layouts
+        Layouts of the image networks; none: nothing is done.
+    workers
+        Processes that may run (default: one a processor); 1 compiles here, before the block.
+    """
+    if not layouts:
+        return nullcontext()
+    if (workers or os.cpu_count() or 1) > 1:
+        from cgrosim.executors.pool import Pool
+
+        return Pool(1).meanwhile(compile_image_kernels, layouts)
+    compile_image_kernels(layouts)
+    return nullcontext()
 
 
 def compile_image_kernels(layouts: tuple[Layout, ...]) -> None:

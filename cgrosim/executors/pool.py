@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from multiprocessing import active_children, get_context
 from typing import Any
 
@@ -70,16 +70,19 @@ class Pool:
 
     @contextmanager
     def meanwhile(self, function: Callable[..., object], *arguments: Any) -> Iterator[None]:
-        """Call a function in another process while the block runs, and wait for it at its end.
+        """Call a function in another process while the block runs; what it is still at then is given up.
 
-        What it returns is lost. Where its process is ended from outside, whoever needs its work does it again.
+        What it returns is lost. Where its process is ended, whoever needs its work does it again.
         """
+        before = set(active_children())
         with self._processes() as pool:
             with held_back(), single_threaded_children():
-                called = pool.submit(function, *arguments)
+                pool.submit(function, *arguments)
+            begun = set(active_children()) - before
             yield
-            with suppress(BrokenProcessPool):
-                called.result()
+            with held_back():
+                for child in begun:
+                    child.kill()
 
     @contextmanager
     def _processes(self) -> Iterator[ProcessPoolExecutor]:

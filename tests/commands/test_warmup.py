@@ -1,33 +1,43 @@
 """Compiling ahead: what the image networks need in another process, or here where there is to be no other."""
 
 import os
+import time
+from multiprocessing import active_children
 
 import pytest
-from children import leave_a_mark
+from children import LONGEST, leave_a_mark
 
 from cgrosim.commands import warmup
 from cgrosim.executors.pool import Pool
 
 
-@pytest.mark.parametrize("function", [leave_a_mark, os._exit])
-def test_another_process_works_meanwhile_and_may_be_lost(tmp_path, function):
-    with Pool(1).meanwhile(function, str(tmp_path) if function is leave_a_mark else 3):
-        (tmp_path / "here").touch()
-    names = {path.name for path in tmp_path.iterdir()}
-    assert "here" in names
-    assert len(names) == (2 if function is leave_a_mark else 1)
-    assert str(os.getpid()) not in names
+def test_another_process_works_meanwhile(tmp_path):
+    with Pool(1).meanwhile(leave_a_mark, str(tmp_path)):
+        until = time.monotonic() + LONGEST
+        while not any(tmp_path.iterdir()):
+            assert time.monotonic() < until
+            time.sleep(0.01)
+    (mark,) = tmp_path.iterdir()
+    assert mark.name != str(os.getpid())
 
 
-@pytest.mark.parametrize(("workers", "expected"), [(1, ["here channels"]), (2, ["beside channels"])])
+@pytest.mark.parametrize(("function", "argument"), [(os._exit, 3), (time.sleep, 10.0 * LONGEST)])
+def test_one_that_is_lost_or_takes_longer_is_nobody_s_trouble(function, argument):
+    before, began = set(active_children()), time.monotonic()
+    with Pool(1).meanwhile(function, argument):
+        time.sleep(0.5)
+    assert set(active_children()) == before
+    assert time.monotonic() - began < LONGEST
+
+
+@pytest.mark.parametrize(("workers", "expected"), [(1, "here"), (2, "beside")])
 def test_image_kernels_are_compiled_beside_where_there_may_be_two(monkeypatch, workers, expected):
     done = []
-    monkeypatch.setattr("cgrosim.run.session.simulate", lambda params: None)
     monkeypatch.setattr(warmup, "compile_image_kernels", lambda layouts: done.append(f"here {layouts[0]}"))
     monkeypatch.setattr(Pool, "meanwhile", lambda self, function, layouts: Noting(done, layouts))
-    warmup.compile_kernels(("channels",), workers=workers)
-    warmup.compile_kernels((), workers=workers)
-    assert done == expected
+    for layouts in (("channels",), ()):
+        with warmup.compiling_image_kernels(layouts, workers=workers):
+            assert done == [f"{expected} channels"]
 
 
 class Noting:

@@ -223,7 +223,7 @@ CLAIMS = (
             World("a radius that leaves 1 % more of the signal", gap=times(1.01)),
         ),
         proved_for="every activation of the package",
-        cost=1.5,
+        cost=1.1,
     ),
     Claim(
         name="transfer-attack",
@@ -238,6 +238,6 @@ CLAIMS = (
             World("a gap 1 % wider", gap=times(1.01)),
         ),
         proved_for="odd power, real q >= 2",
-        cost=1.0,
+        cost=0.3,
     ),
 )

@@ -95,6 +95,6 @@ CLAIMS = (
             World("and with 0.001", adversarial_weight=0.001),
             World("power q + 0.05", power=plus(0.05)),
         ),
-        cost=2.0,
+        cost=1.0,
     ),
 )

@@ -130,6 +130,6 @@ CLAIMS = (
         measure=_measure_coverage,
         worlds=(World("noise a tenth stronger than the law's", noise_std=times(1.1)),),
         proved_for="patch data, l_2; pairs in l_inf",
-        cost=1.0,
+        cost=5.0,
     ),
 )

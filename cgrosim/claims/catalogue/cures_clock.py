@@ -156,7 +156,7 @@ CLAIMS = (
             World("learning rate 2 % larger", learning_rate=times(1.02)),
             World("signal 1 % stronger", signal_strength=times(1.01)),
         ),
-        cost=2.5,
+        cost=0.4,
     ),
     Claim(
         name="flipped-labels-first",
@@ -173,7 +173,7 @@ CLAIMS = (
             World("adversarial weight 0.55 for 0.5", adversarial_weight=0.55),
             World("an attack in the span of the signal", threat="signal_span"),
         ),
-        cost=3.0,
+        cost=1.0,
     ),
     Claim(
         name="smoothing-delays",
@@ -190,6 +190,6 @@ CLAIMS = (
             World("no smoothing", label_smoothing=0.0),
             World("noise 2 % stronger", noise_std=times(1.02)),
         ),
-        cost=3.0,
+        cost=1.2,
     ),
 )

@@ -163,7 +163,7 @@ CLAIMS = (
             World("weight decay 10 % stronger", weight_decay=times(1.1)),
             World("power q + 0.05", power=plus(0.05)),
         ),
-        cost=3.0,
+        cost=0.8,
     ),
     Claim(
         name="decay-plateaus",
@@ -181,7 +181,7 @@ CLAIMS = (
             World("weight decay 1 % stronger", weight_decay=times(1.01)),
             World("power q + 0.01", power=plus(0.01)),
         ),
-        cost=2.5,
+        cost=0.5,
     ),
     Claim(
         name="decay-phase-diagram",
@@ -199,6 +199,6 @@ CLAIMS = (
             World("signal 5 % stronger", signal_strength=times(1.05)),
             World("gap 10 % larger", gap=times(1.1)),
         ),
-        cost=3.0,
+        cost=1.3,
     ),
 )

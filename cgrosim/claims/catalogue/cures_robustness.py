@@ -100,7 +100,7 @@ CLAIMS = (
             World("gap 10 % larger", gap=times(1.1)),
             World("starts 10 % larger", init_std=times(1.1)),
         ),
-        cost=3.0,
+        cost=1.8,
     ),
     Claim(
         name="early-stopping-gains-nothing",

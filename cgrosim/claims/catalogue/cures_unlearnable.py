@@ -102,6 +102,6 @@ CLAIMS = (
             World("twice as many such samples", unlearnable_fraction=times(2.0)),
             World("gap 0.04 for 0.4: the signal does not escape", gap=times(0.1)),
         ),
-        cost=4.0,
+        cost=1.3,
     ),
 )

@@ -190,7 +190,7 @@ CLAIMS = (
             World("a filter dead with probability 0.45, a mean of 0.126 standard deviations", mean=0.126),
         ),
         proved_for="odd power, real q > 2",
-        cost=1.5,
+        cost=2.0,
     ),
     Claim(
         name="dead-filters-stay-dead",
@@ -206,6 +206,6 @@ CLAIMS = (
             World("a linear activation, whose force does not vanish at 0", activation="linear"),
         ),
         proved_for="odd power, real q > 2",
-        cost=2.0,
+        cost=3.0,
     ),
 )

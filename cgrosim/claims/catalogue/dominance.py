@@ -105,6 +105,6 @@ CLAIMS = (
             World("power q + 0.05", power=plus(0.05)),
             World("adversarial weight 0.505 for 0.5", adversarial_weight=0.505),
         ),
-        cost=3.0,
+        cost=4.0,
     ),
 )

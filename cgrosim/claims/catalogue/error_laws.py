@@ -177,6 +177,6 @@ CLAIMS = (
         measure=measure_laws,
         worlds=(World("noise 3 % stronger", noise_std=times(1.03)), World("power q + 0.02", power=plus(0.02))),
         proved_for="power, odd q for the chaos tail",
-        cost=2.0,
+        cost=10.0,
     ),
 )

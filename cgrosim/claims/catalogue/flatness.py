@@ -254,7 +254,7 @@ CLAIMS = (
         measure=_measure_landscape,
         worlds=(World("signal stronger by 1e-6", signal_strength=times(1.0 + 1e-6)),),
         proved_for="power",
-        cost=0.8,
+        cost=0.1,
     ),
     Claim(
         name="flatness-gap-bounds",
@@ -268,6 +268,6 @@ CLAIMS = (
         measure=_measure_bounds,
         worlds=(World("an attack of six times the radius", radius=times(6.0)),),
         proved_for="any network",
-        cost=1.5,
+        cost=0.5,
     ),
 )

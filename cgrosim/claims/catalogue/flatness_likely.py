@@ -182,6 +182,6 @@ CLAIMS = (
             World("labels that lean by 0.6 where 0.5 is claimed", contrast=times(1.2)),
         ),
         proved_for="any network",
-        cost=1.5,
+        cost=0.8,
     ),
 )

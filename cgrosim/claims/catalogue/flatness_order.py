@@ -84,6 +84,6 @@ CLAIMS = (
             World("flatness of the fresh samples themselves, not of the ball around them", around="point"),
         ),
         proved_for="power",
-        cost=11.0,
+        cost=8.0,
     ),
 )

@@ -113,6 +113,6 @@ CLAIMS = (
             World("an attack of 1.2 times the radius", gap=times(0.998)),
         ),
         proved_for="power, real q >= 2",
-        cost=0.5,
+        cost=0.1,
     ),
 )

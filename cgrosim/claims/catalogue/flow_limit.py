@@ -272,7 +272,7 @@ CLAIMS = (
         measure=measure_conserved,
         worlds=(World("power q + 0.05", power=plus(0.05)), World("a tenth of the overlaps", overlaps=0.1)),
         proved_for="odd power, real q >= 2",
-        cost=2.5,
+        cost=0.2,
     ),
     Claim(
         name="first-order-in-step",
@@ -284,6 +284,6 @@ CLAIMS = (
         measure=measure_order,
         worlds=(World("the flow trains with a tenth less adversarial weight", flow_weight=times(0.9)),),
         proved_for="odd power, real q >= 2",
-        cost=1.5,
+        cost=0.5,
     ),
 )

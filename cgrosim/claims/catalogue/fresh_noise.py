@@ -157,6 +157,6 @@ CLAIMS = (
             World("normals with a mean of 0.05", mean=0.05),
         ),
         proved_for="power, odd q for the tail",
-        cost=2.0,
+        cost=1.0,
     ),
 )

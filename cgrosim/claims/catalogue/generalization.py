@@ -138,6 +138,6 @@ CLAIMS = (
             World("noise 10 % stronger", noise_std=times(1.1)),
             World("power q + 0.05", power=plus(0.05)),
         ),
-        cost=4.0,
+        cost=8.0,
     ),
 )

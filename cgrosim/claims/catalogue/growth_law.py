@@ -142,6 +142,6 @@ CLAIMS = (
             World("signal 10 % stronger", signal_strength=times(1.1)),
             World("power q + 0.1", power=plus(0.1)),
         ),
-        cost=1.6,
+        cost=8.0,
     ),
 )

@@ -185,6 +185,6 @@ CLAIMS = (
             World("power q - 0.05", power=plus(-0.05)),
             World("steps of eta^1.05", learning_rate=raised_to(1.05)),
         ),
-        cost=2.5,
+        cost=4.0,
     ),
 )

@@ -313,6 +313,6 @@ CLAIMS = (
             World("radii of ten times the training radius, where pixels end", reach=10.0),
         ),
         proved_for=OBSERVED,
-        cost=18.0,
+        cost=9.0,
     ),
 )

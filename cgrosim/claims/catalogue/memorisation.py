@@ -211,7 +211,7 @@ CLAIMS = (
             World("starts 10 % larger", init_std=times(1.1)),
             World("power q + 0.05", power=plus(0.05)),
         ),
-        cost=3.0,
+        cost=6.0,
     ),
     Claim(
         name="memorisation-law",
@@ -225,6 +225,6 @@ CLAIMS = (
             World("half as many competing neurons", neurons=times(0.5)),
             World("noise 10 % stronger", noise_std=times(1.1)),
         ),
-        cost=3.0,
+        cost=4.0,
     ),
 )

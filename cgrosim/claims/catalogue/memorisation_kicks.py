@@ -181,6 +181,6 @@ CLAIMS = (
             World("starts 20 % larger", init_std=times(1.2)),
             World("power q + 0.05", power=plus(0.05)),
         ),
-        cost=3.0,
+        cost=6.0,
     ),
 )

@@ -236,7 +236,7 @@ CLAIMS = (
             World("adversarial weight lam^1.05 instead of lam", adversarial_weight=raised_to(1.05)),
             World("steps of eta^1.05 instead of eta", learning_rate=raised_to(1.05)),
         ),
-        cost=4.0,
+        cost=6.0,
     ),
     Claim(
         name="memorisation-slope-starts",

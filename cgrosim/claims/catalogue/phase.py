@@ -114,6 +114,6 @@ CLAIMS = (
             World("the attack leaves gap^2.8 of the signal, as much at 0.004", gap=Change(0.004**0.0667, 0.0, 0.9333)),
             World("noise 5 % stronger", noise_std=times(1.05)),
         ),
-        cost=12.0,
+        cost=8.0,
     ),
 )

@@ -124,6 +124,6 @@ CLAIMS = (
             World("a ball around every sample", everywhere=True),
         ),
         proved_for="ReLU networks",
-        cost=0.5,
+        cost=0.8,
     ),
 )

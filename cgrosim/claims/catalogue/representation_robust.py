@@ -241,7 +241,7 @@ CLAIMS = (
             World("points (z, 0.01 y_z) in place of (z, 0)", hint=0.01),
         ),
         proved_for="ReLU networks",
-        cost=0.5,
+        cost=2.0,
     ),
     Claim(
         name="robust-width",
@@ -256,6 +256,6 @@ CLAIMS = (
             World("inputs without the hint, so that the clean task is the hard one", hint=0.0),
         ),
         proved_for="ReLU networks",
-        cost=5.0,
+        cost=7.0,
     ),
 )

@@ -131,6 +131,6 @@ CLAIMS = (
             World("power q + 0.05", power=plus(0.05)),
         ),
         proved_for="power, real q > 2, more than q filters",
-        cost=4.0,
+        cost=2.0,
     ),
 )

@@ -272,6 +272,6 @@ CLAIMS = (
             World("power q + 0.05", power=plus(0.05)),
             World("step size 1 % larger", learning_rate=times(1.01)),
         ),
-        cost=0.5,
+        cost=0.2,
     ),
 )

@@ -191,6 +191,6 @@ CLAIMS = (
                 "an attack of a hundredth of the weight: nobody is memorised in time", adversarial_weight=times(0.01)
             ),
         ),
-        cost=8.0,
+        cost=5.0,
     ),
 )

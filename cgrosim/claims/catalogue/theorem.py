@@ -274,7 +274,7 @@ CLAIMS = (
             World("step size 10 % larger", learning_rate=times(1.1)),
             World("power q + 0.05", power=plus(0.05)),
         ),
-        cost=4.0,
+        cost=7.0,
     ),
     Claim(
         name="theorem-scaling",
@@ -290,6 +290,6 @@ CLAIMS = (
             World("starts of d^-0.45 where d^-0.5 is claimed", init_exponent=-0.45),
             World("noise of d^-0.48 where d^-0.509 is claimed", noise_exponent=-0.48),
         ),
-        cost=4.0,
+        cost=2.0,
     ),
 )

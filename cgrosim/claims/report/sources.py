@@ -10,6 +10,7 @@ import ast
 import inspect
 import re
 import sys
+from collections.abc import Hashable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -40,6 +41,11 @@ class Source:
 
 def source_of(function: Any) -> Source | None:
     """Where a function is written; None where nobody knows."""
+    return _read(function) if callable(function) and isinstance(function, Hashable) else None
+
+
+@cache
+def _read(function: Any) -> Source | None:
     try:
         lines, line = inspect.getsourcelines(inspect.unwrap(function))
     except (OSError, TypeError):  # no function, or one that was typed in
