@@ -45,6 +45,7 @@ Test errors
     chaos: bounds of its tails and small balls
     errors: bounds of the clean and the robust test error
     coverage: how much of the distribution the training balls cover
+    patch_attacks: which radius an attack on all patches needs
 
 Flatness
     flatness: how far and how steeply the loss moves along the true feature
@@ -100,6 +101,7 @@ __all__ = [
     "needed_balls",
     "noise_law",
     "noise_moments",
+    "patch_attacks",
     "phase",
     "plateau",
     "plateau_forms",

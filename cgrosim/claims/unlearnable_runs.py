@@ -16,6 +16,7 @@ from cgrosim.studies.context import Context
 from cgrosim.studies.trained import Trained, train
 from cgrosim.studies.world import World
 from cgrosim.theory.label_smoothing import smoothed_memorisation_time
+from cgrosim.theory.patch_attacks import falling_radius, safe_radius
 
 Array = NDArray[np.float64]
 
@@ -34,6 +35,8 @@ class Unlearnable:
     params : what is claimed
     predicted, measured : (n,) memorisation step of every sample without a feature
     noise : largest |w_r| off w_star times sigma_p at the end over its value at the start
+    falling : radius of an attack on all patches at which fresh samples fall, by the theory
+    safe, fallen : up to where all are proved to stand, and where the theory's attack has got half of them
     signal_train, signal_test : robust errors where the attack moves the true feature only
     patches_train, patches_test : where it may move all patches, by the same radius (projected gradient descent)
     clean_test : test error without attack
@@ -43,6 +46,9 @@ class Unlearnable:
     predicted: Array
     measured: Array
     noise: float
+    falling: float
+    safe: float
+    fallen: float
     signal_train: float
     signal_test: float
     patches_train: float
@@ -80,6 +86,36 @@ def _predicted(params: Params, run: Trained) -> Array:
     return smoothed_memorisation_time(start, rate=rate, smoothing=0.0, power=params.power)
 
 
+def _radii(run: Trained, strength: float, fresh: PatchData) -> tuple[float, float, float]:
+    """Radii of an attack on all patches: where fresh samples fall by the theory, are safe up to, and half have fallen.
+
+    The first two from the filters of the network (with the feature's strength as claimed), the last one by moving the
+    samples as the theory says, towards the two filters that it names.
+    """
+    assert run.system.data is not None
+    weights, power = run.weights, run.params.power
+    norms, features = np.linalg.norm(weights, axis=1), weights @ run.system.data.direction
+    sees, far = int(np.argmax(features)), int(np.argmax(norms))
+    whole = max(float(np.sum(np.sign(features) * np.abs(features) ** power)), 0.0)
+    theory = float(falling_radius(strength * whole ** (1.0 / power), norms[sees], norms[far]))
+    seen = (fresh.inputs() * fresh.labels[:, None, None]) @ weights.T
+    safe = float(np.min(safe_radius(seen, weights @ weights.T, power)))
+    place, move = np.arange(len(seen)), np.zeros_like(seen)
+    for patch, filt in ((fresh.signal_index, sees), (fresh.noise_positions[:, 0], far)):
+        move[place, patch] = weights @ weights[filt] / np.hypot(norms[sees], norms[far])
+
+    def falls(radius: Array) -> NDArray[np.bool_]:
+        left = seen - radius[:, None, None] * move
+        return np.asarray(np.sum(np.sign(left) * np.abs(left) ** power, axis=(1, 2)) <= 0.0)
+
+    low, high = np.zeros(len(seen)), np.full(len(seen), 2.0 * max(theory, safe))
+    for _ in range(40):  # to 1e-12 of the bracket
+        middle = 0.5 * (low + high)
+        fallen = falls(middle)
+        low, high = np.where(fallen, low, middle), np.where(fallen, middle, high)
+    return theory, safe, float(np.median(high))
+
+
 def _wrong(run: Trained, params: Params, data: PatchData, steps: int) -> float:
     searching = params.replace(
         unlearnable_fraction=0.0,
@@ -110,7 +146,9 @@ def unlearnable(context: Context, world: World) -> tuple[Unlearnable, ...]:
             run = train(simulated, STEPS, vectors=True)
             data = run.system.data
             assert data is not None
-            fresh = draw_patch_data(simulated, context.generator("unlearnable-samples"), data.direction, samples=FRESH)
+            strength = world.number("fresh_strength", 1.0) * simulated.signal_strength
+            drawn = simulated.replace(signal_strength=strength)
+            fresh = draw_patch_data(drawn, context.generator("unlearnable-samples"), data.direction, samples=FRESH)
             chosen = np.zeros(params.samples, dtype=bool) if data.features is None else data.features == 0.0
             times = np.nan_to_num(run.memorization_times, nan=np.inf)[chosen]
             predicted = _predicted(params, train(params, 1.0, vectors=True)) if share else np.empty(0)
@@ -123,6 +161,7 @@ def unlearnable(context: Context, world: World) -> tuple[Unlearnable, ...]:
                     predicted,
                     times,
                     noise,
+                    *_radii(run, params.signal_strength, fresh),
                     float(np.mean(run.attacked_margin <= 0.0)),
                     _wrong(run, simulated, shrunk, 0),
                     _wrong(run, simulated, data, 20),

@@ -41,7 +41,7 @@ class Verify:
     quick: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
     """decide what two minutes allow (the default)"""
     full: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
-    """decide everything, in at most half an hour"""
+    """decide everything, in at most a quarter of an hour"""
     since: Annotated[Path | None, tyro.conf.arg(metavar="FOLDER")] = None
     """folder of an earlier report: only what has changed since is verified, the other verdicts are carried over; with
     --power, of a power.json of any effort: where the search begins"""

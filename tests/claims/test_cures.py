@@ -59,3 +59,32 @@ def test_a_sample_whose_starts_are_all_dead_is_never_memorised():
 @pytest.mark.parametrize(("edge", "located"), [(1.0, 1.0), (1.05, 2.0), (0.95, 0.5)])
 def test_an_edge_is_located(edge, located):
     assert decay_runs.locate(lambda rho: rho < edge, 1.0) == located
+
+
+def test_a_start_without_a_live_filter_has_no_edge_of_the_signal_and_is_passed_over(monkeypatch):
+    """Seed 102 draws one first, of which the theory says 0, and no run takes twenty decay times of nothing."""
+    asked = []
+    monkeypatch.setattr(decay_runs, "decayed", lambda params, decay, world, *names: asked.append(params) or None)
+    monkeypatch.setattr(decay_runs, "locate", lambda below, predicted: 1.0 if below(predicted) is None else predicted)
+    monkeypatch.setattr(decay_runs, "memorised", lambda run: np.ones(1, dtype=bool))
+    monkeypatch.setattr(decay_runs, "_learnt", lambda run: None)
+    monkeypatch.setattr(decay_runs, "_escaped", lambda run: None)
+    context = Context(seed=102)
+    first, second = context.seeds("decay-phase-diagram", 2)
+    dead = decay_runs.experiment_of(decay_runs.small_coupling(1e8, first, samples=8))
+    assert dead.decay.signal_edge == 0.0
+    edges = decay_runs.edges(context, CLAIMED)
+    assert {params.seed for params in asked} == {second}
+    assert min(edge.predicted for edge in edges) > 0.0
+
+
+def test_samples_without_a_feature_are_turned_over_where_a_filter_holds_several():
+    """Seed 0 with the larger effort: in one network all fresh samples fall, in another ascent finds but some."""
+    from cgrosim.claims.unlearnable_runs import unlearnable
+
+    rows = unlearnable(Context("full"), CLAIMED)
+    radius = (1.0 - rows[0].params.gap) * rows[0].params.signal_strength
+    assert all(row.safe <= row.fallen for row in rows)
+    assert all(row.patches_test == 0.0 for row in rows if row.safe > radius)
+    assert max(row.patches_test for row in rows) == 1.0
+    assert any(row.patches_test < 0.5 and row.fallen < radius for row in rows)
