@@ -34,6 +34,7 @@ class Unlearnable:
     ----------
     params : what is claimed
     predicted, measured : (n,) memorisation step of every sample without a feature
+    otherwise : share of samples that should have been memorised and are not, or are and should not
     noise : largest |w_r| off w_star times sigma_p at the end over its value at the start
     falling : radius of an attack on all patches at which fresh samples fall, by the theory
     safe, fallen : up to where all are proved to stand, and where the theory's attack has got half of them
@@ -45,6 +46,7 @@ class Unlearnable:
     params: Params
     predicted: Array
     measured: Array
+    otherwise: float
     noise: float
     falling: float
     safe: float
@@ -84,6 +86,18 @@ def _predicted(params: Params, run: Trained) -> Array:
     energy = np.diag(system.gram)[chosen]
     rate = params.power * energy * params.flow_rate / (2.0 * params.samples)
     return smoothed_memorisation_time(start, rate=rate, smoothing=0.0, power=params.power)
+
+
+def _otherwise(params: Params, predicted: Array, memorised: NDArray[np.bool_]) -> float:
+    """Share of samples not memorised though predicted by a third of the steps, or memorised though with a feature.
+
+    Kicks of the others decide about those without a feature that take longer, or start in dead filters alone.
+    """
+    features = draw_explicit(params).features
+    wrong = memorised.copy()
+    if features is not None:
+        wrong[features == 0.0] = (predicted < STEPS / 3) & ~memorised[features == 0.0]
+    return float(np.mean(wrong))
 
 
 def _radii(run: Trained, strength: float, fresh: PatchData) -> tuple[float, float, float]:
@@ -160,6 +174,7 @@ def unlearnable(context: Context, world: World) -> tuple[Unlearnable, ...]:
                     params,
                     predicted,
                     times,
+                    _otherwise(params, predicted, np.isfinite(run.memorization_times)),
                     noise,
                     *_radii(run, params.signal_strength, fresh),
                     float(np.mean(run.attacked_margin <= 0.0)),

@@ -37,6 +37,13 @@ def judge(context: Context, world: World, rows: tuple[Unlearnable, ...]) -> Evid
             "nobody has kicked the first one; overlaps of patches, d^(-1/2), times the square "
             "root of 20 samples that have hardly grown: less than 0.05",
         ),
+        checks.inside(
+            "samples without a feature that are not memorised, and others that are, largest share",
+            "0",
+            max(row.otherwise for row in rows),
+            (0.0, 0.0),
+            "the signal has escaped before; those predicted beyond a third of the steps are left to kicks",
+        ),
         checks.guard(
             checks.inside(
                 "largest filter off the feature over its start, p = 0",
