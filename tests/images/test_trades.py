@@ -121,7 +121,9 @@ def test_one_step_goes_up_the_divergence(architecture, norm, layout):
     found, negative, stuck = network(case, layout).perturb(
         case.images, case.labels, start, **how, log_probabilities=log_p
     )
-    exact = case.reference().perturb(case.images, case.labels, start, **how, log_probabilities=log_p)[0]
+    exact, least, _ = case.reference().perturb(case.images, case.labels, start, **how, log_probabilities=log_p)
+    there = divergence(log_p, log_softmax(case.reference().logits(exact)))[0]
+    assert np.allclose(-least, there, rtol=1e-12, atol=0.0)
     bound = Diverged(Case(architecture, case.parameters, start, case.labels), 1.0, log_p)
     gradient, error = bound.input_gradient, bound.input_gradient_error
     if norm == "linf":

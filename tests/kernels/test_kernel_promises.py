@@ -291,7 +291,15 @@ def test_every_vector_width_agrees(tmp_path: object) -> None:
     assert np.isfinite(results[2]).all()
 
 
-@pytest.mark.parametrize("wanted", ["3", "sixteen", "16"])
+@pytest.mark.parametrize("wanted", [8, 4, 2])
+def test_every_lane_count_that_the_processor_has_is_allowed(monkeypatch: pytest.MonkeyPatch, wanted: int) -> None:
+    if wanted > microkernels.lanes():
+        pytest.skip(f"this processor has no registers of {wanted} doubles")
+    monkeypatch.setenv(microkernels.LANES_VARIABLE, str(wanted))
+    assert microkernels.lanes.__wrapped__() == wanted
+
+
+@pytest.mark.parametrize("wanted", ["1", "3", "sixteen", "16"])
 def test_an_impossible_lane_count_is_refused(monkeypatch: pytest.MonkeyPatch, wanted: str) -> None:
     monkeypatch.setenv(microkernels.LANES_VARIABLE, wanted)
     with pytest.raises(ValueError, match=f"CGROSIM_LANES is '{wanted}'"):
