@@ -231,6 +231,16 @@ class Hills:
         return Seen(np.array([loss for loss, _ in seen]), np.zeros(3), np.array([s for _, s in seen]).reshape(x.shape))
 
 
+def test_a_loss_that_comes_back_to_where_it_began_halves_the_step():
+    """It rises four times of five, which is enough, but no higher than at first: then the step size was too large."""
+    memory, at = np.full(3 * adaptive.MEMORY_SIZE, np.nan), adaptive.MEMORY_SIZE
+    for step, loss in enumerate((5.0, 1.0, 2.0, 3.0, 4.0, 5.0)):
+        ADAPTIVE.remember(memory, at, loss, step, 5 if step == 5 else 0, 0.25)
+    assert memory[at + adaptive.RATE] == 0.5 * adaptive.FIRST_RATE * 0.25
+    assert memory[at + adaptive.RETURNS] == memory[at + adaptive.HALVED] == 1.0
+    assert np.isnan(np.delete(memory, slice(at, at + adaptive.MEMORY_SIZE))).all()
+
+
 def alone(hills, start, clean, radius, steps, norm):
     """Highest points and losses by `advance`, one sample after the other, which stands at 2 in its arrays."""
     numbers, found = box_numbers(radius, np.nan), []

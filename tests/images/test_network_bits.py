@@ -13,7 +13,7 @@ import pytest
 from network_cases import LAYOUTS, NAMED, check_everything, fits, make_case, network, pairs
 
 from cgrosim.images.network.architectures import lenet, stack3x3
-from cgrosim.images.network.layers import Architecture
+from cgrosim.images.network.layers import Architecture, Convolution, FullyConnected, MaxPool, ReLU
 from cgrosim.kernels.microkernels import LANES_VARIABLE
 
 pytest.importorskip("cgrosim.images.network.network")
@@ -33,6 +33,28 @@ def test_logits_do_not_depend_on_the_batch(architecture: Architecture, layout: s
     order = np.random.default_rng(0).permutation(70)
     assert np.array_equal(ours.logits(case.images[order]), whole[order])
     assert np.array_equal(ours.logits(np.asfortranarray(case.images)), whole)
+
+
+POOLS = Architecture(  # pools that follow no convolution: one at the image, two in a row, of odd sizes
+    "pools",
+    (15, 14, 2),
+    (MaxPool(), Convolution(5, 3), ReLU(), MaxPool(), MaxPool(), FullyConnected(3)),
+)
+
+
+@pytest.mark.parametrize(("architecture", "layout"), pairs([*NAMED[:4], POOLS]))
+def test_what_was_computed_before_leaves_nothing_behind(architecture: Architecture, layout: str) -> None:
+    case, earlier = make_case(architecture, 21, seed=2), make_case(architecture, 40, seed=3)
+    ours, fresh = network(case, layout), network(case, layout)
+    ours.input_gradient(earlier.images, earlier.labels)
+    ours.accumulate_gradient(earlier.images, earlier.labels, 1.0)
+    ours.step(0.0)
+    found, expected = (each.input_gradient(case.images, case.labels) for each in (ours, fresh))
+    assert np.array_equal(found, expected)
+    for each in (ours, fresh):
+        each.accumulate_gradient(case.images, case.labels, 1.0)
+    for name, value in fresh.gradient().items():
+        assert np.array_equal(ours.gradient()[name], value), name
 
 
 CHILD = """

@@ -148,6 +148,20 @@ def test_direct_divergence_names_neuron_and_patch() -> None:
 
 
 @pytest.mark.parametrize("form", ["reduced", "direct"])
+@pytest.mark.parametrize(("size", "expected"), [(1.5e100, kernels.DIVERGED), (0.5e100, kernels.RUNNING)])
+def test_one_number_beyond_the_limit_is_enough(form: str, size: float, expected: int) -> None:
+    """Of all numbers of a state one is large, and nothing moves it: its patch is of length 0, or no patch sees it."""
+    case = Setting(make_params(power=2.0, second_layer="positive"))
+    case.gram[3, :] = case.gram[:, 3] = 0.0
+    case.noise[3, 1] = size * case.data.labels[3 // (case.params.patches - 1)]
+    case.rows[:, 2] = case.data.direction[2] = 0.0
+    case.weights[1, 2] = size
+    (done, status, neuron, _), _ = getattr(case, form)(1)
+    assert (done, status) == ((0, 1) if expected == kernels.DIVERGED else (1, 0))
+    assert neuron == (1 if expected == kernels.DIVERGED else -1)
+
+
+@pytest.mark.parametrize("form", ["reduced", "direct"])
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
 def test_a_state_that_is_not_finite_is_refused(form: str, bad: float) -> None:
     case = Setting(make_params())

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from cgrosim import kernels
-from cgrosim.kernels.threads import Pace
+from cgrosim.kernels.threads import Pace, run_quicker
 
 HERE = Path(__file__).parent
 PREPARE = """
@@ -141,6 +141,14 @@ class Machine:
 @pytest.fixture
 def free_threads(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("cgrosim.kernels.threads.start", lambda: True)
+
+
+def test_without_threads_the_serial_form_is_called(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cgrosim.kernels.threads.start", lambda: False)
+    assert run_quicker(("a problem of this test",), (lambda x: ("serial", x), lambda x: ("threaded", x)), 3) == (
+        "serial",
+        3,
+    )
 
 
 @pytest.mark.usefixtures("free_threads")
