@@ -97,6 +97,19 @@ def predicted_of(run: PaperRun) -> Predicted | None:
     return predict(run.claimed, run.steps)
 
 
+PROMPT = 0.3
+"""Of T, three median memorisation times: the starts of samples that take longer are a third of what most have."""
+
+
+def prompt(run: PaperRun, predicted: Predicted) -> NDArray[np.bool_]:
+    """Samples predicted to be memorised well before T: (N,).
+
+    Whether the others are is left to kicks of the second order, of features that grow and do not win: they can turn a
+    small start over. One sample in 4096 has no live filter at all.
+    """
+    return np.asarray(predicted.memorization_times < PROMPT * run.steps)
+
+
 def distance_from_start(run: PaperRun, predicted: Predicted) -> float:
     """Distance of the robust test error from 1/2 predicted from the start alone: (gap alpha)^q U f_S(0)."""
     return predicted_distance(run.claimed, run.trained.system, predicted)

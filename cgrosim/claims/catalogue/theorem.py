@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from cgrosim.claims import checks
 from cgrosim.claims.claim import Claim, Context, Evidence, Panel, Series
-from cgrosim.claims.paper_predictions import Predicted, predicted_of
+from cgrosim.claims.paper_predictions import Predicted, predicted_of, prompt
 from cgrosim.claims.paper_rules import (
     Measured,
     Said,
@@ -105,7 +105,7 @@ def orders(context: Context, world: World, runs: tuple[PaperRun, ...]) -> Eviden
         worst_slacks(runs) if not world.wrong else (),
         runs[0].trained.params,
         tuple(sorted({run.seed for run in runs})),
-        range_of(runs),
+        f"{range_of(runs)}; prefactors of V_i and T_mem of samples predicted to be memorised by 0.3 T",
         (_orders_panel(runs),),
     )
 
@@ -145,9 +145,9 @@ KICKS = (
 )
 PREFACTORS: tuple[tuple[str, Measured, Said], ...] = (
     ("U", lambda r: _signal_sum(r), lambda r, p: p.signal_margin / _alpha(r) ** 3),
-    ("V_i, mean log", lambda r: _memorisation(r), lambda r, p: _mean_log(p.memorization)),
+    ("V_i, mean log", lambda r: _memorisation(r), lambda r, p: _mean_log(p.memorization[prompt(r, p)])),
     ("T_I", lambda r: _growth_time(r), lambda r, p: p.growth_time),
-    ("T_mem, mean log", lambda r: _typical_time(r), lambda r, p: _mean_log(_reached(p))),
+    ("T_mem, mean log", lambda r: _typical_time(r), lambda r, p: _mean_log(p.memorization_times[prompt(r, p)])),
 )
 
 
@@ -184,7 +184,7 @@ def _kicked_apart(runs: list[PaperRun]) -> str:
     ratios = [
         float(_last_time(run) / np.max(said.decoupled_times))
         for run in runs
-        if (said := predicted_of(run)) and np.isfinite(_last_time(run))
+        if (said := predicted_of(run)) and np.isfinite(_last_time(run) * np.max(said.decoupled_times))
     ]
     couplings = [setting_of(run.claimed).coupling for run in runs]
     return (
@@ -200,7 +200,7 @@ def _alpha(run: PaperRun) -> float:
 
 
 def _mean_log(values: Array) -> float:
-    return float(np.exp(np.nanmean(np.log(values))))
+    return float(np.exp(np.mean(np.log(values)))) if len(values) else np.nan
 
 
 def _signal_sum(run: PaperRun) -> float:
@@ -208,7 +208,9 @@ def _signal_sum(run: PaperRun) -> float:
 
 
 def _memorisation(run: PaperRun) -> float:
-    return _mean_log(np.maximum(run.trained.memorization, 1e-300))
+    said = predicted_of(run)
+    assert said is not None
+    return _mean_log(np.maximum(run.trained.memorization[prompt(run, said)], 1e-300))
 
 
 def _growth_time(run: PaperRun) -> float:
@@ -221,13 +223,7 @@ def _typical_time(run: PaperRun) -> float:
     """Geometric mean over the samples: the last one is an extreme, which the kicks move ten times as far."""
     said = predicted_of(run)
     assert said is not None
-    times = run.trained.memorization_times[np.isfinite(said.memorization_times)]
-    return float(np.exp(np.mean(np.log(times))))  # nan where a sample is later than T
-
-
-def _reached(predicted: Predicted) -> Array:
-    """Predicted memorisation times of the samples that are memorised at all."""
-    return predicted.memorization_times[np.isfinite(predicted.memorization_times)]
+    return _mean_log(run.trained.memorization_times[prompt(run, said)])  # nan where one is later than T
 
 
 def _last_time(run: PaperRun) -> float:
