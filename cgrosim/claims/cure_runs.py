@@ -12,9 +12,8 @@ from cgrosim.model.sampling import draw_gram
 from cgrosim.predictions.experiment import Experiment
 from cgrosim.predictions.predict import experiment_of
 from cgrosim.studies.context import Context
-from cgrosim.studies.memorisation import small_coupling
+from cgrosim.studies.memorisation import live_seeds, small_coupling
 from cgrosim.studies.recording import record, whole_steps
-from cgrosim.studies.starts import chosen_starts
 from cgrosim.studies.world import World
 from cgrosim.theory.decay_cure import robust_error
 from cgrosim.theory.noise_law import IndependentNoiseLaw
@@ -44,17 +43,6 @@ class ErrorsInTime:
     tested: int
 
 
-def live_seeds(context: Context, name: str, count: int, dimension: float) -> list[int]:
-    """Seeds from which the signal grows: of ten neurons all start dead once in a thousand."""
-    wanted = chosen_starts(
-        small_coupling(dimension, 0, samples=10),
-        context.seeds(name, 2 * count + 5),
-        count,
-        lambda system: bool(np.any(system.signal > 0.0)),
-    )
-    return [params.seed for params, _ in wanted]
-
-
 def _scales(x: Experiment) -> Array:
     """(m (P-1),) standard deviation of the correlation of a fresh patch with each filter at the start."""
     p = x.params
@@ -64,7 +52,7 @@ def _scales(x: Experiment) -> Array:
 def cured(context: Context, world: World) -> tuple[ErrorsInTime, ...]:
     """Runs at three times the largest edge, at times about that at which the error is predicted to be 5 per cent."""
     found = []
-    for seed in live_seeds(context, "decay-cures-the-test-error", context.choose(2, 10), 1e6):
+    for seed in live_seeds(context, "decay-cures-the-test-error", context.choose(2, 10)):
         params = small_coupling(1e6, seed, samples=10, gap=0.003, test_samples=100_000)
         edge = float(np.max(experiment_of(params).decay.memorisation_edges))
         x = experiment_of(params.replace(weight_decay=3.0 * edge))
@@ -84,7 +72,7 @@ def stopped(context: Context, world: World) -> tuple[ErrorsInTime, ...]:
     The last step is three times the median time of memorisation; for it no error is predicted (nan).
     """
     found = []
-    for seed in live_seeds(context, "early-stopping-gains-nothing", context.choose(3, 10), 1e4):
+    for seed in live_seeds(context, "early-stopping-gains-nothing", context.choose(3, 10)):
         params = small_coupling(1e4, seed, samples=10, gap=0.02, test_samples=120_000)
         x = experiment_of(params)
         first = float(np.min(x.times))  # some signals have grown at the start

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +14,7 @@ from cgrosim.predictions.experiment import Experiment
 from cgrosim.predictions.predict import experiment_of
 from cgrosim.run.results import Run
 from cgrosim.studies.context import Context
-from cgrosim.studies.memorisation import small_coupling
+from cgrosim.studies.memorisation import live_seeds, small_coupling
 from cgrosim.studies.recording import record
 from cgrosim.studies.world import World
 from cgrosim.theory.decay import critical_start
@@ -107,7 +106,7 @@ def _a_priori_share(x: Experiment) -> float:
 def decayed_samples(context: Context, world: World) -> tuple[DecayedSamples, ...]:
     """Runs at the weight decay that half of the samples outgrow, where they hardly move each other."""
     found = []
-    for seed in context.seeds("decay-memorised-fraction", context.choose(2, 8)):
+    for seed in live_seeds(context, "decay-memorised-fraction", context.choose(2, 8)):
         params = hardly_coupled(seed, samples=context.choose(40, 100))
         middle = float(np.median(experiment_of(params).decay.memorisation_edges))
         params = params.replace(weight_decay=float(f"{middle:.2g}"))
@@ -130,7 +129,7 @@ class Plateau:
 def plateaus(context: Context, world: World) -> tuple[Plateau, ...]:
     """Runs whose decay lets everybody, and nobody, be memorised, where overlaps of patches are 1e-5."""
     found = []
-    for seed in context.seeds("decay-plateaus", context.choose(1, 4)):
+    for seed in live_seeds(context, "decay-plateaus", context.choose(1, 4)):
         params = small_coupling(1e10, seed, samples=10, gap=GAP, flow_tolerance=1e-7)
         edges = experiment_of(params).decay.memorisation_edges
         for decay in (0.2 * float(edges[edges > 0].min()), 3.0 * float(edges.max())):
@@ -176,9 +175,7 @@ def edges(context: Context, world: World) -> tuple[Edge, ...]:
         located = locate(lambda decay: outcome(decayed(params, decay, world, *names)), predicted)
         found.append(Edge(name, predicted, located))
 
-    count = context.choose(1, 4)
-    seeds = (seed for seed in context.seeds("decay-phase-diagram", 10 * count) if _has_signal(seed))
-    for seed in islice(seeds, count):
+    for seed in live_seeds(context, "decay-phase-diagram", context.choose(1, 4)):
         for samples, gap in ((8, 1e-4), (30, 3e-4)):
             params = small_coupling(1e8, seed, samples=samples, gap=gap)
             largest = float(np.max(experiment_of(params).decay.memorisation_edges))
@@ -207,11 +204,6 @@ def edges(context: Context, world: World) -> tuple[Edge, ...]:
             free = experiment_of(params).decay.escape.free
             add(f"signal escapes, gap {gap:g}", params, free, _escaped, "attacked_signal_margin")
     return tuple(found)
-
-
-def _has_signal(seed: int) -> bool:
-    """Whether some filter starts along the feature: of a thousand starts one has none, and no edge of the signal."""
-    return bool(np.any(draw_gram(small_coupling(1e8, seed, samples=8)).signal > 0.0))
 
 
 def _learnt(run: Run) -> bool:

@@ -10,7 +10,9 @@ from numpy.typing import NDArray
 from cgrosim.model.params import Params
 from cgrosim.model.sampling import ClosedSystem
 from cgrosim.run.stopping import memorised
+from cgrosim.studies.context import Context
 from cgrosim.studies.recording import record, whole_steps
+from cgrosim.studies.starts import chosen_starts
 
 Array = NDArray[np.float64]
 
@@ -24,6 +26,20 @@ def small_coupling(dimension: float, seed: int, **changes: object) -> Params:
     values: dict[str, object] = {"samples": 100, "patches": 2, "neurons": 10, "init_exponent": -0.33}
     values |= {"init_polylog": 1.0, "engine": "flow", "sampling": "gram", "flow_tolerance": TOLERANCE}
     return Params.from_paper(dimension, **(values | {"seed": seed} | changes))  # type: ignore[arg-type]
+
+
+def live_seeds(context: Context, name: str, count: int) -> list[int]:
+    """Seeds of `small_coupling` from which the signal grows: of ten neurons all start dead once in a thousand.
+
+    Without it no plateau switches a loss off, and nothing that is said of memorisation holds.
+    """
+    wanted = chosen_starts(
+        small_coupling(1e6, 0, samples=1),  # the filters' starts along the feature are the same for any samples
+        context.seeds(name, 2 * count + 5),
+        count,
+        lambda system: bool(np.any(system.signal > 0.0)),
+    )
+    return [params.seed for params, _ in wanted]
 
 
 def with_overlaps(system: ClosedSystem, factor: float) -> ClosedSystem:

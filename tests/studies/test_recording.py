@@ -10,7 +10,8 @@ from cgrosim.model.sampling import draw_gram
 from cgrosim.run import session
 from cgrosim.run.stopping import memorised
 from cgrosim.studies import recording
-from cgrosim.studies.memorisation import memorisation_times, small_coupling
+from cgrosim.studies.context import Context
+from cgrosim.studies.memorisation import live_seeds, memorisation_times, small_coupling
 from cgrosim.studies.recording import projections, record, whole_steps
 from cgrosim.studies.starts import chosen_starts
 from cgrosim.studies.trained import train
@@ -83,3 +84,16 @@ def test_a_trained_network_is_its_run():
         trained.attacked_margin, trained.attacked_signal_margin + trained.memorization, rtol=1e-9
     )
     assert trained.least_memorization <= min(0.0, trained.memorization.min())
+
+
+def test_seeds_of_starts_in_which_no_filter_sees_the_feature_are_passed_over():
+    """Of ten filters all start against it once in a thousand: here the first ones of these names and seeds."""
+    for seed, name in ((102, "decay-phase-diagram"), (109, "memorisation-slope-rates")):
+        context = Context(seed=seed)
+        drawn, live = context.seeds(name, 9), live_seeds(context, name, 8)
+        dead = [each for each in drawn if each not in live]
+        assert live == [each for each in drawn if each not in dead][:8]
+        assert dead
+        for samples in (1, 24):
+            assert all(np.all(draw_gram(small_coupling(1e9, each, samples=samples)).signal < 0.0) for each in dead[:1])
+            assert all(np.any(draw_gram(small_coupling(1e9, each, samples=samples)).signal > 0.0) for each in live)

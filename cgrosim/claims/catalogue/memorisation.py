@@ -12,14 +12,14 @@ from cgrosim.claims.memorisation_runs import MEMORISATION_HYPOTHESES, Measured, 
 from cgrosim.predictions.laws import memorisation_law
 from cgrosim.predictions.regime import slacks
 from cgrosim.predictions.setting import setting_of
-from cgrosim.studies.memorisation import small_coupling
+from cgrosim.studies.memorisation import live_seeds, small_coupling
 from cgrosim.studies.world import World, plus, times
 
 Array = NDArray[np.float64]
 
 
 def _runs(context: Context, name: str, dimensions: list[float], repeats: int, world: World) -> list[Measured]:
-    seeds = context.seeds(name, repeats * len(dimensions))
+    seeds = live_seeds(context, name, repeats * len(dimensions))
     chosen = [d for d in dimensions for _ in range(repeats)]
     return [measure_times(small_coupling(d, seed), world) for d, seed in zip(chosen, seeds, strict=True)]
 
@@ -222,7 +222,7 @@ CLAIMS = (
         kind="law",
         measure=measure_law,
         worlds=(
-            World("half as many competing neurons", neurons=times(0.5)),
+            World("twice as many competing neurons", neurons=times(2.0)),
             World("noise 10 % stronger", noise_std=times(1.1)),
         ),
         cost=4.0,

@@ -22,7 +22,7 @@ from cgrosim.model.params import Params
 from cgrosim.model.sampling import draw_gram
 from cgrosim.predictions.regime import slacks
 from cgrosim.predictions.setting import setting_of
-from cgrosim.studies.memorisation import overlaps_of, small_coupling
+from cgrosim.studies.memorisation import live_seeds, overlaps_of, small_coupling
 from cgrosim.studies.world import World, plus, times
 
 Array = NDArray[np.float64]
@@ -57,7 +57,7 @@ def _dimensions(context: Context) -> list[float]:
 def _races(context: Context) -> tuple[Races, ...]:
     """The predictions of every run, which no world changes."""
     dimensions, generator, found = _dimensions(context), context.generator("memorisation-kicks"), []
-    seeds = context.seeds("memorisation-kicks", context.choose(8, 3 * len(dimensions)))
+    seeds = live_seeds(context, "memorisation-kicks", context.choose(8, 3 * len(dimensions)))
     for dimension, seed in zip(np.resize(dimensions, len(seeds)), seeds, strict=True):
         params = small_coupling(float(dimension), seed, init_exponent=-0.5)
         run, overlaps = Foreseen.of(params), overlaps_of(draw_gram(params))

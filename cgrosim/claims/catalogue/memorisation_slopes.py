@@ -25,7 +25,7 @@ from cgrosim.predictions.laws import a_priori_exposures, predict_starts
 from cgrosim.predictions.regime import slacks
 from cgrosim.predictions.starts import starts_of_system
 from cgrosim.run.stopping import memorised
-from cgrosim.studies.memorisation import TOLERANCE, small_coupling
+from cgrosim.studies.memorisation import TOLERANCE, live_seeds, small_coupling
 from cgrosim.studies.recording import record, whole_steps
 from cgrosim.studies.world import World, plus, raised_to
 
@@ -145,7 +145,7 @@ def measure_rates(context: Context, world: World) -> Evidence:
     """Slopes in N, lambda and eta."""
     samples = _Sweep("samples", 1.0)
     weight = _Sweep("adversarial_weight", -1.0)
-    every = context.seeds("memorisation-slope-rates", context.choose(QUICK_SEEDS, FULL_STEP_SEEDS))
+    every = live_seeds(context, "memorisation-slope-rates", context.choose(QUICK_SEEDS, FULL_STEP_SEEDS))
     seeds = every[: context.choose(QUICK_SEEDS, FULL_SEEDS)]
     for seed in seeds:
         for count in (10, 20, 40, 80, 160) if context.full else (3, 8, 24):
@@ -212,7 +212,7 @@ def measure_starts(context: Context, world: World) -> Evidence:
     """Slopes in noise_std and init_std."""
     noise = _Sweep("noise_std", -3.0)
     start = _Sweep("init_std", -1.0)
-    seeds = context.seeds("memorisation-slope-starts", context.choose(QUICK_SEEDS, FULL_SEEDS))
+    seeds = live_seeds(context, "memorisation-slope-starts", context.choose(QUICK_SEEDS, FULL_SEEDS))
     for seed in seeds:
         base = _few(context, seed)
         for factor in 2.0 ** (3.0 * _places(context) - 1.5):

@@ -160,7 +160,7 @@ CLAIMS = (
             World(
                 "the network is trained with adversarial weight 0.95, the bound is that of 1/2", adversarial_weight=0.95
             ),
-            World("with 0.8", adversarial_weight=0.8),
+            World("with 0.9", adversarial_weight=0.9),
         ),
         cost=1.0,
     ),
