@@ -5,8 +5,11 @@ import pytest
 from attacked_networks import SHAPE, SIZE, cliff_network, grey_images, linear_network, small_network, two_layer_network
 
 from cgrosim.errors import ParameterError, UserError
+from cgrosim.images.attacks.black_box import Square
 from cgrosim.images.attacks.evaluation import SecondOpinion, evaluate
 from cgrosim.images.attacks.gradient import Attack, finite_margins
+from cgrosim.images.attacks.standard import Standard
+from cgrosim.images.attacks.worst import WorstCase
 from cgrosim.images.network.network import Network
 from cgrosim.images.network.reference import ReferenceNetwork
 
@@ -241,3 +244,17 @@ def test_without_black_box_samples_there_is_no_second_opinion():
 def test_images_that_cannot_be_evaluated(images, labels, said):
     with pytest.raises(ParameterError, match=said):
         evaluate(small_network(0, SHAPE), images, labels, attack=PGD, generator=np.random.default_rng(0))
+
+
+@pytest.mark.parametrize(("broken", "warned"), [(0, False), (1, False), (3, True)])
+def test_what_square_attack_alone_breaks_is_told_from_two_of_a_hundred_on(monkeypatch, broken, warned):
+    """The worst case of a hundred images is given: so many survived all gradient attacks and not the last one."""
+    attack = Standard(norm="linf", radius=RADIUS)
+    before, after = np.ones(100), np.where(np.arange(100) < broken, -1.0, 1.0)
+    members = [(member, after if isinstance(member, Square) else before) for member in attack.members(3)]
+    images, labels = grey_images(0, 100), np.zeros(100, dtype=np.int64)
+    found = WorstCase(images, np.ones(100), after, np.zeros(100, dtype=bool), tuple(members))
+    monkeypatch.setattr("cgrosim.images.attacks.evaluation.worst_case", lambda *a, **k: found)
+    network, generator = small_network(0, SHAPE), np.random.default_rng(0)
+    told = evaluate(network, images, labels, attack=attack, generator=generator, black_box_samples=0).warnings
+    assert [f"broke {broken} of 100 images" in sentence for sentence in told] == [True] * warned

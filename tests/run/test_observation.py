@@ -5,6 +5,7 @@ import pytest
 
 from cgrosim import Params, simulate
 from cgrosim.model import reference
+from cgrosim.model.activations import activate
 from cgrosim.model.sampling import draw_explicit
 from cgrosim.run.observation import TESTS, Observation, margins_of_noise, share_wrong
 
@@ -62,3 +63,15 @@ def test_the_learnt_signal_is_a_sum_of_powers_and_so_is_its_share_of_the_margin(
     learnt = np.sum(run.values("signal_correlation") ** 3, axis=1)
     assert run.values("learnt_signal") == pytest.approx(learnt)
     assert run.values("signal_margin") == pytest.approx(params.signal_strength**3 * learnt)
+
+
+def test_where_both_signs_differ_the_share_is_the_mean_over_both_labels():
+    params = Params.from_paper(40, samples=3, steps=20, records=2, test_samples=0, activation="smoothed_relu")
+    params = params.replace(init_std=1.0, second_layer="signed", gap=0.3)
+    run = simulate(params)
+    signal, layer = run.values("signal_correlation"), run.start.second_layer
+    shares = [
+        y * activate("smoothed_relu", y * params.signal_strength * signal, params.power) @ layer for y in (1.0, -1.0)
+    ]
+    assert np.abs(shares[0] - shares[1]).max() > 1e-3
+    assert run.values("signal_margin") == pytest.approx(np.mean(shares, axis=0), rel=1e-12)
