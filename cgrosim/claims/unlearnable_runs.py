@@ -16,12 +16,13 @@ from cgrosim.studies.context import Context
 from cgrosim.studies.trained import Trained, train
 from cgrosim.studies.world import World
 from cgrosim.theory.label_smoothing import smoothed_memorisation_time
-from cgrosim.theory.patch_attacks import falling_radius, safe_radius
+from cgrosim.theory.patch_attacks import falling_radius, furthest_reach, safe_radius
 
 Array = NDArray[np.float64]
 
 SHARES = (0.0, 0.05, 0.25)  # none, one and five of twenty samples
 LIVE = 0.1  # of init_std: from a start of one filter there the signal escapes in a tenth of the time that samples need
+LEARNT = 2.8  # u of the filter that learns the feature, at the end: 2.80 to 2.90
 FRESH = 100
 STEPS = 60_000  # some ten times what the samples without a feature need
 
@@ -100,23 +101,24 @@ def _otherwise(params: Params, predicted: Array, memorised: NDArray[np.bool_]) -
     return float(np.mean(wrong))
 
 
-def _radii(run: Trained, strength: float, fresh: PatchData) -> tuple[float, float, float]:
+def _radii(run: Trained, claimed: Params, fresh: PatchData) -> tuple[float, float, float]:
     """Radii of an attack on all patches: where fresh samples fall by the theory, are safe up to, and half have fallen.
 
     The first two from the filters of the network (with the feature's strength as claimed), the last one by moving the
-    samples as the theory says, towards the two filters that it names.
+    samples as the theory says, against the filter of the feature and where all reach furthest.
     """
     assert run.system.data is not None
     weights, power = run.weights, run.params.power
     norms, features = np.linalg.norm(weights, axis=1), weights @ run.system.data.direction
-    sees, far = int(np.argmax(features)), int(np.argmax(norms))
+    gram, sees = weights @ weights.T, int(np.argmax(features))
+    far = furthest_reach(gram, claimed.power)
     whole = max(float(np.sum(np.sign(features) * np.abs(features) ** power)), 0.0)
-    theory = float(falling_radius(strength * whole ** (1.0 / power), norms[sees], norms[far]))
+    theory = float(falling_radius(claimed.signal_strength * whole ** (1.0 / power), norms[sees], far.size))
     seen = (fresh.inputs() * fresh.labels[:, None, None]) @ weights.T
-    safe = float(np.min(safe_radius(seen, weights @ weights.T, power)))
+    safe = float(np.min(safe_radius(seen, gram, power)))
     place, move = np.arange(len(seen)), np.zeros_like(seen)
-    for patch, filt in ((fresh.signal_index, sees), (fresh.noise_positions[:, 0], far)):
-        move[place, patch] = weights @ weights[filt] / np.hypot(norms[sees], norms[far])
+    move[place, fresh.signal_index] = gram[sees] / np.hypot(norms[sees], far.size)
+    move[place, fresh.noise_positions[:, 0]] = far.size * (gram @ far.weights) / np.hypot(norms[sees], far.size)
 
     def falls(radius: Array) -> NDArray[np.bool_]:
         left = seen - radius[:, None, None] * move
@@ -144,8 +146,14 @@ def _wrong(run: Trained, params: Params, data: PatchData, steps: int) -> float:
 
 
 def _live(params: Params) -> bool:
-    """Whether some filter starts along the feature; of 256 starts one has none, and nothing escapes."""
-    return bool(np.max(draw_explicit(params).signal) > LIVE * params.init_std)
+    """Whether one filter starts along the feature, and learns it alone.
+
+    Of 256 starts one has none, and nothing escapes. All 1/u_r fall alike (u' = c u^2), so that a second one ends below
+    half of the largest where its 1/u starts further above than the largest one ends.
+    """
+    signal = np.sort(draw_explicit(params).signal)
+    largest, second = float(signal[-1]), float(signal[-2])
+    return largest > LIVE * params.init_std and (second <= 0.0 or 1.0 / second - 1.0 / largest > 1.0 / LEARNT)
 
 
 def unlearnable(context: Context, world: World) -> tuple[Unlearnable, ...]:
@@ -176,7 +184,7 @@ def unlearnable(context: Context, world: World) -> tuple[Unlearnable, ...]:
                     times,
                     _otherwise(params, predicted, np.isfinite(run.memorization_times)),
                     noise,
-                    *_radii(run, params.signal_strength, fresh),
+                    *_radii(run, params, fresh),
                     float(np.mean(run.attacked_margin <= 0.0)),
                     _wrong(run, simulated, shrunk, 0),
                     _wrong(run, simulated, data, 20),

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cgrosim.theory.patch_attacks import falling_radius, safe_radius
+from cgrosim.theory.patch_attacks import falling_radius, furthest_reach, safe_radius
 
 
 def margins(weights, patches, power):
@@ -60,6 +60,30 @@ def test_orthogonal_filters_fall_exactly_where_it_is_no_longer_safe(seed, streng
     assert margins(weights, sample + 0.999 * move, power) > 0.0
     assert abs(margins(weights, sample + move, power)) < 1e-12 * scale
     assert attacked(weights, sample, power, 0.999 * falls, generator) > 0.0
+
+
+@settings(max_examples=60)
+@given(st.integers(0, 2**32), st.integers(1, 5), st.sampled_from((2.0, 3.0, 4.5)))
+def test_the_furthest_reach_is_stationary_and_as_far_as_any_filter(seed, neurons, power):
+    generator = np.random.default_rng(seed)
+    weights = generator.standard_normal((neurons, 6))
+    reach = furthest_reach(weights @ weights.T, power)
+    direction = reach.weights @ weights
+    assert np.linalg.norm(direction) == pytest.approx(1.0)
+    seen = np.maximum(weights @ direction, 0.0)
+    assert np.sum(seen**power) ** (1.0 / power) == pytest.approx(reach.size, rel=1e-12)
+    assert reach.size >= np.linalg.norm(weights, axis=1).max() * (1.0 - 1e-14)
+    gradient = seen ** (power - 1.0) @ weights
+    # a value within 1e-15 a turn of its end has an angle of the root of that, times what q = 2 takes to converge
+    assert gradient / np.linalg.norm(gradient) == pytest.approx(direction, abs=1e-5)
+
+
+def test_filters_that_have_learnt_the_same_reach_as_far_as_their_powers_together():
+    assert furthest_reach(np.full((3, 3), 4.0), 3.0).size == pytest.approx(2.0 * 3.0 ** (1.0 / 3.0))
+    assert furthest_reach(np.diag([1.0, 9.0, 4.0]), 3.0).size == 3.0
+    assert furthest_reach([[1.0, -1.0], [-1.0, 1.0]], 3.0).size == 1.0  # what one gains the other does not undo here
+    with pytest.raises(ValueError, match="norm above 0"):
+        furthest_reach(np.zeros((2, 2)), 3.0)
 
 
 def test_what_cannot_be_is_refused():

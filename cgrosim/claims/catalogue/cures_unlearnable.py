@@ -74,11 +74,11 @@ def judge(context: Context, world: World, rows: tuple[Unlearnable, ...]) -> Evid
         checks.inside(
             "radius over all patches at which half of the fresh samples fall to the attack the theory names, over its "
             "own, furthest from 1",
-            "alpha u / sqrt(|w_s|^2 + max |w_r|^2)",
+            "alpha u / sqrt(|w_s|^2 + n^2), n^q = max over |e| = 1 of sum_r <w_r, e>^q",
             reach,
             (0.97, 1.03),
-            "cosines of two filters that hold some of the same samples move it by half their square, 0.15^2 / 2; the "
-            "median over samples is rid of their own noise",
+            "another filter that has learnt at most half as much adds (1/2)^3 of it, a third of that in the radius, at "
+            "most 0.04 and with a sign of its own, mostly below 0.01; the median over samples is rid of their noise",
         ),
         checks.inside(
             "radius up to which no attack on any fresh sample succeeds, proved, over the same, smallest",
@@ -123,8 +123,8 @@ CLAIMS = (
         statement="Where the signal escapes first, p = 0 leaves the noise of the filters as it was; every sample "
         "without a learnable feature, p >= 1/N, is memorised at a_i = q kappa_i / (2N), both losses pushing, and the "
         "noise becomes of order 1. Fresh samples stay robust to an attack on the feature; one on all patches turns "
-        "those training samples over, and fresh ones from the radius alpha u / (|w_s|^2 + max_r |w_r|^2)^(1/2) on, w_s "
-        "the filter that has learnt the feature.",
+        "those training samples over, and fresh ones from the radius alpha u / (|w_s|^2 + n^2)^(1/2) on, w_s the "
+        "filter that has learnt the feature and n how far all reach together, n^q = max of sum_r <w_r, e>^q, |e| = 1.",
         source="derived here; thresholds in p of arXiv 2605.21999, another activation and attack",
         kind="asymptotic",
         study=unlearnable,

@@ -18,7 +18,7 @@ from cgrosim.predictions.regime import slacks
 from cgrosim.predictions.setting import setting_of
 from cgrosim.predictions.starts import starts_of_system
 from cgrosim.studies.recording import record, whole_steps
-from cgrosim.studies.world import World, plus, raised_to
+from cgrosim.studies.world import World, plus, raised_to, times
 
 Array = NDArray[np.float64]
 
@@ -261,6 +261,7 @@ CLAIMS = (
             World("lam = 0.003 where 0 is claimed", zero_weight=SMALL[0]),
             World("lam^1.05 for lam", adversarial_weight=raised_to(1.05)),
             World("power q + 0.05", power=plus(0.05)),
+            World("a tenth of the signal, which comes last", signal_strength=times(0.1)),
         ),
         cost=3.0,
     ),
