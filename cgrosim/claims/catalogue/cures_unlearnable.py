@@ -85,7 +85,7 @@ def judge(context: Context, world: World, rows: tuple[Unlearnable, ...]) -> Evid
             "at most 1",
             max(row.safe / row.falling for row in rows),
             (0.0, 1.0),
-            "what is proved ends where an attack succeeds; cosines of the filters and a sample's own noise keep it below",
+            "what is proved ends where an attack succeeds; cosines of filters and a sample's own noise keep it below",
         ),
         checks.inside(
             "robust error over all patches where that radius is beyond the attack's, less p in training, furthest from "
