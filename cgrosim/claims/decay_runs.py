@@ -130,7 +130,7 @@ def plateaus(context: Context, world: World) -> tuple[Plateau, ...]:
     """Runs whose decay lets everybody, and nobody, be memorised, where overlaps of patches are 1e-5."""
     found = []
     for seed in live_seeds(context, "decay-plateaus", context.choose(1, 4)):
-        params = small_coupling(1e10, seed, samples=10, gap=GAP, flow_tolerance=1e-7)
+        params = small_coupling(1e10, seed, samples=10, gap=GAP, flow_tolerance=1e-9)
         edges = experiment_of(params).decay.memorisation_edges
         for decay in (0.2 * float(edges[edges > 0].min()), 3.0 * float(edges.max())):
             x = experiment_of(params.replace(weight_decay=decay))

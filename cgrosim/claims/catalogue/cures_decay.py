@@ -98,8 +98,9 @@ def judge_plateaus(context: Context, world: World, rows: tuple[Plateau, ...]) ->
     """Compare margins at rest with their quadrature-free equations, where all and where none are memorised."""
     made = []
     reason = (
-        "overlaps d^(-1/2) = 1e-5 of 10 patches, to the power q, leave 1e-4 of the noise; the flow's tolerance of 1e-7 "
-        "leaves 1e-5 of the signal; the other neurons have decayed by exp(-20)"
+        "overlaps d^(-1/2) = 1e-5 of 10 patches, to the power q, leave 1e-4 of the noise; at rest the flow steps at "
+        "the edge of stability, where its tolerance of 1e-9 leaves 1e-6 of the signal (1e-7: 1e-4); the other neurons "
+        "have decayed by exp(-20)"
     )
     for who, chosen in (("all memorised", rows[::2]), ("nobody memorised", rows[1::2])):
         for number, name in enumerate(("clean margin of the signal", "noise margin of the samples")):
