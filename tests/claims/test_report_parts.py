@@ -39,7 +39,7 @@ def inner(formula):
          "<mo>)</mo></mrow></mrow></mrow></msup>"),
         ("sqrt(d) <= Theta~", "<msqrt><mrow><mi>d</mi></mrow></msqrt><mo>≤</mo><mover><mi>Θ</mi><mo>~</mo></mover>"),
         ("T ~ N", "<mi>T</mi><mo>∼</mo><mi>N</mi>"),
-        ('"a < b"', "<mtext>a &lt; b</mtext>"),
+        ('"a < b"', "<mtext>&#160;a &lt; b&#160;</mtext>"),
     ],
 )  # fmt: skip
 def test_formulas_are_typeset(formula, typeset):

@@ -106,7 +106,7 @@ class _Reader:
         if word == "sqrt":
             return f"<msqrt>{_bare(self._atom())}</msqrt>"
         if word.startswith('"'):
-            return f"<mtext>{escape(word[1:-1])}</mtext>"
+            return f"<mtext>&#160;{escape(word[1:-1])}&#160;</mtext>"  # plain spaces at its ends are not drawn
         if word[0].isdigit():
             return f"<mn>{word}</mn>"
         if word in OPERATORS:
