@@ -256,7 +256,9 @@ def _verify(asked: Asked) -> int:
 
     order = ", the longest first" if len(chosen) > 1 else ""
     try:
-        with compiling_image_kernels(images, workers=asked.workers):
+        with raising_interrupts(), progress_bar("kernels"):
+            beside = compiling_image_kernels(images, workers=asked.workers)
+        with beside:
             with raising_interrupts(), progress_bar("kernels"):
                 compile_kernels()
             console.print(f"[dim]{counted(len(chosen), 'claim')}{order}[/dim]", highlight=False)
