@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
@@ -126,13 +127,26 @@ class Plateau:
     measured: tuple[float, float]
 
 
+def _nobody_lags(params: Params) -> bool:
+    """Whether every sample has a start of at least a quarter of most, 1e-4 here: kicks of 2e-5 each turn none over.
+
+    Of ten starts one has a sample with less, and of a hundred one has a sample that no filter can learn.
+    """
+    edges = experiment_of(params).decay.memorisation_edges
+    return bool(np.min(edges) > 0.25 * np.median(edges))
+
+
 def plateaus(context: Context, world: World) -> tuple[Plateau, ...]:
     """Runs whose decay lets everybody, and nobody, be memorised, where overlaps of patches are 1e-5."""
     found = []
-    for seed in live_seeds(context, "decay-plateaus", context.choose(1, 4)):
-        params = small_coupling(1e10, seed, samples=10, gap=GAP, flow_tolerance=1e-9)
+    count = context.choose(1, 4)
+    drawn = [
+        small_coupling(1e10, seed, samples=10, gap=GAP, flow_tolerance=1e-9)
+        for seed in live_seeds(context, "decay-plateaus", 2 * count + 5)
+    ]
+    for params in islice((params for params in drawn if _nobody_lags(params)), count):
         edges = experiment_of(params).decay.memorisation_edges
-        for decay in (0.2 * float(edges[edges > 0].min()), 3.0 * float(edges.max())):
+        for decay in (0.2 * float(edges.min()), 3.0 * float(edges.max())):
             x = experiment_of(params.replace(weight_decay=decay))
             run = decayed(params, decay, world, "signal_margin", "memorization")
             chosen = memorised(run)

@@ -78,6 +78,17 @@ def test_a_start_without_a_live_filter_has_no_edge_of_the_signal_and_is_passed_o
     assert min(edge.predicted for edge in edges) > 0.0
 
 
+def test_a_start_with_a_sample_that_kicks_can_turn_over_is_passed_over():
+    """Seed 200 draws one first: nine of its ten samples were memorised, and the signal rested elsewhere."""
+    context = Context(seed=200)
+    first = decay_runs.small_coupling(1e10, context.seeds("decay-plateaus", 1)[0], samples=10, gap=decay_runs.GAP)
+    edges = decay_runs.experiment_of(first).decay.memorisation_edges
+    assert np.min(edges) < 0.25 * np.median(edges)
+    rows = decay_runs.plateaus(context, CLAIMED)
+    assert [row.memorised for row in rows] == [1.0, 0.0]
+    assert all(row.params.seed != first.seed for row in rows)
+
+
 def test_samples_without_a_feature_are_turned_over_where_a_filter_holds_several():
     """Seed 0 with the larger effort: in one network all fresh samples fall, in another ascent finds but some."""
     from cgrosim.claims.unlearnable_runs import unlearnable
