@@ -38,11 +38,11 @@ def judge(context: Context, world: World, rows: tuple[Unlearnable, ...]) -> Evid
             "root of 20 samples that have hardly grown: less than 0.05",
         ),
         checks.inside(
-            "samples without a feature that are not memorised, and others that are, largest share",
+            "samples with a feature that are memorised, and the first without one if it is not, largest share",
             "0",
             max(row.otherwise for row in rows),
             (0.0, 0.0),
-            "the signal has escaped before; those predicted beyond a third of the steps are left to kicks",
+            "the signal has escaped before, and nobody has kicked the first; the others it kicks, and may turn over",
         ),
         checks.guard(
             checks.inside(
@@ -119,11 +119,12 @@ CLAIMS = (
     Claim(
         name="unlearnable-samples",
         title="samples without a feature are memorised from one on",
-        statement="Where the signal escapes first, p = 0 leaves the noise of the filters as it was; every sample "
-        "without a learnable feature, p >= 1/N, is memorised at a_i = q kappa_i / (2N), both losses pushing, and the "
-        "noise becomes of order 1. Fresh samples stay robust to an attack on the feature; one on all patches turns "
-        "those training samples over, and fresh ones from the radius alpha u / (|w_s|^2 + n^2)^(1/2) on, w_s the "
-        "filter that has learnt the feature and n how far all reach together, n^q = max of sum_r <w_r, e>^q, |e| = 1.",
+        statement="Where the signal escapes first, p = 0 leaves the noise of the filters as it was; samples without a "
+        "learnable feature, p >= 1/N, are memorised at a_i = q kappa_i / (2N), both losses pushing, but for those that "
+        "kicks of d^(-1/2) turn over, and the noise becomes of order 1. Fresh samples stay robust to an attack on the "
+        "feature; one on all patches turns those training samples over, and fresh ones from the radius "
+        "alpha u / (|w_s|^2 + n^2)^(1/2) on, w_s the filter that has learnt the feature and n how far all reach "
+        "together, n^q = max of sum_r <w_r, e>^q, |e| = 1.",
         source="derived here; thresholds in p of arXiv 2605.21999, another activation and attack",
         kind="asymptotic",
         study=unlearnable,
