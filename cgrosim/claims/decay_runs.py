@@ -128,9 +128,9 @@ class Plateau:
 
 
 def _nobody_lags(params: Params) -> bool:
-    """Whether every sample has a start of at least a quarter of most, 1e-4 here: kicks of 2e-5 each turn none over.
+    """Whether every sample has a start above a quarter of most, 1.4e-4 here: kicks of 2e-5 each turn none over.
 
-    Of ten starts one has a sample with less, and of a hundred one has a sample that no filter can learn.
+    Of eight starts one has a sample with less, and of a hundred one has a sample that no filter can learn.
     """
     edges = experiment_of(params).decay.memorisation_edges
     return bool(np.min(edges) > 0.25 * np.median(edges))

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from scipy.integrate import quad
 
+from cgrosim.studies import fresh_noise
 from cgrosim.studies.fresh_noise import NORMAL, draw_fresh_noise, signed_power, small_ball, spherical_second_moments
 from cgrosim.theory.chaos import small_ball_one_neuron
 from cgrosim.theory.noise_law import IndependentNoiseLaw
@@ -70,3 +71,17 @@ def test_spherical_second_moments_have_the_exact_mean(power):
 def test_signed_power_inverts():
     z = np.array([-2.0, -1e-5, 0.0, 0.3, 4.0])
     assert np.allclose(signed_power(signed_power(z, 3.0), 1.0 / 3.0), z, rtol=1e-14, atol=0.0)
+
+
+@pytest.mark.parametrize("integrated", [None, 1])
+def test_probabilities_do_not_depend_on_how_many_draws_are_taken_at_a_time(monkeypatch, integrated):
+    root = np.random.default_rng(3).standard_normal((4, 9))
+    how = {"power": 3.0, "noise_std": 0.3, "patches": 2, "integrated": integrated}
+    found = []
+    for chunk in (7, 5000):
+        monkeypatch.setattr(fresh_noise, "CHUNK", chunk)
+        generator = np.random.default_rng(1)
+        found.append(
+            fresh_noise.noise_probabilities(generator, 1000, root @ root.T, [(-0.1, 0.2), (1.0, np.inf)], **how)
+        )
+    assert np.array_equal(*found)

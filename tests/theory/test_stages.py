@@ -141,6 +141,15 @@ def test_times_and_margins_are_inverse_at_extremes(power: float, gap: float) -> 
     assert np.isfinite(flow.log_time_of_margin(1000.0))
 
 
+def test_margins_at_the_start_and_below_it_are_reached_at_once() -> None:
+    flow = SignalFlow([0.5, -0.9], **SETTING)
+    start = float(flow.margin_at(0.0))
+    asked = start + np.array([-5.0, -1e-3, 0.0, 1e-3, 5.0])
+    times = flow.log_time_of_margin(asked)
+    assert times[:3].tolist() == [-np.inf] * 3
+    assert flow.margin_at(np.exp(times[3:])) == pytest.approx(asked[3:], rel=1e-12)
+
+
 @pytest.mark.parametrize("power", [2.0, 2.01, 2.5, 3.0, 4.0, 7.3])
 def test_closed_form_of_the_plateau(power: float) -> None:
     rate = plateau_rate(power=power, signal_strength=5.0, learning_rate=0.01, adversarial_weight=0.5)

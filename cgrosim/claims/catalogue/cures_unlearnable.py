@@ -21,7 +21,9 @@ def judge(context: Context, world: World, rows: tuple[Unlearnable, ...]) -> Evid
     # the one without such samples always: 1.34 to 1.2; a fresh sample's own noise moves its radius by some per cent
     strong = [row for row in rows if row.falling > 1.05 * radius]
     weak = [row for row in rows if row.fallen <= radius]
-    reach = max((row.fallen / row.falling for row in rows), key=lambda ratio: abs(np.log(ratio)))
+    # where no feature has been learnt, nothing is left to fall
+    ratios = [(row.fallen / row.falling, row.safe / row.falling) if row.falling else (np.inf, np.inf) for row in rows]
+    reach = max((fallen for fallen, _ in ratios), key=lambda ratio: abs(np.log(ratio)))
     odd = max((row.patches_train - row.params.unlearnable_fraction for row in strong), key=abs, default=1.0)
     table = "; ".join(
         f"p = {row.params.unlearnable_fraction:g}: true feature only {row.signal_train:.2g} / {row.signal_test:.2g}, "
@@ -83,7 +85,7 @@ def judge(context: Context, world: World, rows: tuple[Unlearnable, ...]) -> Evid
         checks.inside(
             "radius up to which no attack on any fresh sample succeeds, proved, over the same, largest",
             "at most 1",
-            max(row.safe / row.falling for row in rows),
+            max(safe for _, safe in ratios),
             (0.0, 1.0),
             "what is proved ends where an attack succeeds; cosines of filters and a sample's own noise keep it below",
         ),
