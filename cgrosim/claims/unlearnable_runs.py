@@ -12,10 +12,11 @@ from cgrosim.model.params import Params
 from cgrosim.model.patches import PatchData, draw_patch_data
 from cgrosim.model.sampling import draw_explicit
 from cgrosim.model.threats import Model, attack
+from cgrosim.predictions.clock import signal_flow
 from cgrosim.studies.context import Context
 from cgrosim.studies.trained import Trained, train
 from cgrosim.studies.world import World
-from cgrosim.theory.label_smoothing import smoothed_memorisation_time
+from cgrosim.theory.memorisation import overlap_delay, required_exposure
 from cgrosim.theory.patch_attacks import falling_radius, furthest_reach, safe_radius
 
 Array = NDArray[np.float64]
@@ -34,7 +35,8 @@ class Unlearnable:
     Attributes
     ----------
     params : what is claimed
-    predicted, measured : (n,) memorisation step of every sample without a feature
+    predicted, measured : step at which the sample without a feature that should be the first is memorised; infinite
+        where there is none
     otherwise : share of samples that are memorised and have a feature, or are the first without one and are not
     noise : largest |w_r| off w_star times sigma_p at the end over its value at the start
     falling : radius of an attack on all patches at which fresh samples fall, by the theory
@@ -45,8 +47,8 @@ class Unlearnable:
     """
 
     params: Params
-    predicted: Array
-    measured: Array
+    predicted: float
+    measured: float
     otherwise: float
     noise: float
     falling: float
@@ -78,15 +80,44 @@ def setting(seed: int, share: float) -> Params:
 
 
 def _predicted(params: Params, run: Trained) -> Array:
-    """Clean and attacked loss both push where there is no feature: a_i = q kappa_i / (2N) all the time."""
+    """Steps until every sample without a feature is memorised, on its own, from all its starts.
+
+    Clean and attacked loss both push where there is no feature: the loss weight is 1/2 from beginning to end.
+    """
     system = run.system
     assert system.features is not None
     assert system.gram is not None
     chosen = system.features == 0.0
-    start = np.max(system.labels[:, None] * system.noise, axis=1)[chosen]
-    energy = np.diag(system.gram)[chosen]
-    rate = params.power * energy * params.flow_rate / (2.0 * params.samples)
-    return smoothed_memorisation_time(start, rate=rate, smoothing=0.0, power=params.power)
+    starts = (system.labels[:, None] * system.noise)[chosen]
+    energy = np.repeat(np.diag(system.gram)[chosen, None], params.neurons, axis=1)
+    return 2.0 * required_exposure(
+        starts, energy, power=params.power, samples=params.samples, learning_rate=params.flow_rate
+    )
+
+
+def _first(params: Params, run: Trained, predicted: Array) -> float:
+    """Step at which the sample predicted to be the first is memorised, with what the overlaps of all others add.
+
+    Those with a feature push until the signal takes their weight, those without until they are memorised themselves.
+    """
+    system = run.system
+    assert system.features is not None
+    assert system.gram is not None
+    this = np.flatnonzero(system.features == 0.0)[np.argmin(predicted)]
+    others = np.delete(np.arange(params.samples), this)
+    starts, energy = system.labels[:, None] * system.noise, np.diag(system.gram)
+    fastest = int(np.argmax(starts[this]))
+    rates = params.power * energy * params.flow_rate / (2.0 * params.samples)
+    exposure = float(signal_flow(params, system.signal).exposure_at(np.min(predicted)))
+    return float(np.min(predicted)) + overlap_delay(
+        float(starts[this, fastest]),
+        starts[others, fastest],
+        rate=float(rates[this]),
+        rates=rates[others],
+        overlaps=(system.labels[this] * system.labels * system.gram[this] / energy)[others],
+        power=params.power,
+        until=np.where(system.features == 0.0, np.inf, 2.0 * exposure)[others],
+    )
 
 
 def _otherwise(params: Params, predicted: Array, memorised: NDArray[np.bool_]) -> float:
@@ -176,16 +207,17 @@ def unlearnable(context: Context, world: World) -> tuple[Unlearnable, ...]:
             drawn = simulated.replace(signal_strength=strength)
             fresh = draw_patch_data(drawn, context.generator("unlearnable-samples"), data.direction, samples=FRESH)
             chosen = np.zeros(params.samples, dtype=bool) if data.features is None else data.features == 0.0
-            times = np.nan_to_num(run.memorization_times, nan=np.inf)[chosen]
-            predicted = _predicted(params, train(params, 1.0, vectors=True)) if share else np.empty(0)
+            times = np.nan_to_num(run.memorization_times, nan=np.inf)
+            begun = train(params, 1.0, vectors=True)
+            predicted = _predicted(params, begun) if share else np.empty(0)
             noise = float(np.sqrt(np.max(np.diag(run.weight_gram)) / np.max(np.diag(run.run.values("weight_gram")[0]))))
             left = simulated.gap * simulated.signal_strength
             shrunk = PatchData(fresh.labels, fresh.signal_index, fresh.noise, fresh.direction, left)
             found.append(
                 Unlearnable(
                     params,
-                    predicted,
-                    times,
+                    _first(params, begun, predicted) if share else np.inf,
+                    times[chosen][np.argmin(predicted)] if share else np.inf,
                     _otherwise(params, predicted, np.isfinite(run.memorization_times)),
                     noise,
                     *_radii(run, params, fresh),
