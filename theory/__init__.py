@@ -22,6 +22,7 @@ Stages of training
     plateau_forms: closed forms of the plateau
     memorisation: stage III: the exposure a sample needs, the coupling chi
     memorisation_laws: laws of the memorisation times
+    overlap_delay: what the overlaps of growing noise add to them
     control: what standard training cannot memorise
     phase: memorise or escape, robust or overfitting: the edges
     regime: every hypothesis with its slack
@@ -101,6 +102,7 @@ __all__ = [
     "needed_balls",
     "noise_law",
     "noise_moments",
+    "overlap_delay",
     "patch_attacks",
     "phase",
     "plateau",

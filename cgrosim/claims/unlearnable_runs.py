@@ -16,7 +16,8 @@ from cgrosim.predictions.clock import signal_flow
 from cgrosim.studies.context import Context
 from cgrosim.studies.trained import Trained, train
 from cgrosim.studies.world import World
-from cgrosim.theory.memorisation import overlap_delay, required_exposure
+from cgrosim.theory.memorisation import required_exposure
+from cgrosim.theory.overlap_delay import overlap_delay
 from cgrosim.theory.patch_attacks import falling_radius, furthest_reach, safe_radius
 
 Array = NDArray[np.float64]
