@@ -113,7 +113,9 @@ def decayed_samples(context: Context, world: World) -> tuple[DecayedSamples, ...
         params = params.replace(weight_decay=float(f"{middle:.2g}"))
         x = experiment_of(params)
         run = decayed(params, params.weight_decay, world)
-        found.append(DecayedSamples(params, x.decay.memorisation_edges, _kicks(x), memorised(run), _a_priori_share(x)))
+        done, limits = memorised(run), x.decay.memorisation_edges
+        both = slice(min(len(done), len(limits)))  # a world may have other samples besides
+        found.append(DecayedSamples(params, limits[both], _kicks(x)[both], done[both], _a_priori_share(x)))
     return tuple(found)
 
 

@@ -73,7 +73,7 @@ def _but(names: str) -> tuple[str, ...]:
 
 LIMITS: dict[str, dict[str, str]] = {
     "plateau-log-law": _same(CONSTANT, ("init_std", "gap", "noise_std", "dimension")),
-    "theorem-orders": _same(PUSH, ("gap",)),
+    "theorem-orders": _same(PUSH, ("gap",)) | _same(START, ("neurons", "patches")),
     "clean-generalization-robust-overfitting": _same(
         PLATEAU, ("signal_strength", "learning_rate", "adversarial_weight")
     ),

@@ -23,6 +23,7 @@ from cgrosim.predictions.clock import Clock
 from cgrosim.predictions.laws import required_exposures
 from cgrosim.predictions.starts import Starts, starts_of_system
 from cgrosim.studies.memorisation import memorisation_times, with_overlaps
+from cgrosim.studies.same_samples import of_same_samples
 from cgrosim.studies.world import CLAIMED, World
 from cgrosim.theory.memorisation import noise_margin_after_memorisation
 from cgrosim.theory.power_growth import grow
@@ -81,7 +82,7 @@ class Measured(Foreseen):
 
     Attributes
     ----------
-    times : (N,) array, steps; infinite where a sample is never memorised
+    times : (N,) array, steps; infinite where a sample is never memorised, nan where the world has no such sample
     """
 
     times: Array
@@ -128,7 +129,7 @@ def measure_times(params: Params, world: World = CLAIMED) -> Measured:
     if overlaps != 1.0:
         system = with_overlaps(system, overlaps)
     times = memorisation_times(simulated, first, system)
-    return Measured(params, told.starts, told.exposure, times)
+    return Measured(params, told.starts, told.exposure, of_same_samples(times, params.samples))
 
 
 def kick_deviation(run: Foreseen) -> Array:

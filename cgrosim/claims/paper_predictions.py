@@ -14,6 +14,7 @@ from cgrosim.model.sampling import ClosedSystem, draw_gram
 from cgrosim.predictions.starts import Starts, starts_of_system
 from cgrosim.studies.memorisation import overlaps_of
 from cgrosim.studies.paper_scale import PaperRun
+from cgrosim.studies.same_samples import of_same_samples
 from cgrosim.theory.memorisation import noise_margin_after_memorisation
 from cgrosim.theory.noise_moments import gram_test_noise_std
 from cgrosim.theory.small_ball import density_at_zero
@@ -55,6 +56,12 @@ def leading_energy(starts: Starts, power: float) -> Array:
 
 
 @lru_cache(maxsize=256)
+def _system(params: Params) -> ClosedSystem:
+    """The start that is claimed."""
+    return draw_gram(params)
+
+
+@lru_cache(maxsize=256)
 def predict(params: Params, steps: float) -> Predicted | None:
     """Predict a run of `steps` steps from its start.
 
@@ -69,7 +76,7 @@ def predict(params: Params, steps: float) -> Predicted | None:
         return None
     race = decoupled_race(run)
     if params.patches == 2:
-        race = kicked_race(run, overlaps_of(draw_gram(params)))
+        race = kicked_race(run, overlaps_of(_system(params)))
     times = race.times
     energy = leading_energy(starts, params.power)
     late = np.maximum(steps - times, 0.0)
@@ -102,17 +109,23 @@ PROMPT = 0.3
 
 
 def prompt(run: PaperRun, predicted: Predicted) -> NDArray[np.bool_]:
-    """Samples predicted to be memorised well before T: (N,).
+    """Samples predicted to be memorised well before T: (N,); of those that the simulated world has as well.
 
     Whether the others are is left to kicks of the second order, of features that grow and do not win: they can turn a
     small start over. One sample in 4096 has no live filter at all.
     """
-    return np.asarray(predicted.memorization_times < PROMPT * run.steps)
+    there = np.arange(len(predicted.memorization_times)) < len(run.trained.memorization)
+    return np.asarray(there & (predicted.memorization_times < PROMPT * run.steps))
+
+
+def of_prompt(run: PaperRun, predicted: Predicted, values: Array) -> Array:
+    """What was measured of every sample, of the prompt ones."""
+    return of_same_samples(values, run.claimed.samples)[prompt(run, predicted)]
 
 
 def distance_from_start(run: PaperRun, predicted: Predicted) -> float:
     """Distance of the robust test error from 1/2 predicted from the start alone: (gap alpha)^q U f_S(0)."""
-    return predicted_distance(run.claimed, run.trained.system, predicted)
+    return predicted_distance(run.claimed, _system(run.claimed), predicted)
 
 
 def predicted_distance(p: Params, system: ClosedSystem, predicted: Predicted) -> float:
@@ -125,7 +138,7 @@ def predicted_distance(p: Params, system: ClosedSystem, predicted: Predicted) ->
 def deviation_from_start(run: PaperRun, predicted: Predicted) -> float:
     """Standard deviation of S predicted from the start alone, overlaps of the filters left out."""
     p = run.claimed
-    norms = predicted_norms(p, run.trained.system, predicted)
+    norms = predicted_norms(p, _system(p), predicted)
     return float(gram_test_noise_std(np.diag(norms**2), power=p.power, noise_std=p.noise_std, patches=p.patches))
 
 

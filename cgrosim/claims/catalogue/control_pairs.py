@@ -139,7 +139,10 @@ def _robust_error(pairs: list[Pair]) -> Check:
 
 def _mean_time(pairs: list[Pair], coupling: float) -> Check:
     """The step at which a sample is memorised over the predicted one, in the mean over samples and starts."""
-    off = [float(np.mean(np.log(pair.attacked.each / pair.told.each))) for pair in pairs]
+    off = []
+    for pair in pairs:
+        both = slice(min(len(pair.attacked.each), len(pair.told.each)))  # a world may have other samples besides
+        off.append(float(np.mean(np.log(pair.attacked.each[both] / pair.told.each[both]))))
     mean, low, high = np.exp(mean_interval(off))
     return inside(
         f"step at which a sample is memorised over the predicted one ({len(off)} starts)",

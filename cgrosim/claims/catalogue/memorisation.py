@@ -140,7 +140,8 @@ def measure_law(context: Context, world: World) -> Evidence:
     runs = _runs(context, "memorisation-law", dimensions, context.choose(3, 6), world)
     levels, smoothing = [], []
     for run in runs:
-        finite = np.where(np.isfinite(run.times), run.times, 1e3 * np.median(run.times))
+        times = run.times[~np.isnan(run.times)]
+        finite = np.where(np.isfinite(times), times, 1e3 * np.median(times))
         levels.append(memorisation_law(run.params, run.clock, finite))
         smoothing.append(_smoothed_distance(run))
     never = 0.5 ** runs[0].params.neurons

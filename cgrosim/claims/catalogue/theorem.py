@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from cgrosim.claims import checks
 from cgrosim.claims.claim import Claim, Context, Evidence, Panel, Series
-from cgrosim.claims.paper_predictions import Predicted, predicted_of, prompt
+from cgrosim.claims.paper_predictions import Predicted, of_prompt, predicted_of, prompt
 from cgrosim.claims.paper_rules import (
     Measured,
     Said,
@@ -210,7 +210,7 @@ def _signal_sum(run: PaperRun) -> float:
 def _memorisation(run: PaperRun) -> float:
     said = predicted_of(run)
     assert said is not None
-    return _mean_log(np.maximum(run.trained.memorization[prompt(run, said)], 1e-300))
+    return _mean_log(np.maximum(of_prompt(run, said, run.trained.memorization), 1e-300))
 
 
 def _growth_time(run: PaperRun) -> float:
@@ -223,7 +223,7 @@ def _typical_time(run: PaperRun) -> float:
     """Geometric mean over the samples: the last one is an extreme, which the kicks move ten times as far."""
     said = predicted_of(run)
     assert said is not None
-    return _mean_log(run.trained.memorization_times[prompt(run, said)])  # nan where one is later than T
+    return _mean_log(of_prompt(run, said, run.trained.memorization_times))  # nan where one is later than T
 
 
 def _last_time(run: PaperRun) -> float:
