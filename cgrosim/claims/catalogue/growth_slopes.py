@@ -85,7 +85,8 @@ def _one(sweep: Sweep, size: float, seed: int, world: World) -> tuple[float, ...
     )
     pure = largest ** (2.0 - params.power) / ((params.power - 2.0) * rate)
     simulated = world.of(params)
-    step, noise = growth_step(simulated, system, window.upper + 1.0)
+    # beyond the window, or a world that is slower at every size would have no slope
+    step, noise = growth_step(simulated, system, 2.0 * window.upper)
     if noise > SMALL_NOISE:
         step = np.nan
     ratios = (step, window.lower, window.upper, bounds.lower / pure, bounds.upper / pure)
