@@ -41,7 +41,7 @@ def distance_of(run: PaperRun, generator: np.random.Generator) -> Distance | Non
     if predicted is None:
         return None
     level = run.trained.attacked_signal_margin
-    measured, error = small_ball(generator, DRAWS, gram, level, power=p.power, noise_std=p.noise_std)
+    measured, error = small_ball(generator, DRAWS, gram, level, power=p.power, noise_std=p.noise_std, patches=p.patches)
     return Distance(
         run,
         measured,

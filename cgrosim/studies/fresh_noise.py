@@ -101,10 +101,19 @@ def _between(start: float, end: float, rest: Array, mean: Array, width: Array, o
 
 
 def small_ball(
-    generator: np.random.Generator, count: int, gram: Array, level: float, *, power: float, noise_std: float
+    generator: np.random.Generator,
+    count: int,
+    gram: Array,
+    level: float,
+    *,
+    power: float,
+    noise_std: float,
+    patches: int,
 ) -> tuple[float, float]:
-    """P(0 <= S <= level) for two patches, by symmetry half of P(|S| <= level), with its standard error."""
-    found, error = noise_probabilities(generator, count, gram, [(-level, level)], power=power, noise_std=noise_std)
+    """P(0 <= S <= level), by symmetry half of P(|S| <= level), with its standard error."""
+    found, error = noise_probabilities(
+        generator, count, gram, [(-level, level)], power=power, noise_std=noise_std, patches=patches
+    )
     return 0.5 * float(found[0]), 0.5 * float(error[0])
 
 

@@ -14,11 +14,11 @@ from cgrosim.theory.small_ball import density_at_zero, power_characteristic_func
 GRAM = np.outer(np.linspace(1.0, 0.4, 8), np.linspace(1.0, 0.4, 8)) * (0.3 + 0.7 * np.eye(8))
 
 
-@pytest.mark.parametrize("level", [1e-3, 0.1])
-def test_conditional_small_ball_agrees_with_direct_draws(level):
+@pytest.mark.parametrize(("level", "patches"), [(1e-3, 2), (0.1, 2), (0.1, 3)])
+def test_conditional_small_ball_agrees_with_direct_draws(level, patches):
     generator = np.random.default_rng(1)
-    measured, error = small_ball(generator, 20_000, GRAM, level, power=3.0, noise_std=0.5)
-    noise = draw_fresh_noise(generator, 400_000, GRAM, power=3.0, noise_std=0.5, patches=2)
+    measured, error = small_ball(generator, 20_000, GRAM, level, power=3.0, noise_std=0.5, patches=patches)
+    noise = draw_fresh_noise(generator, 400_000, GRAM, power=3.0, noise_std=0.5, patches=patches)
     share = np.mean(np.abs(noise) <= level) / 2
     direct = 0.5 * np.sqrt(2 * share * (1 - 2 * share) / len(noise))
     assert abs(measured - share) < NORMAL * np.hypot(error, direct)
@@ -26,7 +26,7 @@ def test_conditional_small_ball_agrees_with_direct_draws(level):
 
 def test_conditional_small_ball_is_exact_for_two_neurons_of_which_one_vanishes():
     gram = np.diag([1.0, 1e-16])
-    measured, error = small_ball(np.random.default_rng(2), 4000, gram, 0.1, power=3.0, noise_std=1.0)
+    measured, error = small_ball(np.random.default_rng(2), 4000, gram, 0.1, power=3.0, noise_std=1.0, patches=2)
     exact = 0.5 * float(small_ball_one_neuron(0.1 / np.sqrt(15.0), 3.0))
     # the other neuron, of norm 1e-8, is the larger one with probability 2 arctan(1e-8) / pi, which no draw shows
     assert abs(measured - exact) < NORMAL * error + 1.01 * np.arctan(1e-8) / np.pi
