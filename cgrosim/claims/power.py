@@ -32,7 +32,8 @@ PARAMETERS = ("power", *RELATIVE)
 LEVELS = (0.001, 0.002, 0.003, 0.005, 0.01, 0.02, 0.03, 0.05, 0.1, 0.2, 0.3, 0.5)
 """Changes that are tried: the same ones for every claim, so that claims of one study share the runs."""
 LARGEST = LEVELS[-1]
-FIRST = 0.1  # the change tried first: what every claim is meant to notice, and most do
+GOAL = 0.1  # what every claim is meant to notice, and most do; of the power absolute
+FIRST = GOAL  # the change tried first
 GUIDED = 3  # trials of a direction that are placed by how far the last one moved the checks; halving ends the search
 IMPOSSIBLE = (ParameterError, AssertionError, ArithmeticError, LookupError, ValueError)
 """What a study or a rule raises in a world that cannot be, or in which runs diverge and nothing is left to judge."""

@@ -10,7 +10,7 @@ from typing import Any
 
 from cgrosim.claims.claim import Context
 from cgrosim.claims.limits import LIMITS
-from cgrosim.claims.power import LARGEST, LEVELS, PARAMETERS, Noticed
+from cgrosim.claims.power import GOAL, LARGEST, LEVELS, PARAMETERS, Noticed
 from cgrosim.claims.report.data import strict
 from cgrosim.files.atomic import write_text
 from cgrosim.files.kinds import Kind
@@ -48,6 +48,8 @@ def why_unseen(claim: str, noticed: Noticed) -> str:
     reason = LIMITS.get(claim, {}).get(noticed.parameter, "")
     if reason:
         return reason
+    if noticed.change is not None:
+        return "as the intervals of its checks are wide"
     if noticed.moved is None:
         return f"no world has {'less' if noticed.up else 'more' if noticed.down else 'more or less'} of it"
     if noticed.moved == 0.0:
@@ -69,13 +71,13 @@ def power_table(powers: Powers) -> str:
 
 
 def unseen_list(powers: Powers) -> str:
-    """A Markdown list: of every claim the parameters of which an error is not noticed both ways, and why."""
+    """A Markdown list: of every claim the parameters of which an error of `GOAL` is not noticed both ways, and why."""
     lines = []
     for claim, found in powers.items():
         reasons: dict[str, list[str]] = {}
         for name, one in found.items():
-            if not one.absent and one.change is None:
-                side = " (one way only)" if one.up or one.down else ""
+            if not one.absent and (one.change is None or one.change > GOAL):
+                side = f" ({in_words(one)})" if one.up or one.down else ""
                 reasons.setdefault(why_unseen(claim, one), []).append(f"{name.replace('_', ' ')}{side}")
         told = "; ".join(f"{', '.join(names)}: {reason}" for reason, names in reasons.items())
         lines += [f"- `{claim}`: {told}."] if told else []
@@ -113,7 +115,7 @@ def write_power(
         f"measured {' to '.join(dict.fromkeys((days[0], days[-1]))) if days else 'never'}): relative, of the power "
         f"absolute. A dash: a change of {100 * LARGEST:.0f} % (of the power, {LARGEST:g}) is not noticed; with a sign: "
         "it is noticed in that direction alone; empty: the parameter is not in the statement.\n\n"
-        f"{power_table(found)}\nNot noticed, and why:\n\n{unseen_list(found)}"
+        f"{power_table(found)}\nNot noticed at {100 * GOAL:.0f} %, and why:\n\n{unseen_list(found)}"
     )
     data = {
         "format": FORMAT,
