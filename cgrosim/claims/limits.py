@@ -69,6 +69,11 @@ NOISE_OF_SAMPLES = (
     "N enters through the norms of the filters, to which the samples that they hold add: 10 % in N moves the distance "
     "by some 4 %, half of what overlaps are allowed to"
 )
+EDGE_OF_POWER = (
+    "gap^q and what it is held against both know q: 0.1 moves the gap at an edge by 1 to 3 %, at every N by another "
+    "amount, where 1 to 2 % are left to kicks and to the search"
+)
+FEW = "whole numbers from 2 on, of which a tenth is none: one more of four is noticed"
 THE_UNIT = "growth and decay share the flow time, whose unit it is"
 SCALES = ("signal_strength", "init_std", "learning_rate", "adversarial_weight", "gap")
 SIZES = ("samples", "neurons", "dimension")
@@ -112,7 +117,13 @@ LIMITS: dict[str, dict[str, str]] = {
     "transfer-attack": _same(ANY_NETWORK, _but("power signal_strength learning_rate adversarial_weight gap")),
     "margin-decomposition": _same(ANY_NETWORK, _but("power signal_strength gap")),
     "control-pairs": _same(CONTROL, ("signal_strength",)) | _same(PUSH, ("gap",)),
-    "phase-edges": _same(BOTH_CLOCKS, ("learning_rate", "adversarial_weight")),
+    "phase-edges": {
+        **_same(BOTH_CLOCKS, ("learning_rate", "adversarial_weight")),
+        "power": EDGE_OF_POWER,
+        "samples": FEW,
+        "neurons": START,
+        "patches": WHOLE,
+    },
     "decay-plateaus": _same(AT_REST, ("init_std", "learning_rate", "neurons", "patches")),
     "decay-memorised-fraction": _same(OWN_EDGES, ("signal_strength", "learning_rate", "gap")),
     "decay-cures-the-test-error": {

@@ -113,3 +113,12 @@ def test_what_the_edges_leave_out_is_within_their_rooms() -> None:
                 worst[kind] = max(worst[kind], chi**2 / 4.0)
     assert worst["escape"] <= ROOM["escape"]
     assert worst["overfitting"] <= ROOM["overfitting"]
+
+
+@pytest.mark.parametrize(("samples", "move"), [(4, -0.025), (24, -0.01)])
+def test_a_tenth_of_the_power_moves_the_edge_of_escape_by_few_per_cent(samples, move):
+    """Why the power is noticed at 0.2 alone: what the theory itself makes of it, at every N by another amount."""
+    params = phase_params(3, gap=0.05, samples=samples, scales=SCALES["escape"])
+    more = params.replace(power=params.power + 0.1)
+    # starts scatter by 0.005
+    assert np.log(foreseen_escape(more) / foreseen_escape(params)) == pytest.approx(move, abs=0.015)
