@@ -101,7 +101,7 @@ def _one_filter(told: Told, generator: np.random.Generator) -> list[Check]:
     levels = (*((-e * sd, e * sd) for e in BALLS), *((t * sd, np.inf) for t in TAILS))
     gram = told.trained.weight_gram
     found, errors = noise_probabilities(
-        generator, 20_000, gram, levels, power=p.power, noise_std=p.noise_std,
+        generator, 20_000, gram, levels, power=p.power, noise_std=p.noise_std, patches=p.patches,
         integrated=int(np.argmax(np.diag(gram))),
     )  # fmt: skip
     balls = small_ball_one_neuron(np.array(BALLS), told.claimed.power)
