@@ -80,6 +80,12 @@ VALUE = (
 EVERY_SIZE = (
     "a factor that is the same at every size moves no slope in it; the times themselves are signal-growth-window"
 )
+CAP = "the signal rests at its cap before anybody is memorised, whatever its strength, which is in the head start alone"
+SAMPLERS = (
+    "two ways to draw one start are compared, so that what training makes of it is only one of ten numbers, seen "
+    "through the scatter of 1,100 starts"
+)
+EACH_START = "each start has its law, however many are drawn"
 THE_UNIT = "growth and decay share the flow time, whose unit it is"
 SCALES = ("signal_strength", "init_std", "learning_rate", "adversarial_weight", "gap")
 SIZES = ("samples", "neurons", "dimension")
@@ -111,10 +117,9 @@ LIMITS: dict[str, dict[str, str]] = {
     "clean-generalization-robust-overfitting": DISTANCE,
     "robust-distance": DISTANCE,
     "theorem-scaling": _same(FACTOR, (*SCALES, *SIZES, "noise_std", "patches")),
-    "memorisation-slope-rates": _same(SLOPES, _but("samples")),
+    "memorisation-slope-rates": _same(SLOPES, EVERY),
     "memorisation-slope-starts": _same(SLOPES, _but("power")),
     "fresh-noise-law": _same(GIVEN, (*SCALES, *SIZES)),
-    "fresh-noise-variance": _same(GIVEN, (*SCALES, *SIZES)),
     "error-laws": _same(GIVEN, (*SCALES, *SIZES)),
     "flatness-along-feature": _same(ANY_NETWORK, _but("power signal_strength")),
     "steep-loss-rise": _same(ANY_NETWORK, _but("signal_strength gap")),
@@ -122,7 +127,6 @@ LIMITS: dict[str, dict[str, str]] = {
     "inner-maximum": _same(ANY_NETWORK, _but("power signal_strength gap")),
     "transfer-attack": _same(ANY_NETWORK, _but("power signal_strength learning_rate adversarial_weight gap")),
     "margin-decomposition": _same(ANY_NETWORK, _but("power signal_strength gap")),
-    "control-pairs": _same(CONTROL, ("signal_strength",)) | _same(PUSH, ("gap",)),
     "phase-edges": {
         **_same(BOTH_CLOCKS, ("learning_rate", "adversarial_weight")),
         "power": EDGE_OF_POWER,
@@ -130,6 +134,8 @@ LIMITS: dict[str, dict[str, str]] = {
         "neurons": START,
         "patches": WHOLE,
     },
+    "control-pairs": _same(CONTROL, ("signal_strength",)) | _same(PUSH, ("gap",)) | _same(FEW, ("patches",)),
+    "fresh-noise-variance": _same(GIVEN, (*SCALES, *SIZES)) | _same(FEW, ("patches",)),
     "decay-plateaus": _same(AT_REST, ("init_std", "learning_rate", "neurons", "patches")),
     "decay-phase-diagram": {"learning_rate": THE_UNIT},
     "decay-memorised-fraction": _same(OWN_EDGES, ("signal_strength", "learning_rate", "gap")),
@@ -138,11 +144,15 @@ LIMITS: dict[str, dict[str, str]] = {
         "power": AS_LARGE,
         "samples": MANY_TIMES,
     },
-    "early-stopping-gains-nothing": {**_same(PLATEAU, ("learning_rate", "adversarial_weight")), "samples": BEFORE},
+    "early-stopping-gains-nothing": {
+        **_same(PLATEAU, ("signal_strength", "learning_rate", "adversarial_weight")),
+        "samples": BEFORE,
+        "neurons": START,
+    },
     "momentum-is-a-clock": _same(ANY_MOTION, ("init_std", "noise_std", "gap", *SIZES, "patches")),
     "flipped-labels-first": _same(NOTHING_LEFT, ("gap",)),
-    "smoothing-delays": _same(NOTHING_LEFT, ("gap",)),
-    "unlearnable-samples": _same(SAME_LOSSES, ("adversarial_weight", "gap")),
+    "smoothing-delays": {"gap": NOTHING_LEFT, "signal_strength": CAP},
+    "unlearnable-samples": {**_same(SAME_LOSSES, ("adversarial_weight", "gap")), "neurons": START},
     "signal-growth-window": _same(STAGE_ONE, ("noise_std", "init_std", "gap", *SIZES, "patches")),
     "signal-growth-law": {
         **_same(STAGE_ONE, ("noise_std", "gap", "samples", "patches", "dimension")),
@@ -165,8 +175,13 @@ LIMITS: dict[str, dict[str, str]] = {
     "adversarial-weight-sweep": _same(START, ("noise_std", "init_std", "gap", *SIZES, "patches")),
     "threat-gap": _same(ANY_NETWORK, EVERY),
     "dead-filters-stay-dead": _same(ANY_RUN_AT_ALL, EVERY),
-    "initial-laws": _same(DRAWN, _but("noise_std init_std samples neurons patches dimension")),
-    "dead-start-probability": _same(ANY_RUN_AT_ALL, _but("neurons")),
+    "initial-laws": {
+        **_same(DRAWN, _but("noise_std init_std samples neurons patches dimension")),
+        **_same(EACH_START, ("samples", "patches")),
+    },
+    "sampling-in-law": _same(SAMPLERS, _but("noise_std init_std dimension")),
+    "success-rate": {"neurons": FEW},
+    "dead-start-probability": {**_same(ANY_RUN_AT_ALL, _but("neurons")), "neurons": FEW},
     "conserved-differences": _same(ANY_RUN, _but("power")),
 }
 """By claim and parameter. Where there is none the report says how far the change moves the checks."""
