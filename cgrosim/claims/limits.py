@@ -86,6 +86,14 @@ SAMPLERS = (
     "through the scatter of 1,100 starts"
 )
 EACH_START = "each start has its law, however many are drawn"
+ONE_SIDE = "a bound on one side, of which the growth is three fifths: what lowers it is no contradiction"
+HELD = "the signal rests where flipped samples hold it, whatever its strength, which sets when it gets there"
+WHO_IS_FLIPPED = (
+    "with another number of samples others are flipped, and another one comes first: nothing is left to compare"
+)
+LITTLE_LEFT = (
+    "gap^q of the signal is left to the attack: it moves margins at rest by some 1e-4, at which they are claimed"
+)
 THE_UNIT = "growth and decay share the flow time, whose unit it is"
 SCALES = ("signal_strength", "init_std", "learning_rate", "adversarial_weight", "gap")
 SIZES = ("samples", "neurons", "dimension")
@@ -136,7 +144,10 @@ LIMITS: dict[str, dict[str, str]] = {
     },
     "control-pairs": _same(CONTROL, ("signal_strength",)) | _same(PUSH, ("gap",)) | _same(FEW, ("patches",)),
     "fresh-noise-variance": _same(GIVEN, (*SCALES, *SIZES)) | _same(FEW, ("patches",)),
-    "decay-plateaus": _same(AT_REST, ("init_std", "learning_rate", "neurons", "patches")),
+    "decay-plateaus": {
+        **_same(AT_REST, ("init_std", "learning_rate", "neurons", "patches")),
+        "gap": LITTLE_LEFT,
+    },
     "decay-phase-diagram": {"learning_rate": THE_UNIT},
     "decay-memorised-fraction": _same(OWN_EDGES, ("signal_strength", "learning_rate", "gap")),
     "decay-cures-the-test-error": {
@@ -150,9 +161,13 @@ LIMITS: dict[str, dict[str, str]] = {
         "neurons": START,
     },
     "momentum-is-a-clock": _same(ANY_MOTION, ("init_std", "noise_std", "gap", *SIZES, "patches")),
-    "flipped-labels-first": _same(NOTHING_LEFT, ("gap",)),
+    "flipped-labels-first": {"gap": NOTHING_LEFT, "signal_strength": HELD, "samples": WHO_IS_FLIPPED},
     "smoothing-delays": {"gap": NOTHING_LEFT, "signal_strength": CAP},
-    "unlearnable-samples": {**_same(SAME_LOSSES, ("adversarial_weight", "gap")), "neurons": START},
+    "unlearnable-samples": {
+        **_same(SAME_LOSSES, ("adversarial_weight", "gap")),
+        "neurons": START,
+        "unlearnable_fraction": FEW,
+    },
     "signal-growth-window": _same(STAGE_ONE, ("noise_std", "init_std", "gap", *SIZES, "patches")),
     "signal-growth-law": {
         **_same(STAGE_ONE, ("noise_std", "gap", "samples", "patches", "dimension")),
@@ -162,7 +177,10 @@ LIMITS: dict[str, dict[str, str]] = {
         **_same(STAGE_ONE, ("noise_std", "init_std", "gap", *SIZES, "patches")),
         **_same(EVERY_SIZE, ("signal_strength", "learning_rate", "adversarial_weight")),
     },
-    "noise-small-at-growth": _same(STAGE_ONE, ("noise_std", "init_std", "gap", *SIZES, "patches")),
+    "noise-small-at-growth": {
+        **_same(STAGE_ONE, ("noise_std", "init_std", "gap", *SIZES, "patches")),
+        **_same(ONE_SIDE, ("power", "signal_strength", "learning_rate", "adversarial_weight")),
+    },
     "plateau-quadrature": _same(STAGE_ONE, ("noise_std", "init_std", *SIZES, "patches")),
     "noise-growth-dominates": _same(PUSH, ("gap",)),
     "memorisation-times": _same(PUSH, ("signal_strength", "gap")),
@@ -180,7 +198,7 @@ LIMITS: dict[str, dict[str, str]] = {
         **_same(EACH_START, ("samples", "patches")),
     },
     "sampling-in-law": _same(SAMPLERS, _but("noise_std init_std dimension")),
-    "success-rate": {"neurons": FEW},
+    "success-rate": {**_same(PUSH, ("signal_strength", "gap")), "neurons": FEW},
     "dead-start-probability": {**_same(ANY_RUN_AT_ALL, _but("neurons")), "neurons": FEW},
     "conserved-differences": _same(ANY_RUN, _but("power")),
 }

@@ -109,13 +109,15 @@ def _summary(judged: Mapping[str, Mapping[str, Noticed]]) -> str:
     one_way = sum(one.change is None and bool(one.up or one.down) for _, one in pairs)
     blind = [(claim, one) for claim, one in pairs if not one.up and not one.down]
     derived = sum(one.parameter in LIMITS.get(claim, {}) for claim, one in blind)
-    rest = [one.change or math.inf for claim, one in pairs if one.parameter not in LIMITS.get(claim, {})]
+    possible = [(claim, one) for claim, one in pairs if one.change is not None or one.moved is not None]
+    rest = [one.change or math.inf for claim, one in possible if one.parameter not in LIMITS.get(claim, {})]
     return (
         f"Of {len(pairs)} pairs of a claim and a parameter that its runs have, {fine} notice {100 * HALF:.0f} % or "
         f"less whatever the sign, {good - fine} more {100 * GOAL:.0f} %, {len(whole) - good} more than that, {one_way} "
         f"one direction alone, and {len(blind)} nothing up to 50 % ({derived} of these for a reason given below). Of "
-        f"the {len(rest)} for which no reason is derived {sum(size <= GOAL for size in rest)} notice "
-        f"{100 * GOAL:.0f} %, and {sum(size <= HALF for size in rest)} notice {100 * HALF:.0f} %."
+        f"the {len(rest)} that can be off both ways and for which no reason is derived "
+        f"{sum(size <= GOAL for size in rest)} notice {100 * GOAL:.0f} %, and {sum(size <= HALF for size in rest)} "
+        f"notice {100 * HALF:.0f} %."
     )
 
 
