@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
-from cgrosim.claims import decay_runs
+from cgrosim.claims import decay_runs, unlearnable_runs
 from cgrosim.claims.catalogue import cures_clock, cures_decay, cures_robustness, cures_unlearnable
 from cgrosim.claims.claim import Context
+from cgrosim.studies.trained import train
 from cgrosim.studies.world import CLAIMED
 
 CLAIMS = (*cures_decay.CLAIMS, *cures_robustness.CLAIMS, *cures_clock.CLAIMS, *cures_unlearnable.CLAIMS)
@@ -99,3 +100,14 @@ def test_samples_without_a_feature_are_turned_over_where_a_filter_holds_several(
     assert all(row.patches_test == 0.0 for row in rows if row.safe > radius)
     assert max(row.patches_test for row in rows) == 1.0
     assert any(row.patches_test < 0.5 and row.fallen < radius for row in rows)
+
+
+def test_overlaps_of_samples_that_all_push_move_the_first_memorisation():
+    """At this seed five samples without a feature help one another by a twentieth of the time."""
+    seeds, setting = Context("quick", 251).seeds("unlearnable-samples", 10), unlearnable_runs.setting
+    params = setting(next(seed for seed in seeds if unlearnable_runs._live(setting(seed, 0.0))), 0.25)
+    begun, run = (train(params, steps, vectors=True) for steps in (1.0, unlearnable_runs.STEPS))
+    alone = unlearnable_runs._predicted(params, begun)
+    measured = run.memorization_times[begun.system.features == 0.0][np.argmin(alone)]
+    assert np.log(measured / np.min(alone)) < -0.05
+    assert abs(np.log(measured / unlearnable_runs._first(params, begun, alone))) < 0.005
