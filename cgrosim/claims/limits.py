@@ -127,7 +127,7 @@ LIMITS: dict[str, dict[str, str]] = {
     "theorem-scaling": _same(FACTOR, (*SCALES, *SIZES, "noise_std", "patches")),
     "memorisation-slope-rates": _same(SLOPES, EVERY),
     "memorisation-slope-starts": _same(SLOPES, _but("power")),
-    "fresh-noise-law": _same(GIVEN, (*SCALES, *SIZES)),
+    "fresh-noise-law": _same(GIVEN, (*SCALES, *SIZES)) | _same(WHOLE, ("patches",)),
     "error-laws": _same(GIVEN, (*SCALES, *SIZES)),
     "flatness-along-feature": _same(ANY_NETWORK, _but("power signal_strength")),
     "steep-loss-rise": _same(ANY_NETWORK, _but("signal_strength gap")),
