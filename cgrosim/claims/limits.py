@@ -72,10 +72,11 @@ EDGE_OF_POWER = (
     "gap^q and what it is held against both know q: 0.1 moves the gap at an edge by 1 to 3 %, at every N by another "
     "amount, where 1 to 2 % are left to kicks and to the search"
 )
-FEW = "whole numbers from 2 on, of which a tenth is none: one more of four is noticed"
+FEW = "small whole numbers, of which a tenth is none: the smallest change that there is is noticed"
+DRAWN_ANEW = "all vectors are drawn anew, and what is predicted is of another start: no power to speak of"
 VALUE = (
     "the value with which a memorised sample kicks grows while others wait and its mean is taken: either end of its "
-    "range moves the median time by a tenth, and so do these; memorisation-times, where kicks are small, is sharper"
+    "range moves the median time by a tenth, as a tenth in these does; memorisation-times, with small kicks, is sharper"
 )
 EVERY_SIZE = (
     "a factor that is the same at every size moves no slope in it; the times themselves are signal-growth-window"
@@ -166,6 +167,7 @@ LIMITS: dict[str, dict[str, str]] = {
     "unlearnable-samples": {
         **_same(SAME_LOSSES, ("adversarial_weight", "gap")),
         "neurons": START,
+        **_same(DRAWN_ANEW, ("samples", "dimension")),
         "unlearnable_fraction": FEW,
     },
     "signal-growth-window": _same(STAGE_ONE, ("noise_std", "init_std", "gap", *SIZES, "patches")),

@@ -8,6 +8,7 @@ from itertools import islice
 import numpy as np
 from numpy.typing import NDArray
 
+from cgrosim.model.algorithms import draw_features
 from cgrosim.model.params import Params
 from cgrosim.model.patches import PatchData, draw_patch_data
 from cgrosim.model.sampling import draw_explicit
@@ -96,21 +97,22 @@ def _predicted(params: Params, run: Trained) -> Array:
     )
 
 
-def _first(params: Params, run: Trained, predicted: Array) -> float:
-    """Step at which the sample predicted to be the first is memorised, with what the overlaps of all others add.
+def _first(params: Params, run: Trained) -> tuple[int, float]:
+    """Which sample without a feature should be memorised first, and when, with what the overlaps of all others add.
 
     Those with a feature push until the signal takes their weight, those without until they are memorised themselves.
     """
     system = run.system
     assert system.features is not None
     assert system.gram is not None
-    this = np.flatnonzero(system.features == 0.0)[np.argmin(predicted)]
+    predicted = _predicted(params, run)
+    this = int(np.flatnonzero(system.features == 0.0)[np.argmin(predicted)])
     others = np.delete(np.arange(params.samples), this)
     starts, energy = system.labels[:, None] * system.noise, np.diag(system.gram)
     fastest = int(np.argmax(starts[this]))
     rates = params.power * energy * params.flow_rate / (2.0 * params.samples)
     exposure = float(signal_flow(params, system.signal).exposure_at(np.min(predicted)))
-    return float(np.min(predicted)) + overlap_delay(
+    delay = overlap_delay(
         float(starts[this, fastest]),
         starts[others, fastest],
         rate=float(rates[this]),
@@ -119,21 +121,20 @@ def _first(params: Params, run: Trained, predicted: Array) -> float:
         power=params.power,
         until=np.where(system.features == 0.0, np.inf, 2.0 * exposure)[others],
     )
+    return this, float(np.min(predicted)) + delay
 
 
-def _otherwise(params: Params, predicted: Array, memorised: NDArray[np.bool_]) -> float:
+def _otherwise(params: Params, first: int | None, predicted: float, memorised: NDArray[np.bool_]) -> float:
     """Share of samples that are memorised though they have a feature, and the first without one where it is not.
 
     The others without one are kicked by it, V^(1/q) / sqrt(d) = 0.07 where starts are 0.04: some are turned over. The
     first counts where it is predicted by a third of the steps.
     """
-    features = draw_explicit(params).features
-    wrong = memorised.copy()
+    features, wrong = draw_features(params), memorised.copy()
     if features is not None:
-        chosen = np.flatnonzero(features == 0.0)
-        wrong[chosen] = False
-        first = int(np.argmin(predicted))
-        wrong[chosen[first]] = predicted[first] < STEPS / 3 and not memorised[chosen[first]]
+        wrong[features == 0.0] = False
+    if first is not None:
+        wrong[first] = predicted < STEPS / 3 and not memorised[first]
     return float(np.mean(wrong))
 
 
@@ -207,19 +208,17 @@ def unlearnable(context: Context, world: World) -> tuple[Unlearnable, ...]:
             strength = world.number("fresh_strength", 1.0) * simulated.signal_strength
             drawn = simulated.replace(signal_strength=strength)
             fresh = draw_patch_data(drawn, context.generator("unlearnable-samples"), data.direction, samples=FRESH)
-            chosen = np.zeros(params.samples, dtype=bool) if data.features is None else data.features == 0.0
             times = np.nan_to_num(run.memorization_times, nan=np.inf)
-            begun = train(params, 1.0, vectors=True)
-            predicted = _predicted(params, begun) if share else np.empty(0)
+            first, predicted = _first(params, train(params, 1.0, vectors=True)) if share else (None, np.inf)
             noise = float(np.sqrt(np.max(np.diag(run.weight_gram)) / np.max(np.diag(run.run.values("weight_gram")[0]))))
             left = simulated.gap * simulated.signal_strength
             shrunk = PatchData(fresh.labels, fresh.signal_index, fresh.noise, fresh.direction, left)
             found.append(
                 Unlearnable(
                     params,
-                    _first(params, begun, predicted) if share else np.inf,
-                    times[chosen][np.argmin(predicted)] if share else np.inf,
-                    _otherwise(params, predicted, np.isfinite(run.memorization_times)),
+                    predicted,
+                    np.inf if first is None else float(times[first]),
+                    _otherwise(params, first, predicted, np.isfinite(times)),
                     noise,
                     *_radii(run, params, fresh),
                     float(np.mean(run.attacked_margin <= 0.0)),

@@ -20,6 +20,7 @@ MEASURED = ROOT / "tests" / "claims" / "measured"
 FULL = "full"  # folder below for the larger effort
 PAGE = ROOT / "docs" / "explanation" / "power.md"
 HALF = 0.03  # what half of the claims are to notice; all of them `GOAL`
+REDRAWN = ("neurons", "patches")  # where these are off a rejection is one of another start, and no sign of power
 TITLES = {"full": "With `--full`", "quick": "At the default effort"}
 
 
@@ -109,13 +110,18 @@ def _summary(judged: Mapping[str, Mapping[str, Noticed]]) -> str:
     one_way = sum(one.change is None and bool(one.up or one.down) for _, one in pairs)
     blind = [(claim, one) for claim, one in pairs if not one.up and not one.down]
     derived = sum(one.parameter in LIMITS.get(claim, {}) for claim, one in blind)
-    possible = [(claim, one) for claim, one in pairs if one.change is not None or one.moved is not None]
+    possible = [
+        (claim, one)
+        for claim, one in pairs
+        if (one.change is not None or one.moved is not None) and one.parameter not in REDRAWN
+    ]
     rest = [one.change or math.inf for claim, one in possible if one.parameter not in LIMITS.get(claim, {})]
     return (
         f"Of {len(pairs)} pairs of a claim and a parameter that its runs have, {fine} notice {100 * HALF:.0f} % or "
         f"less whatever the sign, {good - fine} more {100 * GOAL:.0f} %, {len(whole) - good} more than that, {one_way} "
         f"one direction alone, and {len(blind)} nothing up to 50 % ({derived} of these for a reason given below). Of "
-        f"the {len(rest)} that can be off both ways and for which no reason is derived "
+        f"the {len(rest)} that can be off both ways, for which no reason is derived and no other start is drawn (all but the "
+        f"numbers of neurons and of patches), "
         f"{sum(size <= GOAL for size in rest)} notice {100 * GOAL:.0f} %, and {sum(size <= HALF for size in rest)} "
         f"notice {100 * HALF:.0f} %."
     )

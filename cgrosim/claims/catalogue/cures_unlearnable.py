@@ -123,9 +123,9 @@ CLAIMS = (
         name="unlearnable-samples",
         title="samples without a feature are memorised from one on",
         statement="Where the signal escapes first, p = 0 leaves the noise of the filters as it was; samples without a "
-        "learnable feature, p >= 1/N, are memorised at a_i = q kappa_i / (2N), both losses pushing, the first as "
-        "overlaps of first order say and the others but for those that kicks of d^(-1/2) turn over, and the noise "
-        "becomes of order 1. Fresh samples stay robust to an attack on the "
+        "learnable feature, p >= 1/N, are memorised at a_i = q kappa_i / (2N), both losses pushing: the first one "
+        "when its starts and, to first order, the overlaps say; of the others kicks of d^(-1/2) turn some over. The "
+        "noise becomes of order 1. Fresh samples stay robust to an attack on the "
         "feature; one on all patches turns those training samples over, and fresh ones from the radius "
         "alpha u / (|w_s|^2 + n^2)^(1/2) on, w_s the filter that has learnt the feature and n how far all reach "
         "together, n^q = max of sum_r <w_r, e>^q, |e| = 1.",
