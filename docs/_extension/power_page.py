@@ -120,8 +120,8 @@ def _summary(judged: Mapping[str, Mapping[str, Noticed]]) -> str:
         f"Of {len(pairs)} pairs of a claim and a parameter that its runs have, {fine} notice {100 * HALF:.0f} % or "
         f"less whatever the sign, {good - fine} more {100 * GOAL:.0f} %, {len(whole) - good} more than that, {one_way} "
         f"one direction alone, and {len(blind)} nothing up to 50 % ({derived} of these for a reason given below). Of "
-        f"the {len(rest)} that can be off both ways, for which no reason is derived and no other start is drawn (all but the "
-        f"numbers of neurons and of patches), "
+        f"the {len(rest)} that can be off both ways, for which no reason is derived and no other start is drawn "
+        "(all but the numbers of neurons and of patches), "
         f"{sum(size <= GOAL for size in rest)} notice {100 * GOAL:.0f} %, and {sum(size <= HALF for size in rest)} "
         f"notice {100 * HALF:.0f} %."
     )
