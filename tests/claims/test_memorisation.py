@@ -1,6 +1,7 @@
 """Claims about the memorisation time of each sample, the kicks between samples and the law of the times."""
 
 from collections.abc import Callable
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from cgrosim.claims.checks import rank_correlation
 from cgrosim.claims.claim import Claim, Verdict
 from cgrosim.claims.memorisation_runs import decoupled_race, kick_deviation, kicked_race, measure_times
 from cgrosim.model.sampling import draw_gram
+from cgrosim.predictions.setting import setting_of
 from cgrosim.studies.memorisation import overlaps_of, small_coupling
 from cgrosim.studies.world import World
 
@@ -74,3 +76,16 @@ def test_rank_correlation_interval_covers_at_its_rate() -> None:
         covered += low <= 6 / np.pi * np.arcsin(0.4) <= high  # Spearman's rho of a normal pair with correlation 0.8
     # 300 trials at 0.95: a binomial count below 270 has probability 2e-4; Fieller's variance is approximate
     assert covered >= 270
+
+
+@pytest.mark.parametrize(("order", "outcome"), [(1.0, "supported"), (0.0, "violated"), (2.0, "violated")])
+def test_the_order_of_the_error_in_chi_is_that_of_a_kick(order, outcome):
+    """Errors of chi^order, beside kicks of chi that scatter from start to start as the errors do."""
+    generator, runs, error, kick = np.random.default_rng(3), [], [], []
+    for dimension in np.repeat([1e5, 1e6, 1e8, 1e10, 1e12], 4):
+        params = small_coupling(float(dimension), 1)
+        chi, start = setting_of(params).coupling, np.exp(0.5 * generator.standard_normal())
+        runs.append(SimpleNamespace(params=params))
+        kick.append(np.append(start * chi * np.ones(100), 0.0))  # the last one is kicked by nobody
+        error.append(start * chi**order * generator.standard_normal(101))
+    assert memorisation._order_check(runs, error, kick).outcome == outcome

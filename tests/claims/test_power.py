@@ -11,7 +11,7 @@ import pytest
 
 from cgrosim import Params
 from cgrosim.claims import homes, registry
-from cgrosim.claims.checks import ERROR_RATE, inside
+from cgrosim.claims.checks import ERROR_RATE, combine, inside
 from cgrosim.claims.claim import Claim, Context, Evidence
 from cgrosim.claims.limits import LIMITS
 from cgrosim.claims.paper_distances import ROOM
@@ -311,3 +311,21 @@ def test_a_tenth_of_the_samples_moves_the_distance_by_four_per_cent():
     # between starts it scatters by 0.01
     assert np.mean(moved) == pytest.approx(-0.037, abs=0.01)
     assert abs(np.mean(moved)) < ROOM / 2.0
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "memorisation-times",
+        "decay-memorised-fraction",
+        *(
+            pytest.param(slow, marks=pytest.mark.slow)
+            for slow in ("theorem-orders", "memorisation-kicks", "control-pairs")
+        ),
+    ],
+)
+def test_a_tenth_more_or_fewer_samples_are_noticed(name):
+    """Once such a world could not be judged: its arrays were longer or shorter than those that are claimed."""
+    claim = registry.all_claims()[name]
+    for change in (0.1, -0.1):
+        assert combine(claim.measure(Context(), changed("samples", change)).checks) == "violated"
